@@ -1,0 +1,243 @@
+//! The syntax tree: what was written, in the order it was written, with spans. It knows nothing of meaning.
+//!
+//! Chains of `+ -`, `* /`, `and`, `or` are flat lists evaluated from the left, so that an equation with a hundred
+//! thousand terms is as shallow as one with two.
+
+use crate::source::Span;
+
+/// A whole file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ast {
+    /// Declarations and equations in source order.
+    pub items: Vec<Item>,
+}
+
+/// A name and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ident {
+    /// The name as written (Unicode allowed).
+    pub name: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// One statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// The `##` lines above it, joined by newlines.
+    pub doc: Option<String>,
+    /// From the first to the last character of the statement.
+    pub span: Span,
+    /// What it is.
+    pub kind: ItemKind,
+}
+
+/// The kinds of statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ItemKind {
+    /// `model NAME`
+    Model(Ident),
+    /// `param A[i]: UNIT = EXPR in (LO, HI), …`
+    Param(Vec<Declaration>),
+    /// `const N = 64, …`
+    Const(Vec<Declaration>),
+    /// `init A = 1, theta' = 0, u[i,j] = … for i in 2..N-1`
+    Init(Vec<Initial>),
+    /// `output NAME[i] = EXPR, …`
+    Output(Vec<Declaration>),
+    /// `time z: UNIT`
+    Time(Ident),
+    /// `index i, j = LO..HI periodic`
+    Index {
+        /// The index names declared together.
+        names: Vec<Ident>,
+        /// First and last value, both included.
+        range: Range,
+        /// Whether subscripts wrap around.
+        periodic: bool,
+    },
+    /// `fn hill(x, k, n) = EXPR`
+    Function {
+        /// Its name.
+        name: Ident,
+        /// Formal parameters.
+        params: Vec<Ident>,
+        /// The body.
+        body: Expr,
+    },
+    /// `LHS = RHS for i in 2..N-1`: a definition (`name = …`), a differential equation (`name' = …`) or an
+    /// implicit equation (anything else); telling them apart is not the parser's business.
+    Equation {
+        /// Left side, as written.
+        lhs: Expr,
+        /// Right side.
+        rhs: Expr,
+        /// The `for` clauses, outermost first.
+        domain: Vec<ForClause>,
+    },
+    /// `solve t = 0..1e11 { rtol = 1e-8, save = log(1e-6, 1e11, 200) }`
+    Solve {
+        /// The independent variable as written.
+        variable: Ident,
+        /// Start and end.
+        range: Range,
+        /// `NAME = EXPR` options.
+        options: Vec<(Ident, Expr)>,
+    },
+}
+
+/// `name[subscripts] = value in (lo, hi) for …`, as in `param`, `const` and `output`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declaration {
+    /// The name declared.
+    pub name: Ident,
+    /// Subscripts: index names, constant expressions or (for sizes) a range's upper bound.
+    pub subscripts: Vec<Expr>,
+    /// `= EXPR`, absent for a parameter that must be given from outside.
+    pub value: Option<Expr>,
+    /// `in (LO, HI)`.
+    pub bounds: Option<(Expr, Expr)>,
+    /// `for` clauses.
+    pub domain: Vec<ForClause>,
+    /// The whole declaration.
+    pub span: Span,
+}
+
+/// `name''[subscripts] = value for …` in an `init` statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Initial {
+    /// The state.
+    pub name: Ident,
+    /// Number of primes.
+    pub order: u32,
+    /// Subscripts.
+    pub subscripts: Vec<Expr>,
+    /// The value at the start.
+    pub value: Expr,
+    /// `for` clauses.
+    pub domain: Vec<ForClause>,
+    /// The whole declaration.
+    pub span: Span,
+}
+
+/// `LO..HI`, both ends included.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Range {
+    /// First value.
+    pub lo: Expr,
+    /// Last value.
+    pub hi: Expr,
+}
+
+/// `i in LO..HI` after `for`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForClause {
+    /// The index.
+    pub index: Ident,
+    /// Its values.
+    pub range: Range,
+}
+
+/// An index of a reduction: `j` (its declared range) or `j in 1..N`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReductionIndex {
+    /// The index.
+    pub index: Ident,
+    /// An explicit range, if one was written.
+    pub range: Option<Range>,
+}
+
+/// An expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    /// Where it stands, parentheses excluded.
+    pub span: Span,
+    /// What it is.
+    pub kind: ExprKind,
+}
+
+/// The kinds of expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExprKind {
+    /// A decimal number.
+    Number(f64),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A name.
+    Name(String),
+    /// `name[e1, e2]`; the base is a name.
+    Subscript(Ident, Vec<Expr>),
+    /// `x'`, `x[i]''`, `x'[i]`: the operand (a name or a subscripted name) and the number of primes.
+    Prime(Box<Expr>, u32),
+    /// `-x` (unary plus leaves no trace).
+    Negate(Box<Expr>),
+    /// `a + b - c …`: at least two terms; the first sign is always `Plus`.
+    Sum(Vec<(Sign, Expr)>),
+    /// `a * b / c …`: at least two factors; the first is always `Times`.
+    Product(Vec<(Factor, Expr)>),
+    /// `base ^ exponent`.
+    Power(Box<Expr>, Box<Expr>),
+    /// `a < b`; comparisons do not chain.
+    Compare(Comparison, Box<Expr>, Box<Expr>),
+    /// `not a`.
+    Not(Box<Expr>),
+    /// `a and b and …`.
+    And(Vec<Expr>),
+    /// `a or b or …`.
+    Or(Vec<Expr>),
+    /// `if c then a else b`.
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `f(a, b)`.
+    Call(Ident, Vec<Expr>),
+    /// `sum[i, j in 1..3](body)`, also `prod`, `min`, `max`; `dot[j](a, b)` has two bodies.
+    Reduce(Ident, Vec<ReductionIndex>, Vec<Expr>),
+}
+
+/// The sign of a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// `+`
+    Plus,
+    /// `-`
+    Minus,
+}
+
+/// How a factor enters a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// `*`
+    Times,
+    /// `/`
+    Over,
+}
+
+/// Comparison operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+}
+
+impl Comparison {
+    /// The operator as written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Comparison::Lt => "<",
+            Comparison::Le => "<=",
+            Comparison::Gt => ">",
+            Comparison::Ge => ">=",
+            Comparison::Eq => "==",
+            Comparison::Ne => "!=",
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The places of a sparse matrix that may be non-zero, column by column (CSC). Values travel separately, in this order.
+//!
+//! Invariant: within a column, rows ascend strictly; `columns[0] == 0`, `columns[n] == rows.len()`.
+
+/// A compressed-column pattern of an `nrows × ncols` matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    nrows: usize,
+    columns: Vec<usize>,
+    rows: Vec<usize>,
+}
+
+impl Pattern {
+    /// From (row, column) pairs in any order, repeats allowed. Returns the pattern and, for every pair, the place of
+    /// its entry, so that `values[place[k]] += pair_value[k]` assembles the matrix.
+    ///
+    /// # Panics
+    /// If a pair lies outside the matrix.
+    pub fn from_pairs(nrows: usize, ncols: usize, pairs: &[(usize, usize)]) -> (Self, Vec<usize>) {
+        // Counting sort by row, then by column: linear, and rows ascend within a column.
+        let by_row = counting_order(nrows, pairs.len(), |k| pairs[k].0);
+        let mut start = vec![0usize; ncols + 1];
+        for (_, column) in pairs {
+            start[column + 1] += 1;
+        }
+        for j in 0..ncols {
+            start[j + 1] += start[j];
+        }
+        let mut fill = start.clone();
+        let mut sorted = vec![0usize; pairs.len()];
+        for k in by_row {
+            let column = pairs[k].1;
+            sorted[fill[column]] = k;
+            fill[column] += 1;
+        }
+        let mut columns = Vec::with_capacity(ncols + 1);
+        let mut rows = Vec::new();
+        let mut place = vec![0usize; pairs.len()];
+        columns.push(0);
+        for j in 0..ncols {
+            let first = rows.len();
+            for &k in &sorted[start[j]..start[j + 1]] {
+                let row = pairs[k].0;
+                if rows.len() == first || rows.last() != Some(&row) {
+                    rows.push(row);
+                }
+                place[k] = rows.len() - 1;
+            }
+            columns.push(rows.len());
+        }
+        (Pattern { nrows, columns, rows }, place)
+    }
+
+    /// Every place of an `n × n` matrix.
+    pub fn dense(n: usize) -> Self {
+        let columns = (0..=n).map(|j| j * n).collect();
+        let rows = (0..n * n).map(|k| k % n).collect();
+        Pattern { nrows: n, columns, rows }
+    }
+
+    /// Number of rows.
+    pub fn nrows(&self) -> usize {
+        self.nrows
+    }
+
+    /// Number of columns.
+    pub fn ncols(&self) -> usize {
+        self.columns.len() - 1
+    }
+
+    /// Number of places.
+    pub fn nnz(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Where each column starts in [`Self::rows`], and one past the end.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// Row of each place.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
+    /// The places of column `j`.
+    pub fn column(&self, j: usize) -> std::ops::Range<usize> {
+        self.columns[j]..self.columns[j + 1]
+    }
+
+    /// The place of entry (row, column), if it is in the pattern.
+    pub fn place(&self, row: usize, column: usize) -> Option<usize> {
+        let range = self.column(column);
+        self.rows[range.clone()].binary_search(&row).ok().map(|k| range.start + k)
+    }
+}
+
+/// The indices `0..len` ordered by `key`, stable.
+fn counting_order(keys: usize, len: usize, key: impl Fn(usize) -> usize) -> Vec<usize> {
+    let mut start = vec![0usize; keys + 1];
+    for k in 0..len {
+        start[key(k) + 1] += 1;
+    }
+    for i in 0..keys {
+        start[i + 1] += start[i];
+    }
+    let mut order = vec![0usize; len];
+    for k in 0..len {
+        let slot = &mut start[key(k)];
+        order[*slot] = k;
+        *slot += 1;
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_sorted_and_repeats_share_a_place() {
+        let (pattern, place) = Pattern::from_pairs(3, 2, &[(2, 1), (0, 0), (2, 1), (1, 1)]);
+        assert_eq!(pattern.columns(), &[0, 1, 3]);
+        assert_eq!(pattern.rows(), &[0, 1, 2]);
+        assert_eq!(place, vec![2, 0, 2, 1]);
+        assert_eq!(pattern.place(2, 1), Some(2));
+        assert_eq!(pattern.place(2, 0), None);
+    }
+}

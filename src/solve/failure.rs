@@ -1,0 +1,76 @@
+//! Why a run could not reach its end: the kind, the time, the step and the names involved, and what was computed.
+
+use std::fmt;
+
+use super::Solution;
+
+/// A run that ended early; `partial` holds everything saved up to then.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// The independent variable reached.
+    pub time: f64,
+    /// The last step size tried.
+    pub step: f64,
+    /// The solution so far.
+    pub partial: Box<Solution>,
+}
+
+/// What went wrong in a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ErrorKind {
+    /// The options make no sense (tolerances, span, lengths); the sentence names which.
+    Options(String),
+    /// f is NaN or infinite at the start, or stays so however small the step; names of the states whose derivative it is.
+    NotFinite(Vec<String>),
+    /// The step fell below what the time's precision can resolve; the state with the largest error and its share.
+    StepTooSmall(String),
+    /// More steps than allowed.
+    TooManySteps(u64),
+    /// More wall-clock time than allowed (seconds).
+    TooMuchTime(f64),
+    /// The matrix W is singular however small the step.
+    Singular,
+    /// Asked to stop from outside.
+    Interrupted,
+    /// The method needs more memory than allowed; bytes needed and allowed.
+    Memory(u64, u64),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (t, h) = (self.time, self.step);
+        match &self.kind {
+            ErrorKind::Options(sentence) => f.write_str(sentence),
+            ErrorKind::NotFinite(names) => {
+                write!(f, "the derivative of {} is not finite at t = {t} (step {h:e})", list(names))
+            }
+            ErrorKind::StepTooSmall(name) => {
+                write!(f, "the step size fell to {h:e} at t = {t}; the error of {name} asks for smaller steps still")
+            }
+            ErrorKind::TooManySteps(limit) => {
+                write!(f, "gave up at t = {t} after {limit} steps (step {h:e})")
+            }
+            ErrorKind::TooMuchTime(seconds) => {
+                write!(f, "gave up at t = {t} after {seconds} s (step {h:e})")
+            }
+            ErrorKind::Singular => write!(f, "the iteration matrix stays singular at t = {t} (step {h:e})"),
+            ErrorKind::Interrupted => write!(f, "interrupted at t = {t}"),
+            ErrorKind::Memory(needed, allowed) => {
+                write!(f, "the run needs {needed} bytes of memory, more than the {allowed} allowed")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "a state".to_string(),
+        [one] => one.clone(),
+        [first, .., last] if names.len() == 2 => format!("{first} and {last}"),
+        [first, second, ..] => format!("{first}, {second} and {} more", names.len() - 2),
+    }
+}

@@ -1,0 +1,76 @@
+//! What a run is asked to do: span, tolerances, method, which points to keep, limits.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::Method;
+
+/// How to integrate. Start from [`Options::new`] and change what matters.
+#[derive(Clone)]
+pub struct Options<'a> {
+    /// Start of the independent variable.
+    pub t0: f64,
+    /// End; may be below `t0` (integration backwards), must differ from it.
+    pub t1: f64,
+    /// Relative tolerance. Default 1e-6.
+    pub rtol: f64,
+    /// Absolute tolerance. Default 1e-9.
+    pub atol: Tolerance,
+    /// Which integrator. Default [`Method::Auto`].
+    pub method: Method,
+    /// Which points to keep. Default: every accepted step.
+    pub save: Save,
+    /// First step; found automatically when absent.
+    pub first_step: Option<f64>,
+    /// Upper bound of |h|. Default: none.
+    pub max_step: f64,
+    /// Steps (accepted and rejected) after which the run gives up. Default 10 million.
+    pub max_steps: u64,
+    /// Wall-clock time after which the run gives up. Default: none.
+    pub max_time: Option<Duration>,
+    /// Times at which f or a derivative jumps: steps end exactly there and the method starts afresh behind.
+    pub breakpoints: Vec<f64>,
+    /// Set to true from outside (Ctrl-C) to end the run with [`super::ErrorKind::Interrupted`].
+    pub cancel: Option<&'a AtomicBool>,
+    /// Called after accepted steps with the time reached (seldom enough to cost nothing).
+    pub progress: Option<&'a (dyn Fn(f64) + Sync)>,
+}
+
+impl Options<'_> {
+    /// From `t0` to `t1` with the defaults above.
+    pub fn new(t0: f64, t1: f64) -> Self {
+        Options {
+            t0,
+            t1,
+            rtol: 1e-6,
+            atol: Tolerance::Scalar(1e-9),
+            method: Method::Auto,
+            save: Save::Steps,
+            first_step: None,
+            max_step: f64::INFINITY,
+            max_steps: 10_000_000,
+            max_time: None,
+            breakpoints: Vec::new(),
+            cancel: None,
+            progress: None,
+        }
+    }
+}
+
+/// An absolute tolerance, for all components or for each.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tolerance {
+    /// The same for every component.
+    Scalar(f64),
+    /// One per state.
+    PerState(Vec<f64>),
+}
+
+/// The points of the solution to keep.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Save {
+    /// Every accepted step (and the start).
+    Steps,
+    /// Exactly these times, in the direction of integration, from the dense output; they do not influence the steps.
+    At(Vec<f64>),
+}

@@ -1,0 +1,121 @@
+//! The result of a run: a table of times, states and outputs, and how it was made.
+
+use std::sync::Arc;
+
+use crate::system::{Names, Shape};
+
+/// Values at the saved times. Columns are contiguous: `states[k*len .. (k+1)*len]` is state `k` over time.
+#[derive(Clone, Debug)]
+pub struct Solution {
+    times: Vec<f64>,
+    states: Vec<f64>,
+    outputs: Vec<f64>,
+    shape: Arc<Shape>,
+    /// How the run went.
+    pub statistics: Statistics,
+}
+
+/// Counts of one run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Statistics {
+    /// The method used; for `auto`, those it switched between, in order of first use, joined by `+`.
+    pub method: String,
+    /// Accepted steps.
+    pub steps: u64,
+    /// Steps repeated with a smaller h because of the error estimate or a failed iteration.
+    pub rejected: u64,
+    /// Evaluations of f.
+    pub rhs: u64,
+    /// Evaluations of ∂f/∂y.
+    pub jacobians: u64,
+    /// Factorisations of W.
+    pub factorizations: u64,
+    /// Solves with W.
+    pub solves: u64,
+    /// Events that fired.
+    pub events: u64,
+    /// Changes of method by `auto`.
+    pub switches: u64,
+    /// Wall-clock seconds of the integration.
+    pub solve_seconds: f64,
+}
+
+impl Solution {
+    /// From row-major records: `rows` holds n states then m outputs per saved time.
+    pub fn from_rows(times: Vec<f64>, rows: &[f64], shape: Arc<Shape>, statistics: Statistics) -> Self {
+        let (n, m, len) = (shape.dim(), shape.outputs.len(), times.len());
+        let column = |k: usize| (0..len).map(move |r| rows[r * (n + m) + k]);
+        let states = (0..n).flat_map(column).collect();
+        let outputs = (n..n + m).flat_map(column).collect();
+        Solution { times, states, outputs, shape, statistics }
+    }
+
+    /// The saved times.
+    pub fn times(&self) -> &[f64] {
+        &self.times
+    }
+
+    /// Number of saved times.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether nothing was saved.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// State `k` at the saved times.
+    pub fn state(&self, k: usize) -> &[f64] {
+        &self.states[k * self.len()..(k + 1) * self.len()]
+    }
+
+    /// Output `k` at the saved times.
+    pub fn output(&self, k: usize) -> &[f64] {
+        &self.outputs[k * self.len()..(k + 1) * self.len()]
+    }
+
+    /// The state or output of that name (`A`, `u[3,4]`) at the saved times.
+    ///
+    /// # Errors
+    /// [`UnknownColumn`] with the closest known name.
+    pub fn column(&self, name: &str) -> Result<&[f64], UnknownColumn> {
+        if let Some(k) = self.shape.states.find(name) {
+            return Ok(self.state(k));
+        }
+        if let Some(k) = self.shape.outputs.find(name) {
+            return Ok(self.output(k));
+        }
+        Err(UnknownColumn { name: name.to_string() })
+    }
+
+    /// Names of the states.
+    pub fn state_names(&self) -> &Names {
+        &self.shape.states
+    }
+
+    /// Names of the outputs.
+    pub fn output_names(&self) -> &Names {
+        &self.shape.outputs
+    }
+
+    /// The last saved state vector.
+    pub fn last(&self) -> Vec<f64> {
+        (0..self.shape.dim()).filter_map(|k| self.state(k).last().copied()).collect()
+    }
+}
+
+/// No state or output has that name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnknownColumn {
+    /// The name asked for.
+    pub name: String,
+}
+
+impl std::fmt::Display for UnknownColumn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no state or output is called `{}`", self.name)
+    }
+}
+
+impl std::error::Error for UnknownColumn {}

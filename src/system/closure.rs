@@ -1,0 +1,99 @@
+//! A system from closures: hand-written right-hand sides for tests, benches and hosts.
+
+use super::{Names, Shape, System};
+use crate::linalg::Pattern;
+
+/// `f(t, y, p, dy)`.
+pub type Rhs = Box<dyn Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync>;
+
+/// A system whose right-hand side is a closure. Its Jacobian is dense: from `jacobian` if given (column by column),
+/// else by forward differences, which cost n evaluations and half the digits.
+pub struct ClosureSystem {
+    shape: Shape,
+    rhs: Rhs,
+    jacobian: Option<Rhs>,
+    time_derivative: Option<Rhs>,
+}
+
+impl ClosureSystem {
+    /// A system of `n` states named `y1 … yn` and `parameters` parameters.
+    pub fn new(
+        n: usize,
+        parameters: usize,
+        rhs: impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync + 'static,
+    ) -> Self {
+        let shape = Shape {
+            states: Names::scalars((1..=n).map(|k| format!("y{k}"))),
+            outputs: Names::default(),
+            parameters,
+            work: 2 * n,
+            jacobian: Pattern::dense(n),
+            time_dependent: true,
+        };
+        ClosureSystem { shape, rhs: Box::new(rhs), jacobian: None, time_derivative: None }
+    }
+
+    /// With an exact Jacobian: `f(t, y, p, values)`, values column by column.
+    pub fn with_jacobian(mut self, f: impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync + 'static) -> Self {
+        self.jacobian = Some(Box::new(f));
+        self
+    }
+
+    /// With an exact ∂f/∂t.
+    pub fn with_time_derivative(mut self, f: impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync + 'static) -> Self {
+        self.time_derivative = Some(Box::new(f));
+        self
+    }
+
+    /// Declares that f does not depend on t.
+    pub fn autonomous(mut self) -> Self {
+        self.shape.time_dependent = false;
+        self
+    }
+}
+
+impl System for ClosureSystem {
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn rhs(&self, t: f64, y: &[f64], p: &[f64], _w: &mut [f64], dy: &mut [f64]) {
+        (self.rhs)(t, y, p, dy);
+    }
+
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        if let Some(jacobian) = &self.jacobian {
+            return jacobian(t, y, p, values);
+        }
+        let n = y.len();
+        let (shifted, base) = w.split_at_mut(n);
+        (self.rhs)(t, y, p, &mut base[..n]);
+        shifted.copy_from_slice(y);
+        for j in 0..n {
+            let delta = f64::EPSILON.sqrt() * y[j].abs().max(1e-5);
+            shifted[j] = y[j] + delta;
+            let column = &mut values[j * n..(j + 1) * n];
+            (self.rhs)(t, shifted, p, column);
+            for (entry, f0) in column.iter_mut().zip(&base[..n]) {
+                *entry = (*entry - f0) / (shifted[j] - y[j]);
+            }
+            shifted[j] = y[j];
+        }
+    }
+
+    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
+        if let Some(f) = &self.time_derivative {
+            return f(t, y, p, ft);
+        }
+        let n = y.len();
+        let base = &mut w[..n];
+        let delta = f64::EPSILON.sqrt() * t.abs().max(1e-5);
+        (self.rhs)(t, y, p, base);
+        (self.rhs)(t + delta, y, p, ft);
+        for (entry, f0) in ft.iter_mut().zip(base.iter()) {
+            *entry = (*entry - f0) / delta;
+        }
+    }
+
+    fn outputs(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], _out: &mut [f64]) {}
+}

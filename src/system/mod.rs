@@ -1,0 +1,57 @@
+//! The solver's input: a system of differential equations `y' = f(t, y, p)` as numbers in, numbers out.
+//!
+//! This is where the two columns meet: the compiler produces [`System`]s, the solvers consume them, and neither knows
+//! the other. Interpreted, JIT-compiled and hand-written systems implement the same trait and a solver cannot tell
+//! them apart. Mutable memory belongs to the caller: every call takes a work slice `w` of [`Shape::work`] numbers
+//! whose contents need not survive between calls.
+
+mod closure;
+mod names;
+
+pub use closure::ClosureSystem;
+pub use names::Names;
+
+use crate::linalg::Pattern;
+
+/// Sizes, names and sparsity of a system: fixed at construction.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Names of the states; their number is the dimension n.
+    pub states: Names,
+    /// Names of the recorded quantities.
+    pub outputs: Names,
+    /// Length of the bound parameter vector `p` the calls expect.
+    pub parameters: usize,
+    /// Length of the work slice.
+    pub work: usize,
+    /// Where ∂f/∂y may be non-zero (n × n).
+    pub jacobian: Pattern,
+    /// Whether f depends on t explicitly; if not, `time_derivative` is zero and need not be called.
+    pub time_dependent: bool,
+}
+
+impl Shape {
+    /// The number of states, n.
+    pub fn dim(&self) -> usize {
+        self.states.len()
+    }
+}
+
+/// A system of differential equations. All calls are pure functions of their inputs and may run in several threads
+/// at once, each with its own `w`.
+pub trait System: Send + Sync {
+    /// Sizes, names, sparsity.
+    fn shape(&self) -> &Shape;
+
+    /// `dy = f(t, y, p)`; `dy` has n elements.
+    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]);
+
+    /// The values of ∂f/∂y in the order of [`Shape::jacobian`].
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]);
+
+    /// `ft = ∂f/∂t`; n elements.
+    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]);
+
+    /// The recorded quantities at (t, y).
+    fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]);
+}
