@@ -72,7 +72,6 @@ pub struct Target64 {
 
 struct ModelLayout<'a> {
     symbols: &'a [Symbol],
-    graph: &'a Graph,
     parameters: usize,
     /// Places of the definitions that only parameters decide, behind the parameters.
     hoisted_arrays: FxHashMap<SymbolId, usize>,
@@ -110,7 +109,7 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
         hoisted_arrays.insert(family.symbol, hoisted_len);
         hoisted_len += model.symbol(family.symbol).len();
     }
-    let mut layout = ModelLayout { symbols, graph, parameters, hoisted_arrays, binding: false };
+    let mut layout = ModelLayout { symbols, parameters, hoisted_arrays, binding: false };
     let mut hoisted = Hoisted::new(parameters + hoisted_len);
     let n = model.dim();
     let mut jobs: Vec<Job> = vec![
@@ -147,7 +146,7 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
 pub fn lower_parameter_jacobian(model: &Model, lowered: &Lowered, target: Target64) -> Result<(Program, MatrixPlan), Unsupported> {
     let mut graph = model.graph.clone();
     let entries = diff::parameter_jacobian(model, &mut graph)?;
-    let layout = extension_layout(model, &model.symbols, &graph, lowered);
+    let layout = extension_layout(model, &model.symbols, lowered);
     let (plan, targets) = matrix(&entries, model.dim(), lowered.parameters, &layout);
     let job = Job { name: "parameter_jacobian", definitions: state_definitions(model), targets, out: plan.values };
     Ok((extension_program(&job, &graph, &layout, model, lowered, target, 0), plan))
@@ -157,7 +156,7 @@ pub fn lower_parameter_jacobian(model: &Model, lowered: &Lowered, target: Target
 pub fn lower_jacobian_product(model: &Model, lowered: &Lowered, target: Target64) -> Program {
     let (mut graph, mut symbols) = (model.graph.clone(), model.symbols.clone());
     let (tangents, families) = diff::jacobian_product(model, &mut graph, &mut symbols);
-    let layout = extension_layout(model, &symbols, &graph, lowered);
+    let layout = extension_layout(model, &symbols, lowered);
     let definitions = state_definitions(model).into_iter().chain(&tangents).collect();
     let job = Job { name: "jacobian_product", definitions, targets: family_targets(&families, &layout), out: model.dim() };
     extension_program(&job, &graph, &layout, model, lowered, target, model.dim())
@@ -167,7 +166,7 @@ fn state_definitions(model: &Model) -> Vec<&Family> {
     model.definitions.iter().filter(|f| model.graph.symbol_reads(f.symbol) > Reads::Parameters).collect()
 }
 
-fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], graph: &'a Graph, lowered: &Lowered) -> ModelLayout<'a> {
+fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], lowered: &Lowered) -> ModelLayout<'a> {
     let mut hoisted_arrays = FxHashMap::default();
     let mut at = 0;
     for family in &model.definitions {
@@ -176,7 +175,7 @@ fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], graph: &'a Graph, 
             at += model.symbol(family.symbol).len();
         }
     }
-    ModelLayout { symbols, graph, parameters: lowered.parameters, hoisted_arrays, binding: false }
+    ModelLayout { symbols, parameters: lowered.parameters, hoisted_arrays, binding: false }
 }
 
 fn extension_program(job: &Job, graph: &Graph, layout: &ModelLayout, model: &Model, lowered: &Lowered, target: Target64, v: usize) -> Program {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::auto::Auto;
-use super::methods::{bdf::Bdf, rodas5p::Rodas5P, tsit5::Tsit5};
+use super::explicit::ExplicitStepper;
+use super::methods::{bdf::Bdf, dop853::DOP853, rodas5p::Rodas5P, tsit5::TSIT5};
 use super::problem::Problem;
 use super::stepper::Stepper;
 use super::{ErrorKind, Failure, Method, Options, Save, Solution, Tolerance};
@@ -34,7 +35,8 @@ impl Active {
     fn new(method: Method, problem: &Problem) -> Result<Self, ErrorKind> {
         Ok(match method {
             Method::Auto => Active::Auto(Box::new(Auto::new(problem))),
-            Method::Tsit5 => Active::Fixed(Box::new(Tsit5::new(problem.dim()))),
+            Method::Tsit5 => Active::Fixed(Box::new(ExplicitStepper::new(&TSIT5, problem.dim()))),
+            Method::Dop853 => Active::Fixed(Box::new(ExplicitStepper::new(&DOP853, problem.dim()))),
             Method::Rodas5P => Active::Fixed(Box::new(Rodas5P::new(problem)?)),
             Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
         })
@@ -157,7 +159,7 @@ impl<'a> Run<'a> {
                     if t == self.time {
                         self.point.copy_from_slice(stepper.y());
                     } else {
-                        stepper.interpolate(t, &mut self.point);
+                        stepper.interpolate(&mut self.problem, t, &mut self.point);
                     }
                     self.record(t);
                     self.next += 1;

@@ -30,7 +30,7 @@ pub trait Stepper {
     fn h(&self) -> f64;
 
     /// The solution at a time inside the last step, from the method's dense output.
-    fn interpolate(&mut self, t: f64, out: &mut [f64]);
+    fn interpolate(&mut self, problem: &mut Problem, t: f64, out: &mut [f64]);
 
     /// What the last step says of stiffness: for explicit methods |h λ| of the dominant eigenvalue over the stability
     /// limit; for implicit ones an upper bound of |h λ|.

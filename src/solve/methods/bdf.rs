@@ -350,7 +350,7 @@ impl Stepper for Bdf {
         self.h
     }
 
-    fn interpolate(&mut self, t: f64, out: &mut [f64]) {
+    fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         // Newton's backward interpolation: Σ ∇^k y Π (t − t_n + i h)/((i + 1) h).
         let n = self.n;
         let table = if self.dense_kept { &self.dense } else { &self.differences };

@@ -257,7 +257,7 @@ impl Stepper for Rodas5P {
         self.h
     }
 
-    fn interpolate(&mut self, t: f64, out: &mut [f64]) {
+    fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let n = self.n;
         let theta = (t - self.t_old) / self.h_old;
         let rest = 1.0 - theta;
