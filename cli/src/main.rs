@@ -1,103 +1,94 @@
-//! dev
+//! The command `rhapsode`: a thin hand between files, flags and the library. Each subcommand is a module; only
+//! [`engine`] touches the library's facade. Results go to standard output or files, everything else to standard error.
+
+mod check;
+mod completions;
+mod engine;
 mod exit;
+mod interrupt;
+mod new;
+mod output;
 mod plot;
+mod progress;
+mod run;
+mod show;
+mod stats;
 mod table;
 mod values;
 mod write;
-fn main() {}
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Stop;
+
+/// What `--help` ends with.
+const EXAMPLES: &str = "\
+Examples:
+  rhapsode new predator                          write predator.ode, a small commented model
+  rhapsode run predator.ode --plot predator.svg  integrate it and draw it
+  rhapsode run predator.ode --set a=2 -o out.csv change a parameter, keep the numbers
+  rhapsode check predator.ode                    only look for mistakes
+  rhapsode show predator.ode --jacobian          see what the compiler derived
+
+Exit codes: 0 success, 2 bad model or flag, 3 the run ended early (what was computed is written).";
+
+/// A page of equations becomes native code and a trajectory.
+#[derive(Parser)]
+#[command(name = "rhapsode", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Integrate a model; write its trajectory, figure and statistics
+    Run(Box<run::Args>),
+    /// Look for mistakes in models, nothing else
+    Check(check::Args),
+    /// Show the inside of a model: equations, Jacobian, sparsity, code
+    Show(show::Args),
+    /// Write a runnable, commented model to start from
+    New(new::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Show(args) => show::show(&args),
+        Command::New(args) => new::new(&args),
+        Command::Completions(args) => completions::completions(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            if let Stop::Input(sentence) | Stop::Early(sentence) = &stop {
+                // Nothing can be said where standard error is closed.
+                let _ = writeln!(std::io::stderr(), "{sentence}");
+            }
+            ExitCode::from(stop.code())
+        }
+    }
+}
+
+/// Writes text to standard output.
+fn print(text: &str) -> Result<(), Stop> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| Stop::writing("standard output", &e))
+}
+
 #[cfg(test)]
-mod demo {
-    use crate::plot::*;
-    use crate::table::*;
+mod tests {
+    use clap::CommandFactory;
+
     #[test]
-    fn demo() {
-        let log: Vec<f64> = (0..200).map(|k| 10f64.powf(-6.0 + 17.0 * k as f64 / 199.0)).collect();
-        let lin: Vec<f64> = (0..1001).map(|k| k as f64 * 0.02).collect();
-        let out = |name: &str, t: &Table| {
-            std::fs::write(format!("/tmp/fig_{name}.png"), render(t, Format::Png).unwrap()).unwrap();
-            let s = render(t, Format::Svg).unwrap();
-            eprintln!("{name} {}", s.len());
-            std::fs::write(format!("/tmp/fig_{name}.svg"), s).unwrap();
-        };
-        let a: Vec<f64> = log.iter().map(|t| 1.0 / (1.0 + 0.04 * t)).collect();
-        let b: Vec<f64> = log.iter().map(|t| 3.6e-5 * (1.0 - (-t * 3e3).exp()) / (1.0 + 0.01 * t)).collect();
-        let c: Vec<f64> = a.iter().zip(&b).map(|(a, b)| 1.0 - a - b).collect();
-        let s: Vec<f64> = a.iter().zip(&b).zip(&c).map(|((a, b), c)| a + b + c).collect();
-        out(
-            "rob",
-            &Table {
-                model: "robertson".into(),
-                independent: "t".into(),
-                axis: &log,
-                series: vec![
-                    Series::scalar("A", &a),
-                    Series::scalar("B", &b),
-                    Series::scalar("C", &c),
-                    Series::scalar("total", &s),
-                ],
-            },
-        );
-        let cols: Vec<Vec<f64>> =
-            (0..15).map(|k| lin.iter().map(|t| (t * (1.0 + 0.1 * k as f64)).sin()).collect()).collect();
-        out(
-            "many",
-            &Table {
-                model: "many".into(),
-                independent: "z".into(),
-                axis: &lin,
-                series: cols.iter().enumerate().map(|(k, c)| Series::scalar(format!("species_{k}"), c)).collect(),
-            },
-        );
-        let spikes: Vec<f64> = lin.iter().map(|t| 1.0 + 1e5 * (-((t % 7.0) - 3.0).powi(2) * 30.0).exp()).collect();
-        let sp2: Vec<f64> = lin.iter().map(|t| 20.0 + 1e3 * (-((t % 7.0) - 3.0).powi(2) * 3.0).exp()).collect();
-        out(
-            "orego",
-            &Table {
-                model: "oregonator".into(),
-                independent: "t".into(),
-                axis: &lin,
-                series: vec![Series::scalar("HBrO2", &spikes), Series::scalar("Br", &sp2)],
-            },
-        );
-        let field: Vec<Vec<f64>> =
-            (0..60).map(|k| lin.iter().map(|t| (t - 0.1 * k as f64).sin() * (-0.05 * t).exp()).collect()).collect();
-        let r: Vec<f64> = lin.iter().map(|t| 0.5 + 0.3 * (t * 0.5).tanh()).collect();
-        out(
-            "hist",
-            &Table {
-                model: "ring".into(),
-                independent: "t".into(),
-                axis: &lin,
-                series: vec![
-                    Series {
-                        name: "u".into(),
-                        dims: vec![(1, 60)],
-                        columns: field.iter().map(|v| v.as_slice()).collect(),
-                    },
-                    Series::scalar("r", &r),
-                ],
-            },
-        );
-        let f2: Vec<Vec<f64>> =
-            (0..32 * 32).map(|k| vec![0.0, (k as f64 / 32.0 / 5.0).sin() * ((k % 32) as f64 / 4.0).cos()]).collect();
-        let s2 = |n: &str| Series {
-            name: n.into(),
-            dims: vec![(1, 32), (1, 32)],
-            columns: f2.iter().map(|v| v.as_slice()).collect(),
-        };
-        out(
-            "snap",
-            &Table {
-                model: "brusselator_2d".into(),
-                independent: "t".into(),
-                axis: &[0.0, 11.5],
-                series: vec![s2("u"), s2("v")],
-            },
-        );
-        let x: Vec<f64> = lin.iter().map(|t| 10.0 * t.sin()).collect();
-        out(
-            "one",
-            &Table { model: "one".into(), independent: "t".into(), axis: &lin, series: vec![Series::scalar("x", &x)] },
-        );
+    fn flags_are_consistent() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -59,7 +59,7 @@ pub fn cover<'a>(curves: impl Iterator<Item = &'a [f64]>, log: bool) -> Option<(
         // Whole decades when there are several, so that the corners carry labels.
         let (a, b) = (lo.log10(), hi.log10());
         let (a, b) = if b - a > 2.0 {
-            ((a - 0.05).floor(), (b + 0.05).ceil())
+            ((a + 1e-9).floor(), (b - 1e-9).ceil())
         } else {
             let room = ((b - a) * 0.06).max(0.05);
             (a - room, b + room)

@@ -34,10 +34,13 @@ impl Cells {
             x.is_finite().then_some((part * (SHADES - 1) as f64).round().clamp(0.0, (SHADES - 1) as f64) as usize)
         };
         let mut paths = vec![String::new(); SHADES];
-        let (dx, dy) = (width / self.columns as f64, height / self.rows as f64);
+        // Edges on half units fall on whole pixels of the doubled image: no seams between cells.
+        let snap = |x: f64| (2.0 * x).round() / 2.0;
+        let across = |column: usize| snap(left + width * column as f64 / self.columns as f64);
+        let up = |row: usize| snap(top + height * (1.0 - row as f64 / self.rows as f64));
         for row in 0..self.rows {
             let line = &self.values[row * self.columns..(row + 1) * self.columns];
-            let y = top + height - (row + 1) as f64 * dy;
+            let (y, dy) = (up(row + 1), up(row) - up(row + 1));
             let mut start = 0;
             while start < line.len() {
                 let colour = shade(line[start]);
@@ -46,8 +49,8 @@ impl Cells {
                     end += 1;
                 }
                 if let Some(k) = colour {
-                    let (x, w) = (left + start as f64 * dx, (end - start) as f64 * dx);
-                    let _ = write!(paths[k], "M{x:.2} {y:.2}h{w:.2}v{dy:.2}h-{w:.2}z");
+                    let (x, w) = (across(start), across(end) - across(start));
+                    let _ = write!(paths[k], "M{x} {y}h{w}v{dy}h-{w}z");
                 }
                 start = end;
             }
@@ -71,8 +74,8 @@ mod tests {
         let cells = Cells { columns: 3, rows: 2, values: vec![0.0, 0.0, 1.0, f64::NAN, 1.0, 1.0] };
         assert_eq!(cells.range(), Some((0.0, 1.0)));
         let paths = cells.paths((0.0, 1.0), (0.0, 0.0, 30.0, 20.0));
-        assert!(paths.contains("M0.00 10.00h20.00v10.00"), "{paths}");
-        assert!(paths.contains("M20.00 10.00h10.00") && paths.contains("M10.00 0.00h20.00"), "{paths}");
+        assert!(paths.contains("M0 10h20v10"), "{paths}");
+        assert!(paths.contains("M20 10h10") && paths.contains("M10 0h20"), "{paths}");
         assert_eq!(paths.matches('M').count(), 3);
     }
 }

@@ -64,7 +64,7 @@ pub fn draw(figure: &Figure) -> String {
 
     let mut out = String::new();
     let mut top = 22.0 + TITLE;
-    text(&mut out, (left, 26.0), TITLE, INK, "start\" font-weight=\"600", &figure.title);
+    text(&mut out, (left, 26.0), TITLE, INK, "start", &figure.title);
     let x_range = cover([figure.x].into_iter(), figure.x_log);
     let x_range = x_range.map(|covered| tight(figure.x, figure.x_log).unwrap_or(covered));
     let count = strips.len();
@@ -74,12 +74,12 @@ pub fn draw(figure: &Figure) -> String {
         if let Some(range) = x_range {
             let x = Axis { range, pixels: (frame.left, frame.right()), log: figure.x_log };
             draw_strip(&mut out, strip, frame, x, figure, k);
-            x_axis(&mut out, x, frame, (k + 1 == count).then_some(figure.x_label.as_str()));
+            x_axis(&mut out, x, frame, 80.0, (k + 1 == count).then_some(figure.x_label.as_str()));
         }
         top += strip.height + if k + 1 == count { FOOT } else { GAP };
     }
     for row in snapshots.chunks(2) {
-        top += 16.0;
+        top += 24.0;
         let side = 250.0;
         for (k, (series, at)) in row.iter().enumerate() {
             let frame = Frame { left: 64.0 + k as f64 * (WIDTH / 2.0 - 4.0), top, width: side, height: side };
@@ -88,8 +88,8 @@ pub fn draw(figure: &Figure) -> String {
         top += side + FOOT;
     }
     if !figure.note.is_empty() {
-        text(&mut out, (left, top + 6.0), SMALL - 1.0, FAINT, "start", &figure.note);
-        top += 20.0;
+        text(&mut out, (left, top + 12.0), SMALL - 1.0, FAINT, "start", &figure.note);
+        top += 26.0;
     }
     if figure.panels.is_empty() || (x_range.is_none() && snapshots.is_empty()) {
         text(&mut out, (left, top + 20.0), LABEL, FAINT, "start", "nothing to show");
@@ -302,8 +302,8 @@ fn y_axis(out: &mut String, y: Axis, ticks: &Ticks, frame: Frame) {
 }
 
 /// Spine and marks below; labels and the axis's name only where `name` is given.
-fn x_axis(out: &mut String, x: Axis, frame: Frame, name: Option<&str>) {
-    let ticks = x.ticks(80.0);
+fn x_axis(out: &mut String, x: Axis, frame: Frame, spacing: f64, name: Option<&str>) {
+    let ticks = x.ticks(spacing);
     let bottom = frame.bottom();
     let mut path = format!("M{:.1} {bottom:.1}H{:.1}", frame.left, frame.right());
     for (value, label) in &ticks.major {
@@ -361,7 +361,7 @@ fn snapshot(out: &mut String, series: &Series, frame: Frame, independent: &str, 
     let x = Axis { range: ends(i0, ni), pixels: (frame.left, frame.right()), log: false };
     let y = Axis { range: ends(j0, nj), pixels: (frame.bottom(), frame.top), log: false };
     y_axis(out, y, &y.ticks(50.0), frame);
-    x_axis(out, x, frame, Some("first index"));
+    x_axis(out, x, frame, 50.0, Some("first index"));
     let (px, py) = (frame.left - 42.0, frame.top + frame.height / 2.0);
     let _ = writeln!(
         out,
@@ -402,7 +402,7 @@ fn short_number(value: f64) -> String {
     if (1e-3..1e6).contains(&rounded.abs()) || rounded == 0.0 { rounded.to_string() } else { format!("{rounded:e}") }
 }
 
-/// One text; `anchor` may carry further attributes.
+/// One text.
 fn text(out: &mut String, (x, y): (f64, f64), size: f64, fill: &str, anchor: &str, content: &str) {
     let _ = writeln!(
         out,
