@@ -63,7 +63,7 @@ pub fn draw(figure: &Figure) -> String {
     let (left, right) = if strips.is_empty() { (56.0, 30.0) } else { (left, right) };
 
     let mut out = String::new();
-    let mut top = 22.0 + TITLE;
+    let mut top = 26.0 + TITLE;
     text(&mut out, (left, 26.0), TITLE, INK, "start", &figure.title);
     let x_range = cover([figure.x].into_iter(), figure.x_log);
     let x_range = x_range.map(|covered| tight(figure.x, figure.x_log).unwrap_or(covered));
