@@ -1,10 +1,44 @@
 //! Rhapsode: a symbolic-to-compiled ODE compiler.
+//!
+//! A model is a page of equations. It is parsed, checked, differentiated symbolically, compiled to native code and
+//! integrated:
+//!
+//! ```
+//! let model = rhapsode::Model::parse(include_str!("../examples/models/robertson.ode"))?;
+//! let compiled = model.compile()?; // native code; Send + Sync, cheap to share
+//! let solution = compiled.problem().span(0.0..10.0).set("k1", 0.05)?.rtol(1e-8).solve()?;
+//! let b = solution.column("B")?; // &[f64] at solution.times()
+//! assert_eq!(b.len(), solution.times().len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A guided tour
+//! `Source ─lang::parse→ Ast ─model::check→ Model ─diff::derive→ Derivatives ─kernel::lower→ Program ─backend→ System
+//! ─solve::integrate→ Solution`: each arrow is one public function. The compiler column (`source diag lang expr model
+//! diff kernel backend`) and the runtime column (`linalg system solve`) meet only in [`system::System`]; a hand-written
+//! system ([`system::ClosureSystem`]) is integrated like a compiled one:
+//!
+//! ```
+//! use rhapsode::solve::{Options, integrate};
+//! use rhapsode::system::ClosureSystem;
+//! let decay = ClosureSystem::new(1, 1, |_t, y, p, dy| dy[0] = -p[0] * y[0]);
+//! let solution = integrate(&decay, &[1.0], &[2.0], &Options::new(0.0, 1.0))?;
+//! assert!((solution.last()[0] - (-2.0f64).exp()).abs() < 1e-5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+pub mod backend;
 pub mod diag;
+pub mod diff;
+pub mod expr;
+mod facade;
 pub mod kernel;
 pub mod lang;
 pub mod linalg;
 pub mod math;
+pub mod model;
 pub mod solve;
 pub mod source;
 pub mod system;
+
+pub use facade::{Backend, CompileError, Compiled, Errors, MissingParameter, Model, Problem, Show, SolveError, UnknownName};

@@ -2,7 +2,7 @@
 //!
 //! It imports nothing of the project. Functions that are single machine instructions (`sqrt abs floor ceil`) are not
 //! here; they are operations of the lowered form. `erf gamma lgamma` come from the portable crate `libm`, the rest from
-//! the standard library.
+//! the standard library. Single instructions are the operations [`Unary`], [`Binary`] and [`Compare`].
 
 /// An elementary function of one or two real arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,14 +55,14 @@ pub enum Function {
     Lgamma,
     /// ψ(x) = d log Γ / dx
     Digamma,
+    /// ψ′(x)
+    Trigamma,
     /// xʸ
     Pow,
     /// Angle of (x, y): `atan2(y, x)`.
     Atan2,
     /// √(x² + y²)
     Hypot,
-    /// `a - b*floor(a/b)`: the remainder with the sign of `b`.
-    Mod,
 }
 
 /// The compiled form of a function: what native code calls.
@@ -123,10 +123,10 @@ functions! {
     Gamma "gamma" One(x) => libm::tgamma(x);
     Lgamma "lgamma" One(x) => libm::lgamma(x);
     Digamma "digamma" One(x) => digamma(x);
+    Trigamma "trigamma" One(x) => trigamma(x);
     Pow "pow" Two(x, y) => x.powf(y);
     Atan2 "atan2" Two(y, x) => y.atan2(x);
     Hypot "hypot" Two(x, y) => x.hypot(y);
-    Mod "mod" Two(x, y) => x - y * (x / y).floor();
 }
 
 impl Function {
@@ -143,6 +143,93 @@ impl Function {
         match self.entry() {
             Entry::One(f) => f(x),
             Entry::Two(f) => f(x, y),
+        }
+    }
+}
+
+/// Real functions that are single instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unary {
+    /// `-x`
+    Neg,
+    /// `|x|`
+    Abs,
+    /// Square root, correctly rounded.
+    Sqrt,
+    /// Largest integer not above.
+    Floor,
+    /// Smallest integer not below.
+    Ceil,
+}
+
+/// Real functions of two arguments that are single instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binary {
+    /// `a + b`
+    Add,
+    /// `a - b`
+    Sub,
+    /// `a * b`
+    Mul,
+    /// `a / b`
+    Div,
+    /// `if a < b { a } else { b }` (so NaN in either gives `b`).
+    Min,
+    /// `if a > b { a } else { b }`
+    Max,
+}
+
+/// Comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Compare {
+    /// `a < b`
+    Lt,
+    /// `a <= b`
+    Le,
+    /// `a == b`
+    Eq,
+    /// `a != b`
+    Ne,
+}
+
+impl Unary {
+    /// Its value.
+    #[inline]
+    pub fn eval(self, x: f64) -> f64 {
+        match self {
+            Unary::Neg => -x,
+            Unary::Abs => x.abs(),
+            Unary::Sqrt => x.sqrt(),
+            Unary::Floor => x.floor(),
+            Unary::Ceil => x.ceil(),
+        }
+    }
+}
+
+impl Binary {
+    /// Its value.
+    #[inline]
+    pub fn eval(self, a: f64, b: f64) -> f64 {
+        match self {
+            Binary::Add => a + b,
+            Binary::Sub => a - b,
+            Binary::Mul => a * b,
+            Binary::Div => a / b,
+            Binary::Min => if a < b { a } else { b },
+            Binary::Max => if a > b { a } else { b },
+        }
+    }
+}
+
+impl Compare {
+    /// Its value.
+    #[inline]
+    pub fn eval(self, a: f64, b: f64) -> bool {
+        match self {
+            Compare::Lt => a < b,
+            Compare::Le => a <= b,
+            Compare::Eq => a == b,
+            Compare::Ne => a != b,
         }
     }
 }
@@ -167,6 +254,24 @@ fn digamma(x: f64) -> f64 {
     shift + x.ln() - 0.5 / x - series
 }
 
+/// ψ′(x): reflection, recurrence and asymptotic series (Abramowitz & Stegun 6.4.7, 6.4.6, 6.4.12).
+fn trigamma(x: f64) -> f64 {
+    use std::f64::consts::PI;
+    if x <= 0.0 {
+        let s = (PI * x).sin();
+        return if x == x.floor() { f64::NAN } else { PI * PI / (s * s) - trigamma(1.0 - x) };
+    }
+    let mut shift = 0.0;
+    let mut x = x;
+    while x < 12.0 {
+        shift += 1.0 / (x * x);
+        x += 1.0;
+    }
+    let r = 1.0 / (x * x);
+    let series = r * (1.0 / 6.0 - r * (1.0 / 30.0 - r * (1.0 / 42.0 - r * (1.0 / 30.0 - r * (5.0 / 66.0 - r * 691.0 / 2730.0)))));
+    shift + 1.0 / x + 0.5 * r + series / x
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +282,14 @@ mod tests {
         assert!((digamma(1.0) + EULER).abs() < 1e-15);
         assert!((digamma(0.5) + EULER + 2.0 * 2f64.ln()).abs() < 1e-14);
         assert!((digamma(-0.5) - 0.036_489_973_978_576_52).abs() < 1e-13);
+    }
+
+    #[test]
+    fn trigamma_agrees_with_known_values() {
+        use std::f64::consts::PI;
+        assert!((trigamma(1.0) - PI * PI / 6.0).abs() < 1e-14);
+        assert!((trigamma(0.5) - PI * PI / 2.0).abs() < 1e-13);
+        assert!((trigamma(-0.5) - (PI * PI / 2.0 + 4.0)).abs() < 1e-12);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! Shapes are per kernel, in [`Kernel::lengths`].
 
 use crate::math::Function;
+pub use crate::math::{Binary, Compare, Unary};
 
 /// All kernels of one model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -184,51 +185,6 @@ pub enum Op {
     Not(Value),
     /// `if c { a } else { b }` with real `a`, `b`; both are computed before.
     Select(Value, Value, Value),
-}
-
-/// Real functions that are single instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unary {
-    /// `-x`
-    Neg,
-    /// `|x|`
-    Abs,
-    /// Square root, correctly rounded.
-    Sqrt,
-    /// Largest integer not above.
-    Floor,
-    /// Smallest integer not below.
-    Ceil,
-}
-
-/// Real functions of two arguments that are single instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Binary {
-    /// `a + b`
-    Add,
-    /// `a - b`
-    Sub,
-    /// `a * b`
-    Mul,
-    /// `a / b`
-    Div,
-    /// `if a < b { a } else { b }` (so NaN in either gives `b`).
-    Min,
-    /// `if a > b { a } else { b }`
-    Max,
-}
-
-/// Comparisons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Compare {
-    /// `a < b`
-    Lt,
-    /// `a <= b`
-    Le,
-    /// `a == b`
-    Eq,
-    /// `a != b`
-    Ne,
 }
 
 impl Affine {

@@ -1,14 +1,21 @@
-//! Integrators: a [`System`] and [`Options`] in, a [`Solution`] out.
+//! Integrators: a [`crate::system::System`] and [`Options`] in, a [`Solution`] out.
+//!
+//! [`integrate`] drives a [`stepper::Stepper`]; each method is one file in [`methods`].
 
+mod auto;
+mod drive;
 mod failure;
+pub mod methods;
 mod options;
+pub mod problem;
 mod solution;
+pub mod stepper;
+pub mod tableau;
 
+pub use drive::integrate;
 pub use failure::{ErrorKind, Failure};
 pub use options::{Options, Save, Tolerance};
 pub use solution::{Solution, Statistics, UnknownColumn};
-
-use crate::system::System;
 
 /// The integrators. `name()` is what the command line and Python accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,12 +48,4 @@ impl Method {
     pub fn find(name: &str) -> Option<Method> {
         Method::ALL.iter().copied().find(|method| method.name().eq_ignore_ascii_case(name))
     }
-}
-
-/// Integrates `y' = f(t, y, p)` from `y0`.
-///
-/// # Errors
-/// [`Failure`], with everything saved up to then, when the run cannot reach its end.
-pub fn integrate(_system: &dyn System, _y0: &[f64], _p: &[f64], _options: &Options) -> Result<Solution, Failure> {
-    unreachable!("written next")
 }

@@ -10,6 +10,7 @@ pub type Rhs = Box<dyn Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync>;
 /// else by forward differences, which cost n evaluations and half the digits.
 pub struct ClosureSystem {
     shape: Shape,
+    pattern: Pattern,
     rhs: Rhs,
     jacobian: Option<Rhs>,
     time_derivative: Option<Rhs>,
@@ -27,10 +28,9 @@ impl ClosureSystem {
             outputs: Names::default(),
             parameters,
             work: 2 * n,
-            jacobian: Pattern::dense(n),
             time_dependent: true,
         };
-        ClosureSystem { shape, rhs: Box::new(rhs), jacobian: None, time_derivative: None }
+        ClosureSystem { shape, pattern: Pattern::dense(n), rhs: Box::new(rhs), jacobian: None, time_derivative: None }
     }
 
     /// With an exact Jacobian: `f(t, y, p, values)`, values column by column.
@@ -55,6 +55,10 @@ impl ClosureSystem {
 impl System for ClosureSystem {
     fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    fn jacobian_pattern(&self) -> &Pattern {
+        &self.pattern
     }
 
     fn rhs(&self, t: f64, y: &[f64], p: &[f64], _w: &mut [f64], dy: &mut [f64]) {

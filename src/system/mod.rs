@@ -13,7 +13,7 @@ pub use names::Names;
 
 use crate::linalg::Pattern;
 
-/// Sizes, names and sparsity of a system: fixed at construction.
+/// Sizes and names of a system: fixed at construction.
 #[derive(Clone, Debug)]
 pub struct Shape {
     /// Names of the states; their number is the dimension n.
@@ -24,8 +24,6 @@ pub struct Shape {
     pub parameters: usize,
     /// Length of the work slice.
     pub work: usize,
-    /// Where ∂f/∂y may be non-zero (n × n).
-    pub jacobian: Pattern,
     /// Whether f depends on t explicitly; if not, `time_derivative` is zero and need not be called.
     pub time_dependent: bool,
 }
@@ -40,13 +38,21 @@ impl Shape {
 /// A system of differential equations. All calls are pure functions of their inputs and may run in several threads
 /// at once, each with its own `w`.
 pub trait System: Send + Sync {
-    /// Sizes, names, sparsity.
+    /// Sizes and names.
     fn shape(&self) -> &Shape;
+
+    /// Where ∂f/∂y may be non-zero (n × n). Made when first asked for: explicit methods never ask.
+    fn jacobian_pattern(&self) -> &Pattern;
+
+    /// An upper bound on the number of non-zeros, known without making the pattern.
+    fn jacobian_entries(&self) -> usize {
+        self.jacobian_pattern().nnz()
+    }
 
     /// `dy = f(t, y, p)`; `dy` has n elements.
     fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]);
 
-    /// The values of ∂f/∂y in the order of [`Shape::jacobian`].
+    /// The values of ∂f/∂y in the order of [`Self::jacobian_pattern`].
     fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]);
 
     /// `ft = ∂f/∂t`; n elements.

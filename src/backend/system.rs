@@ -1,0 +1,98 @@
+//! A compiled model as the solvers see it.
+
+use std::sync::{Arc, OnceLock};
+
+use super::Kernels;
+use crate::kernel::{Lowered, MatrixPlan};
+use crate::linalg::Pattern;
+use crate::system::{Shape, System};
+
+/// A [`System`] made of kernels.
+pub struct CompiledSystem {
+    kernels: Arc<dyn Kernels>,
+    shape: Shape,
+    places: Places,
+    plan: MatrixPlan,
+    pattern: OnceLock<(Pattern, Option<Vec<usize>>)>,
+}
+
+/// Where each kernel stands in the program.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    rhs: usize,
+    jacobian: usize,
+    time_derivative: Option<usize>,
+    outputs: Option<usize>,
+}
+
+impl CompiledSystem {
+    /// The system of a lowered model whose program became `kernels`; `None` if a kernel every system needs is missing.
+    pub fn new(lowered: &Lowered, kernels: Arc<dyn Kernels>, states: crate::system::Names, outputs: crate::system::Names) -> Option<Self> {
+        let place = |name: &str| lowered.program.kernels.iter().position(|kernel| kernel.name == name);
+        let places = Places {
+            rhs: place("rhs")?,
+            jacobian: place("jacobian")?,
+            time_derivative: place("time_derivative"),
+            outputs: place("outputs"),
+        };
+        let most = (0..lowered.program.kernels.len()).map(|k| kernels.lengths(k).w).max().unwrap_or(0);
+        let shape = Shape {
+            states,
+            outputs,
+            parameters: lowered.bound,
+            // Behind the kernels' own part: the Jacobian's values before they are gathered.
+            work: most + lowered.jacobian.values,
+            time_dependent: places.time_derivative.is_some(),
+        };
+        Some(CompiledSystem { kernels, shape, places, plan: lowered.jacobian.clone(), pattern: OnceLock::new() })
+    }
+
+    fn pattern_and_places(&self) -> &(Pattern, Option<Vec<usize>>) {
+        self.pattern.get_or_init(|| self.plan.pattern())
+    }
+}
+
+impl System for CompiledSystem {
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn jacobian_pattern(&self) -> &Pattern {
+        &self.pattern_and_places().0
+    }
+
+    fn jacobian_entries(&self) -> usize {
+        self.plan.values
+    }
+
+    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
+        self.kernels.call(self.places.rhs, t, y, p, &[], w, dy);
+    }
+
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        let (_, places) = self.pattern_and_places();
+        let Some(places) = places else {
+            return self.kernels.call(self.places.jacobian, t, y, p, &[], w, values);
+        };
+        let own = w.len() - places.len();
+        let (w, raw) = w.split_at_mut(own);
+        self.kernels.call(self.places.jacobian, t, y, p, &[], w, raw);
+        values.fill(0.0);
+        for (value, place) in raw.iter().zip(places) {
+            values[*place] += value;
+        }
+    }
+
+    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
+        match self.places.time_derivative {
+            Some(kernel) => self.kernels.call(kernel, t, y, p, &[], w, ft),
+            None => ft.fill(0.0),
+        }
+    }
+
+    fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
+        if let Some(kernel) = self.places.outputs {
+            self.kernels.call(kernel, t, y, p, &[], w, out);
+        }
+    }
+}

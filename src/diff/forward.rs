@@ -1,0 +1,127 @@
+//! Forward accumulation: the derivative of every template in one direction, e.g. time, or a vector of states.
+//!
+//! Method: Griewank & Walther, Evaluating Derivatives, ch. 3. Computed arrays get a tangent array each, so templates
+//! never meet across arrays and cost stays proportional to that of f.
+
+use rustc_hash::FxHashMap;
+
+use super::reverse::{binary_adjoint, reduction_weight, unary_slope};
+use crate::expr::{ExprId, Graph, IndexRange, Node, Reads, Reduction, SymbolId, builtin};
+use crate::model::{Family, Kind, Model, Piece, Symbol};
+
+/// What leaves change by.
+struct Direction {
+    /// d t
+    time: f64,
+    /// d of states and computed arrays: the symbol that holds it; none means 0.
+    tangents: FxHashMap<SymbolId, SymbolId>,
+}
+
+/// ∂f/∂t: tangent arrays and the derivative of each equation; empty if f does not depend on t.
+pub fn time_derivative(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> (Vec<Family>, Vec<Family>) {
+    let direction = Direction { time: 1.0, tangents: FxHashMap::default() };
+    let (definitions, families) = tangent_model(model, graph, symbols, direction);
+    let all_zero = families.iter().flat_map(|f| &f.pieces).all(|p| graph.as_const(p.value) == Some(0.0));
+    if all_zero { (Vec::new(), Vec::new()) } else { (definitions, families) }
+}
+
+/// `J v`: tangent arrays and the product by state; `v` is read through symbols of kind [`Kind::Direction`], laid out
+/// as the states are.
+pub fn jacobian_product(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> (Vec<Family>, Vec<Family>) {
+    let mut direction = Direction { time: 0.0, tangents: FxHashMap::default() };
+    for state in &model.states {
+        let symbol = Symbol { kind: Kind::Direction, ..model.symbol(*state).clone() };
+        let id = declare(graph, symbols, symbol, Reads::State);
+        direction.tangents.insert(*state, id);
+    }
+    tangent_model(model, graph, symbols, direction)
+}
+
+fn declare(graph: &mut Graph, symbols: &mut Vec<Symbol>, symbol: Symbol, reads: Reads) -> SymbolId {
+    symbols.push(symbol);
+    graph.declare(reads)
+}
+
+fn tangent_model(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>, mut direction: Direction) -> (Vec<Family>, Vec<Family>) {
+    let mut definitions = Vec::new();
+    for family in &model.definitions {
+        let pieces = tangent_pieces(graph, family, &direction);
+        if pieces.iter().all(|p| graph.as_const(p.value) == Some(0.0)) {
+            continue;
+        }
+        let offset = symbols.iter().filter(|s| s.kind == Kind::Definition).map(|s| s.offset + s.len()).max().unwrap_or(0);
+        let name = format!("d {}", model.symbol(family.symbol).name);
+        let symbol = Symbol { name, offset, ..model.symbol(family.symbol).clone() };
+        let reads = pieces.iter().map(|p| graph.facts(p.value).reads).max().unwrap_or_default().max(Reads::Parameters);
+        let id = declare(graph, symbols, symbol, reads);
+        direction.tangents.insert(family.symbol, id);
+        definitions.push(Family { symbol: id, pieces });
+    }
+    let families = model.derivatives.iter().map(|f| Family { symbol: f.symbol, pieces: tangent_pieces(graph, f, &direction) });
+    let families = families.collect();
+    (definitions, families)
+}
+
+fn tangent_pieces(graph: &mut Graph, family: &Family, direction: &Direction) -> Vec<Piece> {
+    let pieces = family.pieces.iter();
+    pieces.map(|piece| Piece { value: tangent(graph, piece.value, direction), ..piece.clone() }).collect()
+}
+
+/// The derivative of a template in the direction.
+fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId {
+    let zero = graph.constant(0.0);
+    let mut tangents: FxHashMap<ExprId, ExprId> = FxHashMap::default();
+    for id in graph.reachable_outside_reductions(root) {
+        let d = |x: ExprId| tangents.get(&x).copied().unwrap_or(zero);
+        let value = match graph.node(id) {
+            Node::Time => graph.constant(direction.time),
+            Node::Symbol(symbol, subs) => match direction.tangents.get(&symbol) {
+                Some(tangent) => graph.intern(Node::Symbol(*tangent, subs)),
+                None => zero,
+            },
+            Node::Const(_) | Node::Bool(_) | Node::Index(_) => zero,
+            Node::Compare(..) | Node::And(..) | Node::Or(..) | Node::Not(_) => zero,
+            Node::Select(c, a, b) => graph.select(c, d(a), d(b)),
+            Node::Unary(op, a) if d(a) != zero => match unary_slope(graph, op, a, id) {
+                Some(slope) => graph.mul(slope, tangents[&a]),
+                None => zero,
+            },
+            Node::Call1(f, a) if d(a) != zero => {
+                let slope = builtin::derivative(f, 0, graph, a, a, id);
+                graph.mul(slope, tangents[&a])
+            }
+            Node::Unary(..) | Node::Call1(..) => zero,
+            Node::Binary(op, a, b) => {
+                let (da, db) = (d(a), d(b));
+                let left = if da == zero { zero } else { binary_adjoint(graph, op, 0, a, b, id, da) };
+                let right = if db == zero { zero } else { binary_adjoint(graph, op, 1, a, b, id, db) };
+                graph.add(left, right)
+            }
+            Node::Call2(f, a, b) => {
+                let mut sum = zero;
+                for (k, operand) in [a, b].into_iter().enumerate() {
+                    let change = tangents.get(&operand).copied().unwrap_or(zero);
+                    if change != zero {
+                        let slope = builtin::derivative(f, k, graph, a, b, id);
+                        let term = graph.mul(slope, change);
+                        sum = graph.add(sum, term);
+                    }
+                }
+                sum
+            }
+            Node::Reduce(kind, var, lo, hi, body) => {
+                let range = IndexRange { var, lo: lo.into(), hi: hi.into() };
+                let change = tangent(graph, body, direction);
+                if change == zero {
+                    zero
+                } else {
+                    let weight = reduction_weight(graph, kind, range, body, id);
+                    let term = graph.mul(weight, change);
+                    graph.reduce(Reduction::Sum, range, term)
+                }
+            }
+        };
+        tangents.insert(id, value);
+    }
+    tangents[&root]
+}

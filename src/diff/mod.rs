@@ -1,0 +1,70 @@
+//! Derivatives of a model's equations, built in the same expression graph as the equations.
+//!
+//! Families stay families: the derivative of a template by one array reference is a template over the same index
+//! ranges, a diagonal of the Jacobian. [`derive`] gives the sparse Jacobian ∂f/∂y and ∂f/∂t, which every stiff method
+//! needs; [`parameter_jacobian`] and [`jacobian_product`] are made when asked for.
+
+mod forward;
+mod reverse;
+
+pub use forward::jacobian_product;
+pub use reverse::parameter_jacobian;
+
+use crate::expr::{Affine, ExprId, Graph, IndexRange, Subscript, SymbolId};
+use crate::model::{Family, Model, Symbol};
+
+/// Derivatives of f, over a graph that extends the model's.
+#[derive(Clone, Debug)]
+pub struct Derivatives {
+    /// The model's graph and the derivatives' nodes.
+    pub graph: Graph,
+    /// The model's symbols, then those the derivatives brought in.
+    pub symbols: Vec<Symbol>,
+    /// ∂f/∂y.
+    pub jacobian: Vec<Entry>,
+    /// Arrays to compute before `time`, in order, besides the model's own.
+    pub time_definitions: Vec<Family>,
+    /// ∂f/∂t by state; empty if f does not depend on t explicitly.
+    pub time: Vec<Family>,
+}
+
+/// A diagonal of a Jacobian: for all values of the indices, the derivative of one element of f by one element of a
+/// symbol. Entries that meet at the same place add up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The indices and their values, outermost first.
+    pub ranges: Vec<IndexRange>,
+    /// The state whose derivative is differentiated.
+    pub row: (SymbolId, Vec<Affine>),
+    /// The state or parameter it is differentiated by.
+    pub column: (SymbolId, Vec<Subscript>),
+    /// The derivative.
+    pub value: ExprId,
+}
+
+/// A reference that the templates cannot be differentiated through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unsupported {
+    /// The array referred to.
+    pub symbol: String,
+}
+
+impl std::fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot differentiate through `{}`: a subscript of it wraps around with several indices at once", self.symbol)
+    }
+}
+
+impl std::error::Error for Unsupported {}
+
+/// The derivatives every stiff method needs.
+///
+/// # Errors
+/// [`Unsupported`] where a computed array is read through a periodic subscript of several indices.
+pub fn derive(model: &Model) -> Result<Derivatives, Unsupported> {
+    let mut graph = model.graph.clone();
+    let mut symbols = model.symbols.clone();
+    let jacobian = reverse::state_jacobian(model, &mut graph)?;
+    let (time_definitions, time) = forward::time_derivative(model, &mut graph, &mut symbols);
+    Ok(Derivatives { graph, symbols, jacobian, time_definitions, time })
+}

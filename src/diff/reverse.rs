@@ -1,0 +1,317 @@
+//! Reverse accumulation: all derivatives of one template by everything it reads, in one pass from the root down.
+//!
+//! Method: Griewank & Walther, Evaluating Derivatives, ch. 3. Adjoints are expressions of the graph, so the derivatives
+//! share their subexpressions with f. Where a leaf is a computed array, the chain rule goes on into that array's
+//! template.
+
+use rustc_hash::FxHashMap;
+
+use super::{Entry, Unsupported};
+use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Reduction, Subscript, SymbolId, VarId, builtin};
+use crate::math::{Binary, Compare, Unary};
+use crate::model::{Family, Kind, Model};
+
+/// A derivative by one leaf: `value`, for all values of the `extra` indices (those of reductions the leaf stands in).
+struct LeafDerivative {
+    leaf: ExprId,
+    extra: Vec<IndexRange>,
+    value: ExprId,
+}
+
+/// ∂f/∂y.
+pub fn state_jacobian(model: &Model, graph: &mut Graph) -> Result<Vec<Entry>, Unsupported> {
+    jacobian(model, graph, Reads::State, Kind::State)
+}
+
+/// ∂f/∂p, over the given extension of the model's graph.
+///
+/// # Errors
+/// As [`super::derive`].
+pub fn parameter_jacobian(model: &Model, graph: &mut Graph) -> Result<Vec<Entry>, Unsupported> {
+    jacobian(model, graph, Reads::Parameters, Kind::Parameter)
+}
+
+fn jacobian(model: &Model, graph: &mut Graph, least: Reads, by: Kind) -> Result<Vec<Entry>, Unsupported> {
+    let definitions = model.definitions.iter().map(|family| (family.symbol, family)).collect();
+    let mut walk = Walk { model, graph, definitions, least, by, entries: Vec::new() };
+    for family in &model.derivatives {
+        for piece in &family.pieces {
+            let seed = walk.graph.constant(1.0);
+            walk.piece(family.symbol, &piece.subscripts, piece.ranges.clone(), piece.value, seed)?;
+        }
+    }
+    Ok(walk.entries)
+}
+
+struct Walk<'a> {
+    model: &'a Model,
+    graph: &'a mut Graph,
+    definitions: FxHashMap<SymbolId, &'a Family>,
+    least: Reads,
+    by: Kind,
+    entries: Vec<Entry>,
+}
+
+impl Walk<'_> {
+    /// Adds the entries of `seed * template` over the ranges.
+    fn piece(&mut self, row: SymbolId, subscripts: &[Affine], ranges: Vec<IndexRange>, value: ExprId, seed: ExprId) -> Result<(), Unsupported> {
+        for found in accumulate(self.graph, value, seed, self.least) {
+            let Node::Symbol(symbol, subs) = self.graph.node(found.leaf) else { continue };
+            let list = self.graph.subscripts(subs).to_vec();
+            let mut all = ranges.clone();
+            all.extend(&found.extra);
+            match self.model.symbol(symbol).kind {
+                kind if kind == self.by => self.entries.push(Entry {
+                    ranges: all,
+                    row: (row, subscripts.to_vec()),
+                    column: (symbol, list),
+                    value: found.value,
+                }),
+                Kind::Definition => self.through(row, subscripts, all, symbol, list, found.value)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The chain rule through an element of a computed array: into each of its pieces, where the subscripts meet it.
+    fn through(&mut self, row: SymbolId, subscripts: &[Affine], ranges: Vec<IndexRange>, symbol: SymbolId, list: Vec<Subscript>, seed: ExprId) -> Result<(), Unsupported> {
+        let Some(family) = self.definitions.get(&symbol).copied() else { return Ok(()) };
+        let dims = &self.model.symbol(symbol).dims;
+        for (ranges, list) in self.unwrapped(symbol, ranges, list)? {
+            for piece in &family.pieces {
+                let mut meeting = ranges.clone();
+                let mut with: FxHashMap<VarId, Affine> = FxHashMap::default();
+                let mut meets = true;
+                for ((target, subscript), dim) in piece.subscripts.iter().zip(&list).zip(dims) {
+                    let (lo, hi) = match target.terms.first() {
+                        None => (target.offset, target.offset),
+                        Some((var, _)) => {
+                            let mut affine = subscript.clone();
+                            affine.offset -= target.offset;
+                            with.insert(*var, affine);
+                            let range = piece.ranges.iter().find(|range| range.var == *var);
+                            range.map_or((dim.lo, dim.hi), |r| (r.lo + target.offset, r.hi + target.offset))
+                        }
+                    };
+                    match clip(subscript, &mut meeting, lo, hi) {
+                        Some(true) => {}
+                        Some(false) => {
+                            meets = false;
+                            break;
+                        }
+                        None => return Err(self.unsupported(symbol)),
+                    }
+                }
+                if meets {
+                    let value = self.graph.substitute(piece.value, &with);
+                    self.piece(row, subscripts, meeting, value, seed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the ranges so that no subscript wraps.
+    #[allow(clippy::type_complexity)]
+    fn unwrapped(&self, symbol: SymbolId, ranges: Vec<IndexRange>, list: Vec<Subscript>) -> Result<Vec<(Vec<IndexRange>, Vec<Affine>)>, Unsupported> {
+        let mut waiting = vec![(ranges, list.into_iter().map(|s| s.affine).collect::<Vec<_>>())];
+        let dims = &self.model.symbol(symbol).dims;
+        for (k, dim) in dims.iter().enumerate() {
+            let extent = dim.len() as i64;
+            let mut done = Vec::new();
+            while let Some((ranges, mut list)) = waiting.pop() {
+                let turn = |value: i64| (value - dim.lo).div_euclid(extent);
+                let (lo, hi) = list[k].bounds(&ranges);
+                if turn(lo) == turn(hi) {
+                    list[k].offset -= turn(lo) * extent;
+                    done.push((ranges, list));
+                    continue;
+                }
+                let [(var, factor)] = list[k].terms[..] else { return Err(self.unsupported(symbol)) };
+                let Some(at) = ranges.iter().position(|r| r.var == var) else { return Err(self.unsupported(symbol)) };
+                let range = ranges[at];
+                let value = |v: i64| turn(list[k].offset + factor * v);
+                let Some(cut) = (range.lo + 1..=range.hi).find(|v| value(*v) != value(*v - 1)) else {
+                    return Err(self.unsupported(symbol));
+                };
+                let (mut left, mut right) = (ranges.clone(), ranges);
+                left[at].hi = cut - 1;
+                right[at].lo = cut;
+                waiting.push((left, list.clone()));
+                waiting.push((right, list));
+            }
+            waiting = done;
+        }
+        Ok(waiting)
+    }
+
+    fn unsupported(&self, symbol: SymbolId) -> Unsupported {
+        Unsupported { symbol: self.model.symbol(symbol).name.clone() }
+    }
+}
+
+/// Narrows the ranges to where `lo <= affine <= hi`. False if that is nowhere, `None` if it is not a box.
+fn clip(affine: &Affine, ranges: &mut [IndexRange], lo: i64, hi: i64) -> Option<bool> {
+    let (least, most) = affine.bounds(ranges);
+    if lo <= least && most <= hi {
+        return Some(true);
+    }
+    if most < lo || hi < least {
+        return Some(false);
+    }
+    let [(var, k)] = affine.terms[..] else { return None };
+    let range = ranges.iter_mut().find(|r| r.var == var)?;
+    // lo <= offset + k*v <= hi
+    let (a, b) = (lo - affine.offset, hi - affine.offset);
+    let (first, last) = if k > 0 {
+        (a.div_euclid(k) + i64::from(a.rem_euclid(k) != 0), b.div_euclid(k))
+    } else {
+        let (a, b, k) = (-b, -a, -k);
+        (a.div_euclid(k) + i64::from(a.rem_euclid(k) != 0), b.div_euclid(k))
+    };
+    range.lo = range.lo.max(first);
+    range.hi = range.hi.min(last);
+    Some(range.lo <= range.hi)
+}
+
+/// Derivatives of `seed * root` by the leaves that read at least `least`.
+fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads) -> Vec<LeafDerivative> {
+    let mut adjoints: FxHashMap<ExprId, ExprId> = FxHashMap::default();
+    adjoints.insert(root, seed);
+    let mut found = Vec::new();
+    for id in graph.reachable_outside_reductions(root).into_iter().rev() {
+        let Some(adjoint) = adjoints.get(&id).copied() else { continue };
+        if graph.facts(id).reads < least {
+            continue;
+        }
+        let mut add = |graph: &mut Graph, operand: ExprId, value: ExprId| {
+            let sum = match adjoints.get(&operand) {
+                None => value,
+                Some(known) => graph.add(*known, value),
+            };
+            adjoints.insert(operand, sum);
+        };
+        let reads = |graph: &Graph, operand: ExprId| graph.facts(operand).reads >= least;
+        match graph.node(id) {
+            Node::Symbol(..) => found.push(LeafDerivative { leaf: id, extra: Vec::new(), value: adjoint }),
+            Node::Const(_) | Node::Bool(_) | Node::Time | Node::Index(_) => {}
+            // Truth values are constant but for jumps.
+            Node::Compare(..) | Node::And(..) | Node::Or(..) | Node::Not(_) => {}
+            Node::Select(c, a, b) => {
+                let zero = graph.constant(0.0);
+                for (operand, value) in [(a, graph.select(c, adjoint, zero)), (b, graph.select(c, zero, adjoint))] {
+                    if reads(graph, operand) {
+                        add(graph, operand, value);
+                    }
+                }
+            }
+            Node::Unary(op, a) => {
+                if let Some(slope) = unary_slope(graph, op, a, id) {
+                    let value = graph.mul(adjoint, slope);
+                    add(graph, a, value);
+                }
+            }
+            Node::Binary(op, a, b) => {
+                for (k, operand) in [a, b].into_iter().enumerate() {
+                    if reads(graph, operand) {
+                        let value = binary_adjoint(graph, op, k, a, b, id, adjoint);
+                        add(graph, operand, value);
+                    }
+                }
+            }
+            Node::Call1(f, a) => {
+                let slope = builtin::derivative(f, 0, graph, a, a, id);
+                let value = graph.mul(adjoint, slope);
+                add(graph, a, value);
+            }
+            Node::Call2(f, a, b) => {
+                for (k, operand) in [a, b].into_iter().enumerate() {
+                    if reads(graph, operand) {
+                        let slope = builtin::derivative(f, k, graph, a, b, id);
+                        let value = graph.mul(adjoint, slope);
+                        add(graph, operand, value);
+                    }
+                }
+            }
+            Node::Reduce(kind, var, lo, hi, body) => {
+                let range = IndexRange { var, lo: lo.into(), hi: hi.into() };
+                let inner = reduction_weight(graph, kind, range, body, id);
+                for mut leaf in accumulate(graph, body, inner, least) {
+                    // A leaf that is the same in every turn collects the sum of its turns.
+                    if graph.facts(leaf.leaf).free >> var.0 & 1 == 1 {
+                        leaf.extra.insert(0, range);
+                    } else {
+                        leaf.value = graph.reduce(Reduction::Sum, range, leaf.value);
+                    }
+                    leaf.value = graph.mul(adjoint, leaf.value);
+                    found.push(leaf);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// d op(a) / d a; `None` where it is zero but for jumps.
+pub fn unary_slope(graph: &mut Graph, op: Unary, a: ExprId, f: ExprId) -> Option<ExprId> {
+    match op {
+        Unary::Neg => Some(graph.constant(-1.0)),
+        Unary::Abs => Some(builtin::sign(graph, a)),
+        // d sqrt(a) = 1/(2*sqrt(a))
+        Unary::Sqrt => {
+            let half = graph.constant(0.5);
+            Some(graph.div(half, f))
+        }
+        Unary::Floor | Unary::Ceil => None,
+    }
+}
+
+/// `adjoint * ∂op(a, b)/∂(operand k)`, with f the node itself.
+pub fn binary_adjoint(graph: &mut Graph, op: Binary, k: usize, a: ExprId, b: ExprId, f: ExprId, adjoint: ExprId) -> ExprId {
+    match (op, k) {
+        (Binary::Add, _) | (Binary::Sub, 0) => adjoint,
+        (Binary::Sub, _) => graph.neg(adjoint),
+        (Binary::Mul, 0) => graph.mul(adjoint, b),
+        (Binary::Mul, _) => graph.mul(adjoint, a),
+        (Binary::Div, 0) => graph.div(adjoint, b),
+        // d(a/b)/db = -f/b
+        (Binary::Div, _) => {
+            let product = graph.mul(adjoint, f);
+            let quotient = graph.div(product, b);
+            graph.neg(quotient)
+        }
+        (Binary::Min | Binary::Max, k) => {
+            // As the operation itself decides: min is a where a < b, max is a where a > b.
+            let first = if op == Binary::Min { graph.compare(Compare::Lt, a, b) } else { graph.compare(Compare::Lt, b, a) };
+            let zero = graph.constant(0.0);
+            if k == 0 { graph.select(first, adjoint, zero) } else { graph.select(first, zero, adjoint) }
+        }
+    }
+}
+
+/// ∂(reduction)/∂(body at one index value), as a template over that index.
+pub fn reduction_weight(graph: &mut Graph, kind: Reduction, range: IndexRange, body: ExprId, f: ExprId) -> ExprId {
+    let one = graph.constant(1.0);
+    match kind {
+        Reduction::Sum => one,
+        // The product of all others: right even where one of them is 0.
+        Reduction::Prod => {
+            let taken = graph.facts(body).free | 1 << range.var.0;
+            let Some(other) = graph.fresh_var(range.var, taken) else { return graph.constant(f64::NAN) };
+            let with = [(range.var, Affine::var(other))].into_iter().collect();
+            let others = graph.substitute(body, &with);
+            let (here, there) = (graph.intern(Node::Index(range.var)), graph.intern(Node::Index(other)));
+            let same = graph.compare(Compare::Eq, here, there);
+            let factor = graph.select(same, one, others);
+            graph.reduce(Reduction::Prod, IndexRange { var: other, ..range }, factor)
+        }
+        // Where several attain the extremum each counts: such points are kinks.
+        Reduction::Min | Reduction::Max => {
+            let zero = graph.constant(0.0);
+            let attained = graph.compare(Compare::Eq, body, f);
+            graph.select(attained, one, zero)
+        }
+    }
+}
+

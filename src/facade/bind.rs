@@ -1,0 +1,203 @@
+//! Parameter values: defaults, what is set from outside, and the quantities hoisted out of the kernels.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use rustc_hash::FxHashMap;
+
+use super::Compiled;
+use crate::expr::{Environment, Evaluator, SymbolId};
+use crate::model::{Family, Kind, Model};
+
+/// No parameter or state has that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownName {
+    /// The name asked for.
+    pub name: String,
+    /// The closest known name.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no parameter or state is called `{}`", self.name)?;
+        match &self.suggestion {
+            Some(guess) => write!(f, "; did you mean `{guess}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for UnknownName {}
+
+/// A parameter without default was not set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingParameter(pub String);
+
+impl fmt::Display for MissingParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "parameter `{}` has no value: it has no default and was not set", self.0)
+    }
+}
+
+impl std::error::Error for MissingParameter {}
+
+/// The values of all parameters: those set, and the defaults of the others, which may depend on them.
+pub fn parameter_values(model: &Model, set: &FxHashMap<usize, f64>) -> Result<Vec<f64>, MissingParameter> {
+    let families = model.defaults.iter().map(|f| (f.symbol, f)).chain(model.definitions.iter().map(|f| (f.symbol, f)));
+    let defaults = Defaults {
+        model,
+        families: families.collect(),
+        set,
+        known: RefCell::new(vec![None; model.parameter_count()]),
+        missing: RefCell::new(None),
+    };
+    for family in &model.defaults {
+        let symbol = model.symbol(family.symbol);
+        for piece in &family.pieces {
+            for indices in turns(&piece.ranges) {
+                let value = |var| indices.iter().find(|(known, _)| *known == var).map_or(0, |(_, v)| *v);
+                let subscripts: Vec<i64> = piece.subscripts.iter().map(|a| a.eval(&value)).collect();
+                defaults.parameter(symbol.offset + symbol.place(&subscripts), || Evaluator::new(&model.graph, &defaults, indices).value(piece.value));
+            }
+        }
+    }
+    let known = defaults.known.into_inner();
+    let mut values = Vec::with_capacity(known.len());
+    for (k, value) in known.into_iter().enumerate() {
+        match value.or_else(|| set.get(&k).copied()) {
+            Some(value) => values.push(value),
+            None => return Err(MissingParameter(parameter_name(model, k))),
+        }
+    }
+    match defaults.missing.into_inner() {
+        Some(name) => Err(MissingParameter(name)),
+        None => Ok(values),
+    }
+}
+
+fn parameter_name(model: &Model, place: usize) -> String {
+    let mut names = crate::system::Names::default();
+    for id in &model.parameters {
+        let symbol = model.symbol(*id);
+        names.push(symbol.name.clone(), symbol.dims.iter().map(|d| (d.lo, d.len())).collect());
+    }
+    names.get(place)
+}
+
+/// All index values of some ranges, last index fastest.
+fn turns(ranges: &[crate::expr::IndexRange]) -> impl Iterator<Item = Vec<(crate::expr::VarId, i64)>> + '_ {
+    let total: usize = ranges.iter().map(|r| r.len()).product();
+    (0..total).map(move |mut k| {
+        let mut indices: Vec<_> = ranges
+            .iter()
+            .rev()
+            .map(|range| {
+                let value = range.lo + (k % range.len()) as i64;
+                k /= range.len();
+                (range.var, value)
+            })
+            .collect();
+        indices.reverse();
+        indices
+    })
+}
+
+struct Defaults<'a> {
+    model: &'a Model,
+    families: FxHashMap<SymbolId, &'a Family>,
+    set: &'a FxHashMap<usize, f64>,
+    known: RefCell<Vec<Option<f64>>>,
+    missing: RefCell<Option<String>>,
+}
+
+impl Defaults<'_> {
+    /// The value at a place: set, known, or computed now.
+    fn parameter(&self, place: usize, compute: impl FnOnce() -> f64) -> f64 {
+        if let Some(value) = self.set.get(&place) {
+            self.known.borrow_mut()[place] = Some(*value);
+            return *value;
+        }
+        if let Some(value) = self.known.borrow()[place] {
+            return value;
+        }
+        let value = compute();
+        self.known.borrow_mut()[place] = Some(value);
+        value
+    }
+
+    /// Evaluates the piece of a family that gives an element.
+    fn family_element(&self, symbol: SymbolId, subscripts: &[i64]) -> Option<f64> {
+        let family = self.families.get(&symbol)?;
+        family.pieces.iter().find_map(|piece| {
+            let mut indices = Vec::new();
+            for (affine, subscript) in piece.subscripts.iter().zip(subscripts) {
+                match affine.terms.first() {
+                    None if affine.offset != *subscript => return None,
+                    None => {}
+                    Some((var, _)) => {
+                        let value = subscript - affine.offset;
+                        let inside = piece.ranges.iter().any(|r| r.var == *var && r.lo <= value && value <= r.hi);
+                        if !inside {
+                            return None;
+                        }
+                        indices.push((*var, value));
+                    }
+                }
+            }
+            Some(Evaluator::new(&self.model.graph, self, indices).value(piece.value))
+        })
+    }
+}
+
+impl Environment for Defaults<'_> {
+    fn time(&self) -> f64 {
+        f64::NAN
+    }
+
+    fn element(&self, symbol: SymbolId, subscripts: &[i64]) -> f64 {
+        let declared = self.model.symbol(symbol);
+        // Wrapped subscripts come back into range.
+        let subscripts: Vec<i64> =
+            subscripts.iter().zip(&declared.dims).map(|(s, d)| d.lo + (s - d.lo).rem_euclid(d.len().max(1) as i64)).collect();
+        let compute = || {
+            let found = self.family_element(symbol, &subscripts);
+            found.unwrap_or_else(|| {
+                self.missing.borrow_mut().get_or_insert(declared.name.clone());
+                f64::NAN
+            })
+        };
+        match declared.kind {
+            Kind::Parameter => self.parameter(declared.offset + declared.place(&subscripts), compute),
+            _ => compute(),
+        }
+    }
+}
+
+impl Compiled {
+    /// The bound parameter vector the system's calls expect: parameter values, then hoisted quantities.
+    pub fn bind(&self, values: &[f64]) -> Vec<f64> {
+        let lowered = &self.inner.lowered;
+        let mut bound = values.to_vec();
+        bound.resize(lowered.bound, 0.0);
+        if let Some(kernel) = self.kernel("bind") {
+            let mut work = vec![0.0; self.inner.kernels.lengths(kernel).w];
+            let (p, hoisted) = bound.split_at_mut(lowered.parameters);
+            self.inner.kernels.call(kernel, 0.0, &[], p, &[], &mut work, hoisted);
+        }
+        bound
+    }
+
+    /// The initial state for bound parameters.
+    pub fn initial(&self, t0: f64, bound: &[f64]) -> Vec<f64> {
+        let n = self.inner.model.checked().dim();
+        let mut y = vec![0.0; n];
+        if let Some(kernel) = self.kernel("init") {
+            let lengths = self.inner.kernels.lengths(kernel);
+            let mut work = vec![0.0; lengths.w];
+            let zeros = vec![0.0; lengths.y];
+            self.inner.kernels.call(kernel, t0, &zeros, bound, &[], &mut work, &mut y);
+        }
+        y
+    }
+}

@@ -1,0 +1,268 @@
+//! The facade: what a host program sees. The pipeline is in [`Model::parse`] and [`Model::compile_with`], verbs in order.
+
+mod bind;
+mod errors;
+mod problem;
+mod show;
+
+pub use bind::{MissingParameter, UnknownName};
+pub use errors::Errors;
+pub use problem::{Problem, SolveError};
+pub use show::Show;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::backend::{CompiledSystem, Interpreter, Kernels, host_has_fma};
+use crate::diag::{Code, Diagnostic};
+use crate::diff::{Derivatives, derive};
+use crate::expr::SymbolId;
+use crate::kernel::{Lowered, Target64, lower};
+use crate::model::{self, check};
+use crate::source::{Source, Span};
+use crate::system::{Names, System};
+use crate::{lang, linalg};
+
+/// A model: parsed, checked and differentiated. Cheap to clone and share.
+#[derive(Clone, Debug)]
+pub struct Model {
+    checked: Arc<model::Model>,
+    derivatives: Arc<Derivatives>,
+    parse_seconds: f64,
+}
+
+/// Which backend runs the kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// Native code; the interpreter where the `jit` feature is off or the machine is not supported.
+    #[default]
+    Jit,
+    /// The interpreter.
+    Interpret,
+}
+
+impl Model {
+    /// Reads a model from its text.
+    ///
+    /// # Errors
+    /// All errors of the text at once.
+    pub fn parse(text: &str) -> Result<Model, Errors> {
+        Model::parse_named("model", text)
+    }
+
+    /// The same, with a name for the diagnostics (usually a path).
+    ///
+    /// # Errors
+    /// All errors of the text at once.
+    pub fn parse_named(name: &str, text: &str) -> Result<Model, Errors> {
+        let start = Instant::now();
+        let source = Source::new(name, text);
+        let (ast, diagnostics) = lang::parse(&source);
+        if !diagnostics.is_empty() {
+            // What parsed is checked all the same, so that one pass tells everything; but errors that only follow from
+            // what did not parse (unknown names, missing equations) would mislead.
+            let mut all = diagnostics;
+            let (_, more) = check(&source, &ast);
+            let follows = ["E0201", "E0205", "E0206", "E0208", "E0225", "E0213", "E0227"];
+            all.extend(more.into_iter().filter(|d| !follows.contains(&d.code.0)));
+            return Err(Errors::new(source, all));
+        }
+        let (checked, diagnostics) = check(&source, &ast);
+        let Some(checked) = checked else { return Err(Errors::new(source, diagnostics)) };
+        let derivatives = derive(&checked).map_err(|unsupported| {
+            let span = checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
+            Errors::new(source, vec![Diagnostic::new(Code("E0234"), span, unsupported.to_string())])
+        })?;
+        let parse_seconds = start.elapsed().as_secs_f64();
+        Ok(Model { checked: Arc::new(checked), derivatives: Arc::new(derivatives), parse_seconds })
+    }
+
+    /// Reads a model from a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read as UTF-8 text, or all errors of the text.
+    pub fn load(path: impl AsRef<Path>) -> Result<Model, Errors> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
+        if size > Source::MAX_BYTES as u64 {
+            let message = format!("the file has {size} bytes, more than the {} allowed", Source::MAX_BYTES);
+            let diagnostic = Diagnostic::new(Code("E0103"), Span::new(0, 0), message);
+            return Err(Errors::new(Source::new(name, ""), vec![diagnostic]));
+        }
+        match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => Model::parse_named(&name, &text),
+            Ok(Err(error)) => Err(Errors::unreadable(&name, &format!("it is not UTF-8 text: {error}"))),
+            Err(error) => Err(Errors::unreadable(&name, &error.to_string())),
+        }
+    }
+
+    /// Compiles to native code (or for the interpreter, where there is none).
+    ///
+    /// # Errors
+    /// [`CompileError`] if native code cannot be made.
+    pub fn compile(&self) -> Result<Compiled, CompileError> {
+        self.compile_with(Backend::Jit)
+    }
+
+    /// Compiles for the given backend.
+    ///
+    /// # Errors
+    /// [`CompileError`] if native code cannot be made.
+    pub fn compile_with(&self, backend: Backend) -> Result<Compiled, CompileError> {
+        let start = Instant::now();
+        let lowered = self.lower();
+        let kernels = emit(&lowered, backend)?;
+        let (states, outputs) = (self.states(), self.outputs());
+        let missing = || CompileError("a kernel is missing from the lowered program".to_string());
+        let system = CompiledSystem::new(&lowered, kernels.clone(), states, outputs).ok_or_else(missing)?;
+        let compile_seconds = start.elapsed().as_secs_f64() + self.parse_seconds;
+        Ok(Compiled {
+            inner: Arc::new(Inner { model: self.clone(), lowered, kernels, system, compile_seconds }),
+        })
+    }
+
+    /// The lowered form.
+    pub fn lower(&self) -> Lowered {
+        lower(&self.checked, &self.derivatives, Target64 { fma: host_has_fma() })
+    }
+
+    /// The checked model.
+    pub fn checked(&self) -> &model::Model {
+        &self.checked
+    }
+
+    /// The derivatives.
+    pub fn derivatives(&self) -> &Derivatives {
+        &self.derivatives
+    }
+
+    /// What `model NAME` says.
+    pub fn name(&self) -> &str {
+        &self.checked.name
+    }
+
+    /// The text it came from.
+    pub fn source(&self) -> &Source {
+        &self.checked.source
+    }
+
+    /// The independent variable's name.
+    pub fn independent(&self) -> &str {
+        &self.checked.time
+    }
+
+    /// What the solve block says.
+    pub fn run(&self) -> &model::Run {
+        &self.checked.run
+    }
+
+    /// Names of the states.
+    pub fn states(&self) -> Names {
+        self.names(&self.checked.states)
+    }
+
+    /// Names of the parameters.
+    pub fn parameters(&self) -> Names {
+        self.names(&self.checked.parameters)
+    }
+
+    /// Names of the outputs.
+    pub fn outputs(&self) -> Names {
+        let symbols: Vec<SymbolId> = self.checked.outputs.iter().map(|f| f.symbol).collect();
+        self.names(&symbols)
+    }
+
+    /// The doc comment of a name.
+    pub fn doc(&self, name: &str) -> Option<&str> {
+        self.checked.symbols.iter().find(|s| s.name == name).and_then(|s| s.doc.as_deref())
+    }
+
+    fn names(&self, symbols: &[SymbolId]) -> Names {
+        let mut names = Names::default();
+        for id in symbols {
+            let symbol = self.checked.symbol(*id);
+            names.push(symbol.name.clone(), symbol.dims.iter().map(|d| (d.lo, d.len())).collect());
+        }
+        names
+    }
+}
+
+/// A lowered program becomes kernels.
+fn emit(lowered: &Lowered, backend: Backend) -> Result<Arc<dyn Kernels>, CompileError> {
+    #[cfg(feature = "jit")]
+    if backend == Backend::Jit {
+        match crate::backend::Native::new(&lowered.program) {
+            Ok(native) => return Ok(native.shared()),
+            // No native code for this kind of machine: the interpreter gives the same numbers.
+            Err(crate::backend::NativeError::Host(_)) => {}
+            Err(error) => return Err(CompileError(error.to_string())),
+        }
+    }
+    let _ = backend;
+    let interpreter = Interpreter::new(lowered.program.clone()).map_err(|e| CompileError(e.to_string()))?;
+    Ok(Arc::new(interpreter))
+}
+
+/// Native code could not be made: a fault of this program, not of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileError(String);
+
+impl std::fmt::Display for CompileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// A compiled model: immutable, `Send + Sync`, cheap to clone; solve it from as many threads as you like.
+#[derive(Clone)]
+pub struct Compiled {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    model: Model,
+    lowered: Lowered,
+    kernels: Arc<dyn Kernels>,
+    system: CompiledSystem,
+    compile_seconds: f64,
+}
+
+impl Compiled {
+    /// The model it was compiled from.
+    pub fn model(&self) -> &Model {
+        &self.inner.model
+    }
+
+    /// A run to be: defaults from the solve block, then whatever is set.
+    pub fn problem(&self) -> Problem<'_> {
+        Problem::new(self)
+    }
+
+    /// The system as the solvers see it: n states, bound parameters from [`Self::bind`].
+    pub fn system(&self) -> &dyn System {
+        &self.inner.system
+    }
+
+    /// Where ∂f/∂y may be non-zero.
+    pub fn jacobian_pattern(&self) -> &linalg::Pattern {
+        self.inner.system.jacobian_pattern()
+    }
+
+    /// Seconds from text to callable kernels.
+    pub fn compile_seconds(&self) -> f64 {
+        self.inner.compile_seconds
+    }
+
+    /// Bytes of machine code.
+    pub fn code_bytes(&self) -> usize {
+        self.inner.kernels.code_bytes()
+    }
+
+    fn kernel(&self, name: &str) -> Option<usize> {
+        self.inner.lowered.program.kernels.iter().position(|kernel| kernel.name == name)
+    }
+}

@@ -1,0 +1,181 @@
+//! One run: a compiled model, what is changed from its defaults, and how to integrate it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::bind::{MissingParameter, UnknownName, parameter_values};
+use super::Compiled;
+use crate::diag::closest;
+use crate::model::Grid;
+use crate::solve::{Failure, Method, Options, Save, Solution, Tolerance, integrate};
+
+/// A run to be. Every setter takes and returns it; [`Problem::solve`] runs it.
+#[derive(Clone)]
+pub struct Problem<'a> {
+    compiled: &'a Compiled,
+    parameters: FxHashMap<usize, f64>,
+    initial: FxHashMap<usize, f64>,
+    options: Options<'a>,
+    grid: Option<Grid>,
+    method_error: Option<String>,
+}
+
+/// Why a run did not reach its end.
+#[derive(Clone, Debug)]
+pub enum SolveError {
+    /// A parameter has no value.
+    Missing(MissingParameter),
+    /// The integration failed; what was computed is inside.
+    Failed(Failure),
+}
+
+impl fmt::Display for SolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SolveError::Missing(missing) => missing.fmt(f),
+            SolveError::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SolveError {}
+
+impl<'a> Problem<'a> {
+    pub(super) fn new(compiled: &'a Compiled) -> Self {
+        let run = compiled.model().run();
+        let (t0, t1) = run.span.unwrap_or((0.0, 1.0));
+        let mut options = Options::new(t0, t1);
+        options.rtol = run.rtol.unwrap_or(options.rtol);
+        options.atol = run.atol.map_or(options.atol, Tolerance::Scalar);
+        options.first_step = run.first_step;
+        options.max_step = run.max_step.unwrap_or(options.max_step);
+        options.max_steps = run.max_steps.unwrap_or(options.max_steps);
+        let mut method_error = None;
+        if let Some((name, _)) = &run.method {
+            match Method::find(name) {
+                Some(method) => options.method = method,
+                None => method_error = Some(name.clone()),
+            }
+        }
+        Problem {
+            compiled,
+            parameters: FxHashMap::default(),
+            initial: FxHashMap::default(),
+            options,
+            grid: run.save,
+            method_error,
+        }
+    }
+
+    /// Start and end of the independent variable.
+    pub fn span(mut self, span: Range<f64>) -> Self {
+        (self.options.t0, self.options.t1) = (span.start, span.end);
+        self
+    }
+
+    /// Sets a parameter, or the initial value of a state: `k1`, `W[1,2]`, `A`.
+    ///
+    /// # Errors
+    /// [`UnknownName`] with the closest known name.
+    pub fn set(mut self, name: &str, value: f64) -> Result<Self, UnknownName> {
+        let model = self.compiled.model();
+        if let Some(place) = model.parameters().find(name) {
+            self.parameters.insert(place, value);
+        } else if let Some(place) = model.states().find(name) {
+            self.initial.insert(place, value);
+        } else {
+            let known: Vec<String> = model.checked().symbols.iter().map(|s| s.name.clone()).collect();
+            let suggestion = closest(name, known.iter().map(String::as_str)).map(str::to_string);
+            return Err(UnknownName { name: name.to_string(), suggestion });
+        }
+        Ok(self)
+    }
+
+    /// Relative tolerance.
+    pub fn rtol(mut self, rtol: f64) -> Self {
+        self.options.rtol = rtol;
+        self
+    }
+
+    /// Absolute tolerance of all states.
+    pub fn atol(mut self, atol: f64) -> Self {
+        self.options.atol = Tolerance::Scalar(atol);
+        self
+    }
+
+    /// The integrator.
+    pub fn method(mut self, method: Method) -> Self {
+        self.options.method = method;
+        self.method_error = None;
+        self
+    }
+
+    /// The points to keep: every step, or the given times.
+    pub fn save(mut self, save: Save) -> Self {
+        self.options.save = save;
+        self.grid = None;
+        self
+    }
+
+    /// The points to keep, as a grid over the span.
+    pub fn grid(mut self, grid: Grid) -> Self {
+        self.grid = Some(grid);
+        self
+    }
+
+    /// Gives up after so many steps.
+    pub fn max_steps(mut self, steps: u64) -> Self {
+        self.options.max_steps = steps;
+        self
+    }
+
+    /// Gives up after so much wall-clock time.
+    pub fn max_time(mut self, time: Duration) -> Self {
+        self.options.max_time = Some(time);
+        self
+    }
+
+    /// Stops when the flag becomes true.
+    pub fn cancel(mut self, flag: &'a AtomicBool) -> Self {
+        self.options.cancel = Some(flag);
+        self
+    }
+
+    /// Reports the time reached now and then.
+    pub fn progress(mut self, report: &'a (dyn Fn(f64) + Sync)) -> Self {
+        self.options.progress = Some(report);
+        self
+    }
+
+    /// The options as they stand.
+    pub fn options(&self) -> &Options<'a> {
+        &self.options
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// [`SolveError`]; a failed integration carries what was computed.
+    pub fn solve(&self) -> Result<Solution, SolveError> {
+        let values = parameter_values(self.compiled.model().checked(), &self.parameters).map_err(SolveError::Missing)?;
+        let bound = self.compiled.bind(&values);
+        let mut y0 = self.compiled.initial(self.options.t0, &bound);
+        for (place, value) in &self.initial {
+            y0[*place] = *value;
+        }
+        let mut options = self.options.clone();
+        if let Some(points) = self.grid.and_then(|grid| grid.points(options.t0, options.t1)) {
+            options.save = Save::At(points);
+        }
+        integrate(self.compiled.system(), &y0, &bound, &options).map_err(SolveError::Failed)
+    }
+
+    /// The method name of the solve block, if there is no such method.
+    pub fn unknown_method(&self) -> Option<&str> {
+        self.method_error.as_deref()
+    }
+}

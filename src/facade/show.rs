@@ -1,0 +1,238 @@
+//! What `rhapsode show` prints: the inside of a model as text.
+
+use std::fmt::Write;
+
+use super::Model;
+use crate::expr::{Affine, ExprId, Format, Graph, IndexRange, Names, Node, Printer, SubsId, Subscript, SymbolId};
+use crate::model::{Family, Symbol};
+
+/// The views of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// The differential equations.
+    Equations,
+    /// The non-zero entries of ∂f/∂y.
+    Jacobian,
+    /// A picture of the Jacobian's pattern.
+    Sparsity,
+    /// The expression graph of the right-hand side, in the DOT language.
+    Graph,
+    /// The lowered form.
+    Program,
+    /// Cranelift's intermediate form.
+    Clif,
+    /// Machine code.
+    Asm,
+}
+
+struct SymbolNames<'a>(&'a [Symbol], &'a str);
+
+impl Names for SymbolNames<'_> {
+    fn symbol(&self, symbol: SymbolId) -> &str {
+        &self.0[symbol.0 as usize].name
+    }
+
+    fn time(&self) -> &str {
+        self.1
+    }
+}
+
+impl Model {
+    /// A view of the model.
+    ///
+    /// # Errors
+    /// A sentence, where this build or machine cannot show it.
+    pub fn show(&self, what: Show, format: Format) -> Result<String, String> {
+        match what {
+            Show::Equations => Ok(self.equations(format)),
+            Show::Jacobian => Ok(self.jacobian(format)),
+            Show::Sparsity => Ok(self.sparsity()),
+            Show::Graph => Ok(self.graph()),
+            Show::Program => Ok(self.lower().program.to_string()),
+            Show::Clif | Show::Asm => self.listing(what),
+        }
+    }
+
+    #[cfg(feature = "jit")]
+    fn listing(&self, what: Show) -> Result<String, String> {
+        let mut text = String::new();
+        for kernel in &self.lower().program.kernels {
+            let listing = crate::backend::listing(kernel).map_err(|e| e.to_string())?;
+            text += if what == Show::Clif { &listing.clif } else { &listing.asm };
+        }
+        Ok(text)
+    }
+
+    #[cfg(not(feature = "jit"))]
+    fn listing(&self, _what: Show) -> Result<String, String> {
+        Err("this build has no native code (feature `jit`)".to_string())
+    }
+
+    fn equations(&self, format: Format) -> String {
+        let model = self.checked();
+        let names = SymbolNames(&model.symbols, &model.time);
+        let printer = Printer::new(&model.graph, &names, format);
+        let mut lines = Vec::new();
+        let mut family = |family: &Family, derivative: bool, graph: &mut Graph| {
+            for piece in &family.pieces {
+                let left = element(graph, &names, format, family.symbol, &piece.subscripts, &piece.ranges);
+                let left = match (derivative, format) {
+                    (false, _) => left,
+                    (true, Format::Text) => prime(&left),
+                    (true, Format::Latex) => format!("\\frac{{d{left}}}{{d{}}}", printer.name(&model.time)),
+                };
+                let right = Printer::new(graph, &names, format).expression(piece.value);
+                lines.push((left, right, domain(graph, &piece.ranges, format)));
+            }
+        };
+        let mut graph = model.graph.clone();
+        for definition in &model.definitions {
+            family(definition, false, &mut graph);
+        }
+        for derivative in &model.derivatives {
+            family(derivative, true, &mut graph);
+        }
+        for output in &model.outputs {
+            family(output, false, &mut graph);
+        }
+        table(&lines, format)
+    }
+
+    fn jacobian(&self, format: Format) -> String {
+        let derivatives = self.derivatives();
+        let names = SymbolNames(&derivatives.symbols, &self.checked().time);
+        let mut graph = derivatives.graph.clone();
+        let mut lines = Vec::new();
+        for entry in &derivatives.jacobian {
+            let row = element(&mut graph, &names, format, entry.row.0, &entry.row.1, &entry.ranges);
+            let column = subscripted(&mut graph, &names, format, entry.column.0, entry.column.1.clone());
+            let value = Printer::new(&graph, &names, format).expression(entry.value);
+            let left = match format {
+                Format::Text => format!("d[{}]/d[{column}]", prime(&row)),
+                Format::Latex => format!("\\frac{{\\partial \\dot{{{row}}}}}{{\\partial {column}}}"),
+            };
+            lines.push((left, value, domain(&graph, &entry.ranges, format)));
+        }
+        table(&lines, format)
+    }
+
+    fn sparsity(&self) -> String {
+        /// Larger matrices are shown in blocks, so that they fit a screen.
+        const SCREEN: usize = 72;
+        let lowered = self.lower();
+        if lowered.jacobian.values > 50_000_000 {
+            return format!("{0} x {0}, about {1} entries: too many to draw\n", self.checked().dim(), lowered.jacobian.values);
+        }
+        let (pattern, _) = lowered.jacobian.pattern();
+        let n = pattern.nrows();
+        let block = n.div_ceil(SCREEN).max(1);
+        let side = n.div_ceil(block);
+        let mut cells = vec![false; side * side];
+        for j in 0..n {
+            for k in pattern.column(j) {
+                cells[pattern.rows()[k] / block * side + j / block] = true;
+            }
+        }
+        let percent = 100.0 * pattern.nnz() as f64 / (n * n).max(1) as f64;
+        let mut text = format!("{n} x {n}, {} entries ({percent:.3} %)", pattern.nnz());
+        if block > 1 {
+            let _ = write!(text, ", one mark per {block} x {block} block");
+        }
+        text.push('\n');
+        for row in cells.chunks(side.max(1)) {
+            text.extend(row.iter().map(|filled| if *filled { '#' } else { '.' }));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn graph(&self) -> String {
+        let model = self.checked();
+        let names = SymbolNames(&model.symbols, &model.time);
+        let printer = Printer::new(&model.graph, &names, Format::Text);
+        let roots: Vec<ExprId> = model.derivatives.iter().flat_map(|f| f.pieces.iter().map(|p| p.value)).collect();
+        let mut text = String::from("digraph rhs {\n  rankdir=BT; node [shape=box, fontname=monospace];\n");
+        for id in model.graph.reachable(&roots) {
+            let node = model.graph.node(id);
+            let mut operands = Vec::new();
+            model.graph.for_each_operand(node, |operand| operands.push(operand));
+            let label = if operands.is_empty() { printer.expression(id) } else { operator(node) };
+            let _ = writeln!(text, "  n{} [label=\"{}\"];", id.0, label.replace('"', "\\\""));
+            for operand in operands {
+                let _ = writeln!(text, "  n{} -> n{};", operand.0, id.0);
+            }
+        }
+        for family in &model.derivatives {
+            for piece in &family.pieces {
+                let name = prime(&model.symbol(family.symbol).name);
+                let _ = writeln!(text, "  \"{name}\" [shape=ellipse]; n{} -> \"{name}\";", piece.value.0);
+            }
+        }
+        text + "}\n"
+    }
+}
+
+fn operator(node: Node) -> String {
+    match node {
+        Node::Unary(op, _) => format!("{op:?}").to_lowercase(),
+        Node::Binary(op, ..) => format!("{op:?}").to_lowercase(),
+        Node::Call1(f, _) | Node::Call2(f, ..) => f.name().to_string(),
+        Node::Compare(op, ..) => format!("{op:?}").to_lowercase(),
+        Node::And(..) => "and".into(),
+        Node::Or(..) => "or".into(),
+        Node::Not(_) => "not".into(),
+        Node::Select(..) => "if".into(),
+        Node::Reduce(kind, ..) => format!("{kind:?}").to_lowercase(),
+        _ => String::new(),
+    }
+}
+
+/// `x'`, with the prime before any subscripts: `u[i]` becomes `u'[i]`.
+fn prime(name: &str) -> String {
+    match name.split_once('[') {
+        Some((base, rest)) => format!("{base}'[{rest}"),
+        None => format!("{name}'"),
+    }
+}
+
+fn element(graph: &mut Graph, names: &SymbolNames, format: Format, symbol: SymbolId, subscripts: &[Affine], _ranges: &[IndexRange]) -> String {
+    let list = subscripts.iter().map(|a| Subscript { affine: a.clone(), wrap: false }).collect();
+    subscripted(graph, names, format, symbol, list)
+}
+
+fn subscripted(graph: &mut Graph, names: &SymbolNames, format: Format, symbol: SymbolId, list: Vec<Subscript>) -> String {
+    let subs: SubsId = graph.subscripts_id(list);
+    let node = graph.intern(Node::Symbol(symbol, subs));
+    Printer::new(graph, names, format).expression(node)
+}
+
+fn domain(graph: &Graph, ranges: &[IndexRange], format: Format) -> String {
+    let texts: Vec<String> = ranges
+        .iter()
+        .map(|r| match format {
+            Format::Text => format!("{} in {}..{}", graph.var_name(r.var), r.lo, r.hi),
+            Format::Latex => format!("{} = {} \\ldots {}", graph.var_name(r.var), r.lo, r.hi),
+        })
+        .collect();
+    texts.join(", ")
+}
+
+/// Aligned `left = right` lines.
+fn table(lines: &[(String, String, String)], format: Format) -> String {
+    let mut text = String::new();
+    if format == Format::Latex {
+        text += "\\begin{align}\n";
+        for (k, (left, right, domain)) in lines.iter().enumerate() {
+            let domain = if domain.is_empty() { String::new() } else { format!(", \\quad {domain}") };
+            let end = if k + 1 < lines.len() { " \\\\" } else { "" };
+            let _ = writeln!(text, "{left} &= {right}{domain}{end}");
+        }
+        return text + "\\end{align}\n";
+    }
+    let width = lines.iter().map(|(left, ..)| left.chars().count()).max().unwrap_or(0);
+    for (left, right, domain) in lines {
+        let domain = if domain.is_empty() { String::new() } else { format!("   for {domain}") };
+        let _ = writeln!(text, "{left:width$} = {right}{domain}");
+    }
+    text
+}

@@ -1,0 +1,408 @@
+//! From equations to kernels: which buffers hold what, which loops run, which values go where.
+//!
+//! The kernels, all with the shared signature of [`super::program`]:
+//!
+//! | name | reads | writes |
+//! |---|---|---|
+//! | `bind` | `p`: the parameters | `out`: the quantities hoisted behind them |
+//! | `init` | `t`, `p` | `out`: y at the start, n |
+//! | `rhs` | `t`, `y`, `p` | `out`: dy, n |
+//! | `jacobian` | `t`, `y`, `p` | `out`: values of ∂f/∂y, by [`MatrixPlan`] |
+//! | `time_derivative` | `t`, `y`, `p` | `out`: ∂f/∂t, n (absent if f does not depend on t) |
+//! | `outputs` | `t`, `y`, `p` | `out`: the recorded quantities (absent if there are none) |
+//! | `jacobian_product` | `t`, `y`, `p`, `v` | `out`: J v, n (on request) |
+//! | `parameter_jacobian` | `t`, `y`, `p` | `out`: values of ∂f/∂p, by its plan (on request) |
+
+use rustc_hash::FxHashMap;
+
+use super::emit::{Emitter, Hoisted, Layout, Nest, Target};
+use super::program::{Buffer, Kernel, Lengths, Piece, Program};
+use crate::diff::{self, Derivatives, Entry, Unsupported};
+use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Subscript, SymbolId, VarId};
+use crate::linalg::Pattern;
+use crate::model::{Family, Kind, Model, Symbol};
+
+/// A program and what its kernels' buffers mean.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// The kernels.
+    pub program: Program,
+    /// Length of `p`: parameters, then hoisted quantities.
+    pub bound: usize,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Where the values of ∂f/∂y go.
+    pub jacobian: MatrixPlan,
+    hoisted: Hoisted,
+}
+
+/// How a kernel's values make up a sparse matrix: value k of the kernel belongs to the k-th (row, column) pair; pairs
+/// that meet add up. The pairs are counted but not listed until asked for, since arrays make many.
+#[derive(Clone, Debug, Default)]
+pub struct MatrixPlan {
+    rows: usize,
+    columns: usize,
+    entries: Vec<Diagonal>,
+    /// Number of values the kernel writes.
+    pub values: usize,
+}
+
+/// The places of one family of entries: row and column as affine functions of the indices, columns wrapped.
+#[derive(Clone, Debug)]
+struct Diagonal {
+    ranges: Vec<IndexRange>,
+    row: FlatPlace,
+    column: FlatPlace,
+}
+
+/// A place in a vector: `base + Σ stride·((subscript - lo) mod extent)`.
+#[derive(Clone, Debug)]
+struct FlatPlace {
+    base: usize,
+    /// (stride, subscript, lo, extent)
+    dims: Vec<(usize, Affine, i64, i64)>,
+}
+
+/// Options of lowering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target64 {
+    /// Contract products and sums into fused multiply-adds (only sensible where the machine has them).
+    pub fma: bool,
+}
+
+struct ModelLayout<'a> {
+    symbols: &'a [Symbol],
+    graph: &'a Graph,
+    parameters: usize,
+    /// Places of the definitions that only parameters decide, behind the parameters.
+    hoisted_arrays: FxHashMap<SymbolId, usize>,
+    /// In the `bind` kernel everything computed is in the work buffer.
+    binding: bool,
+}
+
+impl Layout for ModelLayout<'_> {
+    fn place(&self, id: SymbolId) -> (Buffer, usize, Vec<(i64, usize)>) {
+        let symbol = &self.symbols[id.0 as usize];
+        let dims = symbol.dims.iter().map(|d| (d.lo, d.len())).collect();
+        let (buffer, base) = match symbol.kind {
+            Kind::State => (Buffer::Y, symbol.offset),
+            Kind::Parameter => (Buffer::P, symbol.offset),
+            Kind::Direction => (Buffer::V, symbol.offset),
+            Kind::Definition | Kind::Output => match self.hoisted_arrays.get(&id) {
+                Some(at) if !self.binding => (Buffer::P, self.parameters + at),
+                Some(at) => (Buffer::W, *at),
+                None => (Buffer::W, symbol.offset),
+            },
+        };
+        (buffer, base, dims)
+    }
+}
+
+/// Lowers a model and its derivatives.
+pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowered {
+    let (graph, symbols) = (&derivatives.graph, &derivatives.symbols);
+    let parameters = model.parameter_count();
+    let (hoisted_families, families): (Vec<&Family>, Vec<&Family>) =
+        model.definitions.iter().partition(|f| graph.symbol_reads(f.symbol) <= Reads::Parameters);
+    let mut hoisted_arrays = FxHashMap::default();
+    let mut hoisted_len = 0;
+    for family in &hoisted_families {
+        hoisted_arrays.insert(family.symbol, hoisted_len);
+        hoisted_len += model.symbol(family.symbol).len();
+    }
+    let mut layout = ModelLayout { symbols, graph, parameters, hoisted_arrays, binding: false };
+    let mut hoisted = Hoisted::new(parameters + hoisted_len);
+    let n = model.dim();
+    let mut jobs: Vec<Job> = vec![
+        Job { name: "init", definitions: Vec::new(), targets: family_targets(&model.initials, &layout), out: n },
+        Job { name: "rhs", definitions: families.clone(), targets: family_targets(&model.derivatives, &layout), out: n },
+    ];
+    let (jacobian, jacobian_nests) = matrix(&derivatives.jacobian, n, n, &layout);
+    jobs.push(Job { name: "jacobian", definitions: families.clone(), targets: jacobian_nests, out: jacobian.values });
+    if !derivatives.time.is_empty() {
+        let definitions = families.iter().copied().chain(&derivatives.time_definitions).collect();
+        jobs.push(Job { name: "time_derivative", definitions, targets: family_targets(&derivatives.time, &layout), out: n });
+    }
+    if !model.outputs.is_empty() {
+        let out = model.outputs.iter().map(|f| symbols[f.symbol.0 as usize].len()).sum();
+        jobs.push(Job { name: "outputs", definitions: families, targets: family_targets(&model.outputs, &layout), out });
+    }
+    let mut kernels: Vec<Kernel> =
+        jobs.iter().map(|job| job.kernel(graph, &layout, Some(&mut hoisted), target.fma, n, 0)).collect();
+    layout.binding = true;
+    let bound = hoisted.base + hoisted.nodes.len();
+    let bind = bind_kernel(graph, &layout, &hoisted_families, &hoisted, target.fma);
+    kernels.insert(0, bind);
+    for kernel in &mut kernels {
+        kernel.lengths.p = if kernel.name == "bind" { parameters } else { bound };
+    }
+    hoisted.frozen = true;
+    Lowered { program: Program { kernels }, bound, parameters, jacobian, hoisted }
+}
+
+/// Lowers ∂f/∂p: the kernel and its plan (n rows, as many columns as parameters).
+///
+/// # Errors
+/// As [`diff::derive`].
+pub fn lower_parameter_jacobian(model: &Model, lowered: &Lowered, target: Target64) -> Result<(Program, MatrixPlan), Unsupported> {
+    let mut graph = model.graph.clone();
+    let entries = diff::parameter_jacobian(model, &mut graph)?;
+    let layout = extension_layout(model, &model.symbols, &graph, lowered);
+    let (plan, targets) = matrix(&entries, model.dim(), lowered.parameters, &layout);
+    let job = Job { name: "parameter_jacobian", definitions: state_definitions(model), targets, out: plan.values };
+    Ok((extension_program(&job, &graph, &layout, model, lowered, target, 0), plan))
+}
+
+/// Lowers J v.
+pub fn lower_jacobian_product(model: &Model, lowered: &Lowered, target: Target64) -> Program {
+    let (mut graph, mut symbols) = (model.graph.clone(), model.symbols.clone());
+    let (tangents, families) = diff::jacobian_product(model, &mut graph, &mut symbols);
+    let layout = extension_layout(model, &symbols, &graph, lowered);
+    let definitions = state_definitions(model).into_iter().chain(&tangents).collect();
+    let job = Job { name: "jacobian_product", definitions, targets: family_targets(&families, &layout), out: model.dim() };
+    extension_program(&job, &graph, &layout, model, lowered, target, model.dim())
+}
+
+fn state_definitions(model: &Model) -> Vec<&Family> {
+    model.definitions.iter().filter(|f| model.graph.symbol_reads(f.symbol) > Reads::Parameters).collect()
+}
+
+fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], graph: &'a Graph, lowered: &Lowered) -> ModelLayout<'a> {
+    let mut hoisted_arrays = FxHashMap::default();
+    let mut at = 0;
+    for family in &model.definitions {
+        if model.graph.symbol_reads(family.symbol) <= Reads::Parameters {
+            hoisted_arrays.insert(family.symbol, at);
+            at += model.symbol(family.symbol).len();
+        }
+    }
+    ModelLayout { symbols, graph, parameters: lowered.parameters, hoisted_arrays, binding: false }
+}
+
+fn extension_program(job: &Job, graph: &Graph, layout: &ModelLayout, model: &Model, lowered: &Lowered, target: Target64, v: usize) -> Program {
+    // Nodes of the model's own graph keep their ids in its extensions, so what is hoisted already can be read.
+    let mut hoisted = lowered.hoisted.clone();
+    let mut kernel = job.kernel(graph, layout, Some(&mut hoisted), target.fma, model.dim(), v);
+    kernel.lengths.p = lowered.bound;
+    Program { kernels: vec![kernel] }
+}
+
+/// One kernel to be.
+struct Job<'a> {
+    name: &'static str,
+    /// Arrays to compute first, in order.
+    definitions: Vec<&'a Family>,
+    targets: Vec<Nest>,
+    out: usize,
+}
+
+impl Job<'_> {
+    fn kernel(&self, graph: &Graph, layout: &ModelLayout, hoisted: Option<&mut Hoisted>, fma: bool, n: usize, v: usize) -> Kernel {
+        let definitions = self.needed_definitions(graph);
+        let work = definitions.iter().map(|f| layout.symbols[f.symbol.0 as usize].offset + layout.symbols[f.symbol.0 as usize].len()).max();
+        let mut nests: Vec<Nest> = definitions.iter().flat_map(|f| definition_nests(f, layout)).collect();
+        nests.extend(self.targets.iter().cloned());
+        let roots: Vec<ExprId> = nests.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
+        let mut emitter = Emitter::new(graph, layout, hoisted, fma, &roots, work.unwrap_or(0));
+        nests.iter().for_each(|nest| emitter.nest(nest));
+        let (pieces, w) = emitter.finish();
+        Kernel { name: self.name, lengths: Lengths { y: n, p: 0, v, w, out: self.out }, pieces }
+    }
+
+    /// The definitions the targets read, through others too.
+    fn needed_definitions(&self, graph: &Graph) -> Vec<&Family> {
+        let mut roots: Vec<ExprId> = self.targets.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
+        let mut needed = Vec::new();
+        for family in self.definitions.iter().rev() {
+            let read = graph.reachable(&roots).iter().any(|id| matches!(graph.node(*id), Node::Symbol(symbol, _) if symbol == family.symbol));
+            if read {
+                roots.extend(family.pieces.iter().map(|p| p.value));
+                needed.push(*family);
+            }
+        }
+        needed.reverse();
+        needed
+    }
+}
+
+/// `bind`: hoisted arrays in order, then hoisted scalars. Arrays are computed in the work buffer, where later ones read
+/// them, and copied out.
+fn bind_kernel(graph: &Graph, layout: &ModelLayout, families: &[&Family], hoisted: &Hoisted, fma: bool) -> Kernel {
+    let len = hoisted.base - layout.parameters;
+    let mut nests: Vec<Nest> = families.iter().flat_map(|f| definition_nests(f, layout)).collect();
+    let mut graph = graph.clone();
+    let mut offset = 0;
+    for family in families {
+        let symbol = &layout.symbols[family.symbol.0 as usize];
+        nests.extend(copy_nest(&mut graph, family.symbol, symbol, offset));
+        offset += symbol.len();
+    }
+    for (slot, id) in hoisted.nodes.iter().enumerate() {
+        let target = Target { buffer: Buffer::Out, base: (len + slot) as i64, terms: Vec::new() };
+        nests.push(Nest { ranges: Vec::new(), stores: vec![(target, *id)] });
+    }
+    let roots: Vec<ExprId> = nests.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
+    let mut emitter = Emitter::new(&graph, layout, None, fma, &roots, len);
+    nests.iter().for_each(|nest| emitter.nest(nest));
+    let (pieces, w) = emitter.finish();
+    let out = len + hoisted.nodes.len();
+    Kernel { name: "bind", lengths: Lengths { y: 0, p: 0, v: 0, w, out }, pieces }
+}
+
+/// Copies an array from the work buffer to `out`.
+fn copy_nest(graph: &mut Graph, id: SymbolId, symbol: &Symbol, offset: usize) -> Option<Nest> {
+    let mut ranges = Vec::new();
+    let mut list = Vec::new();
+    let mut terms = Vec::new();
+    let mut stride = symbol.len() as i64;
+    let mut base = offset as i64;
+    for (k, dim) in symbol.dims.iter().enumerate() {
+        stride /= dim.len() as i64;
+        let var = graph.var(&format!("_{k}"))?;
+        if dim.lo == dim.hi {
+            list.push(Subscript { affine: Affine::constant(dim.lo), wrap: false });
+            continue;
+        }
+        ranges.push(IndexRange { var, lo: dim.lo, hi: dim.hi });
+        list.push(Subscript { affine: Affine::var(var), wrap: false });
+        terms.push((var, stride));
+        base -= stride * dim.lo;
+    }
+    let subs = graph.subscripts_id(list);
+    let value = graph.intern(Node::Symbol(id, subs));
+    Some(Nest { ranges, stores: vec![(Target { buffer: Buffer::Out, base, terms }, value)] })
+}
+
+/// Nests that compute an array into its place in the work buffer.
+fn definition_nests(family: &Family, layout: &ModelLayout) -> Vec<Nest> {
+    let (_, base, dims) = layout.place(family.symbol);
+    let nest = |piece: &crate::model::Piece| Nest {
+        ranges: piece.ranges.clone(),
+        stores: vec![(store(Buffer::W, base, &dims, &piece.subscripts), piece.value)],
+    };
+    family.pieces.iter().map(nest).collect()
+}
+
+/// Nests that store families to `out` at their symbols' offsets; pieces over the same ranges share a nest.
+fn family_targets(families: &[Family], layout: &ModelLayout) -> Vec<Nest> {
+    let mut nests: Vec<Nest> = Vec::new();
+    let mut by_ranges: FxHashMap<Vec<IndexRange>, usize> = FxHashMap::default();
+    for family in families {
+        let symbol = &layout.symbols[family.symbol.0 as usize];
+        let dims: Vec<(i64, usize)> = symbol.dims.iter().map(|d| (d.lo, d.len())).collect();
+        for piece in &family.pieces {
+            let target = store(Buffer::Out, symbol.offset, &dims, &piece.subscripts);
+            push_store(&mut nests, &mut by_ranges, &piece.ranges, target, piece.value);
+        }
+    }
+    nests
+}
+
+fn push_store(nests: &mut Vec<Nest>, by_ranges: &mut FxHashMap<Vec<IndexRange>, usize>, ranges: &[IndexRange], target: Target, value: ExprId) {
+    let at = *by_ranges.entry(ranges.to_vec()).or_insert_with(|| {
+        nests.push(Nest { ranges: ranges.to_vec(), stores: Vec::new() });
+        nests.len() - 1
+    });
+    nests[at].stores.push((target, value));
+}
+
+fn store(buffer: Buffer, base: usize, dims: &[(i64, usize)], subscripts: &[Affine]) -> Target {
+    let mut target = Target { buffer, base: base as i64, terms: Vec::new() };
+    let mut stride: i64 = dims.iter().map(|(_, n)| *n as i64).product();
+    for (affine, (lo, extent)) in subscripts.iter().zip(dims) {
+        stride /= (*extent).max(1) as i64;
+        target.base += stride * (affine.offset - lo);
+        for (var, k) in &affine.terms {
+            target.terms.push((*var, stride * k));
+        }
+    }
+    target
+}
+
+/// The plan of a matrix and the nests that compute its values. Without arrays the values come in column order, each
+/// place once, so that they are the matrix as they stand.
+fn matrix(entries: &[Entry], rows: usize, columns: usize, layout: &ModelLayout) -> (MatrixPlan, Vec<Nest>) {
+    let mut entries: Vec<(&Entry, Diagonal)> = entries
+        .iter()
+        .map(|entry| {
+            let plain: Vec<Subscript> = entry.row.1.iter().map(|a| Subscript { affine: a.clone(), wrap: false }).collect();
+            let row = flat_place(layout, entry.row.0, &plain);
+            let column = flat_place(layout, entry.column.0, &entry.column.1);
+            (entry, Diagonal { ranges: entry.ranges.clone(), row, column })
+        })
+        .collect();
+    if entries.iter().all(|(entry, _)| entry.ranges.is_empty()) {
+        entries.sort_by_key(|(_, diagonal)| (diagonal.column.at(&[]), diagonal.row.at(&[])));
+    }
+    let mut plan = MatrixPlan { rows, columns, entries: Vec::with_capacity(entries.len()), values: 0 };
+    let (mut nests, mut by_ranges) = (Vec::new(), FxHashMap::default());
+    for (entry, diagonal) in entries {
+        let mut target = Target { buffer: Buffer::Out, base: plan.values as i64, terms: Vec::new() };
+        let mut stride = 1i64;
+        for range in entry.ranges.iter().rev() {
+            target.terms.push((range.var, stride));
+            target.base -= stride * range.lo;
+            stride *= range.len() as i64;
+        }
+        plan.values += stride as usize;
+        push_store(&mut nests, &mut by_ranges, &entry.ranges, target, entry.value);
+        plan.entries.push(diagonal);
+    }
+    (plan, nests)
+}
+
+fn flat_place(layout: &ModelLayout, symbol: SymbolId, list: &[Subscript]) -> FlatPlace {
+    let symbol = &layout.symbols[symbol.0 as usize];
+    let mut stride = symbol.len();
+    let mut dims = Vec::with_capacity(list.len());
+    for (subscript, dim) in list.iter().zip(&symbol.dims) {
+        stride /= dim.len().max(1);
+        dims.push((stride, subscript.affine.clone(), dim.lo, dim.len() as i64));
+    }
+    FlatPlace { base: symbol.offset, dims }
+}
+
+impl FlatPlace {
+    fn at(&self, indices: &[(VarId, i64)]) -> usize {
+        let value = |var: VarId| indices.iter().rev().find(|(known, _)| *known == var).map_or(0, |(_, v)| *v);
+        self.dims.iter().fold(self.base, |place, (stride, affine, lo, extent)| {
+            place + stride * (affine.eval(&value) - lo).rem_euclid(*extent) as usize
+        })
+    }
+}
+
+impl MatrixPlan {
+    /// The pattern, and the place of each value in it (`None` if the values are in place as they stand).
+    pub fn pattern(&self) -> (Pattern, Option<Vec<usize>>) {
+        let mut pairs = Vec::with_capacity(self.values);
+        for diagonal in &self.entries {
+            let mut indices: Vec<(VarId, i64)> = diagonal.ranges.iter().map(|r| (r.var, r.lo)).collect();
+            'turns: loop {
+                pairs.push((diagonal.row.at(&indices), diagonal.column.at(&indices)));
+                for (index, range) in indices.iter_mut().zip(&diagonal.ranges).rev() {
+                    if index.1 < range.hi {
+                        index.1 += 1;
+                        continue 'turns;
+                    }
+                    index.1 = range.lo;
+                }
+                break;
+            }
+        }
+        let (pattern, places) = Pattern::from_pairs(self.rows, self.columns, &pairs);
+        let in_place = pattern.nnz() == places.len() && places.iter().enumerate().all(|(k, place)| k == *place);
+        (pattern, (!in_place).then_some(places))
+    }
+
+    /// Number of rows.
+    pub fn nrows(&self) -> usize {
+        self.rows
+    }
+}
+
+impl Lowered {
+    /// The pieces of a kernel, for inspection.
+    pub fn pieces(&self, kernel: &str) -> &[Piece] {
+        self.program.kernel(kernel).map_or(&[], |k| &k.pieces)
+    }
+}

@@ -1,0 +1,149 @@
+//! The matrix every implicit method solves with: `W = I/(γh) − J`, assembled from the Jacobian's values and factorised
+//! by whatever suits its pattern.
+
+use super::band::{BandLu, bandwidth};
+use super::{DenseLu, Pattern};
+
+/// Up to this dimension W is dense whatever its pattern.
+const ALWAYS_DENSE: usize = 40;
+/// Above this dimension W is never dense (8 n² bytes).
+const NEVER_DENSE: usize = 20_000;
+
+/// Which factorisation is used.
+enum Factor {
+    Dense(DenseLu),
+    Band(BandLu),
+    #[cfg(feature = "sparse")]
+    Sparse(Box<super::sparse::SparseLu>),
+}
+
+/// `W = s·I − J` and its factorisation.
+pub struct Shifted {
+    n: usize,
+    factor: Factor,
+    /// Place of each Jacobian value in the factor's storage.
+    places: Vec<usize>,
+    /// Places of the diagonal.
+    diagonal: Vec<usize>,
+}
+
+/// W would need more memory than can be had: bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge(pub u64);
+
+impl Shifted {
+    /// Chooses a factorisation for a Jacobian's pattern.
+    ///
+    /// # Errors
+    /// [`TooLarge`] where only a dense factorisation is available and it would not fit.
+    pub fn new(pattern: &Pattern) -> Result<Self, TooLarge> {
+        let n = pattern.nrows();
+        let (lower, upper) = bandwidth(pattern);
+        if n > ALWAYS_DENSE && 2 * lower + upper < n / 4 && 2 * lower + upper < 64 {
+            let band = BandLu::new(n, lower, upper);
+            let places = columns(pattern).map(|(i, j)| band.place(i, j)).collect();
+            let diagonal = (0..n).map(|j| band.place(j, j)).collect();
+            return Ok(Shifted { n, factor: Factor::Band(band), places, diagonal });
+        }
+        #[cfg(feature = "sparse")]
+        if n > ALWAYS_DENSE && (pattern.nnz() < n * n / 8 || n > NEVER_DENSE) {
+            let mut pairs: Vec<(usize, usize)> = columns(pattern).collect();
+            pairs.extend((0..n).map(|j| (j, j)));
+            let (with_diagonal, places) = Pattern::from_pairs(n, n, &pairs);
+            if let Some(sparse) = super::sparse::SparseLu::new(&with_diagonal) {
+                let (places, diagonal) = (places[..pattern.nnz()].to_vec(), places[pattern.nnz()..].to_vec());
+                return Ok(Shifted { n, factor: Factor::Sparse(Box::new(sparse)), places, diagonal });
+            }
+        }
+        if n > NEVER_DENSE {
+            return Err(TooLarge(8 * (n as u64) * (n as u64)));
+        }
+        let places = columns(pattern).map(|(i, j)| j * n + i).collect();
+        let diagonal = (0..n).map(|j| j * (n + 1)).collect();
+        Ok(Shifted { n, factor: Factor::Dense(DenseLu::new(n)), places, diagonal })
+    }
+
+    /// What kind of factorisation it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self.factor {
+            Factor::Dense(_) => "dense",
+            Factor::Band(_) => "banded",
+            #[cfg(feature = "sparse")]
+            Factor::Sparse(_) => "sparse",
+        }
+    }
+
+    /// Assembles `shift·I − J` and factorises it; false if it is singular.
+    pub fn factor(&mut self, shift: f64, jacobian: &[f64]) -> bool {
+        let storage = match &mut self.factor {
+            Factor::Dense(lu) => lu.matrix_mut(),
+            Factor::Band(lu) => lu.values_mut(),
+            #[cfg(feature = "sparse")]
+            Factor::Sparse(lu) => lu.values_mut(),
+        };
+        storage.fill(0.0);
+        for (place, value) in self.places.iter().zip(jacobian) {
+            storage[*place] = -value;
+        }
+        for place in &self.diagonal {
+            storage[*place] += shift;
+        }
+        match &mut self.factor {
+            Factor::Dense(lu) => lu.factor(),
+            Factor::Band(lu) => lu.factor(),
+            #[cfg(feature = "sparse")]
+            Factor::Sparse(lu) => lu.factor(),
+        }
+    }
+
+    /// Solves `W x = b` in place.
+    pub fn solve(&self, b: &mut [f64]) {
+        debug_assert_eq!(b.len(), self.n);
+        match &self.factor {
+            Factor::Dense(lu) => lu.solve(b),
+            Factor::Band(lu) => lu.solve(b),
+            #[cfg(feature = "sparse")]
+            Factor::Sparse(lu) => lu.solve(b),
+        }
+    }
+}
+
+/// (row, column) of every place, in order.
+fn columns(pattern: &Pattern) -> impl Iterator<Item = (usize, usize)> + '_ {
+    (0..pattern.ncols()).flat_map(move |j| pattern.column(j).map(move |k| (pattern.rows()[k], j)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Residual of W x = b for a pattern, relative to b.
+    fn residual(n: usize, pairs: &[(usize, usize)], kind: &str) -> f64 {
+        let (pattern, places) = Pattern::from_pairs(n, n, pairs);
+        let mut jacobian = vec![0.0; pattern.nnz()];
+        places.iter().enumerate().for_each(|(k, place)| jacobian[*place] = ((k * 37) % 19) as f64 / 19.0 - 0.4);
+        let mut w = Shifted::new(&pattern).unwrap_or_else(|e| panic!("{e:?}"));
+        assert_eq!(w.kind(), kind);
+        assert!(w.factor(3.0, &jacobian));
+        let b: Vec<f64> = (0..n).map(|k| (k % 7) as f64 - 3.0).collect();
+        let mut x = b.clone();
+        w.solve(&mut x);
+        let mut r: Vec<f64> = b.iter().zip(&x).map(|(b, x)| b - 3.0 * x).collect();
+        for (k, (i, j)) in columns(&pattern).enumerate() {
+            r[i] += jacobian[k] * x[j];
+        }
+        r.iter().fold(0.0, |most: f64, r| most.max(r.abs()))
+    }
+
+    #[test]
+    fn every_kind_solves() {
+        let dense: Vec<_> = (0..12).flat_map(|i| (0..12).map(move |j| (i, j))).collect();
+        assert!(residual(12, &dense, "dense") < 1e-12);
+        let band: Vec<_> = (0..100usize).flat_map(|j| (j.saturating_sub(2)..(j + 2).min(100)).map(move |i| (i, j))).collect();
+        assert!(residual(100, &band, "banded") < 1e-12);
+        if cfg!(feature = "sparse") {
+            let scattered: Vec<_> = (0..300usize).flat_map(|j| [(j, j), ((7 * j + 3) % 300, j), ((31 * j) % 300, j)]).collect();
+            assert!(residual(300, &scattered, "sparse") < 1e-11);
+        }
+    }
+}

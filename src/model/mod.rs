@@ -1,0 +1,277 @@
+//! The checked model: what the page of equations means, with every name resolved and every array element accounted for.
+//!
+//! A [`Model`] is made by [`check`] and never changed. Its equations are families: one template per index range, never
+//! one copy per element. It knows nothing of derivatives, kernels or solvers.
+//!
+//! Invariants: the pieces of a family are disjoint and cover the symbol; every subscript in a template stays inside its
+//! array over the piece's ranges (or is marked as wrapping); definitions stand in order of evaluation.
+
+mod boxes;
+mod check;
+mod constants;
+mod domain;
+mod expression;
+mod families;
+mod names;
+mod order;
+mod solve_block;
+
+pub use check::check;
+
+use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
+use crate::source::{Source, Span};
+
+/// A checked model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What `model NAME` says, or the source's name.
+    pub name: String,
+    /// The text it came from.
+    pub source: Source,
+    /// The comment above `model`, if it is a doc comment.
+    pub doc: Option<String>,
+    /// The independent variable's name.
+    pub time: String,
+    /// All expressions.
+    pub graph: Graph,
+    /// All scalars and arrays, by [`SymbolId`].
+    pub symbols: Vec<Symbol>,
+    /// States in the order of their layout.
+    pub states: Vec<SymbolId>,
+    /// Parameters in the order of their layout.
+    pub parameters: Vec<SymbolId>,
+    /// Arrays that are computed before what uses them, in order of evaluation.
+    pub definitions: Vec<Family>,
+    /// The time derivative of each state, in the order of `states`.
+    pub derivatives: Vec<Family>,
+    /// The initial value of each state, in the order of `states`.
+    pub initials: Vec<Family>,
+    /// The default value of each parameter, in the order of `parameters`; no pieces where none is given.
+    pub defaults: Vec<Family>,
+    /// The admissible interval of each parameter, where `in (LO, HI)` states one.
+    pub bounds: Vec<Option<(f64, f64)>>,
+    /// The recorded quantities.
+    pub outputs: Vec<Family>,
+    /// What the solve block says.
+    pub run: Run,
+}
+
+/// A scalar or array with a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Symbol {
+    /// Its name; first derivatives of second-order states end in a prime.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its dimensions; none for a scalar.
+    pub dims: Vec<Dim>,
+    /// Its first element's place in the vector of its kind (states, parameters, outputs, definitions).
+    pub offset: usize,
+    /// The doc comment.
+    pub doc: Option<String>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// What a symbol is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Integrated.
+    State,
+    /// Given from outside.
+    Parameter,
+    /// Computed from others.
+    Definition,
+    /// Computed and recorded.
+    Output,
+    /// A vector that a Jacobian is multiplied with, laid out as the states are; derivatives bring it in.
+    Direction,
+}
+
+/// One dimension of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dim {
+    /// First subscript.
+    pub lo: i64,
+    /// Last subscript.
+    pub hi: i64,
+    /// Whether subscripts wrap around.
+    pub periodic: bool,
+}
+
+impl Dim {
+    /// Number of subscripts.
+    pub fn len(self) -> usize {
+        (self.hi - self.lo + 1).max(0) as usize
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.hi < self.lo
+    }
+}
+
+impl Symbol {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.dims.iter().map(|dim| dim.len()).product()
+    }
+
+    /// Whether it has no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row-major place of an element within the symbol.
+    pub fn place(&self, subscripts: &[i64]) -> usize {
+        let wrapped = subscripts.iter().zip(&self.dims);
+        wrapped.fold(0, |place, (s, dim)| place * dim.len() + (s - dim.lo).rem_euclid(dim.len().max(1) as i64) as usize)
+    }
+}
+
+/// The values of one symbol: a template per disjoint region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Family {
+    /// Whose values.
+    pub symbol: SymbolId,
+    /// The regions.
+    pub pieces: Vec<Piece>,
+}
+
+/// One template over one box of index values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    /// The index variables that vary, outermost first.
+    pub ranges: Vec<IndexRange>,
+    /// The element it gives, per dimension of the symbol.
+    pub subscripts: Vec<Affine>,
+    /// The template.
+    pub value: ExprId,
+}
+
+/// How the model wants to be run; everything can be overridden from outside.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
+    /// Start and end of the independent variable.
+    pub span: Option<(f64, f64)>,
+    /// Relative tolerance.
+    pub rtol: Option<f64>,
+    /// Absolute tolerance.
+    pub atol: Option<f64>,
+    /// The method's name as written, and where.
+    pub method: Option<(String, Span)>,
+    /// Which points to keep.
+    pub save: Option<Grid>,
+    /// First step.
+    pub first_step: Option<f64>,
+    /// Largest step.
+    pub max_step: Option<f64>,
+    /// Limit on the number of steps.
+    pub max_steps: Option<u64>,
+}
+
+/// A grid of points to keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Grid {
+    /// Every step the method takes.
+    Steps,
+    /// So many points from start to end, evenly spaced.
+    Count(u64),
+    /// One point every so much, and the end.
+    Every(f64),
+    /// `linear(from, to, count)`
+    Linear(f64, f64, u64),
+    /// `log(from, to, count)`
+    Log(f64, f64, u64),
+}
+
+impl Grid {
+    /// The points between `t0` and `t1` in the direction of integration.
+    pub fn points(self, t0: f64, t1: f64) -> Option<Vec<f64>> {
+        let spread = |from: f64, to: f64, n: u64, map: &dyn Fn(f64) -> f64| -> Vec<f64> {
+            let last = (n.max(2) - 1) as f64;
+            let ends = (map(from), map(to));
+            (0..n)
+                .map(|k| match k {
+                    0 => from,
+                    k if k == n - 1 => to,
+                    k => ends.0 + (ends.1 - ends.0) * (k as f64 / last),
+                })
+                .collect()
+        };
+        let mut points = match self {
+            Grid::Steps => return None,
+            Grid::Count(n) => spread(t0, t1, n, &|x| x),
+            Grid::Linear(a, b, n) => spread(a, b, n, &|x| x),
+            Grid::Log(a, b, n) => {
+                let logs = spread(a.ln(), b.ln(), n, &|x| x);
+                let last = logs.len().saturating_sub(1);
+                logs.iter().enumerate().map(|(k, x)| if k == 0 { a } else if k == last { b } else { x.exp() }).collect()
+            }
+            Grid::Every(dt) => {
+                let count = ((t1 - t0).abs() / dt.abs() * (1.0 + 1e-12)).floor();
+                let step = dt.abs() * (t1 - t0).signum();
+                let mut points: Vec<f64> = (0..=count as u64).map(|k| t0 + k as f64 * step).collect();
+                if let Some(last) = points.last_mut() {
+                    if (*last - t1).abs() <= 1e-9 * dt.abs() {
+                        *last = t1;
+                    } else {
+                        points.push(t1);
+                    }
+                }
+                points
+            }
+        };
+        let (lo, hi) = (t0.min(t1), t0.max(t1));
+        points.retain(|t| (lo..=hi).contains(t));
+        points.sort_by(|a, b| a.total_cmp(b));
+        if t1 < t0 {
+            points.reverse();
+        }
+        points.dedup();
+        Some(points)
+    }
+}
+
+impl Model {
+    /// The symbol with that id.
+    pub fn symbol(&self, id: SymbolId) -> &Symbol {
+        &self.symbols[id.0 as usize]
+    }
+
+    /// Number of scalar states, n.
+    pub fn dim(&self) -> usize {
+        self.states.iter().map(|id| self.symbol(*id).len()).sum()
+    }
+
+    /// Number of scalar parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.iter().map(|id| self.symbol(*id).len()).sum()
+    }
+}
+
+impl crate::expr::Names for Model {
+    fn symbol(&self, symbol: SymbolId) -> &str {
+        &self.symbols[symbol.0 as usize].name
+    }
+
+    fn time(&self) -> &str {
+        &self.time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grids_hit_their_ends_and_stay_inside() {
+        assert_eq!(Grid::Count(3).points(0.0, 1.0), Some(vec![0.0, 0.5, 1.0]));
+        assert_eq!(Grid::Every(0.4).points(0.0, 1.0), Some(vec![0.0, 0.4, 0.8, 1.0]));
+        assert_eq!(Grid::Every(0.1).points(0.0, 1.0).map(|p| p.len()), Some(11));
+        let log = Grid::Log(1e-6, 1e11, 18).points(0.0, 1e11).unwrap_or_default();
+        assert_eq!((log.len(), log[0], log[17]), (18, 1e-6, 1e11));
+        assert_eq!(Grid::Linear(-1.0, 1.0, 3).points(0.0, 1.0), Some(vec![0.0, 1.0]));
+        assert_eq!(Grid::Count(3).points(1.0, 0.0), Some(vec![1.0, 0.5, 0.0]));
+    }
+}

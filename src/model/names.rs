@@ -1,0 +1,275 @@
+//! Who is called what: sorts the statements of a file by the name they speak of.
+//!
+//! Nothing is evaluated here. The result is one [`Target`] per name, with all statements about it, and the diagnostics
+//! about names declared twice or given the wrong kind of statement.
+
+use indexmap::IndexMap;
+
+use crate::diag::{Code, Diagnostic};
+use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, ItemKind, Range};
+use crate::source::Span;
+
+/// One statement about a name: `name[subscripts] = value for …`.
+#[derive(Clone, Copy)]
+pub struct Statement<'a> {
+    pub subscripts: &'a [Expr],
+    pub domain: &'a [ForClause],
+    /// Absent for a parameter without default.
+    pub value: Option<&'a Expr>,
+    /// The left side.
+    pub span: Span,
+}
+
+/// Everything said about one name (and one order of derivative).
+#[derive(Clone)]
+pub struct Target<'a> {
+    pub statements: Vec<Statement<'a>>,
+    pub doc: Option<&'a str>,
+    pub span: Span,
+}
+
+/// A declared index set.
+#[derive(Clone, Copy)]
+pub struct IndexSet<'a> {
+    pub range: &'a Range,
+    pub periodic: bool,
+    pub span: Span,
+}
+
+/// A user function.
+#[derive(Clone, Copy)]
+pub struct Function<'a> {
+    pub params: &'a [Ident],
+    pub body: &'a Expr,
+    pub span: Span,
+}
+
+/// The solve block.
+#[derive(Clone, Copy)]
+pub struct SolveBlock<'a> {
+    pub variable: &'a Ident,
+    pub range: &'a Range,
+    pub options: &'a [(Ident, Expr)],
+    pub span: Span,
+}
+
+/// The statements of a file, by name, in order of first mention.
+#[derive(Default)]
+pub struct Statements<'a> {
+    pub model: Option<&'a Ident>,
+    pub doc: Option<&'a str>,
+    pub time: Option<&'a Ident>,
+    pub constants: IndexMap<&'a str, Target<'a>>,
+    pub indices: IndexMap<&'a str, IndexSet<'a>>,
+    pub functions: IndexMap<&'a str, Function<'a>>,
+    pub parameters: IndexMap<&'a str, Target<'a>>,
+    /// `in (LO, HI)` of a parameter.
+    pub bounds: Vec<(&'a str, &'a (Expr, Expr))>,
+    /// Definitions and outputs, which are definitions that are recorded.
+    pub definitions: IndexMap<&'a str, Target<'a>>,
+    /// Which of the definitions are outputs.
+    pub outputs: Vec<&'a str>,
+    /// Differential equations by name, with the order of the derivative they give.
+    pub equations: IndexMap<&'a str, (u32, Target<'a>)>,
+    /// Initial values by name and order.
+    pub initials: IndexMap<(&'a str, u32), Target<'a>>,
+    pub solve: Option<SolveBlock<'a>>,
+}
+
+/// Sorts the statements of a file.
+pub fn collect<'a>(ast: &'a Ast, diagnostics: &mut Vec<Diagnostic>) -> Statements<'a> {
+    let mut collector = Collector { found: Statements::default(), kinds: IndexMap::new(), diagnostics };
+    for item in &ast.items {
+        collector.item(item.doc.as_deref(), item.span, &item.kind);
+    }
+    collector.found
+}
+
+/// What a name has been declared as, in words.
+type KindWord = &'static str;
+
+struct Collector<'a, 'd> {
+    found: Statements<'a>,
+    kinds: IndexMap<&'a str, (KindWord, Span)>,
+    diagnostics: &'d mut Vec<Diagnostic>,
+}
+
+impl<'a> Collector<'a, '_> {
+    /// Claims a name for a kind of thing; false (with a diagnostic) if it is something else already.
+    fn claim(&mut self, name: &'a str, span: Span, kind: KindWord) -> bool {
+        match self.kinds.get(name) {
+            None => {
+                self.kinds.insert(name, (kind, span));
+                true
+            }
+            Some((known, _)) if *known == kind => true,
+            Some((known, first)) => {
+                let message = format!("`{name}` is already {known}");
+                let diagnostic = Diagnostic::new(Code("E0202"), span, message)
+                    .label(format!("declared here as {kind}"))
+                    .related(*first, format!("first declared here as {known}"));
+                self.diagnostics.push(diagnostic.help("give one of them another name"));
+                false
+            }
+        }
+    }
+
+    fn twice(&mut self, what: &str, span: Span, first: Span) {
+        self.diagnostics.push(
+            Diagnostic::new(Code("E0202"), span, format!("{what} is declared twice")).related(first, "first declared here"),
+        );
+    }
+
+    fn item(&mut self, doc: Option<&'a str>, span: Span, kind: &'a ItemKind) {
+        match kind {
+            ItemKind::Model(name) => match self.found.model {
+                Some(first) => self.twice("the model's name", name.span, first.span),
+                None => {
+                    self.found.model = Some(name);
+                    self.found.doc = doc;
+                }
+            },
+            ItemKind::Time(name) => match self.found.time {
+                Some(first) => self.twice("the independent variable", name.span, first.span),
+                None => {
+                    if self.claim(&name.name, name.span, "the independent variable") {
+                        self.found.time = Some(name);
+                    }
+                }
+            },
+            ItemKind::Param(list) => {
+                for declaration in list {
+                    self.declaration(doc, declaration, "a parameter");
+                    if let Some(bounds) = &declaration.bounds {
+                        self.found.bounds.push((&declaration.name.name, bounds));
+                    }
+                }
+            }
+            ItemKind::Const(list) => list.iter().for_each(|d| self.declaration(doc, d, "a constant")),
+            ItemKind::Output(list) => list.iter().for_each(|d| self.declaration(doc, d, "an output")),
+            ItemKind::Init(list) => {
+                for initial in list {
+                    let statement = Statement {
+                        subscripts: &initial.subscripts,
+                        domain: &initial.domain,
+                        value: Some(&initial.value),
+                        span: initial.name.span,
+                    };
+                    let key = (initial.name.name.as_str(), initial.order);
+                    let slot = self.found.initials.entry(key).or_insert_with(|| Target::new(initial.name.span));
+                    slot.doc = slot.doc.or(doc);
+                    slot.statements.push(statement);
+                }
+            }
+            ItemKind::Index { names, range, periodic } => {
+                for name in names {
+                    let set = IndexSet { range, periodic: *periodic, span: name.span };
+                    if let Some(first) = self.found.indices.get(name.name.as_str()) {
+                        let first = first.span;
+                        self.twice(&format!("index `{}`", name.name), name.span, first);
+                    } else if self.claim(&name.name, name.span, "an index") {
+                        self.found.indices.insert(&name.name, set);
+                    }
+                }
+            }
+            ItemKind::Function { name, params, body } => {
+                if let Some(first) = self.found.functions.get(name.name.as_str()) {
+                    let first = first.span;
+                    self.twice(&format!("function `{}`", name.name), name.span, first);
+                } else if self.claim(&name.name, name.span, "a function") {
+                    for (k, param) in params.iter().enumerate() {
+                        if let Some(first) = params[..k].iter().find(|p| p.name == param.name) {
+                            self.twice(&format!("argument `{}`", param.name), param.span, first.span);
+                        }
+                    }
+                    self.found.functions.insert(&name.name, Function { params, body, span: name.span });
+                }
+            }
+            ItemKind::Equation { lhs, rhs, domain } => self.equation(doc, lhs, rhs, domain),
+            ItemKind::Solve { variable, range, options } => match self.found.solve {
+                Some(first) => self.twice("the solve block", span, first.span),
+                None => self.found.solve = Some(SolveBlock { variable, range, options, span }),
+            },
+        }
+    }
+
+    fn declaration(&mut self, doc: Option<&'a str>, declaration: &'a Declaration, kind: KindWord) {
+        let name = declaration.name.name.as_str();
+        let span = declaration.name.span;
+        let fresh = !self.kinds.contains_key(name);
+        if !self.claim(name, span, kind) {
+            return;
+        }
+        if declaration.value.is_none() && kind != "a parameter" {
+            self.diagnostics.push(
+                Diagnostic::new(Code("E0232"), span, format!("{kind} needs a value: expected `=` after `{name}`"))
+                    .help(format!("write `{name} = …`")),
+            );
+        }
+        let statement = Statement {
+            subscripts: &declaration.subscripts,
+            domain: &declaration.domain,
+            value: declaration.value.as_ref(),
+            span,
+        };
+        let table = match kind {
+            "a parameter" => &mut self.found.parameters,
+            "a constant" => &mut self.found.constants,
+            _ => &mut self.found.definitions,
+        };
+        let target = table.entry(name).or_insert_with(|| Target::new(span));
+        target.doc = target.doc.or(doc);
+        target.statements.push(statement);
+        if kind == "an output" && fresh {
+            self.found.outputs.push(name);
+        }
+    }
+
+    fn equation(&mut self, doc: Option<&'a str>, lhs: &'a Expr, rhs: &'a Expr, domain: &'a [ForClause]) {
+        let (inner, order) = match &lhs.kind {
+            ExprKind::Prime(inner, order) => (inner.as_ref(), *order),
+            _ => (lhs, 0),
+        };
+        let (name, subscripts): (&'a str, &'a [Expr]) = match &inner.kind {
+            ExprKind::Name(name) => (name, &[]),
+            ExprKind::Subscript(ident, subscripts) => (&ident.name, subscripts),
+            _ => {
+                self.diagnostics.push(
+                    Diagnostic::new(Code("E0219"), lhs.span, "implicit and algebraic equations are not yet supported")
+                        .label("expected a name or a derivative alone on the left")
+                        .help("write the equation as `x' = …` or `name = …`"),
+                );
+                return;
+            }
+        };
+        let kind = if order == 0 { "a definition" } else { "a state" };
+        if !self.claim(name, lhs.span, kind) {
+            return;
+        }
+        let statement = Statement { subscripts, domain, value: Some(rhs), span: lhs.span };
+        if order == 0 {
+            let target = self.found.definitions.entry(name).or_insert_with(|| Target::new(lhs.span));
+            target.doc = target.doc.or(doc);
+            target.statements.push(statement);
+            return;
+        }
+        let (known, target) = self.found.equations.entry(name).or_insert_with(|| (order, Target::new(lhs.span)));
+        if *known != order {
+            let (first, message) = (target.span, format!("`{name}` has equations for two orders of derivative"));
+            self.diagnostics.push(
+                Diagnostic::new(Code("E0221"), lhs.span, message)
+                    .label(format!("order {order} here"))
+                    .related(first, format!("order {known} here")),
+            );
+            return;
+        }
+        target.doc = target.doc.or(doc);
+        target.statements.push(statement);
+    }
+}
+
+impl Target<'_> {
+    fn new(span: Span) -> Self {
+        Target { statements: Vec::new(), doc: None, span }
+    }
+}

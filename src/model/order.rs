@@ -1,0 +1,61 @@
+//! An order of evaluation among things that depend on each other.
+
+/// An order in which everything comes after what it depends on, earliest indices first where there is a choice.
+///
+/// # Errors
+/// The members of one cycle, in order: each depends on the next, the last on the first.
+pub fn topological(dependencies: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; dependencies.len()];
+    let mut order = Vec::with_capacity(dependencies.len());
+    // The path from a start to the current thing: (thing, how many of its dependencies are done with).
+    let mut path: Vec<(usize, usize)> = Vec::new();
+    for start in 0..dependencies.len() {
+        if marks[start] == Mark::New {
+            marks[start] = Mark::Open;
+            path.push((start, 0));
+        }
+        while let Some((thing, next)) = path.last_mut() {
+            let Some(&dependency) = dependencies[*thing].get(*next) else {
+                marks[*thing] = Mark::Done;
+                order.push(*thing);
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            match marks[dependency] {
+                Mark::Done => {}
+                Mark::Open => {
+                    let first = path.iter().position(|(thing, _)| *thing == dependency).unwrap_or(0);
+                    return Err(path[first..].iter().map(|(thing, _)| *thing).collect());
+                }
+                Mark::New => {
+                    marks[dependency] = Mark::Open;
+                    path.push((dependency, 0));
+                }
+            }
+        }
+    }
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_come_first() {
+        assert_eq!(topological(&[vec![2], vec![0], vec![]]), Ok(vec![2, 0, 1]));
+    }
+
+    #[test]
+    fn a_cycle_is_named() {
+        assert_eq!(topological(&[vec![], vec![2], vec![3], vec![1]]), Err(vec![1, 2, 3]));
+        assert_eq!(topological(&[vec![0]]), Err(vec![0]));
+    }
+}

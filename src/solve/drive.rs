@@ -1,0 +1,222 @@
+//! The run: segments between breakpoints, steps within them, points kept from the dense output.
+
+use std::sync::Arc;
+
+use super::auto::Auto;
+use super::methods::{bdf::Bdf, rodas5p::Rodas5P, tsit5::Tsit5};
+use super::problem::Problem;
+use super::stepper::Stepper;
+use super::{ErrorKind, Failure, Method, Options, Save, Solution, Tolerance};
+use crate::system::System;
+
+/// Integrates `y' = f(t, y, p)` from `y0`.
+///
+/// # Errors
+/// [`Failure`], with everything saved up to then, when the run cannot reach its end.
+pub fn integrate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Result<Solution, Failure> {
+    let mut run = Run::new(system, p, options);
+    let outcome = validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0, options));
+    let (time, step) = (run.time, run.step);
+    let solution = run.into_solution();
+    match outcome {
+        Ok(()) => Ok(solution),
+        Err(kind) => Err(Failure { kind, time, step, partial: Box::new(solution) }),
+    }
+}
+
+/// The active method: `auto` is told apart because it may change method between steps.
+enum Active {
+    Auto(Box<Auto>),
+    Fixed(Box<dyn Stepper>),
+}
+
+impl Active {
+    fn new(method: Method, problem: &Problem) -> Result<Self, ErrorKind> {
+        Ok(match method {
+            Method::Auto => Active::Auto(Box::new(Auto::new(problem))),
+            Method::Tsit5 => Active::Fixed(Box::new(Tsit5::new(problem.dim()))),
+            Method::Rodas5P => Active::Fixed(Box::new(Rodas5P::new(problem)?)),
+            Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
+        })
+    }
+
+    fn stepper(&mut self) -> &mut dyn Stepper {
+        match self {
+            Active::Auto(auto) => auto.as_mut(),
+            Active::Fixed(stepper) => stepper.as_mut(),
+        }
+    }
+}
+
+struct Run<'a> {
+    problem: Problem<'a>,
+    options: &'a Options<'a>,
+    times: Vec<f64>,
+    /// Row-major: n states, then m outputs.
+    rows: Vec<f64>,
+    outputs: usize,
+    point: Vec<f64>,
+    /// The next of the asked-for times.
+    next: usize,
+    time: f64,
+    step: f64,
+}
+
+impl<'a> Run<'a> {
+    fn new(system: &'a dyn System, p: &'a [f64], options: &'a Options<'a>) -> Self {
+        let shape = system.shape();
+        let (n, outputs) = (shape.dim(), shape.outputs.len());
+        let rows = match &options.save {
+            Save::At(times) => times.len(),
+            Save::Steps => 1024.min((1 << 20) / (n + outputs).max(1)),
+        };
+        Run {
+            problem: Problem::new(system, p, options),
+            options,
+            times: Vec::with_capacity(rows),
+            rows: Vec::with_capacity(rows.saturating_mul(n + outputs)),
+            outputs,
+            point: vec![0.0; n],
+            next: 0,
+            time: options.t0,
+            step: 0.0,
+        }
+    }
+
+    fn all(&mut self, y0: &[f64], options: &Options) -> Result<(), ErrorKind> {
+        let direction = self.problem.direction;
+        let mut active = Active::new(options.method, &self.problem)?;
+        self.problem.statistics.method = active.stepper().name().to_string();
+        let mut breaks: Vec<f64> = options.breakpoints.clone();
+        breaks.retain(|b| (b - options.t0) * direction > 0.0 && (options.t1 - b) * direction > 0.0);
+        breaks.sort_by(|a, b| (a * direction).total_cmp(&(b * direction)));
+        breaks.dedup();
+        breaks.push(options.t1);
+        let mut h = options.first_step.map_or(0.0, |h| h * direction);
+        self.save_start(y0);
+        let mut y = y0.to_vec();
+        for end in breaks {
+            active.stepper().start(&mut self.problem, self.time, &y, h)?;
+            let outcome = self.segment(&mut active, end);
+            if let Active::Auto(auto) = &active {
+                self.problem.statistics.method = format!("auto ({})", auto.used());
+            }
+            outcome?;
+            y.copy_from_slice(active.stepper().y());
+            // Behind a jump the old step means little.
+            h = 0.0;
+        }
+        Ok(())
+    }
+
+    fn segment(&mut self, active: &mut Active, end: f64) -> Result<(), ErrorKind> {
+        while self.time != end {
+            if let Active::Auto(auto) = active {
+                auto.reconsider(&mut self.problem)?;
+            }
+            let stepper = active.stepper();
+            let outcome = stepper.step(&mut self.problem, end);
+            self.step = stepper.h();
+            outcome?;
+            self.time = stepper.t();
+            self.save(stepper);
+            if let Some(progress) = self.options.progress
+                && self.problem.statistics.steps % 256 == 0
+            {
+                progress(self.time);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the start, or the asked-for times that coincide with it.
+    fn save_start(&mut self, y0: &[f64]) {
+        self.point.copy_from_slice(y0);
+        match &self.options.save {
+            Save::Steps => self.record(self.options.t0),
+            Save::At(times) => {
+                while times.get(self.next).is_some_and(|t| *t == self.options.t0) {
+                    self.record(self.options.t0);
+                    self.next += 1;
+                }
+            }
+        }
+    }
+
+    /// Keeps what the last step passed.
+    fn save(&mut self, stepper: &mut dyn Stepper) {
+        match &self.options.save {
+            Save::Steps => {
+                self.point.copy_from_slice(stepper.y());
+                self.record(self.time);
+            }
+            Save::At(times) => {
+                while let Some(&t) = times.get(self.next)
+                    && (self.time - t) * self.problem.direction >= 0.0
+                {
+                    if t == self.time {
+                        self.point.copy_from_slice(stepper.y());
+                    } else {
+                        stepper.interpolate(t, &mut self.point);
+                    }
+                    self.record(t);
+                    self.next += 1;
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, t: f64) {
+        self.times.push(t);
+        self.rows.extend_from_slice(&self.point);
+        if self.outputs > 0 {
+            let start = self.rows.len();
+            self.rows.resize(start + self.outputs, 0.0);
+            self.problem.outputs(t, &self.point, &mut self.rows[start..]);
+        }
+    }
+
+    fn into_solution(mut self) -> Solution {
+        self.problem.statistics.solve_seconds = self.problem.seconds();
+        let shape = Arc::new(self.problem.system.shape().clone());
+        Solution::from_rows(self.times, &self.rows, shape, self.problem.statistics)
+    }
+}
+
+/// Says what is wrong with the options, if anything is.
+fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Result<(), String> {
+    let shape = system.shape();
+    let n = shape.dim();
+    let check = |good: bool, sentence: String| if good { Ok(()) } else { Err(sentence) };
+    check(y0.len() == n, format!("expected {n} initial values, found {}", y0.len()))?;
+    check(p.len() == shape.parameters, format!("expected {} bound parameters, found {}", shape.parameters, p.len()))?;
+    check(options.t0.is_finite() && options.t1.is_finite(), format!("the span {}..{} is not finite", options.t0, options.t1))?;
+    check(options.t0 != options.t1, format!("the span {}..{} is empty", options.t0, options.t1))?;
+    check(options.rtol >= 1e-14 && options.rtol < 1.0, format!("rtol must lie between 1e-14 and 1, found {:e}", options.rtol))?;
+    let good = |atol: f64| atol >= 0.0 && atol.is_finite();
+    match &options.atol {
+        Tolerance::Scalar(atol) => check(good(*atol), format!("atol must be at least 0, found {atol:e}"))?,
+        Tolerance::PerState(list) => {
+            check(list.len() == n, format!("expected {n} absolute tolerances, found {}", list.len()))?;
+            if let Some(k) = list.iter().position(|atol| !good(*atol)) {
+                return Err(format!("the atol of {} must be at least 0, found {:e}", shape.states.get(k), list[k]));
+            }
+        }
+    }
+    check(options.max_step > 0.0, format!("max_step must be positive, found {:e}", options.max_step))?;
+    if let Some(h) = options.first_step {
+        check(h > 0.0 && h.is_finite(), format!("first_step must be positive, found {h:e}"))?;
+    }
+    if let Some(k) = y0.iter().position(|y| !y.is_finite()) {
+        return Err(format!("the initial value of {} is not finite: {}", shape.states.get(k), y0[k]));
+    }
+    if let Save::At(times) = &options.save {
+        let direction = (options.t1 - options.t0).signum();
+        let inside = |t: &f64| (t - options.t0) * direction >= 0.0 && (options.t1 - t) * direction >= 0.0;
+        if let Some(t) = times.iter().find(|t| !inside(t)) {
+            return Err(format!("the time {t} to save lies outside the span {}..{}", options.t0, options.t1));
+        }
+        check(times.windows(2).all(|w| (w[1] - w[0]) * direction >= 0.0), "the times to save are not in order".to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The integration methods, one file each: what it is, where it comes from, its coefficients, its step.
+
+pub mod bdf;
+pub mod rodas5p;
+pub mod tsit5;

@@ -1,0 +1,150 @@
+//! What a stepper works on: the system with its parameters, tolerances, limits and counts.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::{ErrorKind, Options, Statistics, Tolerance};
+use crate::system::System;
+
+/// The system being integrated, and the book-keeping every call to it goes through.
+pub struct Problem<'a> {
+    /// The system.
+    pub system: &'a dyn System,
+    p: &'a [f64],
+    work: Vec<f64>,
+    /// Relative tolerance.
+    pub rtol: f64,
+    atol: &'a Tolerance,
+    /// +1 forwards, −1 backwards.
+    pub direction: f64,
+    /// Upper bound of |h|.
+    pub max_step: f64,
+    options: &'a Options<'a>,
+    started: Instant,
+    /// Counts so far.
+    pub statistics: Statistics,
+}
+
+impl<'a> Problem<'a> {
+    /// The problem of an (already validated) set of options.
+    pub fn new(system: &'a dyn System, p: &'a [f64], options: &'a Options<'a>) -> Self {
+        Problem {
+            system,
+            p,
+            work: vec![0.0; system.shape().work],
+            rtol: options.rtol,
+            atol: &options.atol,
+            direction: (options.t1 - options.t0).signum(),
+            max_step: options.max_step,
+            options,
+            started: Instant::now(),
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// Number of states.
+    pub fn dim(&self) -> usize {
+        self.system.shape().dim()
+    }
+
+    /// `dy = f(t, y)`
+    #[inline]
+    pub fn rhs(&mut self, t: f64, y: &[f64], dy: &mut [f64]) {
+        self.statistics.rhs += 1;
+        self.system.rhs(t, y, self.p, &mut self.work, dy);
+    }
+
+    /// ∂f/∂y in the order of the pattern.
+    pub fn jacobian(&mut self, t: f64, y: &[f64], values: &mut [f64]) {
+        self.statistics.jacobians += 1;
+        self.system.jacobian(t, y, self.p, &mut self.work, values);
+    }
+
+    /// ∂f/∂t
+    pub fn time_derivative(&mut self, t: f64, y: &[f64], ft: &mut [f64]) {
+        if self.system.shape().time_dependent {
+            self.system.time_derivative(t, y, self.p, &mut self.work, ft);
+        } else {
+            ft.fill(0.0);
+        }
+    }
+
+    /// The recorded quantities.
+    pub fn outputs(&mut self, t: f64, y: &[f64], out: &mut [f64]) {
+        self.system.outputs(t, y, self.p, &mut self.work, out);
+    }
+
+    /// The absolute tolerance of component k.
+    #[inline]
+    pub fn atol(&self, k: usize) -> f64 {
+        match self.atol {
+            Tolerance::Scalar(value) => *value,
+            Tolerance::PerState(values) => values[k],
+        }
+    }
+
+    /// Root mean square of `error / (atol + rtol·max(|y0|, |y1|))` (H&N&W II.4.11).
+    pub fn norm(&self, error: &[f64], y0: &[f64], y1: &[f64]) -> f64 {
+        let mut sum = 0.0;
+        match self.atol {
+            Tolerance::Scalar(atol) => {
+                for ((e, a), b) in error.iter().zip(y0).zip(y1) {
+                    let r = e / (atol + self.rtol * a.abs().max(b.abs()));
+                    sum += r * r;
+                }
+            }
+            Tolerance::PerState(atol) => {
+                for (((e, a), b), atol) in error.iter().zip(y0).zip(y1).zip(atol) {
+                    let r = e / (atol + self.rtol * a.abs().max(b.abs()));
+                    sum += r * r;
+                }
+            }
+        }
+        (sum / error.len().max(1) as f64).sqrt()
+    }
+
+    /// The state with the largest share in an error.
+    pub fn worst(&self, error: &[f64], y: &[f64]) -> String {
+        let share = |k: usize| {
+            let r = (error[k] / (self.atol(k) + self.rtol * y[k].abs())).abs();
+            if r.is_nan() { f64::INFINITY } else { r }
+        };
+        let worst = (0..error.len()).max_by(|a, b| share(*a).total_cmp(&share(*b)));
+        worst.map_or_else(|| "the state".to_string(), |k| self.system.shape().states.get(k))
+    }
+
+    /// The states whose entry in `dy` is not finite (a few of them).
+    pub fn not_finite(&self, dy: &[f64]) -> Vec<String> {
+        let names = &self.system.shape().states;
+        dy.iter().enumerate().filter(|(_, d)| !d.is_finite()).take(100).map(|(k, _)| names.get(k)).collect()
+    }
+
+    /// The smallest step that moves t.
+    pub fn least_step(&self, t: f64) -> f64 {
+        8.0 * f64::EPSILON * t.abs().max(f64::MIN_POSITIVE / f64::EPSILON)
+    }
+
+    /// To be called once per attempted step: limits and cancellation.
+    pub fn check(&self) -> Result<(), ErrorKind> {
+        let attempts = self.statistics.steps + self.statistics.rejected;
+        if attempts >= self.options.max_steps {
+            return Err(ErrorKind::TooManySteps(self.options.max_steps));
+        }
+        if attempts % 64 == 0 {
+            if self.options.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                return Err(ErrorKind::Interrupted);
+            }
+            if let Some(limit) = self.options.max_time
+                && self.started.elapsed() > limit
+            {
+                return Err(ErrorKind::TooMuchTime(limit.as_secs_f64()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}

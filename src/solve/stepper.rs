@@ -1,0 +1,121 @@
+//! The slot for integration methods, and what one-step methods share: the first step and the step-size controller.
+
+use super::ErrorKind;
+use super::problem::Problem;
+
+/// One integration method in progress. A stepper owns its state vector and memory; it allocates when made, never later.
+pub trait Stepper {
+    /// The method's name.
+    fn name(&self) -> &'static str;
+
+    /// Starts (afresh) at (t, y). `h` is a first step to try; 0 lets the method choose.
+    ///
+    /// # Errors
+    /// If f is not finite there.
+    fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind>;
+
+    /// Takes one accepted step, not beyond `end`.
+    ///
+    /// # Errors
+    /// When no step is small enough, or a limit is reached; (t, y) is then the last accepted point.
+    fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind>;
+
+    /// The independent variable reached.
+    fn t(&self) -> f64;
+
+    /// The solution there.
+    fn y(&self) -> &[f64];
+
+    /// The step to be tried next (signed).
+    fn h(&self) -> f64;
+
+    /// The solution at a time inside the last step, from the method's dense output.
+    fn interpolate(&mut self, t: f64, out: &mut [f64]);
+
+    /// What the last step says of stiffness: for explicit methods |h λ| of the dominant eigenvalue over the stability
+    /// limit; for implicit ones an upper bound of |h λ|.
+    fn stiffness(&self) -> f64;
+}
+
+/// Proportional–integral step-size control (H&N&W II.4, Gustafsson 1991).
+#[derive(Clone, Copy, Debug)]
+pub struct Controller {
+    /// Exponent of the present error.
+    alpha: f64,
+    /// Exponent of the error before.
+    beta: f64,
+    last: f64,
+    /// No growth directly after a rejection.
+    rejected: bool,
+}
+
+/// "safety 0.9": H&N&W II.4.
+const SAFETY: f64 = 0.9;
+const SHRINK: f64 = 0.2;
+const GROW: f64 = 8.0;
+
+impl Controller {
+    /// For an error estimate of order `order` (error ~ h^(order+1)).
+    pub fn new(order: u32, beta: f64) -> Self {
+        Controller { alpha: 1.0 / f64::from(order + 1) - 0.75 * beta, beta, last: 1e-4, rejected: false }
+    }
+
+    /// Forgets the past.
+    pub fn reset(&mut self) {
+        self.last = 1e-4;
+        self.rejected = false;
+    }
+
+    /// The factor for the next step after an accepted one.
+    pub fn accept(&mut self, error: f64) -> f64 {
+        let error = error.max(1e-10);
+        let factor = SAFETY * error.powf(-self.alpha) * self.last.powf(self.beta);
+        let most = if self.rejected { 1.0 } else { GROW };
+        self.last = error.max(1e-4);
+        self.rejected = false;
+        factor.clamp(SHRINK, most)
+    }
+
+    /// The factor for the repetition of a rejected step.
+    pub fn reject(&mut self, error: f64) -> f64 {
+        self.rejected = true;
+        if !error.is_finite() {
+            return 0.1;
+        }
+        (SAFETY * error.powf(-self.alpha)).clamp(SHRINK, 0.9)
+    }
+}
+
+/// A first step (H&N&W II.4, algorithm "starting step size"). `scratch` holds 2n numbers.
+pub fn first_step(problem: &mut Problem, t: f64, y: &[f64], f0: &[f64], order: u32, span: f64, scratch: &mut [f64]) -> f64 {
+    let n = y.len();
+    let (y1, f1) = scratch.split_at_mut(n);
+    let d0 = problem.norm(y, y, y);
+    let d1 = problem.norm(f0, y, y);
+    let direction = problem.direction;
+    let guess = if d0 < 1e-5 || d1 < 1e-5 { 1e-6 } else { 0.01 * d0 / d1 };
+    let guess = guess.min(span.abs()).min(problem.max_step).max(problem.least_step(t));
+    for (out, (y, f)) in y1.iter_mut().zip(y.iter().zip(f0)) {
+        *out = y + direction * guess * f;
+    }
+    problem.rhs(t + direction * guess, y1, f1);
+    for (f1, f0) in f1.iter_mut().zip(f0) {
+        *f1 -= f0;
+    }
+    let d2 = problem.norm(&f1[..n], y, y) / guess;
+    let most = d1.max(d2);
+    let better = if most.is_nan() {
+        guess * 1e-3
+    } else if most <= 1e-15 {
+        (guess * 1e-3).max(1e-6)
+    } else {
+        (0.01 / most).powf(1.0 / f64::from(order + 1))
+    };
+    direction * (100.0 * guess).min(better).min(span.abs()).min(problem.max_step).max(problem.least_step(t))
+}
+
+/// The step `h` shortened (or stretched by a hair) so that it ends at `end` instead of just before or beyond it.
+pub fn clip(t: f64, h: f64, end: f64) -> f64 {
+    let left = end - t;
+    if h.abs() * 1.01 >= left.abs() { left } else { h }
+}
