@@ -1,1 +1,94 @@
-fn main() {}
+//! The command `rhapsode`: a thin hand between files, flags and the library. Each subcommand is a module; only
+//! [`engine`] touches the library's facade. Results go to standard output or files, everything else to standard error.
+
+mod check;
+mod completions;
+mod engine;
+mod exit;
+mod interrupt;
+mod new;
+mod output;
+mod plot;
+mod progress;
+mod run;
+mod show;
+mod stats;
+mod table;
+mod values;
+mod write;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Stop;
+
+/// What `--help` ends with.
+const EXAMPLES: &str = "\
+Examples:
+  rhapsode new predator                          write predator.ode, a small commented model
+  rhapsode run predator.ode --plot predator.svg  integrate it and draw it
+  rhapsode run predator.ode --set a=2 -o out.csv change a parameter, keep the numbers
+  rhapsode check predator.ode                    only look for mistakes
+  rhapsode show predator.ode --jacobian          see what the compiler derived
+
+Exit codes: 0 success, 2 bad model or flag, 3 the run ended early (what was computed is written).";
+
+/// A page of equations becomes native code and a trajectory.
+#[derive(Parser)]
+#[command(name = "rhapsode", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Integrate a model; write its trajectory, figure and statistics
+    Run(Box<run::Args>),
+    /// Look for mistakes in models, nothing else
+    Check(check::Args),
+    /// Show the inside of a model: equations, Jacobian, sparsity, code
+    Show(show::Args),
+    /// Write a runnable, commented model to start from
+    New(new::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Show(args) => show::show(&args),
+        Command::New(args) => new::new(&args),
+        Command::Completions(args) => completions::completions(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            if let Stop::Input(sentence) | Stop::Early(sentence) = &stop {
+                // Nothing can be said where standard error is closed.
+                let _ = writeln!(std::io::stderr(), "{sentence}");
+            }
+            ExitCode::from(stop.code())
+        }
+    }
+}
+
+/// Writes text to standard output.
+fn print(text: &str) -> Result<(), Stop> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| Stop::writing("standard output", &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn flags_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,246 @@
+//! The one module that touches the library's facade: models in, tables out.
+
+use std::io::{IsTerminal, Read};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use rhapsode::diag::closest;
+use rhapsode::model::Grid;
+use rhapsode::solve::{ErrorKind, Failure, Method, Save, Solution};
+use rhapsode::source::Source;
+use rhapsode::system::Names;
+use rhapsode::{Backend, Compiled, Errors, Model, SolveError};
+
+use crate::exit::Stop;
+use crate::table::{Series, Table};
+
+/// What a run is asked to do; what is absent comes from the model's solve block.
+#[derive(Default)]
+pub struct Request {
+    /// Parameters and initial values by name.
+    pub set: Vec<(String, f64)>,
+    /// Start and end.
+    pub span: Option<(f64, f64)>,
+    /// The method.
+    pub method: Option<Method>,
+    /// Relative tolerance.
+    pub rtol: Option<f64>,
+    /// Absolute tolerance.
+    pub atol: Option<f64>,
+    /// Which points to keep.
+    pub points: Option<Points>,
+    /// Limit on steps.
+    pub max_steps: Option<u64>,
+    /// Limit on wall-clock time.
+    pub max_time: Option<Duration>,
+}
+
+/// Points to keep.
+pub enum Points {
+    /// So many, evenly spaced.
+    Count(usize),
+    /// Exactly these.
+    At(Vec<f64>),
+    /// One every so much.
+    Every(f64),
+}
+
+/// A run that has ended, well or early.
+pub struct Outcome {
+    /// What was computed.
+    pub solution: Solution,
+    /// Why it ended early.
+    pub failure: Option<Failure>,
+}
+
+/// Reads a model from a path, or from standard input for `-`.
+///
+/// # Errors
+/// All diagnostics, rendered.
+pub fn load(path: &str) -> Result<Model, Stop> {
+    let model = if path == "-" { read_stdin().and_then(|text| named("<stdin>", &text)) } else { Ok(Model::load(path)) };
+    model?.map_err(|errors| rendered(&errors))
+}
+
+fn named(name: &str, text: &str) -> Result<Result<Model, Errors>, Stop> {
+    Ok(Model::parse_named(name, text))
+}
+
+fn read_stdin() -> Result<String, Stop> {
+    // One byte more than allowed is enough to be refused by the parser, however much more there is.
+    let mut bytes = Vec::new();
+    let limit = Source::MAX_BYTES as u64 + 1;
+    let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
+    read.map_err(|error| Stop::input(format!("error: cannot read standard input: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| Stop::input(format!("error: standard input is not UTF-8 text: {error}")))
+}
+
+fn rendered(errors: &Errors) -> Stop {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    Stop::input(errors.render(colour).trim_end())
+}
+
+/// Compiles the model.
+///
+/// # Errors
+/// A sentence, if no code can be made.
+pub fn compile(model: &Model, backend: Backend) -> Result<Compiled, Stop> {
+    model.compile_with(backend).map_err(|error| Stop::input(format!("error: cannot compile the model: {error}")))
+}
+
+/// Start and end of the run that is asked for.
+///
+/// # Errors
+/// A sentence, when neither the model nor the flags state a span.
+pub fn span(model: &Model, request: &Request) -> Result<(f64, f64), Stop> {
+    request.span.or(model.run().span).ok_or_else(|| {
+        let name = model.independent();
+        Stop::input(format!(
+            "error: the model does not say how far to integrate\nhelp: use `--span 0..100`, or write \
+             `solve {name} = 0..100` in the model"
+        ))
+    })
+}
+
+/// Refuses what the model cannot do before anything is compiled: unknown names, points outside the span, a method that
+/// does not exist.
+///
+/// # Errors
+/// A sentence that names the flag.
+pub fn validate(model: &Model, request: &Request) -> Result<(), Stop> {
+    let (parameters, states) = (model.parameters(), model.states());
+    for (name, _) in &request.set {
+        if parameters.find(name).is_none() && states.find(name).is_none() {
+            return Err(unknown("--set", "parameter or state", name, &[&parameters, &states]));
+        }
+    }
+    let (t0, t1) = span(model, request)?;
+    match &request.points {
+        Some(Points::At(times)) => {
+            if let Some(t) = times.iter().find(|t| !(t0..=t1).contains(t)) {
+                return Err(Stop::input(format!("error: --save-at: {t} is outside the span {t0}..{t1}")));
+            }
+        }
+        Some(Points::Every(dt)) if (t1 - t0) / dt > 1e8 => {
+            let points = (t1 - t0) / dt;
+            return Err(Stop::input(format!("error: --save-every: {dt} gives {points:e} points, more than 1e8")));
+        }
+        _ => {}
+    }
+    match &model.run().method {
+        Some((name, _)) if request.method.is_none() && Method::find(name).is_none() => {
+            let known: Vec<&str> = Method::ALL.iter().map(|m| m.name()).collect();
+            let hint = match closest(name, known.iter().copied()) {
+                Some(guess) => format!("did you mean `{guess}`?"),
+                None => format!("known methods: {}", known.join(", ")),
+            };
+            Err(Stop::input(format!("error: the solve block names an unknown method `{name}`\nhelp: {hint}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error for a name that is neither a component nor an array of any of `known`.
+fn unknown(flag: &str, what: &str, name: &str, known: &[&Names]) -> Stop {
+    let blocks: Vec<_> = known.iter().flat_map(|names| names.blocks()).collect();
+    let base = name.split('[').next().unwrap_or(name);
+    if let Some(block) = blocks.iter().find(|block| block.name == base) {
+        let ranges: Vec<String> = block.dims.iter().map(|(lo, n)| format!("{lo}..{}", lo + *n as i64 - 1)).collect();
+        let hint = match block.dims.as_slice() {
+            [] => format!("`{base}` is a single number and takes no subscript"),
+            _ => format!("`{base}` is an array; its elements are `{base}[{}]`", ranges.join(", ")),
+        };
+        return Stop::input(format!("error: {flag}: no {what} is called `{name}`\nhelp: {hint}"));
+    }
+    let hint = match closest(base, blocks.iter().map(|block| block.name.as_str())) {
+        Some(guess) => format!("did you mean `{guess}`?"),
+        None => {
+            let mut list: Vec<&str> = blocks.iter().take(20).map(|block| block.name.as_str()).collect();
+            if blocks.len() > list.len() {
+                list.push("…");
+            }
+            format!("known names: {}", list.join(", "))
+        }
+    };
+    Stop::input(format!("error: {flag}: no {what} is called `{name}`\nhelp: {hint}"))
+}
+
+/// Refuses columns that the result will not have.
+///
+/// # Errors
+/// A sentence with the likely name.
+pub fn validate_columns(model: &Model, columns: &[String]) -> Result<(), Stop> {
+    let (states, outputs) = (model.states(), model.outputs());
+    let exists = |names: &Names, wanted: &str| {
+        names.find(wanted).is_some() || names.blocks().iter().any(|block| block.name == wanted)
+    };
+    match columns.iter().find(|name| !exists(&states, name) && !exists(&outputs, name)) {
+        Some(name) => Err(unknown("--columns", "state or output", name, &[&states, &outputs])),
+        None => Ok(()),
+    }
+}
+
+/// Runs the compiled model.
+///
+/// # Errors
+/// What keeps the run from beginning. A run that ends early is an [`Outcome`] with a failure.
+pub fn solve(
+    compiled: &Compiled,
+    request: &Request,
+    cancel: &AtomicBool,
+    progress: &(dyn Fn(f64) + Sync),
+) -> Result<Outcome, Stop> {
+    let (t0, t1) = span(compiled.model(), request)?;
+    let mut problem = compiled.problem().span(t0..t1).cancel(cancel).progress(progress);
+    for (name, value) in &request.set {
+        problem = problem.set(name, *value).map_err(|error| Stop::input(format!("error: --set: {error}")))?;
+    }
+    if let Some(method) = request.method {
+        problem = problem.method(method);
+    }
+    if let Some(rtol) = request.rtol {
+        problem = problem.rtol(rtol);
+    }
+    if let Some(atol) = request.atol {
+        problem = problem.atol(atol);
+    }
+    if let Some(steps) = request.max_steps {
+        problem = problem.max_steps(steps);
+    }
+    if let Some(time) = request.max_time {
+        problem = problem.max_time(time);
+    }
+    problem = match &request.points {
+        Some(Points::Count(n)) => problem.grid(Grid::Count(*n as u64)),
+        Some(Points::Every(dt)) => problem.grid(Grid::Every(*dt)),
+        Some(Points::At(times)) => problem.save(Save::At(times.clone())),
+        None => problem,
+    };
+    match problem.solve() {
+        Ok(solution) => Ok(Outcome { solution, failure: None }),
+        Err(SolveError::Missing(missing)) => {
+            let hint = format!("use `--set {}=VALUE`, or give it a default in the model", missing.0);
+            Err(Stop::input(format!("error: {missing}\nhelp: {hint}")))
+        }
+        Err(SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), .. })) => {
+            Err(Stop::input(format!("error: {sentence}")))
+        }
+        Err(SolveError::Failed(failure)) => {
+            Ok(Outcome { solution: (*failure.partial).clone(), failure: Some(failure) })
+        }
+    }
+}
+
+/// The result as a table: states, then outputs.
+pub fn table<'a>(model: &Model, solution: &'a Solution) -> Table<'a> {
+    let mut series = Vec::new();
+    for block in solution.state_names().blocks() {
+        let columns = (block.offset..block.offset + block.len()).map(|k| solution.state(k)).collect();
+        series.push(Series { name: block.name.clone(), dims: block.dims.clone(), columns });
+    }
+    for block in solution.output_names().blocks() {
+        let columns = (block.offset..block.offset + block.len()).map(|k| solution.output(k)).collect();
+        series.push(Series { name: block.name.clone(), dims: block.dims.clone(), columns });
+    }
+    Table { model: model.name().into(), independent: model.independent().into(), axis: solution.times(), series }
+}

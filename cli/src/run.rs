@@ -1,0 +1,275 @@
+//! `rhapsode run`: load, validate, open the outputs, compile, solve, write. Nothing is computed before it is certain
+//! that it can be written, and what was computed is written even when the run ends early.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, ValueEnum};
+use rhapsode::Backend;
+use rhapsode::solve::Method;
+
+use crate::engine::{self, Points, Request};
+use crate::exit::Stop;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::{interrupt, plot, stats, values, write};
+
+const EXAMPLES: &str = "\
+Examples:
+  rhapsode run robertson.ode > robertson.csv
+  rhapsode run robertson.ode --set k1=0.05 --span 0..1e6 --rtol 1e-10
+  rhapsode run robertson.ode --save-at 0.4,40,4000 -o robertson.json
+  rhapsode run lorenz.ode --save 2000 --columns x,z --plot lorenz.png
+  rhapsode run brusselator_2d.ode -o fields.npz --stats stats.json --quiet
+  cat model.ode | rhapsode run - --method Rodas5P
+
+What is not given comes from the model's solve block.";
+
+/// Integrate a model
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("points"))]
+pub struct Args {
+    /// The model file; `-` reads standard input
+    model: String,
+
+    /// Set a parameter or an initial value, as in `k1=0.05` or `u[3]=1` (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::assignment, allow_hyphen_values = true)]
+    set: Vec<(String, f64)>,
+
+    /// Start and end of the independent variable
+    #[arg(long, value_name = "FROM..TO", value_parser = values::span, allow_hyphen_values = true)]
+    span: Option<(f64, f64)>,
+
+    /// The integrator (upper or lower case)
+    #[arg(long, value_parser = method_parser(), ignore_case = true)]
+    method: Option<Method>,
+
+    /// Relative tolerance
+    #[arg(long, value_parser = values::positive, allow_hyphen_values = true)]
+    rtol: Option<f64>,
+
+    /// Absolute tolerance, for all states
+    #[arg(long, value_parser = values::not_negative, allow_hyphen_values = true)]
+    atol: Option<f64>,
+
+    /// Native code, or the reference interpreter
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendName,
+
+    /// Keep N evenly spaced points
+    #[arg(long, value_name = "N", value_parser = values::count, group = "points")]
+    save: Option<usize>,
+
+    /// Keep exactly these points, as in `0,0.5,10`
+    #[arg(long, value_name = "T,…", value_delimiter = ',', value_parser = values::number, group = "points",
+          allow_hyphen_values = true)]
+    save_at: Option<Vec<f64>>,
+
+    /// Keep a point every DT
+    #[arg(long, value_name = "DT", value_parser = values::positive, group = "points")]
+    save_every: Option<f64>,
+
+    /// Write and draw only these states and outputs, as in `A,u[3,4]`; the name of an array means all of it
+    #[arg(long, value_name = "NAME,…", value_parser = columns)]
+    columns: Vec<Columns>,
+
+    /// Write the trajectory to a file instead of standard output: .csv, .json, .npz or .parquet
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Draw the trajectory: .svg, .png or .html
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+
+    /// Write counts and times of the run as JSON
+    #[arg(long, value_name = "FILE")]
+    stats: Option<PathBuf>,
+
+    /// Give up after so many steps
+    #[arg(long, value_name = "N", value_parser = values::steps)]
+    max_steps: Option<u64>,
+
+    /// Give up after so much time: seconds, or as in `500ms`, `5min`
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    max_time: Option<Duration>,
+
+    /// No summary and no progress bar
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// `--backend`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum BackendName {
+    #[default]
+    Jit,
+    Interpret,
+}
+
+/// The names of one `--columns`.
+#[derive(Clone, Debug)]
+struct Columns(Vec<String>);
+
+/// The command.
+///
+/// # Errors
+/// Bad input before the run, a failed write, or a run that ended early.
+pub fn run(args: &Args) -> Result<(), Stop> {
+    let model = engine::load(&args.model)?;
+    let request = request(args);
+    engine::validate(&model, &request)?;
+    let columns: Vec<String> = args.columns.iter().flat_map(|c| c.0.iter().cloned()).collect();
+    engine::validate_columns(&model, &columns)?;
+    let outputs = Outputs::open(args)?;
+
+    let cancel = interrupt::flag();
+    let backend = match args.backend {
+        BackendName::Jit => Backend::Jit,
+        BackendName::Interpret => Backend::Interpret,
+    };
+    let compiled = engine::compile(&model, backend)?;
+    let progress = Progress::new(engine::span(&model, &request)?, model.independent(), args.quiet);
+    let outcome = engine::solve(&compiled, &request, cancel, &|t| progress.reach(t))?;
+    progress.finish();
+
+    let mut table = engine::table(&model, &outcome.solution);
+    if !columns.is_empty() {
+        table = table.select(&columns).map_err(|name| Stop::input(format!("error: --columns: no column `{name}`")))?;
+    }
+    let statistics = &outcome.solution.statistics;
+    let compile_seconds = compiled.compile_seconds();
+    // Files first: standard output may be closed by its reader at any time.
+    if let Some((format, file)) = outputs.table {
+        file.write(|out| write::write(&table, format, out))?;
+    } else {
+        let mut out = std::io::stdout().lock();
+        match write::write_csv(&table, &mut out).map_err(|error| Stop::writing("standard output", &error)) {
+            Err(Stop::Pipe) | Ok(()) => {}
+            Err(stop) => return Err(stop),
+        }
+    }
+    if let Some((format, file)) = outputs.figure {
+        let figure = plot::render(&table, format).map_err(|error| Stop::input(format!("error: --plot: {error}")))?;
+        file.write_bytes(&figure)?;
+    }
+    if let Some(file) = outputs.stats {
+        let object = stats::json(&table, statistics, compile_seconds, outcome.failure.as_ref());
+        file.write_bytes(format!("{object:#}\n").as_bytes())?;
+    }
+    if !args.quiet {
+        eprint_line(&stats::line(&table, statistics, compile_seconds));
+    }
+    match outcome.failure {
+        None => Ok(()),
+        Some(failure) => Err(Stop::Early(format!("error: {failure}; what was computed is written"))),
+    }
+}
+
+/// The files a run will write, opened.
+struct Outputs {
+    table: Option<(write::Format, Output)>,
+    figure: Option<(plot::Format, Output)>,
+    stats: Option<Output>,
+}
+
+impl Outputs {
+    fn open(args: &Args) -> Result<Outputs, Stop> {
+        let named = [("--output", &args.output), ("--plot", &args.plot), ("--stats", &args.stats)];
+        let given: Vec<_> = named.iter().filter_map(|(flag, path)| path.as_ref().map(|path| (*flag, path))).collect();
+        for (k, (flag, path)) in given.iter().enumerate() {
+            let same = |other: &PathBuf| match (path.canonicalize(), other.canonicalize()) {
+                (Ok(a), Ok(b)) => a == b && a.is_file(),
+                _ => *path == other,
+            };
+            if same(&PathBuf::from(&args.model)) {
+                return Err(Stop::input(format!("error: {flag}: `{}` is the model itself", path.display())));
+            }
+            if let Some((other, _)) = given[..k].iter().find(|(_, earlier)| same(earlier)) {
+                let path = path.display();
+                return Err(Stop::input(format!("error: {other} and {flag} both name `{path}`")));
+            }
+        }
+        let bad = |flag: &'static str| move |sentence: String| Stop::input(format!("error: {flag}: {sentence}"));
+        let table = match &args.output {
+            Some(path) => Some((write::Format::of(path).map_err(bad("--output"))?, Output::open("--output", path)?)),
+            None => None,
+        };
+        let figure = match &args.plot {
+            Some(path) => Some((plot::Format::of(path).map_err(bad("--plot"))?, Output::open("--plot", path)?)),
+            None => None,
+        };
+        let stats = args.stats.as_ref().map(|path| Output::open("--stats", path)).transpose()?;
+        Ok(Outputs { table, figure, stats })
+    }
+}
+
+fn request(args: &Args) -> Request {
+    let points = match (args.save, &args.save_at, args.save_every) {
+        (Some(n), ..) => Some(Points::Count(n)),
+        (_, Some(times), _) => {
+            let mut times = times.clone();
+            times.sort_by(f64::total_cmp);
+            times.dedup();
+            Some(Points::At(times))
+        }
+        (.., Some(dt)) => Some(Points::Every(dt)),
+        _ => None,
+    };
+    Request {
+        set: args.set.clone(),
+        span: args.span,
+        method: args.method,
+        rtol: args.rtol,
+        atol: args.atol,
+        points,
+        max_steps: args.max_steps,
+        max_time: args.max_time,
+    }
+}
+
+fn method_parser() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(Method::ALL.iter().map(|m| m.name())).try_map(|name| Method::find(&name).ok_or("unknown"))
+}
+
+/// Names separated by commas; commas inside brackets belong to subscripts.
+fn columns(text: &str) -> Result<Columns, String> {
+    let mut names = vec![String::new()];
+    let mut depth = 0;
+    for c in text.chars().filter(|c| !c.is_whitespace()) {
+        match c {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            ',' if depth == 0 => {
+                names.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(name) = names.last_mut() {
+            name.push(c);
+        }
+    }
+    if names.iter().any(String::is_empty) {
+        return Err(format!("expected names separated by commas, found `{text}`"));
+    }
+    Ok(Columns(names))
+}
+
+/// One line on standard error, if anyone listens.
+fn eprint_line(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_inside_brackets_do_not_separate() {
+        let names = |text| columns(text).map(|c| c.0);
+        assert_eq!(names("A, u[1,2],B"), Ok(vec!["A".into(), "u[1,2]".into(), "B".into()]));
+        assert!(names("A,,B").is_err() && names("").is_err());
+    }
+}

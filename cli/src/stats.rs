@@ -1,0 +1,81 @@
+//! How a run went: as JSON for `--stats`, as one line for people.
+
+use rhapsode::solve::{Failure, Statistics};
+use serde_json::{Value, json};
+
+use crate::table::Table;
+
+/// The object that `--stats` writes.
+pub fn json(table: &Table, s: &Statistics, compile_seconds: f64, failure: Option<&Failure>) -> Value {
+    json!({
+        "model": table.model,
+        "success": failure.is_none(),
+        "message": failure.map(ToString::to_string),
+        "method": s.method,
+        "steps": s.steps,
+        "rejected": s.rejected,
+        "rhs": s.rhs,
+        "jacobians": s.jacobians,
+        "factorizations": s.factorizations,
+        "solves": s.solves,
+        "events": s.events,
+        "switches": s.switches,
+        "compile_seconds": compile_seconds,
+        "solve_seconds": s.solve_seconds,
+        "points": table.axis.len(),
+        "columns": table.width(),
+        "end": table.axis.last().copied().filter(|t| t.is_finite()),
+    })
+}
+
+/// `robertson: 200 points to t = 1e11 with Rodas5P, 159 steps (3 rejected), compiled in 0.8 ms, solved in 0.2 ms`
+pub fn line(table: &Table, s: &Statistics, compile_seconds: f64) -> String {
+    let rejected = if s.rejected == 0 { String::new() } else { format!(" ({} rejected)", s.rejected) };
+    let reached = table.axis.last().map_or(String::new(), |t| format!(" to {} = {}", table.independent, short(*t)));
+    format!(
+        "{}: {}{reached} with {}, {}{rejected}, compiled in {}, solved in {}",
+        table.model,
+        counted(table.axis.len() as u64, "point"),
+        s.method,
+        counted(s.steps, "step"),
+        seconds(compile_seconds),
+        seconds(s.solve_seconds),
+    )
+}
+
+/// `1 step`, `2 steps`.
+fn counted(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+fn short(t: f64) -> String {
+    let (plain, exponent) = (t.to_string(), format!("{t:e}"));
+    if plain.len() <= exponent.len() + 2 { plain } else { exponent }
+}
+
+/// `0.8 ms`, `12 s`.
+fn seconds(s: f64) -> String {
+    match s {
+        s if s < 1e-3 => format!("{:.0} µs", s * 1e6),
+        s if s < 0.1 => format!("{:.1} ms", s * 1e3),
+        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
+        s if s < 100.0 => format!("{s:.1} s"),
+        s => format!("{s:.0} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_counts_read_well() {
+        assert_eq!(seconds(0.000_25), "250 µs");
+        assert_eq!(seconds(0.0123), "12.3 ms");
+        assert_eq!(seconds(12.0), "12.0 s");
+        assert_eq!(counted(1, "step"), "1 step");
+        assert_eq!(counted(0, "point"), "0 points");
+        assert_eq!(short(1e11), "1e11");
+        assert_eq!(short(360.0), "360");
+    }
+}

@@ -1,0 +1,112 @@
+//! `check`, `show`, `new`, `completions` and the help.
+
+mod common;
+
+use std::fs;
+
+use common::{DECAY, example, folder, outcome, rhapsode};
+
+#[test]
+fn help_has_examples() {
+    for arguments in [&["--help"][..], &["run", "--help"], &["show", "--help"], &["new", "--help"]] {
+        let (code, out, _) = outcome(rhapsode().args(arguments));
+        assert_eq!(code, 0);
+        assert!(out.contains("Examples:\n  rhapsode "), "{out}");
+    }
+    let (code, out, _) = outcome(rhapsode().arg("--version"));
+    assert_eq!((code, out), (0, format!("rhapsode {}\n", env!("CARGO_PKG_VERSION"))));
+    let (code, out, err) = outcome(rhapsode().arg("chek"));
+    assert!(code == 2 && out.is_empty() && err.contains("'check'"), "{err}");
+    assert_eq!(outcome(&mut rhapsode()).0, 2);
+}
+
+#[test]
+fn check_tells_all_errors_in_one_pass() {
+    let model = "init x = 1, y = 2\nx' = -kk*x\ny' = foo(y)\nsolve t = 0..1 { rtool = 1e-6 }\n";
+    let (code, out, err) = outcome(rhapsode().args(["check", "-"]).write_stdin(model));
+    assert_eq!((code, out.as_str()), (2, ""));
+    for word in ["kk", "foo", "rtool", "did you mean `rtol`?"] {
+        assert!(err.contains(word), "{word} in {err}");
+    }
+    assert!(!err.contains('\x1b'), "colour where there is no terminal");
+    let (code, out, err) = outcome(rhapsode().args(["check", "-"]).write_stdin(DECAY));
+    assert_eq!((code, out.as_str()), (0, ""));
+    assert!(err.contains("model decay is sound: 1 state, 1 parameter, 1 output"), "{err}");
+    let (code, _, err) = outcome(rhapsode().args(["check", "--quiet", &example("hires"), "none.ode"]));
+    assert!(code == 2 && err.contains("none.ode") && !err.contains("hires"), "{err}");
+}
+
+#[test]
+fn show_views() {
+    let model = example("robertson");
+    let cases: &[(&[&str], &[&str])] = &[
+        (&[], &["A'", "B'", "C'", "total"]),
+        (&["--equations", "--format", "latex"], &["\\begin{align}", "\\frac"]),
+        (&["--jacobian"], &["d[A']/d[B]", "d[B']/d[C]"]),
+        (&["--jacobian", "--format", "latex"], &["\\partial"]),
+        (&["--sparsity"], &["3 x 3", "###"]),
+        (&["--graph"], &["digraph", "->"]),
+        (&["--program"], &["rhs", "jac"]),
+    ];
+    for (arguments, expected) in cases {
+        let (code, out, err) = outcome(rhapsode().args(["show", &model]).args(*arguments));
+        assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}");
+        for word in *expected {
+            assert!(out.contains(word), "{arguments:?}: expected {word} in {out}");
+        }
+    }
+    #[cfg(feature = "jit")]
+    for view in ["--clif", "--asm"] {
+        let (code, out, err) = outcome(rhapsode().args(["show", &model, view]));
+        assert!(code == 0 && out.lines().count() > 10, "{view}: {err}");
+    }
+    let (code, out, _) = outcome(rhapsode().args(["show", "--target"]));
+    assert!(code == 0 && !out.is_empty());
+    let (code, _, err) = outcome(rhapsode().args(["show", &model, "--jacobian", "--asm"]));
+    assert!(code == 2 && err.contains("cannot be used with"), "{err}");
+    let (code, _, err) = outcome(rhapsode().args(["show", &model, "--asm", "--format", "latex"]));
+    assert!(code == 2 && err.contains("--format"), "{err}");
+}
+
+#[test]
+fn new_writes_a_model_that_runs_and_never_overwrites() {
+    let folder = folder();
+    let inside = |arguments: &[&str]| outcome(rhapsode().current_dir(folder.path()).args(arguments));
+    let (code, out, err) = inside(&["new", "my-reactor", "--like", "robertson"]);
+    assert_eq!((code, out.as_str()), (0, ""), "{err}");
+    assert!(err.contains("rhapsode run my-reactor.ode --plot my-reactor.svg"), "{err}");
+    let text = fs::read_to_string(folder.path().join("my-reactor.ode")).unwrap_or_default();
+    assert!(text.contains("\nmodel my_reactor\n"), "{text}");
+    assert_eq!(inside(&["run", "my-reactor.ode", "--plot", "my-reactor.svg"]).0, 0);
+    let (code, _, err) = inside(&["new", "my-reactor.ode"]);
+    assert!(code == 2 && err.contains("exists already"), "{err}");
+    assert_eq!(fs::read_to_string(folder.path().join("my-reactor.ode")).unwrap_or_default(), text);
+    let (code, _, err) = inside(&["new", "other", "--like", "robertsen"]);
+    assert!(code == 2 && err.contains("did you mean `robertson`?"), "{err}");
+    let (code, _, err) = inside(&["new", "none/other"]);
+    assert!(code == 2 && err.contains("cannot write"), "{err}");
+}
+
+#[test]
+fn every_example_checks_and_runs() {
+    let (_, list, _) = outcome(rhapsode().args(["new", "--list"]));
+    let names: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() >= 14, "{list}");
+    for name in names {
+        let (code, _, err) = outcome(rhapsode().args(["check", &example(name)]));
+        assert_eq!(code, 0, "{name}: {err}");
+        let (code, out, err) = outcome(rhapsode().args(["run", &example(name)]));
+        assert_eq!(code, 0, "{name}: {err}");
+        assert!(out.lines().count() > 10 && !out.contains("NaN") && !out.contains("inf,"), "{name}");
+    }
+}
+
+#[test]
+fn completions_for_shells() {
+    for (shell, word) in [("bash", "_rhapsode"), ("zsh", "#compdef rhapsode"), ("fish", "complete -c rhapsode")] {
+        let (code, out, _) = outcome(rhapsode().args(["completions", shell]));
+        assert!(code == 0 && out.contains(word) && out.contains("save-every"), "{shell}");
+    }
+    let (code, _, err) = outcome(rhapsode().args(["completions", "dos"]));
+    assert!(code == 2 && err.contains("bash"), "{err}");
+}
