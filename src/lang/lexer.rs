@@ -78,6 +78,9 @@ pub(super) fn tokens(text: &str) -> Tokens {
     Tokens { list, docs, truncated }
 }
 
+/// What a nom parser of this file returns: the rest and what it took.
+type Taken<'a> = IResult<&'a [u8], &'a [u8], ()>;
+
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -89,7 +92,8 @@ impl Lexer<'_> {
     }
 
     /// Applies a nom parser; moves past what it took, and says whether it matched.
-    fn take<'b>(&'b mut self, parser: fn(&'b [u8]) -> IResult<&'b [u8], &'b [u8], ()>) -> bool {
+    #[inline]
+    fn take<'b>(&'b mut self, parser: impl Fn(&'b [u8]) -> Taken<'b>) -> bool {
         let rest = &self.text.as_bytes()[self.at..];
         match parser(rest) {
             Ok((_, taken)) => {
@@ -179,28 +183,28 @@ pub(super) fn continues_name(c: char) -> bool {
     starts_name(c) || c.is_ascii_digit() || matches!(c, '\u{2080}'..='\u{2089}' | '\u{300}'..='\u{36f}')
 }
 
-fn comment(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
+fn comment(input: &[u8]) -> Taken<'_> {
     take_till(|byte| byte == b'\n').parse(input)
 }
 
-fn to_line_end(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
+fn to_line_end(input: &[u8]) -> Taken<'_> {
     take_till(|byte| byte == b'\n' || byte == b'\r').parse(input)
 }
 
-fn quoted(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
+fn quoted(input: &[u8]) -> Taken<'_> {
     recognize(delimited(tag("\""), take_while(|byte| byte != b'"' && byte != b'\n'), tag("\""))).parse(input)
 }
 
-fn primes(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
+fn primes(input: &[u8]) -> Taken<'_> {
     take_while(|byte| byte == b'\'').parse(input)
 }
 
-fn ascii_name(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
+fn ascii_name(input: &[u8]) -> Taken<'_> {
     take_while(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_').parse(input)
 }
 
 /// `12`, `1.5`, `2.`, `.5`, each with an exponent or not; the point of `1..N` belongs to the range.
-fn number(input: &[u8]) -> IResult<&[u8], &[u8], ()> {
+fn number(input: &[u8]) -> Taken<'_> {
     let fraction = (tag("."), not(tag(".")), digit0);
     let exponent = (one_of("eE"), opt(one_of("+-")), digit1);
     let mantissa = alt((recognize((digit1, opt(fraction))), recognize((tag("."), digit1))));

@@ -1,5 +1,7 @@
 //! Syntax tree to text, in canonical form: one statement per line, one blank around binary operators (none around
-//! `^`), no parentheses that precedence makes superfluous.
+//! `*` `/` `^`, nor in subscripts and ranges), no parentheses that precedence makes superfluous.
+//!
+//! The alternate form (`{:#}`) is the one without blanks around `+` and `-`.
 
 use super::ast::{
     Ast, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Item, ItemKind, Range, ReductionIndex, Sign,
@@ -44,7 +46,12 @@ struct At<'a>(&'a Expr, Level);
 
 impl Display for At<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.0.kind.level() < self.1 { write!(f, "({})", self.0) } else { self.0.fmt(f) }
+        if self.0.kind.level() >= self.1 {
+            return self.0.fmt(f);
+        }
+        f.write_char('(')?;
+        self.0.fmt(f)?;
+        f.write_char(')')
     }
 }
 
@@ -54,16 +61,21 @@ impl Display for Expr {
             ExprKind::Number(value) => number(f, *value),
             ExprKind::Bool(value) => value.fmt(f),
             ExprKind::Name(name) => f.write_str(name),
-            ExprKind::Subscript(name, subscripts) => write!(f, "{}[{}]", name.name, Commas(subscripts)),
+            ExprKind::Subscript(name, subscripts) => write!(f, "{}[{:#}]", name.name, Commas(subscripts)),
             ExprKind::Prime(operand, order) => {
                 operand.fmt(f)?;
                 primes(f, *order)
             }
-            ExprKind::Negate(operand) => write!(f, "-{}", At(operand, Level::Unary)),
+            ExprKind::Negate(operand) => {
+                f.write_char('-')?;
+                At(operand, Level::Unary).fmt(f)
+            }
             ExprKind::Sum(terms) => {
                 for (place, (sign, term)) in terms.iter().enumerate() {
                     f.write_str(match sign {
                         _ if place == 0 => "",
+                        Sign::Plus if f.alternate() => "+",
+                        Sign::Minus if f.alternate() => "-",
                         Sign::Plus => " + ",
                         Sign::Minus => " - ",
                     })?;
@@ -83,7 +95,9 @@ impl Display for Expr {
                 Ok(())
             }
             ExprKind::Power(base, exponent) => {
-                write!(f, "{}^{}", At(base, Level::Primary), At(exponent, Level::Unary))
+                At(base, Level::Primary).fmt(f)?;
+                f.write_char('^')?;
+                At(exponent, Level::Unary).fmt(f)
             }
             ExprKind::Compare(operator, left, right) => {
                 write!(f, "{} {} {}", At(left, Level::Sum), operator.symbol(), At(right, Level::Sum))
@@ -94,7 +108,7 @@ impl Display for Expr {
             ExprKind::If(condition, yes, no) => write!(f, "if {condition} then {yes} else {no}"),
             ExprKind::Call(name, arguments) => write!(f, "{}({})", name.name, Commas(arguments)),
             ExprKind::Reduce(name, indices, arguments) => {
-                write!(f, "{}[{}]({})", name.name, Commas(indices), Commas(arguments))
+                write!(f, "{}[{:#}]({})", name.name, Commas(indices), Commas(arguments))
             }
         }
     }
@@ -175,7 +189,7 @@ impl Display for Ident {
 
 impl Display for Range {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..{}", At(&self.lo, Level::Sum), At(&self.hi, Level::Sum))
+        write!(f, "{:#}..{:#}", At(&self.lo, Level::Sum), At(&self.hi, Level::Sum))
     }
 }
 
@@ -198,17 +212,25 @@ struct Commas<'a, T>(&'a [T]);
 impl<T: Display> Display for Commas<'_, T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (place, part) in self.0.iter().enumerate() {
-            f.write_str(if place == 0 { "" } else { ", " })?;
+            f.write_str(match place {
+                0 => "",
+                _ if f.alternate() => ",",
+                _ => ", ",
+            })?;
             part.fmt(f)?;
         }
         Ok(())
     }
 }
 
-/// The shortest text that reads back as the same value.
+/// A text that reads back as the same value: plain unless the exponent makes a long one shorter.
 fn number(f: &mut Formatter<'_>, value: f64) -> fmt::Result {
-    let size = value.abs();
-    if size == 0.0 || (1e-4..1e16).contains(&size) { write!(f, "{value}") } else { write!(f, "{value:e}") }
+    let plain = value.to_string();
+    if plain.len() <= 5 {
+        return f.write_str(&plain);
+    }
+    let scientific = format!("{value:e}");
+    f.write_str(if scientific.len() < plain.len() { &scientific } else { &plain })
 }
 
 fn joined(f: &mut Formatter<'_>, parts: &[Expr], operator: &str, level: Level) -> fmt::Result {
@@ -224,7 +246,7 @@ fn primes(f: &mut Formatter<'_>, order: u32) -> fmt::Result {
 }
 
 fn subscripts(f: &mut Formatter<'_>, subscripts: &[Expr]) -> fmt::Result {
-    if subscripts.is_empty() { Ok(()) } else { write!(f, "[{}]", Commas(subscripts)) }
+    if subscripts.is_empty() { Ok(()) } else { write!(f, "[{:#}]", Commas(subscripts)) }
 }
 
 fn for_clauses(f: &mut Formatter<'_>, domain: &[ForClause]) -> fmt::Result {

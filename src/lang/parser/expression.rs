@@ -212,13 +212,11 @@ impl Parser<'_> {
 
     /// `call = name "(" [ expression { "," expression } ] ")"`
     fn call(&mut self) -> Parse<Expr> {
+        self.not_from_file()?;
         let start = self.at;
         let name = self.name("a function")?;
         let arguments = self.arguments()?;
         let span = self.since(start);
-        if name.name == "csv" {
-            return Err(self.not_yet(span, "data from files (`csv`)"));
-        }
         self.not_called_or_primed()?;
         Ok(Expr { span, kind: ExprKind::Call(name, arguments) })
     }
