@@ -58,6 +58,8 @@ struct Parser<'a> {
     line: usize,
     /// How many round and square brackets are open (line ends do not count inside).
     inside: u32,
+    /// Whether the braces of a `solve` block are open.
+    in_block: bool,
     /// How deep the recursion is.
     depth: u32,
     /// How often a search for a balanced end ran into the end of the file.
@@ -77,6 +79,7 @@ impl<'a> Parser<'a> {
             at: 0,
             line: 0,
             inside: 0,
+            in_block: false,
             depth: 0,
             unbalanced: 0,
             diagnostics: Vec::new(),

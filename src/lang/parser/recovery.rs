@@ -16,10 +16,15 @@ const MAX_UNBALANCED: u32 = 16;
 
 impl Parser<'_> {
     /// Reports what went wrong in the statement that began at token `start`, and moves to the next statement.
-    pub(super) fn recover(&mut self, start: usize, diagnostic: Diagnostic) {
-        self.inside = 0;
+    pub(super) fn recover(&mut self, start: usize, mut diagnostic: Diagnostic) {
+        (self.inside, self.in_block) = (0, false);
         let failed = self.at;
         self.at = self.statement_end(start).max(start + 1);
+        let next = self.tokens[self.at];
+        if next.kind != Kind::End && !next.starts_line && failed >= self.at {
+            // The line before asked for more and a new statement came.
+            diagnostic = *self.nothing_after(self.at - 1);
+        }
         let may_be_reserved = |code| code != codes::UNSUPPORTED && code != codes::BRACKET && code != codes::LIMIT;
         if may_be_reserved(diagnostic.code)
             && let Some(what) = self.later_operator(start, failed)
@@ -100,8 +105,7 @@ impl Parser<'_> {
             if index > start && token.first_on_line {
                 let fresh = token.starts_line && open.is_empty();
                 let in_block = open.last() == Some(&Kind::BraceOpen);
-                if fresh || token.kind.begins_statement() || (!in_block && token.starts_line && self.is_equation(index))
-                {
+                if fresh || token.kind.begins_statement() || (!in_block && self.is_equation(index)) {
                     return index;
                 }
             }

@@ -46,7 +46,7 @@ impl Parser<'_> {
                 let prime = Diagnostic::new(codes::PRIME, here, message);
                 Box::new(prime.help("a prime follows the name or the subscripts of a state: `x'`, `u[i]'`"))
             }
-            _ if kind.is_closer() && self.inside == 0 => {
+            _ if kind.is_closer() && self.inside == 0 && !self.in_block => {
                 let found = self.found();
                 let message = format!("{found} closes nothing");
                 Box::new(Diagnostic::new(codes::BRACKET, here, message).help(format!("remove it: expected {expected}")))
@@ -157,6 +157,15 @@ impl Parser<'_> {
         }
     }
 
+    /// The line ends after token `last`, which asks for more, and a new statement follows.
+    pub(super) fn nothing_after(&self, last: usize) -> Box<Diagnostic> {
+        let token = self.tokens[last];
+        let expected = if token.kind == Kind::For { "an index" } else { "an expression" };
+        let place = Span::new(token.span.end, token.span.end);
+        let message = format!("expected {expected} after `{}`, found the end of the line", self.slice(token.span));
+        self.error(codes::EXPECTED, place, message)
+    }
+
     /// The bracket opened at `opener` is not closed where it could be, at the current token.
     pub(super) fn unclosed(&self, opener: Span, what: &str) -> Box<Diagnostic> {
         let kind = self.peek();
@@ -241,7 +250,7 @@ impl Parser<'_> {
     /// Rejects a keyword that stands where an equation would have its name: `init = 3`.
     pub(super) fn not_keyword_as_name(&self) -> Parse<()> {
         match self.peek_second() {
-            Kind::Assign | Kind::Prime | Kind::SquareOpen => Err(self.no_name("a statement")),
+            Kind::Assign | Kind::Prime | Kind::SquareOpen => Err(self.no_name("a name")),
             _ => Ok(()),
         }
     }

@@ -114,27 +114,35 @@ impl Parser<'_> {
         let variable = self.name("the independent variable")?;
         self.expect(Kind::Assign, "`=` after the independent variable")?;
         let range = self.range()?;
+        let options = if self.peek() == Kind::BraceOpen { self.options()? } else { Vec::new() };
+        Ok(ItemKind::Solve { variable, range, options })
+    }
+
+    /// The block of a `solve` statement: options with commas or line ends between.
+    fn options(&mut self) -> Parse<Vec<(Ident, Expr)>> {
+        let opener = self.bump();
+        self.in_block = true;
         let mut options = Vec::new();
-        if self.peek() == Kind::BraceOpen {
-            let opener = self.bump();
+        loop {
             self.line = self.at;
-            while self.peek() != Kind::BraceClose {
-                if self.peek() == Kind::End {
+            match self.peek() {
+                Kind::BraceClose => break,
+                kind if kind == Kind::End || (kind.begins_statement() && self.tokens[self.at].first_on_line) => {
                     return Err(self.unclosed(opener, "an option or `}`"));
                 }
-                options.push(self.option()?);
-                match self.peek() {
-                    Kind::Newline | Kind::BraceClose => {}
-                    Kind::Comma => {
-                        self.bump();
-                    }
-                    _ => return Err(self.unclosed(opener, "`,`, a new line or `}`")),
-                }
-                self.line = self.at;
+                _ => options.push(self.option()?),
             }
-            self.bump();
+            match self.peek() {
+                Kind::Newline | Kind::BraceClose => {}
+                Kind::Comma => {
+                    self.bump();
+                }
+                _ => return Err(self.unclosed(opener, "`,`, a new line or `}`")),
+            }
         }
-        Ok(ItemKind::Solve { variable, range, options })
+        self.in_block = false;
+        self.bump();
+        Ok(options)
     }
 
     /// `option = name "=" expression`
