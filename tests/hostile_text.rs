@@ -58,6 +58,20 @@ fn nesting_up_to_the_limit_is_read() {
 }
 
 #[test]
+fn the_deepest_nesting_fits_a_small_stack() {
+    for (opener, closer) in
+        [("(", ")"), ("1 + 2*-(", ")"), ("f(1, u[", "])"), ("if a then b else ", ""), ("-", ""), ("2^", "")]
+    {
+        let levels = (1..256).rev().find(|levels| {
+            let text = format!("x' = {}1{}\n", opener.repeat(*levels), closer.repeat(*levels));
+            let work = move || parse(&Source::new("m", text)).1.is_empty();
+            std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap()
+        });
+        assert!(levels.is_some_and(|levels| levels >= 84), "{opener}: {levels:?}");
+    }
+}
+
+#[test]
 fn long_chains_are_flat() {
     for operator in [" + ", "*", " and ", " or ", " - ", "/"] {
         let text = format!("x' = {}a\n", format!("a{operator}").repeat(MANY - 1));

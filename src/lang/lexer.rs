@@ -35,7 +35,7 @@ pub(super) struct Tokens {
 pub(super) fn tokens(text: &str) -> Tokens {
     let bytes = text.as_bytes();
     let mut lexer = Lexer { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
-    let mut list: Vec<Token> = Vec::with_capacity(bytes.len() / 4 + 1);
+    let mut list: Vec<Token> = Vec::with_capacity((bytes.len() / 2 + 1).min(MAX_TOKENS + 1));
     let mut docs = Vec::new();
     let mut first_on_line = true;
     let mut truncated = false;

@@ -5,7 +5,8 @@
 //! errors.
 //!
 //! Invariants: nothing is reported twice (a statement gives at most one syntax error); every loop consumes a token;
-//! recursion is at most [`MAX_DEPTH`] levels deep, so no text can exhaust the stack.
+//! recursion is at most [`MAX_DEPTH`] levels deep, which takes less than a megabyte of stack (with optimisation,
+//! as in this workspace's profiles), so no text can exhaust it.
 
 mod expression;
 mod recovery;

@@ -1,6 +1,9 @@
 //! Expressions, from the loosest operator to the tightest.
 //!
 //! Every recursive production goes through `nested`, which bounds the depth; chains of `+`, `*`, `and`, `or` are loops.
+//!
+//! A production that finds no operator hands its operand's result on untouched, and what builds a node is a function of
+//! its own: so a level of parentheses, which passes through all of them, takes little stack.
 
 use super::{Parse, Parser};
 use crate::diag::codes::lang as codes;
@@ -20,79 +23,97 @@ impl Parser<'_> {
     }
 
     /// `conditional = "if" expression "then" expression "else" expression`
+    #[inline(never)]
     fn conditional(&mut self) -> Parse<Expr> {
         let start = self.bump();
-        let condition = self.expression()?;
-        self.expect(Kind::Then, "`then` after the condition")?;
-        let yes = self.expression()?;
+        let condition = Box::new(self.expression()?);
+        if !self.accept(Kind::Then) {
+            return Err(self.no_then());
+        }
+        let yes = Box::new(self.expression()?);
         self.expect(Kind::Else, "`else` after the first branch")?;
-        let no = self.expression()?;
-        let kind = ExprKind::If(Box::new(condition), Box::new(yes), Box::new(no));
-        Ok(Expr { span: start.to(self.before()), kind })
+        let no = Box::new(self.expression()?);
+        Ok(Expr { span: start.to(self.before()), kind: ExprKind::If(condition, yes, no) })
     }
 
     /// `disjunction = conjunction { "or" conjunction }`
     fn disjunction(&mut self) -> Parse<Expr> {
-        self.chain(Kind::Or, Self::conjunction, ExprKind::Or)
+        let start = self.at;
+        let first = self.conjunction();
+        if self.peek() != Kind::Or || first.is_err() { first } else { self.alternatives(start, first?) }
+    }
+
+    #[inline(never)]
+    fn alternatives(&mut self, start: usize, first: Expr) -> Parse<Expr> {
+        let mut parts = pair(first);
+        while self.accept(Kind::Or) {
+            parts.push(self.conjunction()?);
+        }
+        Ok(Expr { span: self.since(start), kind: ExprKind::Or(parts) })
     }
 
     /// `conjunction = negation { "and" negation }`
     fn conjunction(&mut self) -> Parse<Expr> {
-        self.chain(Kind::And, Self::negation, ExprKind::And)
+        let start = self.at;
+        let first = self.negation();
+        if self.peek() != Kind::And || first.is_err() { first } else { self.conditions(start, first?) }
     }
 
-    fn chain(
-        &mut self,
-        operator: Kind,
-        part: fn(&mut Self) -> Parse<Expr>,
-        make: fn(Vec<Expr>) -> ExprKind,
-    ) -> Parse<Expr> {
-        let start = self.at;
-        let first = part(self)?;
-        if self.peek() != operator {
-            return Ok(first);
+    #[inline(never)]
+    fn conditions(&mut self, start: usize, first: Expr) -> Parse<Expr> {
+        let mut parts = pair(first);
+        while self.accept(Kind::And) {
+            parts.push(self.negation()?);
         }
-        let mut parts = vec![first];
-        while self.accept(operator) {
-            parts.push(part(self)?);
-        }
-        Ok(Expr { span: self.since(start), kind: make(parts) })
+        Ok(Expr { span: self.since(start), kind: ExprKind::And(parts) })
     }
 
     /// `negation = "not" negation | comparison`
     fn negation(&mut self) -> Parse<Expr> {
-        if self.peek() != Kind::Not {
-            return self.comparison();
-        }
+        if self.peek() == Kind::Not { self.denied() } else { self.comparison() }
+    }
+
+    #[inline(never)]
+    fn denied(&mut self) -> Parse<Expr> {
         let start = self.bump();
-        let operand = self.nested(Self::negation)?;
-        Ok(Expr { span: start.to(self.before()), kind: ExprKind::Not(Box::new(operand)) })
+        let operand = Box::new(self.nested(Self::negation)?);
+        Ok(Expr { span: start.to(self.before()), kind: ExprKind::Not(operand) })
     }
 
     /// `comparison = sum [ ( "<" | "<=" | ">" | ">=" | "==" | "!=" ) sum ]`
     fn comparison(&mut self) -> Parse<Expr> {
         let start = self.at;
-        let left = self.sum()?;
-        let Some(operator) = comparison_operator(self.peek()) else { return Ok(left) };
-        let first = self.bump();
-        let right = self.sum()?;
-        if comparison_operator(self.peek()).is_some() {
-            let chained = self.error(codes::CHAIN, self.here(), "comparisons do not chain");
-            let chained = chained.related(first, "the first comparison");
-            return Err(Box::new(chained.help("join two comparisons with `and`: `a < b and b < c`")));
+        let left = self.sum();
+        match comparison_operator(self.peek()) {
+            Some(operator) if left.is_ok() => self.compared(start, left?, operator),
+            _ => left,
         }
-        let kind = ExprKind::Compare(operator, Box::new(left), Box::new(right));
-        Ok(Expr { span: self.since(start), kind })
+    }
+
+    #[inline(never)]
+    fn compared(&mut self, start: usize, left: Expr, operator: Comparison) -> Parse<Expr> {
+        let first = self.bump();
+        let (left, right) = (Box::new(left), Box::new(self.sum()?));
+        if comparison_operator(self.peek()).is_some() {
+            return Err(self.chained(first));
+        }
+        Ok(Expr { span: self.since(start), kind: ExprKind::Compare(operator, left, right) })
     }
 
     /// `sum = product { ( "+" | "-" ) product }`
     pub(super) fn sum(&mut self) -> Parse<Expr> {
         let start = self.at;
-        let first = self.product()?;
-        if !matches!(self.peek(), Kind::Plus | Kind::Minus) {
-            return Ok(first);
+        let first = self.product();
+        if !matches!(self.peek(), Kind::Plus | Kind::Minus) || first.is_err() {
+            first
+        } else {
+            self.terms(start, first?)
         }
-        let mut terms = vec![(Sign::Plus, first)];
+    }
+
+    #[inline(never)]
+    fn terms(&mut self, start: usize, first: Expr) -> Parse<Expr> {
+        let mut terms = pair((Sign::Plus, first));
         loop {
             let sign = match self.peek() {
                 Kind::Plus => Sign::Plus,
@@ -108,11 +129,17 @@ impl Parser<'_> {
     /// `product = unary { ( "*" | "/" ) unary }`
     fn product(&mut self) -> Parse<Expr> {
         let start = self.at;
-        let first = self.unary()?;
-        if !matches!(self.peek(), Kind::Star | Kind::Slash) {
-            return Ok(first);
+        let first = self.unary();
+        if !matches!(self.peek(), Kind::Star | Kind::Slash) || first.is_err() {
+            first
+        } else {
+            self.factors(start, first?)
         }
-        let mut factors = vec![(Factor::Times, first)];
+    }
+
+    #[inline(never)]
+    fn factors(&mut self, start: usize, first: Expr) -> Parse<Expr> {
+        let mut factors = pair((Factor::Times, first));
         loop {
             let factor = match self.peek() {
                 Kind::Star => Factor::Times,
@@ -128,11 +155,7 @@ impl Parser<'_> {
     /// `unary = ( "-" | "+" ) unary | power`
     fn unary(&mut self) -> Parse<Expr> {
         match self.peek() {
-            Kind::Minus => {
-                let start = self.bump();
-                let operand = self.nested(Self::unary)?;
-                Ok(Expr { span: start.to(self.before()), kind: ExprKind::Negate(Box::new(operand)) })
-            }
+            Kind::Minus => self.negated(),
             Kind::Plus => {
                 self.bump();
                 self.nested(Self::unary)
@@ -141,15 +164,26 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
+    fn negated(&mut self) -> Parse<Expr> {
+        let start = self.bump();
+        let operand = Box::new(self.nested(Self::unary)?);
+        Ok(Expr { span: start.to(self.before()), kind: ExprKind::Negate(operand) })
+    }
+
     /// `power = primary [ "^" unary ]`: associates to the right and binds tighter than a sign before it.
     fn power(&mut self) -> Parse<Expr> {
         let start = self.at;
-        let base = self.primary()?;
-        if !self.accept(Kind::Caret) {
-            return Ok(base);
-        }
-        let exponent = self.nested(Self::unary)?;
-        Ok(Expr { span: self.since(start), kind: ExprKind::Power(Box::new(base), Box::new(exponent)) })
+        let base = self.primary();
+        if self.peek() != Kind::Caret || base.is_err() { base } else { self.raised(start, base?) }
+    }
+
+    #[inline(never)]
+    fn raised(&mut self, start: usize, base: Expr) -> Parse<Expr> {
+        self.bump();
+        let base = Box::new(base);
+        let exponent = Box::new(self.nested(Self::unary)?);
+        Ok(Expr { span: self.since(start), kind: ExprKind::Power(base, exponent) })
     }
 
     /// `primary = number | "true" | "false" | "(" expression ")" | reduction | call | variable`
@@ -161,13 +195,7 @@ impl Parser<'_> {
                 Kind::SquareOpen if REDUCTIONS.contains(&self.slice(self.here())) => self.reduction(),
                 _ => self.variable(),
             },
-            Kind::RoundOpen => {
-                let opener = self.open();
-                let inner = self.expression()?;
-                self.close(opener, Kind::RoundClose, "an operator or `)`")?;
-                self.not_called_or_primed()?;
-                Ok(inner)
-            }
+            Kind::RoundOpen => self.parenthesised(),
             Kind::True | Kind::False => {
                 let value = self.peek() == Kind::True;
                 Ok(Expr { span: self.bump(), kind: ExprKind::Bool(value) })
@@ -176,7 +204,19 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
+    fn parenthesised(&mut self) -> Parse<Expr> {
+        let opener = self.open();
+        let inner = self.expression();
+        if inner.is_ok() {
+            self.close(opener, Kind::RoundClose, "an operator or `)`")?;
+            self.not_called_or_primed()?;
+        }
+        inner
+    }
+
     /// `number`: a decimal number that a 64-bit float can hold.
+    #[inline(never)]
     fn number(&mut self) -> Parse<Expr> {
         let span = self.bump();
         let text = self.slice(span);
@@ -192,6 +232,7 @@ impl Parser<'_> {
     }
 
     /// `variable = name [ primes ] [ subscripts ] [ primes ]`, with primes on one side of the subscripts only.
+    #[inline(never)]
     fn variable(&mut self) -> Parse<Expr> {
         let start = self.at;
         let name = self.name("a name")?;
@@ -211,6 +252,7 @@ impl Parser<'_> {
     }
 
     /// `call = name "(" [ expression { "," expression } ] ")"`
+    #[inline(never)]
     fn call(&mut self) -> Parse<Expr> {
         self.not_from_file()?;
         let start = self.at;
@@ -222,6 +264,7 @@ impl Parser<'_> {
     }
 
     /// `reduction = name "[" reduction_index { "," reduction_index } "]" "(" expression { "," expression } ")"`
+    #[inline(never)]
     fn reduction(&mut self) -> Parse<Expr> {
         let start = self.at;
         let name = self.name("a function")?;
@@ -305,6 +348,13 @@ impl Parser<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// A list of one with room for two: most chains are pairs, and the usual growth to four would waste much of a large tree.
+fn pair<T>(first: T) -> Vec<T> {
+    let mut parts = Vec::with_capacity(2);
+    parts.push(first);
+    parts
 }
 
 fn comparison_operator(kind: Kind) -> Option<Comparison> {

@@ -38,6 +38,7 @@ impl Parser<'_> {
             Kind::AndAnd => other("write `and`", "&&"),
             Kind::OrOr => other("write `or`", "||"),
             Kind::Bang => other("write `not`", "!"),
+            Kind::Becomes => other("write `=`", ":="),
             Kind::Semicolon => other("a statement ends with its line; remove the `;`", ";"),
             Kind::Dot => self.not_yet(here, "members of components (`.`)"),
             Kind::Text => self.not_yet(here, "texts in quotes"),
@@ -166,6 +167,19 @@ impl Parser<'_> {
         self.error(codes::EXPECTED, place, message)
     }
 
+    /// A comparison, whose operator stands at `first`, is followed by another.
+    pub(super) fn chained(&self, first: Span) -> Box<Diagnostic> {
+        let error = Diagnostic::new(codes::CHAIN, self.here(), "comparisons do not chain");
+        let error = error.related(first, "the first comparison");
+        Box::new(error.help("join two comparisons with `and`: `a < b and b < c`"))
+    }
+
+    /// The condition of an `if` is not followed by `then`.
+    pub(super) fn no_then(&self) -> Box<Diagnostic> {
+        let error = self.unexpected("`then` after the condition");
+        if self.peek() == Kind::Assign { Box::new((*error).help("a comparison is written `==`")) } else { error }
+    }
+
     /// The bracket opened at `opener` is not closed where it could be, at the current token.
     pub(super) fn unclosed(&self, opener: Span, what: &str) -> Box<Diagnostic> {
         let kind = self.peek();
@@ -183,6 +197,9 @@ impl Parser<'_> {
 
     /// Something follows a complete statement on its line.
     pub(super) fn trailing(&self) -> Box<Diagnostic> {
+        if matches!(self.kind_at(self.line), Kind::Model | Kind::Time) {
+            return self.unexpected("the end of the line");
+        }
         let error = match self.peek() {
             Kind::Assign => {
                 let error = self.unexpected("an operator or the end of the line");
@@ -207,7 +224,6 @@ impl Parser<'_> {
         };
         match self.peek() {
             Kind::Equal => found("an equation is written with one `=`"),
-            Kind::Becomes => found("an equation is written with `=`"),
             Kind::Newline | Kind::End if matches!(self.kind_at(self.line), Kind::Plus | Kind::Minus) => {
                 let error = self.unexpected(&expected);
                 Box::new((*error).help("to go on from the line above, end that line with the operator"))
