@@ -1,5 +1,6 @@
 //! Rhapsode: a symbolic-to-compiled ODE compiler.
 
+pub mod backend;
 pub mod diag;
 pub mod kernel;
 pub mod lang;

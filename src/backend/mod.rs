@@ -1,0 +1,67 @@
+//! Backends: ways to run a verified [`Program`](crate::kernel::program::Program).
+//!
+//! A backend is a type with the trait [`Kernels`]: immutable, shared between threads, all mutable memory the
+//! caller's. [`interpret::Interpreter`] defines the meaning; `native::Native` (feature `jit`) agrees with it bit for
+//! bit. It knows nothing of models or expressions.
+
+pub mod interpret;
+
+use crate::kernel::program::Lengths;
+
+/// The position of a kernel in its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KernelId(pub usize);
+
+/// The arguments all kernels share. Each slice must be at least as long as [`Kernels::lengths`] says.
+#[derive(Debug)]
+pub struct Arguments<'a> {
+    /// Independent variable.
+    pub t: f64,
+    /// State.
+    pub y: &'a [f64],
+    /// Bound parameters.
+    pub p: &'a [f64],
+    /// Direction (products only).
+    pub v: &'a [f64],
+    /// Work space; contents need not survive between calls.
+    pub w: &'a mut [f64],
+    /// Result.
+    pub out: &'a mut [f64],
+}
+
+/// The kernels of one program, ready to run.
+pub trait Kernels: Send + Sync {
+    /// The kernel of that name.
+    fn find(&self, name: &str) -> Option<KernelId>;
+
+    /// How long the buffers of a call must be at least; `w` includes what the backend needs for itself.
+    fn lengths(&self, kernel: KernelId) -> Lengths;
+
+    /// Runs a kernel.
+    ///
+    /// # Panics
+    /// If a slice is shorter than [`Kernels::lengths`] says.
+    fn call(&self, kernel: KernelId, arguments: Arguments<'_>);
+}
+
+/// A kernel's name and the lengths of its buffers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signature {
+    pub name: &'static str,
+    pub lengths: Lengths,
+}
+
+impl Arguments<'_> {
+    /// Panics unless every slice is long enough.
+    #[inline]
+    pub(crate) fn check(&self, lengths: &Lengths) {
+        assert!(
+            self.y.len() >= lengths.y
+                && self.p.len() >= lengths.p
+                && self.v.len() >= lengths.v
+                && self.w.len() >= lengths.w
+                && self.out.len() >= lengths.out,
+            "a buffer is shorter than its kernel needs"
+        );
+    }
+}
