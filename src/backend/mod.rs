@@ -5,6 +5,8 @@
 //! bit. It knows nothing of models or expressions.
 
 pub mod interpret;
+#[cfg(feature = "jit")]
+pub mod native;
 
 use crate::kernel::program::Lengths;
 

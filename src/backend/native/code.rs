@@ -1,0 +1,147 @@
+//! Executable memory: machine code put in place, called, and given back. The only unsafe file of the backend.
+
+use super::compile::{Machine, Symbol};
+use super::emit::Import;
+use super::target::{Allocator, host};
+use crate::backend::Arguments;
+use crate::kernel::program::Lengths;
+use crate::math::Entry;
+use cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift::module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget, default_libcall_names};
+use cranelift::prelude::Signature;
+
+/// The machine form of a kernel: `(t, y, p, v, w, out)`.
+///
+/// Calling one is safe when every pointer is valid for the kernel's lengths (`w` and `out` for writing and disjoint
+/// from each other and the rest) and the code it came from is alive.
+pub type Pointer = unsafe extern "C" fn(f64, *const f64, *const f64, *const f64, *mut f64, *mut f64);
+
+/// Machine code in executable pages; the pages are given back on drop.
+pub(super) struct Code {
+    /// Never used again once the code is in place, but to free it; `None` only while dropping.
+    module: Option<JITModule>,
+    functions: Vec<Pointer>,
+}
+
+// SAFETY: after construction the module is not touched until `drop`, which has exclusive access, and the function
+// pointers refer to immutable pages, which any thread may run.
+unsafe impl Send for Code {}
+// SAFETY: as above; shared access only reads `functions`.
+unsafe impl Sync for Code {}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        if let Some(module) = self.module.take() {
+            // SAFETY: pointers into the code leave this file only inside types that keep this `Code` alive, or as
+            // `Pointer`, whose callers promise the same.
+            unsafe { module.free_memory() };
+        }
+    }
+}
+
+impl Code {
+    /// Puts functions in place and resolves what they refer to.
+    pub fn new(machines: &[Machine]) -> Result<Self, String> {
+        let page = 1 << 16;
+        let size: usize = machines.iter().map(|machine| machine.bytes.len() + machine.alignment as usize).sum();
+        let mut builder = JITBuilder::with_isa(host(Allocator::Backtracking)?.clone(), default_libcall_names());
+        let arena = ArenaMemoryProvider::new_with_size(size.next_multiple_of(page)).map_err(|e| e.to_string())?;
+        builder.memory_provider(Box::new(arena));
+        let imports: Vec<Import> = Import::all().collect();
+        let mut used = vec![None; imports.len()];
+        for symbol in machines.iter().flat_map(|machine| &machine.relocations).map(|relocation| relocation.symbol) {
+            if let Symbol::Import(number) = symbol {
+                let import = imports[number as usize];
+                builder.symbol(import.name(), address(import));
+                used[number as usize] = Some(import);
+            }
+        }
+        let module = JITModule::new(builder);
+        let mut code = Code { module: Some(module), functions: Vec::new() };
+        code.fill(machines, &used).map_err(|error| error.to_string())?;
+        Ok(code)
+    }
+
+    fn fill(
+        &mut self,
+        machines: &[Machine],
+        imports: &[Option<Import>],
+    ) -> Result<(), Box<cranelift::module::ModuleError>> {
+        let Some(module) = &mut self.module else { return Ok(()) };
+        let signature = Signature::new(module.isa().default_call_conv());
+        let mut own = Vec::new();
+        for _ in machines {
+            own.push(module.declare_anonymous_function(&signature)?);
+        }
+        let mut foreign = Vec::new();
+        for import in imports {
+            foreign.push(match import {
+                Some(import) => Some(module.declare_function(import.name(), Linkage::Import, &signature)?),
+                None => None,
+            });
+        }
+        for (&id, machine) in own.iter().zip(machines) {
+            let relocations: Vec<_> = machine
+                .relocations
+                .iter()
+                .map(|relocation| ModuleReloc {
+                    offset: relocation.offset,
+                    kind: relocation.kind,
+                    addend: relocation.addend,
+                    name: match relocation.symbol {
+                        Symbol::Own(number) => own[number as usize].into(),
+                        Symbol::Import(number) => foreign[number as usize].map_or(id.into(), FuncId::into),
+                        Symbol::Inside(offset) => ModuleRelocTarget::FunctionOffset(id, offset),
+                    },
+                })
+                .collect();
+            module.define_function_bytes(id, machine.alignment, &machine.bytes, &relocations)?;
+        }
+        module.finalize_definitions()?;
+        for id in own {
+            let pointer = module.get_finalized_function(id);
+            // SAFETY: the function was emitted with exactly the signature of `Pointer` (see `emit::signature`).
+            self.functions.push(unsafe { std::mem::transmute::<*const u8, Pointer>(pointer) });
+        }
+        Ok(())
+    }
+
+    /// The function of that number.
+    pub fn pointer(&self, function: usize) -> Pointer {
+        self.functions[function]
+    }
+}
+
+/// Runs the kernel that `pointer` is, whose buffers must be as long as `lengths` says.
+///
+/// It is not `unsafe` to call, so only types of this folder that pair a pointer with its own lengths and keep its code
+/// alive may do so.
+#[inline]
+pub(super) fn checked_call(pointer: Pointer, lengths: &Lengths, arguments: Arguments<'_>) {
+    arguments.check(lengths);
+    let Arguments { t, y, p, v, w, out } = arguments;
+    // SAFETY: the program was verified: every access lies within the lengths the slices were just checked against,
+    // and Rust's borrows keep what is written disjoint from everything else.
+    unsafe { pointer(t, y.as_ptr(), p.as_ptr(), v.as_ptr(), w.as_mut_ptr(), out.as_mut_ptr()) };
+}
+
+fn address(import: Import) -> *const u8 {
+    extern "C" fn fma(a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c)
+    }
+    extern "C" fn floor(x: f64) -> f64 {
+        x.floor()
+    }
+    extern "C" fn ceil(x: f64) -> f64 {
+        x.ceil()
+    }
+    match import {
+        Import::Function(function) => match function.entry() {
+            Entry::One(function) => function as *const u8,
+            Entry::Two(function) => function as *const u8,
+        },
+        Import::Fma => fma as *const u8,
+        Import::Floor => floor as *const u8,
+        Import::Ceil => ceil as *const u8,
+    }
+}
