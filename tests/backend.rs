@@ -10,7 +10,7 @@ use rhapsode::kernel::program::{
 };
 use rhapsode::math::Function;
 
-const LENGTHS: Lengths = Lengths { y: 60, p: 20, v: 10, w: 50, out: 70 };
+const LENGTHS: Lengths = Lengths { y: 60, p: 20, v: 10, w: 60, out: 70 };
 
 /// Numbers that arithmetic treats specially, and a few ordinary ones.
 const NUMBERS: [f64; 14] =
@@ -272,11 +272,79 @@ fn agree(program: &Program) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A loop that may run two turns at a time: random operations on neighbouring elements, `turns` long.
+fn stencil_loop(bytes: &[u8], turns: i64) -> Program {
+    let mut tape = Tape { bytes: bytes.iter() };
+    let (inner, outer) = (LoopVar(1), LoopVar(0));
+    let lo = tape.between(-2, 3);
+    let mut build = Build {
+        tape: &mut tape,
+        values: 2,
+        loops: 2,
+        reals: vec![Value(0)],
+        truths: vec![Value(1)],
+        vars: Vec::new(),
+        budget: 0,
+    };
+    let mut body = Vec::new();
+    for _ in 0..2 + build.tape.below(30) {
+        if build.tape.below(5) == 0 {
+            let buffer = build.tape.pick(&[Buffer::Out, Buffer::W]);
+            let base = 8 + build.tape.between(0, 12) - lo;
+            let terms = if build.tape.below(3) == 0 { vec![(inner, 1)] } else { vec![(outer, 9), (inner, 1)] };
+            let value = build.reals[build.reals.len() - 1 - build.tape.below(build.reals.len().min(3))];
+            body.push(Stmt::Store { to: Address { buffer, element: Affine { base, terms } }, value });
+            continue;
+        }
+        let op = match build.tape.below(4) {
+            0 => {
+                let buffer = build.tape.pick(&[Buffer::Y, Buffer::Y, Buffer::W]);
+                let base = 8 + build.tape.between(0, 12) - lo;
+                let terms = match build.tape.below(6) {
+                    0 => vec![(outer, 9)],
+                    1 => vec![(inner, 1)],
+                    _ => vec![(outer, 9), (inner, 1)],
+                };
+                Op::Load(Address { buffer, element: Affine { base: base.max(0), terms } })
+            }
+            1 => Op::Index(build.tape.pick(&[inner, outer])),
+            _ => build.op(),
+        };
+        let dst = build.value();
+        let truth = matches!(op, Op::Compare(..) | Op::And(..) | Op::Or(..) | Op::Not(..));
+        if truth {
+            build.truths.push(dst)
+        } else {
+            build.reals.push(dst)
+        }
+        body.push(Stmt::Let { dst, op });
+    }
+    let body = Stmt::Loop { var: inner, lo, hi: lo + turns - 1, carried: vec![], body };
+    let piece = Piece {
+        values: build.values,
+        loops: 2,
+        body: vec![
+            Stmt::Let { dst: Value(0), op: Op::Load(Address { buffer: Buffer::P, element: Affine::constant(1) }) },
+            Stmt::Let { dst: Value(1), op: Op::Compare(Compare::Lt, Value(0), Value(0)) },
+            Stmt::Loop { var: outer, lo: 0, hi: 2, carried: vec![], body: vec![body] },
+        ],
+    };
+    Program { kernels: vec![Kernel { name: "rhs", lengths: LENGTHS, pieces: vec![piece] }] }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn random_programs_agree_bit_for_bit(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
         agree(&random_program(&bytes))?;
+    }
+
+    #[test]
+    fn vectorised_loops_agree_for_every_number_of_turns(
+        bytes in prop::collection::vec(any::<u8>(), 0..160),
+        turns in 1i64..=18,
+    ) {
+        agree(&stencil_loop(&bytes, turns))?;
     }
 }

@@ -1,7 +1,7 @@
 //! From one operation to Cranelift instructions, in one lane or two.
 
 use super::emit::{Emitter, Import};
-use crate::kernel::program::{Binary, Compare, Op, Unary, Value};
+use crate::kernel::program::{Binary, Compare, LoopVar, Op, Unary, Value};
 use cranelift::codegen::ir::{self, Endianness, InstBuilder, types};
 use cranelift::prelude::{FloatCC, MemFlagsData};
 
@@ -12,10 +12,7 @@ impl<'a> Emitter<'a> {
             Op::Load(ref from) => return self.load(dst, from),
             Op::Const(value) => self.constant(value),
             Op::Time => self.t,
-            Op::Index(var) => {
-                let integer = self.vars[var.0 as usize];
-                self.builder.ins().fcvt_from_sint(types::F64, integer)
-            }
+            Op::Index(var) => self.index(var),
             Op::Unary(op, a) => {
                 let a = self.operand(a);
                 self.unary(op, a)
@@ -78,6 +75,22 @@ impl<'a> Emitter<'a> {
         bytes[8..].copy_from_slice(&second.to_le_bytes());
         let constant = self.builder.func.dfg.constants.insert(bytes.to_vec().into());
         self.builder.ins().vconst(types::F64X2, constant)
+    }
+
+    /// A loop variable as a real: below 2^48, so sums are exact.
+    fn index(&mut self, var: LoopVar) -> ir::Value {
+        let mut integer = self.vars[var.0 as usize];
+        let turns = self.ahead.filter(|&(ahead, _)| ahead == var).map_or(0, |(_, turns)| turns);
+        if self.wide {
+            let real = self.builder.ins().fcvt_from_sint(types::F64, integer);
+            let both = self.builder.ins().splat(types::F64X2, real);
+            let ahead = self.pair(f64::from(turns), f64::from(turns + 1));
+            return self.builder.ins().fadd(both, ahead);
+        }
+        if turns != 0 {
+            integer = self.builder.ins().iadd_imm_s(integer, i64::from(turns));
+        }
+        self.builder.ins().fcvt_from_sint(types::F64, integer)
     }
 
     fn unary(&mut self, op: Unary, a: ir::Value) -> ir::Value {

@@ -21,6 +21,9 @@ pub(super) struct Group {
     pub parent: Option<(usize, LoopVar, i64)>,
 }
 
+/// Buffer, terms and far part: what the addresses of a group share.
+type Key = (Buffer, Vec<(LoopVar, i64)>, i64);
+
 /// What is known of a piece.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -31,7 +34,7 @@ pub(super) struct Plan {
     pub ranges: Vec<(i64, i64)>,
     /// Per value: whether it is a load to be emitted at its uses.
     pub deferred: Vec<bool>,
-    index: FxHashMap<(Buffer, Vec<(LoopVar, i64)>, i64), usize>,
+    index: FxHashMap<Key, usize>,
 }
 
 /// Offsets stay below 2³⁰ bytes; the rest of the constant part goes into the pointer.
