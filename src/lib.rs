@@ -49,7 +49,7 @@ pub use facade::{Backend, CompileError, Compiled, Errors, MissingParameter, Mode
 /// A sentence, where no native code can be made.
 pub fn target_description() -> Result<String, String> {
     #[cfg(feature = "jit")]
-    return backend::host_description().map_err(|e| e.to_string());
+    return backend::native::target().map(|target| target.to_string());
     #[cfg(not(feature = "jit"))]
-    return Ok(format!("triple: {}\nnative code: not in this build (feature `jit`)", target_lexicon::HOST));
+    return Ok(format!("target: {}\nnative code: not in this build (feature `jit`)", target_lexicon::HOST));
 }

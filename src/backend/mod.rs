@@ -7,6 +7,9 @@
 pub mod interpret;
 #[cfg(feature = "jit")]
 pub mod native;
+mod system;
+
+pub use system::CompiledSystem;
 
 use crate::kernel::program::Lengths;
 
@@ -44,6 +47,19 @@ pub trait Kernels: Send + Sync {
     /// # Panics
     /// If a slice is shorter than [`Kernels::lengths`] says.
     fn call(&self, kernel: KernelId, arguments: Arguments<'_>);
+
+    /// Bytes of machine code; 0 where there is none.
+    fn code_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// Whether this machine fuses multiply-adds in one instruction.
+pub fn host_has_fma() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    return cfg!(target_arch = "aarch64");
 }
 
 /// A kernel's name and the lengths of its buffers.

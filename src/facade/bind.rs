@@ -6,6 +6,7 @@ use std::fmt;
 use rustc_hash::FxHashMap;
 
 use super::Compiled;
+use crate::backend::Arguments;
 use crate::expr::{Environment, Evaluator, SymbolId};
 use crate::model::{Family, Kind, Model};
 
@@ -183,7 +184,8 @@ impl Compiled {
         if let Some(kernel) = self.kernel("bind") {
             let mut work = vec![0.0; self.inner.kernels.lengths(kernel).w];
             let (p, hoisted) = bound.split_at_mut(lowered.parameters);
-            self.inner.kernels.call(kernel, 0.0, &[], p, &[], &mut work, hoisted);
+            let arguments = Arguments { t: 0.0, y: &[], p, v: &[], w: &mut work, out: hoisted };
+            self.inner.kernels.call(kernel, arguments);
         }
         bound
     }
@@ -196,7 +198,8 @@ impl Compiled {
             let lengths = self.inner.kernels.lengths(kernel);
             let mut work = vec![0.0; lengths.w];
             let zeros = vec![0.0; lengths.y];
-            self.inner.kernels.call(kernel, t0, &zeros, bound, &[], &mut work, &mut y);
+            let arguments = Arguments { t: t0, y: &zeros, p: bound, v: &[], w: &mut work, out: &mut y };
+            self.inner.kernels.call(kernel, arguments);
         }
         y
     }

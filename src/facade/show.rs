@@ -55,10 +55,12 @@ impl Model {
 
     #[cfg(feature = "jit")]
     fn listing(&self, what: Show) -> Result<String, String> {
-        let mut text = String::new();
-        for kernel in &self.lower().program.kernels {
-            let listing = crate::backend::listing(kernel).map_err(|e| e.to_string())?;
-            text += if what == Show::Clif { &listing.clif } else { &listing.asm };
+        use crate::backend::{KernelId, native};
+        let (program, mut text) = (self.lower().program, String::new());
+        for (k, kernel) in program.kernels.iter().enumerate() {
+            let listing = if what == Show::Clif { native::clif } else { native::assembly };
+            let listing = listing(&program, KernelId(k)).map_err(|e| e.to_string())?;
+            text += &format!("; kernel {}\n{listing}\n", kernel.name);
         }
         Ok(text)
     }

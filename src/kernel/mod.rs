@@ -6,4 +6,5 @@ pub mod program;
 mod text;
 mod verify;
 
+pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_jacobian_product, lower_parameter_jacobian};
 pub use verify::{Invalid, verify};

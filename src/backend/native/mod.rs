@@ -113,6 +113,10 @@ impl Kernels for Native {
         let kernel = &self.kernels[kernel.0];
         code::checked_call(kernel.pointer, &kernel.signature.lengths, arguments);
     }
+
+    fn code_bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 /// One kernel as machine code; it keeps the code alive.
