@@ -41,7 +41,9 @@ pub mod solve;
 pub mod source;
 pub mod system;
 
-pub use facade::{Backend, CompileError, Compiled, Errors, MissingParameter, Model, Problem, Show, SolveError, UnknownName};
+pub use facade::{
+    Backend, CompileError, Compiled, Errors, MissingParameter, Model, Problem, Show, SolveError, UnknownName,
+};
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.
 ///

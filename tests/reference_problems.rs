@@ -66,8 +66,11 @@ fn error_falls(method: Method, share: f64, suitable: impl Fn(&Reference) -> bool
         let errors: Vec<f64> = [1e-4, 1e-7, 1e-10]
             .iter()
             .map(|rtol| {
-                let run = compiled.problem().span(t0..t1).method(method).rtol(*rtol).atol(atol(&problem).min(rtol * 1e-2));
-                run.solve().inspect_err(|e| println!("{}: {e}", problem.name)).map_or(f64::NAN, |s| end_error(&s.last(), &problem, 1e-8, atol(&problem)))
+                let run =
+                    compiled.problem().span(t0..t1).method(method).rtol(*rtol).atol(atol(&problem).min(rtol * 1e-2));
+                run.solve()
+                    .inspect_err(|e| println!("{}: {e}", problem.name))
+                    .map_or(f64::NAN, |s| end_error(&s.last(), &problem, 1e-8, atol(&problem)))
             })
             .collect();
         println!("{:18} {} {:.1e} {:.1e} {:.1e}", problem.name, method.name(), errors[0], errors[1], errors[2]);

@@ -27,7 +27,12 @@ struct Places {
 
 impl CompiledSystem {
     /// The system of a lowered model whose program became `kernels`; `None` if a kernel every system needs is missing.
-    pub fn new(lowered: &Lowered, kernels: Arc<dyn Kernels>, states: crate::system::Names, outputs: crate::system::Names) -> Option<Self> {
+    pub fn new(
+        lowered: &Lowered,
+        kernels: Arc<dyn Kernels>,
+        states: crate::system::Names,
+        outputs: crate::system::Names,
+    ) -> Option<Self> {
         let place = |name: &str| kernels.find(name);
         let places = Places {
             rhs: place("rhs")?,

@@ -59,7 +59,9 @@ pub fn parameter_values(model: &Model, set: &FxHashMap<usize, f64>) -> Result<Ve
             for indices in turns(&piece.ranges) {
                 let value = |var| indices.iter().find(|(known, _)| *known == var).map_or(0, |(_, v)| *v);
                 let subscripts: Vec<i64> = piece.subscripts.iter().map(|a| a.eval(&value)).collect();
-                defaults.parameter(symbol.offset + symbol.place(&subscripts), || Evaluator::new(&model.graph, &defaults, indices).value(piece.value));
+                defaults.parameter(symbol.offset + symbol.place(&subscripts), || {
+                    Evaluator::new(&model.graph, &defaults, indices).value(piece.value)
+                });
             }
         }
     }
@@ -159,8 +161,11 @@ impl Environment for Defaults<'_> {
     fn element(&self, symbol: SymbolId, subscripts: &[i64]) -> f64 {
         let declared = self.model.symbol(symbol);
         // Wrapped subscripts come back into range.
-        let subscripts: Vec<i64> =
-            subscripts.iter().zip(&declared.dims).map(|(s, d)| d.lo + (s - d.lo).rem_euclid(d.len().max(1) as i64)).collect();
+        let subscripts: Vec<i64> = subscripts
+            .iter()
+            .zip(&declared.dims)
+            .map(|(s, d)| d.lo + (s - d.lo).rem_euclid(d.len().max(1) as i64))
+            .collect();
         let compute = || {
             let found = self.family_element(symbol, &subscripts);
             found.unwrap_or_else(|| {

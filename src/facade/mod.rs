@@ -72,7 +72,8 @@ impl Model {
         let (checked, diagnostics) = check(&source, &ast);
         let Some(checked) = checked else { return Err(Errors::new(source, diagnostics)) };
         let derivatives = derive(&checked).map_err(|unsupported| {
-            let span = checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
+            let span =
+                checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
             Errors::new(source, vec![Diagnostic::new(Code("E0234"), span, unsupported.to_string())])
         })?;
         let parse_seconds = start.elapsed().as_secs_f64();
@@ -119,9 +120,7 @@ impl Model {
         let missing = || CompileError("a kernel is missing from the lowered program".to_string());
         let system = CompiledSystem::new(&lowered, kernels.clone(), states, outputs).ok_or_else(missing)?;
         let compile_seconds = start.elapsed().as_secs_f64() + self.parse_seconds;
-        Ok(Compiled {
-            inner: Arc::new(Inner { model: self.clone(), lowered, kernels, system, compile_seconds }),
-        })
+        Ok(Compiled { inner: Arc::new(Inner { model: self.clone(), lowered, kernels, system, compile_seconds }) })
     }
 
     /// The lowered form.

@@ -88,7 +88,10 @@ impl Auto {
             Some(implicit) => implicit,
             slot => {
                 if problem.system.jacobian_entries() > self.max_entries {
-                    return Err(ErrorKind::Memory(16 * problem.system.jacobian_entries() as u64, 16 * self.max_entries as u64));
+                    return Err(ErrorKind::Memory(
+                        16 * problem.system.jacobian_entries() as u64,
+                        16 * self.max_entries as u64,
+                    ));
                 }
                 let made: Box<dyn Stepper> = match problem.dim() <= SMALL {
                     true => Box::new(Rodas5P::new(problem)?),
@@ -146,7 +149,8 @@ impl Stepper for Auto {
         match self.explicit.step(problem, end) {
             Ok(()) => {
                 let share = self.explicit.stiffness();
-                let points = [AT_LIMIT, NEAR_LIMIT].iter().find(|(limit, _)| share > *limit).map_or(-5, |(_, points)| *points);
+                let points =
+                    [AT_LIMIT, NEAR_LIMIT].iter().find(|(limit, _)| share > *limit).map_or(-5, |(_, points)| *points);
                 self.evidence = (self.evidence + points).max(0);
                 Ok(())
             }

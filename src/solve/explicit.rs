@@ -119,7 +119,8 @@ impl ExplicitStepper {
             self.dense[n + j] = h * f0 - dy;
             self.dense[2 * n + j] = 2.0 * dy - h * (f1 + f0);
             for (r, row) in rows.iter().enumerate() {
-                self.dense[(3 + r) * n + j] = h * row.iter().enumerate().map(|(l, d)| d * self.k_old[l * n + j]).sum::<f64>();
+                self.dense[(3 + r) * n + j] =
+                    h * row.iter().enumerate().map(|(l, d)| d * self.k_old[l * n + j]).sum::<f64>();
             }
         }
         self.dense_ready = true;

@@ -87,7 +87,15 @@ impl Controller {
 }
 
 /// A first step (H&N&W II.4, algorithm "starting step size"). `scratch` holds 2n numbers.
-pub fn first_step(problem: &mut Problem, t: f64, y: &[f64], f0: &[f64], order: u32, span: f64, scratch: &mut [f64]) -> f64 {
+pub fn first_step(
+    problem: &mut Problem,
+    t: f64,
+    y: &[f64],
+    f0: &[f64],
+    order: u32,
+    span: f64,
+    scratch: &mut [f64],
+) -> f64 {
     let n = y.len();
     let (y1, f1) = scratch.split_at_mut(n);
     let d0 = problem.norm(y, y, y);
