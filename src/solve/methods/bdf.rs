@@ -52,8 +52,10 @@ pub struct Bdf {
     /// The interpolant reads `dense`, since the differences have been rescaled.
     dense_kept: bool,
     stiffness: f64,
-    /// The longest order allowed; tests fix it.
+    /// The highest order allowed, 1 to 5.
     pub max_order: usize,
+    /// Order and step stay as they are unless a step fails: for measuring the order of the formulas.
+    pub hold: bool,
 }
 
 enum Newton {
@@ -98,7 +100,29 @@ impl Bdf {
             dense_kept: false,
             stiffness: 0.0,
             max_order: MAX_ORDER,
+            hold: false,
         })
+    }
+
+    /// Starts at order q = 1 … 5 from known values: `past` holds y(t), y(t − h), …, y(t − q h), one after the other.
+    ///
+    /// # Errors
+    /// If f is not finite at (t, y).
+    pub fn start_from_past(&mut self, problem: &mut Problem, t: f64, h: f64, past: &[f64]) -> Result<(), ErrorKind> {
+        let (n, q) = (self.n, past.len() / self.n - 1);
+        assert!((1..=MAX_ORDER).contains(&q), "BDF starts from 2 to 6 values, not {}", q + 1);
+        self.start(problem, t, &past[..n], h)?;
+        self.order = q;
+        self.differences[..past.len()].copy_from_slice(past);
+        // ∇^k y_i = ∇^(k−1) y_i − ∇^(k−1) y_(i−1), in place from the oldest value upwards.
+        for k in 1..=q {
+            for i in (k..=q).rev() {
+                for j in 0..n {
+                    self.differences[i * n + j] = self.differences[(i - 1) * n + j] - self.differences[i * n + j];
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Rescales the differences to the step `factor·h` (Shampine & Reichelt, R(r) and U).
@@ -308,7 +332,7 @@ impl Stepper for Bdf {
             self.h_dense = h;
             self.order_dense = q;
             self.dense_kept = false;
-            if self.equal_steps < q + 1 {
+            if self.hold || self.equal_steps < q + 1 {
                 return Ok(());
             }
             // Order and step for what follows: the order whose error allows the largest step.
@@ -332,7 +356,8 @@ impl Stepper for Bdf {
                     best = candidate;
                 }
             }
-            let grow = (0.9 * best.0).min(10.0);
+            // Not beyond the longest step allowed: a change taken back at once would cost a factorisation.
+            let grow = (0.9 * best.0).min(10.0).min(problem.max_step / h.abs());
             // The interpolant of this step still needs its own differences: keep them before they are rescaled.
             if grow >= 1.2 || grow < 0.9 || best.1 != q {
                 self.keep_dense(q);

@@ -1,0 +1,262 @@
+//! The order of every method by algebra: the order conditions of the solution, of the error estimate and of the dense
+//! output over all rooted trees, and stability on a grid. The slopes are measured in `slopes.rs`.
+
+#[path = "common/trees.rs"]
+mod trees;
+
+use rhapsode::solve::methods::dop853::DOP853;
+use rhapsode::solve::methods::rodas5p;
+use rhapsode::solve::methods::tsit5::TSIT5;
+use rhapsode::solve::tableau::{Dense, ErrorEstimate, Explicit};
+use trees::{Coefficients, Tree, trees};
+
+/// What rounding of coefficients of size 100 leaves of a condition.
+const ROUNDING: f64 = 2e-12;
+/// A condition that is not met is missed by more than this.
+const MISSED: f64 = 1e-7;
+
+#[test]
+fn trees_are_all_there_once() {
+    // Cayley's numbers of rooted trees; the tall and the bushy tree's density.
+    let all = trees(8);
+    let counts: Vec<usize> = (1..=8).map(|order| all.iter().filter(|t| t.order() == order).count()).collect();
+    assert_eq!(counts, [1, 1, 2, 4, 9, 20, 48, 115]);
+    let leaf = || Tree(Vec::new());
+    assert_eq!(Tree(vec![Tree(vec![leaf()])]).density(), 6.0);
+    assert_eq!(Tree(vec![leaf(), leaf(), leaf()]).density(), 4.0);
+}
+
+/// The tableau as a square matrix, the stages of the interpolant included.
+fn coefficients(method: &Explicit) -> Coefficients {
+    let stages = method.a.len();
+    let square: Vec<Vec<f64>> =
+        method.a.iter().map(|row| row.iter().copied().chain(std::iter::repeat(0.0)).take(stages).collect()).collect();
+    Coefficients { alone: square.clone(), among: square }
+}
+
+/// Meets the conditions up to `order` and misses one of the next.
+fn has_order(coefficients: &Coefficients, b: &[f64], order: u32, theta: f64, target: f64, what: &str) {
+    for q in 1..=order {
+        let defect = coefficients.defect(b, q, theta, target);
+        assert!(defect < ROUNDING, "{what}: order {q} is missed by {defect:e}");
+    }
+    let next = coefficients.defect(b, order + 1, theta, target);
+    assert!(next > MISSED, "{what}: order {} is met too (defect {next:e}): the claim is too modest", order + 1);
+}
+
+#[test]
+fn explicit_solutions_have_their_order() {
+    for method in [&TSIT5, &DOP853] {
+        has_order(&coefficients(method), method.b(), method.order, 1.0, 1.0, method.name);
+    }
+}
+
+#[test]
+fn explicit_error_estimates_have_their_order() {
+    for method in [&TSIT5, &DOP853] {
+        let coefficients = coefficients(method);
+        match &method.error {
+            ErrorEstimate::Weights(e) => {
+                has_order(&coefficients, e, method.error_order, 1.0, 0.0, &format!("error of {}", method.name));
+            }
+            ErrorEstimate::Pair(third, fifth) => {
+                has_order(&coefficients, third, 3, 1.0, 0.0, &format!("third-order error of {}", method.name));
+                has_order(&coefficients, fifth, 5, 1.0, 0.0, &format!("fifth-order error of {}", method.name));
+                // e5²/√(e5² + 0.01 e3²) falls as h^(2·6 − 4).
+                assert_eq!(method.error_order, 7);
+            }
+        }
+    }
+}
+
+/// b(θ) of an explicit method: weights of all its stages.
+fn dense_weights(method: &Explicit, theta: f64) -> Vec<f64> {
+    let (stages, last) = (method.a.len(), method.stages - 1);
+    match method.dense {
+        Dense::Weights(weights) => weights(theta).to_vec(),
+        Dense::Rows(rows) => {
+            // H&N&W II.6: the nested form of `ExplicitStepper`, one stage at a time.
+            let rest = 1.0 - theta;
+            let weight = |l: usize| {
+                let b = method.b().get(l).copied().unwrap_or(0.0);
+                let (f0, f1) = (f64::from(u8::from(l == 0)), f64::from(u8::from(l == last)));
+                let inner = rows[0][l] + theta * (rows[1][l] + rest * (rows[2][l] + theta * rows[3][l]));
+                theta * (b + rest * (f0 - b + theta * (2.0 * b - f1 - f0 + rest * inner)))
+            };
+            (0..stages).map(weight).collect()
+        }
+    }
+}
+
+#[test]
+fn explicit_dense_outputs_have_their_order() {
+    for (method, order) in [(&TSIT5, 4), (&DOP853, 7)] {
+        let coefficients = coefficients(method);
+        for theta in [0.1, 0.3, 0.45, 0.7, 0.9] {
+            let b = dense_weights(method, theta);
+            for q in 1..=order {
+                let defect = coefficients.defect(&b, q, theta, 1.0);
+                assert!(defect < ROUNDING, "{} at θ = {theta}: order {q} is missed by {defect:e}", method.name);
+            }
+        }
+        // At the ends it is the solution itself.
+        for (theta, expected) in [(0.0, vec![0.0; method.a.len()]), (1.0, method.b().to_vec())] {
+            for (l, b) in dense_weights(method, theta).iter().enumerate() {
+                let expected = expected.get(l).copied().unwrap_or(0.0);
+                assert!((b - expected).abs() < 1e-13, "{} at θ = {theta}: b{} = {b}", method.name, l + 1);
+            }
+        }
+    }
+}
+
+/// Rodas5P in the form of H&W IV.7.4: Γ, its inverse's rows giving b and α from the u-form (H&W IV.7.24).
+struct Rosenbrock {
+    coefficients: Coefficients,
+    gamma: Vec<Vec<f64>>,
+}
+
+impl Rosenbrock {
+    /// Γ⁻¹ = I/γ − C, α = A Γ, β = α + Γ.
+    fn rodas5p() -> Self {
+        let s = rodas5p::C.len();
+        let diagonal = 1.0 / rodas5p::GAMMA;
+        let mut gamma = vec![vec![0.0; s]; s];
+        for column in 0..s {
+            for i in column..s {
+                let unit = if i == column { 1.0 } else { 0.0 };
+                let sum: f64 = (column..i).map(|l| -rodas5p::CC[i][l] * gamma[l][column]).sum();
+                gamma[i][column] = (unit - sum) / diagonal;
+            }
+        }
+        let alpha: Vec<Vec<f64>> = rodas5p::A.iter().map(|row| times(row, &gamma)).collect();
+        let beta = alpha.iter().zip(&gamma).map(|(a, g)| a.iter().zip(g).map(|(a, g)| a + g).collect()).collect();
+        Rosenbrock { coefficients: Coefficients { alone: beta, among: alpha }, gamma }
+    }
+
+    /// b = m Γ from weights m of the u.
+    fn b(&self, m: &[f64]) -> Vec<f64> {
+        times(m, &self.gamma)
+    }
+
+    /// m of the solution (error weight 1) and of the embedded one (0), as the last argument plus a share of u8.
+    fn m(share: f64) -> Vec<f64> {
+        let mut m = rodas5p::A[7].to_vec();
+        m[7] = share;
+        m
+    }
+}
+
+/// A row times a matrix.
+fn times(row: &[f64], matrix: &[Vec<f64>]) -> Vec<f64> {
+    (0..matrix.len()).map(|j| row.iter().zip(matrix).map(|(r, m)| r * m[j]).sum()).collect()
+}
+
+#[test]
+fn rodas5p_has_its_order() {
+    let method = Rosenbrock::rodas5p();
+    has_order(&method.coefficients, &method.b(&Rosenbrock::m(1.0)), 5, 1.0, 1.0, "Rodas5P");
+    has_order(&method.coefficients, &method.b(&Rosenbrock::m(0.0)), 4, 1.0, 1.0, "Rodas5P, embedded");
+}
+
+#[test]
+fn rodas5p_dense_output_has_order_four() {
+    let method = Rosenbrock::rodas5p();
+    let m = Rosenbrock::m(1.0);
+    for theta in [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0] {
+        let [h0, h1, h2] = rodas5p::H;
+        let weight = |l: usize| theta * (m[l] + (1.0 - theta) * (h0[l] + theta * (h1[l] + theta * h2[l])));
+        let b = method.b(&(0..8).map(weight).collect::<Vec<_>>());
+        for q in 1..=4 {
+            let defect = method.coefficients.defect(&b, q, theta, 1.0);
+            assert!(defect < ROUNDING, "θ = {theta}: order {q} is missed by {defect:e}");
+        }
+    }
+}
+
+#[test]
+fn rodas5p_nodes_are_row_sums() {
+    // Non-autonomous problems (H&W IV.7.12): α_i = Σ α_ij, γ_i = Σ γ_ij.
+    let method = Rosenbrock::rodas5p();
+    for i in 0..8 {
+        let alpha: f64 = method.coefficients.among[i].iter().sum();
+        let gamma: f64 = method.gamma[i].iter().sum();
+        assert!((alpha - rodas5p::C[i]).abs() < 1e-13, "α{}: {alpha} and {}", i + 1, rodas5p::C[i]);
+        assert!((gamma - rodas5p::D[i]).abs() < 1e-13, "γ{}: {gamma} and {}", i + 1, rodas5p::D[i]);
+    }
+}
+
+/// A complex number, as little of it as is needed.
+#[derive(Clone, Copy)]
+struct Complex(f64, f64);
+
+impl Complex {
+    fn mul(self, o: Complex) -> Complex {
+        Complex(self.0 * o.0 - self.1 * o.1, self.0 * o.1 + self.1 * o.0)
+    }
+
+    fn add(self, o: Complex) -> Complex {
+        Complex(self.0 + o.0, self.1 + o.1)
+    }
+
+    fn scale(self, s: f64) -> Complex {
+        Complex(self.0 * s, self.1 * s)
+    }
+
+    fn div(self, o: Complex) -> Complex {
+        let size = o.0 * o.0 + o.1 * o.1;
+        Complex((self.0 * o.0 + self.1 * o.1) / size, (self.1 * o.0 - self.0 * o.1) / size)
+    }
+
+    fn abs(self) -> f64 {
+        self.0.hypot(self.1)
+    }
+}
+
+/// R(z) = 1 + z bᵀ (I − z B)⁻¹ 1, B lower triangular (H&W IV.3.2, IV.7.14).
+fn stability(matrix: &[Vec<f64>], b: &[f64], z: Complex) -> Complex {
+    let mut x: Vec<Complex> = Vec::new();
+    for row in matrix {
+        let i = x.len();
+        let sum = x.iter().zip(row).fold(Complex(0.0, 0.0), |sum, (x, a)| sum.add(x.scale(*a)));
+        let diagonal = Complex(1.0, 0.0).add(z.scale(-row[i]));
+        x.push(Complex(1.0, 0.0).add(z.mul(sum)).div(diagonal));
+    }
+    let sum = x.iter().zip(b).fold(Complex(0.0, 0.0), |sum, (x, b)| sum.add(x.scale(*b)));
+    Complex(1.0, 0.0).add(z.mul(sum))
+}
+
+#[test]
+fn rodas5p_is_a_stable_and_l_stable() {
+    let method = Rosenbrock::rodas5p();
+    let (beta, b) = (&method.coefficients.alone, method.b(&Rosenbrock::m(1.0)));
+    for ring in -60..=60 {
+        let radius = 10f64.powf(f64::from(ring) / 20.0);
+        // From the imaginary axis to the negative real one; the lower half is its mirror image.
+        for ray in 0..=60 {
+            let angle = std::f64::consts::FRAC_PI_2 * (1.0 + f64::from(ray) / 60.0);
+            let z = if ray == 0 { Complex(0.0, radius) } else { Complex(radius * angle.cos(), radius * angle.sin()) };
+            let size = stability(beta, &b, z).abs();
+            assert!(size <= 1.0 + 1e-12, "|R({} + {}i)| = {size}", z.0, z.1);
+        }
+    }
+    for z in [Complex(-1e6, 0.0), Complex(0.0, 1e6), Complex(-1e6, 1e6)] {
+        let size = stability(beta, &b, z).abs();
+        assert!(size < 1e-4, "|R| = {size} far out: not L-stable");
+    }
+    // Near 0 it is the exponential, to order 5.
+    let near = |x: f64| (stability(beta, &b, Complex(x, 0.0)).0 - x.exp()).abs();
+    assert!((near(-0.2) / near(-0.1)).log2() > 5.8);
+}
+
+#[test]
+fn explicit_stability_ends_where_stated() {
+    for method in [&TSIT5, &DOP853] {
+        let matrix = coefficients(method).alone;
+        let size = |x: f64| stability(&matrix, method.b(), Complex(-x, 0.0)).abs();
+        let steps = 400;
+        let inside = (1..=steps).map(|k| method.real_stability * f64::from(k) / f64::from(steps));
+        assert!(inside.into_iter().all(|x| size(x) <= 1.0), "{} is unstable inside its limit", method.name);
+        let beyond = 1.1 * method.real_stability;
+        assert!(size(beyond) > 1.0, "{} is stable at {beyond}, beyond its limit", method.name);
+    }
+}
