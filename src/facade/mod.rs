@@ -33,6 +33,9 @@ pub struct Model {
     parse_seconds: f64,
 }
 
+/// The kernels, and the system that calls them.
+type Emitted = (Arc<dyn Kernels>, Box<dyn System>);
+
 /// Which backend runs the kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
@@ -115,12 +118,33 @@ impl Model {
     pub fn compile_with(&self, backend: Backend) -> Result<Compiled, CompileError> {
         let start = Instant::now();
         let lowered = self.lower();
-        let kernels = emit(&lowered, backend)?;
-        let (states, outputs) = (self.states(), self.outputs());
-        let missing = || CompileError("a kernel is missing from the lowered program".to_string());
-        let system = CompiledSystem::new(&lowered, kernels.clone(), states, outputs).ok_or_else(missing)?;
+        let (kernels, system) = self.emit(&lowered, backend)?;
         let compile_seconds = start.elapsed().as_secs_f64() + self.parse_seconds;
         Ok(Compiled { inner: Arc::new(Inner { model: self.clone(), lowered, kernels, system, compile_seconds }) })
+    }
+
+    /// A lowered program becomes kernels, and the kernels a system.
+    fn emit(&self, lowered: &Lowered, backend: Backend) -> Result<Emitted, CompileError> {
+        #[cfg(feature = "jit")]
+        if backend == Backend::Jit {
+            match crate::backend::native::Native::new(&lowered.program) {
+                Ok(native) => return self.system_of(lowered, native),
+                // No native code for this kind of machine: the interpreter gives the same numbers.
+                Err(crate::backend::native::NativeError::Host(_)) => {}
+                Err(error) => return Err(CompileError(error.to_string())),
+            }
+        }
+        let _ = backend;
+        let interpreter = Interpreter::new(&lowered.program).map_err(|e| CompileError(e.to_string()))?;
+        self.system_of(lowered, interpreter)
+    }
+
+    fn system_of<K: Kernels + Clone + 'static>(&self, lowered: &Lowered, kernels: K) -> Result<Emitted, CompileError> {
+        let system = CompiledSystem::new(lowered, kernels.clone(), self.states(), self.outputs());
+        match system {
+            Some(system) => Ok((Arc::new(kernels), Box::new(system))),
+            None => Err(CompileError("a kernel is missing from the lowered program".to_string())),
+        }
     }
 
     /// The lowered form.
@@ -189,22 +213,6 @@ impl Model {
     }
 }
 
-/// A lowered program becomes kernels.
-fn emit(lowered: &Lowered, backend: Backend) -> Result<Arc<dyn Kernels>, CompileError> {
-    #[cfg(feature = "jit")]
-    if backend == Backend::Jit {
-        match crate::backend::native::Native::new(&lowered.program) {
-            Ok(native) => return Ok(Arc::new(native)),
-            // No native code for this kind of machine: the interpreter gives the same numbers.
-            Err(crate::backend::native::NativeError::Host(_)) => {}
-            Err(error) => return Err(CompileError(error.to_string())),
-        }
-    }
-    let _ = backend;
-    let interpreter = Interpreter::new(&lowered.program).map_err(|e| CompileError(e.to_string()))?;
-    Ok(Arc::new(interpreter))
-}
-
 /// Native code could not be made: a fault of this program, not of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileError(String);
@@ -227,7 +235,7 @@ struct Inner {
     model: Model,
     lowered: Lowered,
     kernels: Arc<dyn Kernels>,
-    system: CompiledSystem,
+    system: Box<dyn System>,
     compile_seconds: f64,
 }
 
@@ -244,7 +252,7 @@ impl Compiled {
 
     /// The system as the solvers see it: n states, bound parameters from [`Self::bind`].
     pub fn system(&self) -> &dyn System {
-        &self.inner.system
+        self.inner.system.as_ref()
     }
 
     /// Where ∂f/∂y may be non-zero.

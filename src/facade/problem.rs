@@ -156,6 +156,14 @@ impl<'a> Problem<'a> {
         &self.options
     }
 
+    /// The values of all parameters as they stand, in the order of [`crate::Model::parameters`].
+    ///
+    /// # Errors
+    /// [`MissingParameter`] if one has neither a default nor a value.
+    pub fn parameter_values(&self) -> Result<Vec<f64>, MissingParameter> {
+        parameter_values(self.compiled.model().checked(), &self.parameters)
+    }
+
     /// Runs it.
     ///
     /// # Errors
