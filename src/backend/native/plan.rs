@@ -98,8 +98,9 @@ impl Walk {
                     if let Op::Load(from) = op {
                         self.address(from);
                         let stores = (from.buffer == Buffer::W).then_some(self.stores);
-                        self.loads[dst.0 as usize] = Some((self.body, stores));
-                        self.plan.deferred[dst.0 as usize] = true;
+                        // The parts of a split loop assign the same values: what one forbids, all do without.
+                        let first = self.loads[dst.0 as usize].replace((self.body, stores)).is_none();
+                        self.plan.deferred[dst.0 as usize] |= first;
                     }
                 }
                 Stmt::Store { to, value } => {
@@ -107,9 +108,7 @@ impl Walk {
                     self.address(to);
                     self.stores += u32::from(to.buffer == Buffer::W);
                 }
-                Stmt::Wrap { var, of, extent } => {
-                    // Beyond the range of `of` nothing need be known: it is computed anew from its variables.
-                    let _ = of;
+                Stmt::Wrap { var, extent, .. } => {
                     self.bind(*var, 0, extent - 1);
                 }
                 Stmt::Loop { var, lo, hi, carried, body } => {
