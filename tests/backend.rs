@@ -242,7 +242,7 @@ fn run(kernels: &dyn Kernels, seed: usize, own: Lengths) -> (Vec<u64>, Vec<u64>)
     let lengths = kernels.lengths(id);
     let fill = |length: usize, salt: usize| -> Vec<f64> {
         let number = |k: usize| match (k * 7 + salt + seed) % 19 {
-            special @ 0..14 if (k + seed) % 5 == 0 => NUMBERS[special],
+            special @ 0..14 if (k + seed).is_multiple_of(5) => NUMBERS[special],
             other => (other as f64 - 9.0) * 0.37 + k as f64 * 0.01,
         };
         (0..length).map(number).collect()

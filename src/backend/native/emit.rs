@@ -230,6 +230,7 @@ impl<'a> Emitter<'a> {
     pub fn load(&mut self, dst: Value, from: &'a Address) {
         if self.plan.deferred[dst.0 as usize] {
             self.pending[dst.0 as usize] = Some(from);
+            self.recent[dst.0 as usize].epoch = 0;
         } else {
             let value = self.load_now(from);
             self.set(dst, value);
