@@ -29,7 +29,9 @@ fn record(op: Op) -> Traced {
 }
 
 fn load(buffer: Buffer, base: i64, terms: &[(LoopVar, i64)]) -> Traced {
-    record(Op::Load(Address { buffer, element: Affine { base, terms: terms.to_vec() } }))
+    let mut terms = terms.to_vec();
+    terms.sort();
+    record(Op::Load(Address { buffer, element: Affine { base, terms } }))
 }
 
 fn store(base: i64, terms: &[(LoopVar, i64)], value: Traced) {
@@ -158,6 +160,52 @@ fn brusselator_program(n: i64) -> Program {
     program(Lengths { y: length, p: 1, v: 0, w: 0, out: length }, vec![Piece { values, loops: 2, body }])
 }
 
+/// The same on a torus: the neighbours' subscripts wrap around.
+fn torus_program(n: i64) -> Program {
+    let wrap = |var: u32, of: u32, base| {
+        let of = Affine { base, terms: vec![(LoopVar(of), 1)] };
+        Stmt::Wrap { var: LoopVar(var), of, extent: n }
+    };
+    let cell = |first: i64| {
+        [(0, 1), (2, 1), (3, 1), (0, 4), (0, 5)]
+            .map(|(i, j)| load(Buffer::Y, first, &[(LoopVar(i), n), (LoopVar(j), 1)]))
+    };
+    let (u, v) = (cell(0), cell(n * n));
+    let alpha = load(Buffer::P, 0, &[]);
+    let [du, dv] = brusselator(u, v, alpha);
+    let at = [(LoopVar(0), n), (LoopVar(1), 1)];
+    store(0, &at, du);
+    store(n * n, &at, dv);
+    let (cell, values) = recorded();
+    let repeat = |var: u32, body| Stmt::Loop { var: LoopVar(var), lo: 0, hi: n - 1, carried: vec![], body };
+    let inner = [vec![wrap(4, 1, -1), wrap(5, 1, 1)], cell].concat();
+    let body = vec![repeat(0, vec![wrap(2, 0, -1), wrap(3, 0, 1), repeat(1, inner)])];
+    let length = 2 * (n * n) as usize;
+    program(Lengths { y: length, p: 1, v: 0, w: 0, out: length }, vec![Piece { values, loops: 6, body }])
+}
+
+#[inline(never)]
+fn torus_rust(n: usize, y: &[f64], alpha: f64, out: &mut [f64]) {
+    let (u, v) = y.split_at(n * n);
+    let (du, dv) = out.split_at_mut(n * n);
+    for i in 0..n {
+        let (north, south) = ((i + n - 1) % n * n, (i + 1) % n * n);
+        let (un, uc, us) = (&u[north..north + n], &u[i * n..(i + 1) * n], &u[south..south + n]);
+        let (vn, vc, vs) = (&v[north..north + n], &v[i * n..(i + 1) * n], &v[south..south + n]);
+        let (du, dv) = (&mut du[i * n..(i + 1) * n], &mut dv[i * n..(i + 1) * n]);
+        let mut cell = |j: usize, west: usize, east: usize| {
+            let u = [uc[j], un[j], us[j], uc[west], uc[east]];
+            let v = [vc[j], vn[j], vs[j], vc[west], vc[east]];
+            [du[j], dv[j]] = brusselator(u, v, alpha);
+        };
+        cell(0, n - 1, 1);
+        for j in 1..n - 1 {
+            cell(j, j - 1, j + 1);
+        }
+        cell(n - 1, n - 2, 0);
+    }
+}
+
 #[inline(never)]
 fn brusselator_rust(n: usize, y: &[f64], alpha: f64, out: &mut [f64]) {
     let (u, v) = y.split_at(n * n);
@@ -241,13 +289,19 @@ fn run(c: &mut Criterion) {
     for n in [32, 128] {
         let program = brusselator_program(n);
         compare(c, &format!("brusselator {n}"), &program, |y, p, out| brusselator_rust(n as usize, y, p[0], out));
+        let program = torus_program(n);
+        compare(c, &format!("torus {n}"), &program, |y, p, out| torus_rust(n as usize, y, p[0], out));
     }
 }
 
 fn compile(c: &mut Criterion) {
     let mut group = c.benchmark_group("compile");
-    for (name, program) in [("small", small_model()), ("medium", medium_model()), ("stencil", brusselator_program(128))]
-    {
+    for (name, program) in [
+        ("small", small_model()),
+        ("medium", medium_model()),
+        ("stencil", brusselator_program(128)),
+        ("torus", torus_program(512)),
+    ] {
         group.bench_function(name, |b| b.iter(|| Native::new(black_box(&program)).map(|native| native.code_bytes())));
     }
     group.finish();

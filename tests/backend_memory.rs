@@ -75,7 +75,7 @@ fn two_thousand_programs_leave_nothing_behind() -> Result<(), NativeError> {
 }
 
 #[test]
-#[ignore = "minutes long; the short form runs always"]
+#[ignore = "a quarter of a minute; the short form runs always"]
 fn a_hundred_thousand_programs_leave_nothing_behind() -> Result<(), NativeError> {
     memory_stays(100_000)
 }
