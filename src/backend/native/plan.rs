@@ -37,12 +37,12 @@ pub(super) struct Plan {
     index: FxHashMap<Key, usize>,
 }
 
-/// Offsets stay below 2³⁰ bytes; the rest of the constant part goes into the pointer.
+/// Offsets stay within 2²⁹ bytes; the rest of the constant part goes into the pointer.
 const NEAR_BITS: u32 = 27;
 
-/// The far part of a constant subscript: a multiple of 2²⁷.
+/// The far part of a constant subscript: the nearest multiple of 2²⁷ (neighbours of 0 on both sides have none).
 pub(super) fn far(base: i64) -> i64 {
-    base >> NEAR_BITS << NEAR_BITS
+    (base + (1 << (NEAR_BITS - 1))) >> NEAR_BITS << NEAR_BITS
 }
 
 impl Plan {
@@ -165,5 +165,19 @@ impl Walk {
         self.plan.groups.push(Group { buffer, far, parent });
         self.plan.index.insert(key, group);
         group
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_parts_fit_an_offset() {
+        assert_eq!((far(0), far(-1), far(1 << 20)), (0, 0, 0));
+        for base in [1 << 26, -(1 << 26) - 1, 1 << 30, (1 << 47) + 12_345, -(1 << 40) - 7] {
+            let near = base - far(base);
+            assert!(far(base) != 0 && near * 8 >= -(1 << 29) && near * 8 <= 1 << 29, "{base}");
+        }
     }
 }

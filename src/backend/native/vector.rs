@@ -7,7 +7,7 @@
 
 use super::emit::Emitter;
 use crate::kernel::program::{Address, Carried, LoopVar, Op, Stmt, Unary, Value};
-use cranelift::codegen::ir::{InstBuilder, InstructionData, types};
+use cranelift::codegen::ir::{InstBuilder, types};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What vectorising a loop takes.
@@ -94,10 +94,7 @@ impl<'a> Emitter<'a> {
     /// Makes a value of one lane one of two equal lanes.
     fn spread(&mut self, value: Value) {
         let scalar = self.operand(value);
-        let definition = self.builder.func.dfg.value_def(scalar).inst();
-        let data = definition.map(|inst| self.builder.func.dfg.insts[inst]);
-        let pair = if let Some(InstructionData::UnaryIeee64 { imm, .. }) = data {
-            let number = f64::from_bits(imm.bits());
+        let pair = if let Some(number) = self.as_constant(scalar) {
             self.pair(number, number)
         } else if self.builder.func.dfg.value_type(scalar) == types::I8 {
             let mask = self.builder.ins().bmask(types::I64, scalar);
