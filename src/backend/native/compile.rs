@@ -51,7 +51,7 @@ pub(super) enum Symbol {
 /// Above this many statements a piece is compiled with the faster register allocator.
 const LARGE: usize = 50_000;
 /// Above this many statements in a program it is compiled on several threads.
-const MANY: usize = 4_000;
+const MANY: usize = 1_000;
 
 /// The jobs of a program in order, and the job that is each kernel's function.
 pub(super) fn jobs(program: &Program) -> (Vec<Job<'_>>, Vec<u32>) {
