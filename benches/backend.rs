@@ -13,7 +13,8 @@ use std::hint::black_box;
 use std::ops::{Add, Mul, Sub};
 
 thread_local! {
-    static TAPE: RefCell<Vec<Stmt>> = const { RefCell::new(Vec::new()) };
+    /// Statements recorded so far and the number of their values.
+    static TAPE: RefCell<(Vec<Stmt>, u32)> = const { RefCell::new((Vec::new(), 0)) };
 }
 
 /// A number that records what is done to it.
@@ -21,8 +22,9 @@ thread_local! {
 struct Traced(Value);
 
 fn record(op: Op) -> Traced {
-    TAPE.with_borrow_mut(|tape| {
-        let dst = Value(tape.iter().filter(|statement| matches!(statement, Stmt::Let { .. })).count() as u32);
+    TAPE.with_borrow_mut(|(tape, values)| {
+        let dst = Value(*values);
+        *values += 1;
         tape.push(Stmt::Let { dst, op });
         Traced(dst)
     })
@@ -36,14 +38,12 @@ fn load(buffer: Buffer, base: i64, terms: &[(LoopVar, i64)]) -> Traced {
 
 fn store(base: i64, terms: &[(LoopVar, i64)], value: Traced) {
     let to = Address { buffer: Buffer::Out, element: Affine { base, terms: terms.to_vec() } };
-    TAPE.with_borrow_mut(|tape| tape.push(Stmt::Store { to, value: value.0 }));
+    TAPE.with_borrow_mut(|(tape, _)| tape.push(Stmt::Store { to, value: value.0 }));
 }
 
 /// What was recorded, and the number of its values.
 fn recorded() -> (Vec<Stmt>, u32) {
-    let tape = TAPE.take();
-    let values = tape.iter().filter(|statement| matches!(statement, Stmt::Let { .. })).count() as u32;
-    (tape, values)
+    TAPE.take()
 }
 
 macro_rules! operator {
@@ -251,6 +251,33 @@ fn medium_model() -> Program {
     Program { kernels: names.into_iter().map(|name| Kernel { name, ..kernel.clone() }).collect() }
 }
 
+/// Twenty pieces of two thousand operations, each on values at most ten back.
+fn large_model() -> Program {
+    let mut state = 1u32;
+    let mut below = |n: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % n
+    };
+    let mut pieces = Vec::new();
+    for piece in 0..20 {
+        load(Buffer::Y, piece % 20, &[]);
+        for value in 1..2000 {
+            let mut back = || Value(value - 1 - below(value.min(10)));
+            let (a, b) = (back(), back());
+            match below(5) {
+                0 => load(Buffer::Y, i64::from(below(20)), &[]),
+                1 => record(Op::Binary(Binary::Add, a, b)),
+                2 => record(Op::Binary(Binary::Sub, a, b)),
+                _ => record(Op::Binary(Binary::Mul, a, b)),
+            };
+        }
+        store(piece, &[], Traced(Value(1999)));
+        let (body, values) = recorded();
+        pieces.push(Piece { values, loops: 0, body });
+    }
+    program(Lengths { y: 20, p: 0, v: 0, w: 0, out: 20 }, pieces)
+}
+
 fn numbers(length: usize) -> Vec<f64> {
     (0..length).map(|k| 0.5 + (k as f64 * 0.618).fract()).collect()
 }
@@ -301,6 +328,7 @@ fn compile(c: &mut Criterion) {
         ("medium", medium_model()),
         ("stencil", brusselator_program(128)),
         ("torus", torus_program(512)),
+        ("large", large_model()),
     ] {
         group.bench_function(name, |b| b.iter(|| Native::new(black_box(&program)).map(|native| native.code_bytes())));
     }
