@@ -41,4 +41,17 @@ pub mod solve;
 pub mod source;
 pub mod system;
 
-pub use facade::{Backend, CompileError, Compiled, Errors, MissingParameter, Model, Problem, Show, SolveError, UnknownName};
+pub use facade::{
+    Backend, CompileError, Compiled, Errors, MissingParameter, Model, Problem, Show, SolveError, UnknownName,
+};
+
+/// This machine as the compiler sees it: target triple, features in use, vector width.
+///
+/// # Errors
+/// A sentence, where no native code can be made.
+pub fn target_description() -> Result<String, String> {
+    #[cfg(feature = "jit")]
+    return backend::native::target().map(|target| target.to_string());
+    #[cfg(not(feature = "jit"))]
+    return Ok(format!("target: {}\nnative code: not in this build (feature `jit`)", target_lexicon::HOST));
+}

@@ -62,6 +62,15 @@ impl Source {
         &self.text[span.start as usize..span.end as usize]
     }
 
+    /// The range of a line (one-based), without its line end; lines beyond the last are empty.
+    pub fn line_span(&self, line: usize) -> Span {
+        let length = self.text.len() as u32;
+        let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(length);
+        let end = self.line_starts.get(line).map_or(length, |next| next - 1);
+        let carriage_return = end > start && self.text.as_bytes()[end as usize - 1] == b'\r';
+        Span::new(start, end - u32::from(carriage_return))
+    }
+
     /// One-based line and column (in characters) of a byte offset.
     pub fn line_column(&self, offset: u32) -> (usize, usize) {
         let line = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);
@@ -82,5 +91,8 @@ mod tests {
         assert_eq!(source.line_column(3), (2, 1));
         assert_eq!(source.line_column(5), (2, 2));
         assert_eq!(source.slice(Span::new(3, 5)), "β");
+        assert_eq!(source.line_span(2), Span::new(3, 7));
+        assert_eq!(source.line_span(9), Span::new(8, 8));
+        assert_eq!(Source::new("m", "a\r\nb").line_span(1), Span::new(0, 1));
     }
 }

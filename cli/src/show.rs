@@ -99,7 +99,7 @@ pub fn show(args: &Args) -> Result<(), Stop> {
 /// The machine that code is made for.
 #[cfg(feature = "jit")]
 fn target() -> Result<String, Stop> {
-    let described = rhapsode::backend::host_description();
+    let described = rhapsode::target_description();
     described.map(|text| text + "\n").map_err(|error| Stop::input(format!("error: no native code here: {error}")))
 }
 

@@ -1,141 +1,483 @@
-//! The interpreter: the meaning of a program, operation by operation, and the backend where no code may be made.
+//! The interpreter: the meaning of a program, and the backend where no native code may run.
 //!
-//! Values and loop variables live in the caller's work buffer behind the kernel's own part, so a call allocates nothing.
-//! Truth values are 1 and 0; loop variables are whole `f64`s.
+//! Each kernel is flattened once into a list of instructions on registers. Registers (one per value, then one per
+//! loop variable) live behind the kernel's own part of `w`, so that a call allocates nothing. Truth values are kept
+//! as 1 and 0, loop variables as the bits of an `i64`.
 
-use super::{Kernels, check_lengths};
-use crate::kernel::program::{Address, Affine, Buffer, Kernel, Lengths, Op, Program, Stmt};
+use super::{Arguments, KernelId, Kernels, Signature};
+use crate::kernel::program::{
+    Address, Affine, Binary, Buffer, Carried, Compare, Kernel, Lengths, LoopVar, Op, Piece, Program, Stmt, Unary, Value,
+};
 use crate::kernel::{Invalid, verify};
+use crate::math::Entry;
 
-/// Runs a verified program.
+/// A program flattened to instructions.
 #[derive(Clone, Debug)]
 pub struct Interpreter {
-    program: Program,
+    kernels: Vec<Flat>,
 }
 
 impl Interpreter {
-    /// Takes a program after verifying it.
-    ///
-    /// # Errors
-    /// [`Invalid`] if the program has no meaning.
-    pub fn new(program: Program) -> Result<Self, Invalid> {
-        verify(&program)?;
-        Ok(Interpreter { program })
+    /// Verifies and flattens a program.
+    pub fn new(program: &Program) -> Result<Self, Invalid> {
+        verify(program)?;
+        Ok(Interpreter { kernels: program.kernels.iter().map(Flat::new).collect() })
     }
-}
-
-/// Work needed for values and loop variables.
-fn registers(kernel: &Kernel) -> usize {
-    kernel.pieces.iter().map(|piece| (piece.values + piece.loops) as usize).max().unwrap_or(0)
 }
 
 impl Kernels for Interpreter {
-    fn lengths(&self, kernel: usize) -> Lengths {
-        let kernel = &self.program.kernels[kernel];
-        Lengths { w: kernel.lengths.w + registers(kernel), ..kernel.lengths }
+    fn find(&self, name: &str) -> Option<KernelId> {
+        self.kernels.iter().position(|kernel| kernel.signature.name == name).map(KernelId)
     }
 
-    fn call(&self, kernel: usize, t: f64, y: &[f64], p: &[f64], v: &[f64], w: &mut [f64], out: &mut [f64]) {
-        check_lengths(self.lengths(kernel), y, p, v, w, out);
-        let kernel = &self.program.kernels[kernel];
-        let (w, registers) = w.split_at_mut(kernel.lengths.w);
-        for piece in &kernel.pieces {
-            let (values, loops) = registers.split_at_mut(piece.values as usize);
-            Frame { t, y, p, v, w, out, values, loops }.run(&piece.body);
+    fn lengths(&self, kernel: KernelId) -> Lengths {
+        self.kernels[kernel.0].signature.lengths
+    }
+
+    fn call(&self, kernel: KernelId, arguments: Arguments<'_>) {
+        let flat = &self.kernels[kernel.0];
+        arguments.check(&flat.signature.lengths);
+        flat.run(arguments);
+    }
+}
+
+/// A register: where it lies in the scratch part of `w`.
+type Register = u32;
+
+/// One instruction; the commonest operations have their own, so that one jump leads to them.
+#[derive(Clone, Copy, Debug)]
+enum Instruction {
+    Const {
+        dst: Register,
+        value: f64,
+    },
+    Time {
+        dst: Register,
+    },
+    Index {
+        dst: Register,
+        var: Register,
+    },
+    Load {
+        dst: Register,
+        buffer: Buffer,
+        element: u32,
+    },
+    LoadAt {
+        dst: Register,
+        buffer: Buffer,
+        subscript: u32,
+    },
+    Store {
+        buffer: Buffer,
+        element: u32,
+        src: Register,
+    },
+    StoreAt {
+        buffer: Buffer,
+        subscript: u32,
+        src: Register,
+    },
+    Add {
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Sub {
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Mul {
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Div {
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Min {
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Max {
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Unary {
+        op: Unary,
+        dst: Register,
+        a: Register,
+    },
+    Fma {
+        dst: Register,
+        a: Register,
+        b: Register,
+        c: Register,
+    },
+    Call1 {
+        function: extern "C" fn(f64) -> f64,
+        dst: Register,
+        a: Register,
+    },
+    Call2 {
+        function: extern "C" fn(f64, f64) -> f64,
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Compare {
+        op: Compare,
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    And {
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Or {
+        dst: Register,
+        a: Register,
+        b: Register,
+    },
+    Not {
+        dst: Register,
+        a: Register,
+    },
+    Select {
+        dst: Register,
+        c: Register,
+        a: Register,
+        b: Register,
+    },
+    Copy {
+        dst: Register,
+        src: Register,
+    },
+    Wrap {
+        var: Register,
+        subscript: u32,
+        extent: i64,
+    },
+    Enter {
+        var: Register,
+        lo: i64,
+    },
+    /// Goes back to `head` with the next value of `var` unless it has reached `last` (an index of `lasts`).
+    Repeat {
+        var: Register,
+        last: u32,
+        head: u32,
+    },
+}
+
+/// One kernel, flattened.
+#[derive(Clone, Debug)]
+struct Flat {
+    signature: Signature,
+    /// The kernel's own part of `w`.
+    own: usize,
+    code: Vec<Instruction>,
+    /// Subscripts that depend on loop variables: the constant part and a range of `terms`.
+    subscripts: Vec<(i64, u32, u32)>,
+    terms: Vec<(Register, i64)>,
+    /// Last values of loop variables.
+    lasts: Vec<i64>,
+}
+
+impl Flat {
+    fn new(kernel: &Kernel) -> Self {
+        let mut lengths = kernel.lengths;
+        let mut flat = Flat {
+            signature: Signature { name: kernel.name, lengths },
+            own: lengths.w,
+            code: Vec::new(),
+            subscripts: Vec::new(),
+            terms: Vec::new(),
+            lasts: Vec::new(),
+        };
+        let registers = kernel.pieces.iter().map(|piece| flat.piece(piece)).max().unwrap_or(0);
+        lengths.w += registers as usize;
+        flat.signature.lengths = lengths;
+        flat
+    }
+
+    /// Appends a piece; returns the number of registers it needs.
+    fn piece(&mut self, piece: &Piece) -> u32 {
+        let mut flattener = Flattener { flat: self, first_loop: piece.values, spare: piece.values + piece.loops };
+        flattener.body(&piece.body);
+        flattener.spare
+    }
+
+    fn run(&self, arguments: Arguments<'_>) {
+        let Arguments { t, y, p, v, w, out } = arguments;
+        let (w, registers) = w.split_at_mut(self.own);
+        let mut at = 0;
+        macro_rules! reg {
+            ($r:expr) => {
+                registers[$r as usize]
+            };
         }
-    }
-}
-
-struct Frame<'a> {
-    t: f64,
-    y: &'a [f64],
-    p: &'a [f64],
-    v: &'a [f64],
-    w: &'a mut [f64],
-    out: &'a mut [f64],
-    values: &'a mut [f64],
-    loops: &'a mut [f64],
-}
-
-impl Frame<'_> {
-    fn run(&mut self, body: &[Stmt]) {
-        for stmt in body {
-            match stmt {
-                Stmt::Let { dst, op } => self.values[dst.0 as usize] = self.op(op),
-                Stmt::Store { to, value } => {
-                    let at = self.place(&to.element);
-                    let value = self.values[value.0 as usize];
-                    match to.buffer {
-                        Buffer::W => self.w[at] = value,
-                        _ => self.out[at] = value,
+        macro_rules! binary {
+            ($dst:expr, $a:expr, $op:tt, $b:expr) => {
+                reg!($dst) = reg!($a) $op reg!($b)
+            };
+        }
+        while let Some(&instruction) = self.code.get(at) {
+            at += 1;
+            match instruction {
+                Instruction::Const { dst, value } => reg!(dst) = value,
+                Instruction::Time { dst } => reg!(dst) = t,
+                Instruction::Index { dst, var } => reg!(dst) = integer(reg!(var)) as f64,
+                Instruction::Load { dst, buffer, element } => reg!(dst) = read(buffer, element as usize, y, p, v, w),
+                Instruction::LoadAt { dst, buffer, subscript } => {
+                    let element = self.subscript(subscript, registers) as usize;
+                    reg!(dst) = read(buffer, element, y, p, v, w);
+                }
+                Instruction::Store { buffer, element, src } => {
+                    let to = if buffer == Buffer::W { &mut *w } else { &mut *out };
+                    to[element as usize] = reg!(src);
+                }
+                Instruction::StoreAt { buffer, subscript, src } => {
+                    let to = if buffer == Buffer::W { &mut *w } else { &mut *out };
+                    to[self.subscript(subscript, registers) as usize] = reg!(src);
+                }
+                Instruction::Add { dst, a, b } => binary!(dst, a, +, b),
+                Instruction::Sub { dst, a, b } => binary!(dst, a, -, b),
+                Instruction::Mul { dst, a, b } => binary!(dst, a, *, b),
+                Instruction::Div { dst, a, b } => binary!(dst, a, /, b),
+                Instruction::Min { dst, a, b } => reg!(dst) = if reg!(a) < reg!(b) { reg!(a) } else { reg!(b) },
+                Instruction::Max { dst, a, b } => reg!(dst) = if reg!(a) > reg!(b) { reg!(a) } else { reg!(b) },
+                Instruction::Unary { op, dst, a } => reg!(dst) = unary(op, reg!(a)),
+                Instruction::Fma { dst, a, b, c } => reg!(dst) = reg!(a).mul_add(reg!(b), reg!(c)),
+                Instruction::Call1 { function, dst, a } => reg!(dst) = function(reg!(a)),
+                Instruction::Call2 { function, dst, a, b } => reg!(dst) = function(reg!(a), reg!(b)),
+                Instruction::Compare { op, dst, a, b } => reg!(dst) = truth(compare(op, reg!(a), reg!(b))),
+                Instruction::And { dst, a, b } => reg!(dst) = truth(reg!(a) != 0.0 && reg!(b) != 0.0),
+                Instruction::Or { dst, a, b } => reg!(dst) = truth(reg!(a) != 0.0 || reg!(b) != 0.0),
+                Instruction::Not { dst, a } => reg!(dst) = truth(reg!(a) == 0.0),
+                Instruction::Select { dst, c, a, b } => {
+                    reg!(dst) = if reg!(c) != 0.0 { reg!(a) } else { reg!(b) };
+                }
+                Instruction::Copy { dst, src } => reg!(dst) = reg!(src),
+                Instruction::Wrap { var, subscript, extent } => {
+                    reg!(var) = bits(self.subscript(subscript, registers).rem_euclid(extent));
+                }
+                Instruction::Enter { var, lo } => reg!(var) = bits(lo),
+                Instruction::Repeat { var, last, head } => {
+                    let value = integer(reg!(var));
+                    if value < self.lasts[last as usize] {
+                        reg!(var) = bits(value + 1);
+                        at = head as usize;
                     }
                 }
+            }
+        }
+    }
+
+    fn subscript(&self, subscript: u32, registers: &[f64]) -> i64 {
+        let (base, from, to) = self.subscripts[subscript as usize];
+        let terms = &self.terms[from as usize..to as usize];
+        terms.iter().fold(base, |sum, &(var, k)| sum + k * integer(registers[var as usize]))
+    }
+}
+
+/// Appends statements of one piece to a kernel.
+struct Flattener<'a> {
+    flat: &'a mut Flat,
+    first_loop: Register,
+    /// The first register not yet in use.
+    spare: Register,
+}
+
+impl Flattener<'_> {
+    fn body(&mut self, statements: &[Stmt]) {
+        for statement in statements {
+            let instruction = match statement {
+                Stmt::Let { dst, op } => self.op(dst.0, op),
+                Stmt::Store { to, value } => match small(to) {
+                    Some(element) => Instruction::Store { buffer: to.buffer, element, src: value.0 },
+                    None => {
+                        let subscript = self.subscript(&to.element);
+                        Instruction::StoreAt { buffer: to.buffer, subscript, src: value.0 }
+                    }
+                },
                 Stmt::Wrap { var, of, extent } => {
-                    self.loops[var.0 as usize] = (self.index(of).rem_euclid(*extent)) as f64;
+                    Instruction::Wrap { var: self.var(*var), subscript: self.subscript(of), extent: *extent }
                 }
                 Stmt::Loop { var, lo, hi, carried, body } => {
-                    for c in carried {
-                        self.values[c.acc.0 as usize] = self.values[c.init.0 as usize];
-                    }
-                    for turn in *lo..=*hi {
-                        self.loops[var.0 as usize] = turn as f64;
-                        self.run(body);
-                        // All at once: a next may be another's accumulator only through an operation of its own.
-                        for c in carried {
-                            self.values[c.result.0 as usize] = self.values[c.next.0 as usize];
-                        }
-                        for c in carried {
-                            self.values[c.acc.0 as usize] = self.values[c.result.0 as usize];
-                        }
-                    }
+                    self.repeat(*var, *lo, *hi, carried, body);
+                    continue;
                 }
-            }
+            };
+            self.flat.code.push(instruction);
         }
     }
 
-    fn op(&self, op: &Op) -> f64 {
-        let v = |value: &crate::kernel::program::Value| self.values[value.0 as usize];
-        let truth = |b: bool| if b { 1.0 } else { 0.0 };
-        match op {
-            Op::Const(c) => *c,
-            Op::Time => self.t,
-            Op::Index(var) => self.loops[var.0 as usize],
-            Op::Load(address) => self.load(address),
-            Op::Unary(op, a) => op.eval(v(a)),
-            Op::Binary(op, a, b) => op.eval(v(a), v(b)),
-            Op::Fma(a, b, c) => v(a).mul_add(v(b), v(c)),
-            Op::Call1(f, a) => f.eval(v(a), 0.0),
-            Op::Call2(f, a, b) => f.eval(v(a), v(b)),
-            Op::Compare(op, a, b) => truth(op.eval(v(a), v(b))),
-            Op::And(a, b) => truth(v(a) != 0.0 && v(b) != 0.0),
-            Op::Or(a, b) => truth(v(a) != 0.0 || v(b) != 0.0),
-            Op::Not(a) => truth(v(a) == 0.0),
-            Op::Select(c, a, b) => {
-                if v(c) != 0.0 {
-                    v(a)
-                } else {
-                    v(b)
-                }
-            }
+    fn repeat(&mut self, var: LoopVar, lo: i64, hi: i64, carried: &[Carried], body: &[Stmt]) {
+        let var = self.var(var);
+        carried.iter().for_each(|c| self.copy(c.acc.0, c.init.0));
+        self.flat.code.push(Instruction::Enter { var, lo });
+        let head = self.flat.code.len() as u32;
+        self.body(body);
+        // All results first, then all accumulators: one accumulator may be the next value of another.
+        carried.iter().for_each(|c| self.copy(c.result.0, c.next.0));
+        carried.iter().for_each(|c| self.copy(c.acc.0, c.result.0));
+        let last = self.flat.lasts.len() as u32;
+        self.flat.lasts.push(hi);
+        self.flat.code.push(Instruction::Repeat { var, last, head });
+    }
+
+    fn op(&mut self, dst: Register, op: &Op) -> Instruction {
+        match *op {
+            Op::Const(value) => Instruction::Const { dst, value },
+            Op::Time => Instruction::Time { dst },
+            Op::Index(var) => Instruction::Index { dst, var: self.var(var) },
+            Op::Load(ref from) => match small(from) {
+                Some(element) => Instruction::Load { dst, buffer: from.buffer, element },
+                None => Instruction::LoadAt { dst, buffer: from.buffer, subscript: self.subscript(&from.element) },
+            },
+            Op::Unary(op, Value(a)) => Instruction::Unary { op, dst, a },
+            Op::Binary(op, Value(a), Value(b)) => match op {
+                Binary::Add => Instruction::Add { dst, a, b },
+                Binary::Sub => Instruction::Sub { dst, a, b },
+                Binary::Mul => Instruction::Mul { dst, a, b },
+                Binary::Div => Instruction::Div { dst, a, b },
+                Binary::Min => Instruction::Min { dst, a, b },
+                Binary::Max => Instruction::Max { dst, a, b },
+            },
+            Op::Fma(Value(a), Value(b), Value(c)) => Instruction::Fma { dst, a, b, c },
+            Op::Call1(function, Value(a)) => self.call(function.entry(), dst, a, a),
+            Op::Call2(function, Value(a), Value(b)) => self.call(function.entry(), dst, a, b),
+            Op::Compare(op, Value(a), Value(b)) => Instruction::Compare { op, dst, a, b },
+            Op::And(Value(a), Value(b)) => Instruction::And { dst, a, b },
+            Op::Or(Value(a), Value(b)) => Instruction::Or { dst, a, b },
+            Op::Not(Value(a)) => Instruction::Not { dst, a },
+            Op::Select(Value(c), Value(a), Value(b)) => Instruction::Select { dst, c, a, b },
         }
     }
 
-    fn index(&self, affine: &Affine) -> i64 {
-        affine.terms.iter().fold(affine.base, |sum, (var, k)| sum + k * self.loops[var.0 as usize] as i64)
-    }
-
-    fn place(&self, affine: &Affine) -> usize {
-        self.index(affine) as usize
-    }
-
-    fn load(&self, address: &Address) -> f64 {
-        let at = self.place(&address.element);
-        match address.buffer {
-            Buffer::Y => self.y[at],
-            Buffer::P => self.p[at],
-            Buffer::V => self.v[at],
-            Buffer::W => self.w[at],
-            Buffer::Out => self.out[at],
+    fn call(&self, entry: Entry, dst: Register, a: Register, b: Register) -> Instruction {
+        match entry {
+            Entry::One(function) => Instruction::Call1 { function, dst, a },
+            Entry::Two(function) => Instruction::Call2 { function, dst, a, b },
         }
+    }
+
+    fn copy(&mut self, dst: Register, src: Register) {
+        self.flat.code.push(Instruction::Copy { dst, src });
+    }
+
+    fn var(&self, var: LoopVar) -> Register {
+        self.first_loop + var.0
+    }
+
+    fn subscript(&mut self, affine: &Affine) -> u32 {
+        let from = self.flat.terms.len() as u32;
+        for &(var, k) in &affine.terms {
+            self.flat.terms.push((self.var(var), k));
+        }
+        self.flat.subscripts.push((affine.base, from, self.flat.terms.len() as u32));
+        self.flat.subscripts.len() as u32 - 1
+    }
+}
+
+/// The element of an address that depends on no loop variable.
+fn small(address: &Address) -> Option<u32> {
+    address.element.terms.is_empty().then_some(address.element.base).and_then(|base| u32::try_from(base).ok())
+}
+
+#[inline(always)]
+fn read(buffer: Buffer, element: usize, y: &[f64], p: &[f64], v: &[f64], w: &[f64]) -> f64 {
+    match buffer {
+        Buffer::Y => y[element],
+        Buffer::P => p[element],
+        Buffer::V => v[element],
+        Buffer::W | Buffer::Out => w[element],
+    }
+}
+
+fn unary(op: Unary, x: f64) -> f64 {
+    match op {
+        Unary::Neg => -x,
+        Unary::Abs => x.abs(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Floor => x.floor(),
+        Unary::Ceil => x.ceil(),
+    }
+}
+
+fn compare(op: Compare, a: f64, b: f64) -> bool {
+    match op {
+        Compare::Lt => a < b,
+        Compare::Le => a <= b,
+        Compare::Eq => a == b,
+        Compare::Ne => a != b,
+    }
+}
+
+fn truth(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
+}
+
+fn bits(integer: i64) -> f64 {
+    f64::from_bits(integer as u64)
+}
+
+fn integer(bits: f64) -> i64 {
+    bits.to_bits() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(dst: u32, op: Op) -> Stmt {
+        Stmt::Let { dst: Value(dst), op }
+    }
+
+    fn at(buffer: Buffer, base: i64, terms: &[(u32, i64)]) -> Address {
+        let terms = terms.iter().map(|&(var, k)| (LoopVar(var), k)).collect();
+        Address { buffer, element: Affine { base, terms } }
+    }
+
+    /// `out[i] = y[(i-1) mod 4]` and `out[4]`, `out[5]` the Fibonacci numbers F₄ and F₅ by swapping accumulators.
+    #[test]
+    fn loops_wrap_and_carry() -> Result<(), Invalid> {
+        let v = Value;
+        let carried = vec![
+            Carried { acc: v(2), init: v(0), next: v(3), result: v(6) },
+            Carried { acc: v(3), init: v(1), next: v(4), result: v(7) },
+        ];
+        let body = vec![
+            set(4, Op::Binary(Binary::Add, v(2), v(3))),
+            Stmt::Wrap { var: LoopVar(1), of: Affine { base: -1, terms: vec![(LoopVar(0), 1)] }, extent: 4 },
+            set(5, Op::Load(at(Buffer::Y, 0, &[(1, 1)]))),
+            Stmt::Store { to: at(Buffer::Out, 0, &[(0, 1)]), value: v(5) },
+        ];
+        let body = vec![
+            set(0, Op::Const(0.0)),
+            set(1, Op::Const(1.0)),
+            Stmt::Loop { var: LoopVar(0), lo: 0, hi: 3, carried, body },
+            Stmt::Store { to: at(Buffer::Out, 4, &[]), value: v(6) },
+            Stmt::Store { to: at(Buffer::Out, 5, &[]), value: v(7) },
+        ];
+        let lengths = Lengths { y: 4, out: 6, ..Lengths::default() };
+        let piece = Piece { values: 8, loops: 2, body };
+        let program = Program { kernels: vec![Kernel { name: "f", lengths, pieces: vec![piece] }] };
+        let interpreter = Interpreter::new(&program)?;
+        let id = interpreter.find("f").expect("it is there");
+        let mut w = vec![f64::NAN; interpreter.lengths(id).w];
+        let mut out = [0.0; 6];
+        let y = [1.0, 2.0, 3.0, 4.0];
+        interpreter.call(id, Arguments { t: 0.0, y: &y, p: &[], v: &[], w: &mut w, out: &mut out });
+        assert_eq!(out, [4.0, 1.0, 2.0, 3.0, 3.0, 5.0]);
+        Ok(())
     }
 }

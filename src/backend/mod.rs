@@ -1,33 +1,54 @@
-//! Backends: a verified program becomes something that can be called.
+//! Backends: ways to run a verified [`Program`](crate::kernel::program::Program).
 //!
-//! [`Kernels`] is the slot: the interpreter and native code fill it alike, and nothing above can tell them apart. What a
-//! backend makes is immutable and shared; all mutable memory is the caller's.
+//! A backend is a type with the trait [`Kernels`]: immutable, shared between threads, all mutable memory the
+//! caller's. [`interpret::Interpreter`] defines the meaning; `native::Native` (feature `jit`) agrees with it bit for
+//! bit. It knows nothing of models or expressions.
 
-mod interpret;
+pub mod interpret;
 #[cfg(feature = "jit")]
-mod native;
+pub mod native;
 mod system;
 
-pub use interpret::Interpreter;
-#[cfg(feature = "jit")]
-pub use native::{Listing, Native, NativeError, host_description, listing};
 pub use system::CompiledSystem;
 
 use crate::kernel::program::Lengths;
 
-/// Callable kernels of one program, by their place in it.
-pub trait Kernels: Send + Sync {
-    /// The lengths each buffer must have; `w` includes what the backend itself needs.
-    fn lengths(&self, kernel: usize) -> Lengths;
+/// The position of a kernel in its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KernelId(pub usize);
 
-    /// Calls a kernel. Contents of `w` need not survive between calls.
+/// The arguments all kernels share. Each slice must be at least as long as [`Kernels::lengths`] says.
+#[derive(Debug)]
+pub struct Arguments<'a> {
+    /// Independent variable.
+    pub t: f64,
+    /// State.
+    pub y: &'a [f64],
+    /// Bound parameters.
+    pub p: &'a [f64],
+    /// Direction (products only).
+    pub v: &'a [f64],
+    /// Work space; contents need not survive between calls.
+    pub w: &'a mut [f64],
+    /// Result.
+    pub out: &'a mut [f64],
+}
+
+/// The kernels of one program, ready to run.
+pub trait Kernels: Send + Sync {
+    /// The kernel of that name.
+    fn find(&self, name: &str) -> Option<KernelId>;
+
+    /// How long the buffers of a call must be at least; `w` includes what the backend needs for itself.
+    fn lengths(&self, kernel: KernelId) -> Lengths;
+
+    /// Runs a kernel.
     ///
     /// # Panics
-    /// If a buffer is shorter than [`Self::lengths`] says.
-    #[allow(clippy::too_many_arguments)]
-    fn call(&self, kernel: usize, t: f64, y: &[f64], p: &[f64], v: &[f64], w: &mut [f64], out: &mut [f64]);
+    /// If a slice is shorter than [`Kernels::lengths`] says.
+    fn call(&self, kernel: KernelId, arguments: Arguments<'_>);
 
-    /// Bytes of machine code; 0 for an interpreter.
+    /// Bytes of machine code; 0 where there is none.
     fn code_bytes(&self) -> usize {
         0
     }
@@ -41,9 +62,24 @@ pub fn host_has_fma() -> bool {
     return cfg!(target_arch = "aarch64");
 }
 
-/// Fails loudly when a caller hands over too short a buffer.
-fn check_lengths(need: Lengths, y: &[f64], p: &[f64], v: &[f64], w: &[f64], out: &[f64]) {
-    let have = Lengths { y: y.len(), p: p.len(), v: v.len(), w: w.len(), out: out.len() };
-    let enough = have.y >= need.y && have.p >= need.p && have.v >= need.v && have.w >= need.w && have.out >= need.out;
-    assert!(enough, "buffers of a kernel are too short: have {have:?}, need {need:?}");
+/// A kernel's name and the lengths of its buffers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signature {
+    pub name: &'static str,
+    pub lengths: Lengths,
+}
+
+impl Arguments<'_> {
+    /// Panics unless every slice is long enough.
+    #[inline]
+    pub(crate) fn check(&self, lengths: &Lengths) {
+        assert!(
+            self.y.len() >= lengths.y
+                && self.p.len() >= lengths.p
+                && self.v.len() >= lengths.v
+                && self.w.len() >= lengths.w
+                && self.out.len() >= lengths.out,
+            "a buffer is shorter than its kernel needs"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::Kernels;
+use super::{Arguments, KernelId, Kernels};
 use crate::kernel::{Lowered, MatrixPlan};
 use crate::linalg::Pattern;
 use crate::system::{Shape, System};
@@ -19,23 +19,28 @@ pub struct CompiledSystem {
 /// Where each kernel stands in the program.
 #[derive(Clone, Copy, Debug)]
 struct Places {
-    rhs: usize,
-    jacobian: usize,
-    time_derivative: Option<usize>,
-    outputs: Option<usize>,
+    rhs: KernelId,
+    jacobian: KernelId,
+    time_derivative: Option<KernelId>,
+    outputs: Option<KernelId>,
 }
 
 impl CompiledSystem {
     /// The system of a lowered model whose program became `kernels`; `None` if a kernel every system needs is missing.
-    pub fn new(lowered: &Lowered, kernels: Arc<dyn Kernels>, states: crate::system::Names, outputs: crate::system::Names) -> Option<Self> {
-        let place = |name: &str| lowered.program.kernels.iter().position(|kernel| kernel.name == name);
+    pub fn new(
+        lowered: &Lowered,
+        kernels: Arc<dyn Kernels>,
+        states: crate::system::Names,
+        outputs: crate::system::Names,
+    ) -> Option<Self> {
+        let place = |name: &str| kernels.find(name);
         let places = Places {
             rhs: place("rhs")?,
             jacobian: place("jacobian")?,
             time_derivative: place("time_derivative"),
             outputs: place("outputs"),
         };
-        let most = (0..lowered.program.kernels.len()).map(|k| kernels.lengths(k).w).max().unwrap_or(0);
+        let most = (0..lowered.program.kernels.len()).map(|k| kernels.lengths(KernelId(k)).w).max().unwrap_or(0);
         let shape = Shape {
             states,
             outputs,
@@ -66,17 +71,17 @@ impl System for CompiledSystem {
     }
 
     fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
-        self.kernels.call(self.places.rhs, t, y, p, &[], w, dy);
+        self.kernels.call(self.places.rhs, Arguments { t, y, p, v: &[], w, out: dy });
     }
 
     fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
         let (_, places) = self.pattern_and_places();
         let Some(places) = places else {
-            return self.kernels.call(self.places.jacobian, t, y, p, &[], w, values);
+            return self.kernels.call(self.places.jacobian, Arguments { t, y, p, v: &[], w, out: values });
         };
         let own = w.len() - places.len();
         let (w, raw) = w.split_at_mut(own);
-        self.kernels.call(self.places.jacobian, t, y, p, &[], w, raw);
+        self.kernels.call(self.places.jacobian, Arguments { t, y, p, v: &[], w, out: raw });
         values.fill(0.0);
         for (value, place) in raw.iter().zip(places) {
             values[*place] += value;
@@ -85,14 +90,14 @@ impl System for CompiledSystem {
 
     fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
         match self.places.time_derivative {
-            Some(kernel) => self.kernels.call(kernel, t, y, p, &[], w, ft),
+            Some(kernel) => self.kernels.call(kernel, Arguments { t, y, p, v: &[], w, out: ft }),
             None => ft.fill(0.0),
         }
     }
 
     fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
         if let Some(kernel) = self.places.outputs {
-            self.kernels.call(kernel, t, y, p, &[], w, out);
+            self.kernels.call(kernel, Arguments { t, y, p, v: &[], w, out });
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Style: messages are lower case without a full stop and say what was expected against what was found; a hint is
 //! something one could type in.
 
-mod codes;
+pub mod codes;
 mod render;
 mod suggest;
 

@@ -42,14 +42,20 @@ fn declare(graph: &mut Graph, symbols: &mut Vec<Symbol>, symbol: Symbol, reads: 
     graph.declare(reads)
 }
 
-fn tangent_model(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>, mut direction: Direction) -> (Vec<Family>, Vec<Family>) {
+fn tangent_model(
+    model: &Model,
+    graph: &mut Graph,
+    symbols: &mut Vec<Symbol>,
+    mut direction: Direction,
+) -> (Vec<Family>, Vec<Family>) {
     let mut definitions = Vec::new();
     for family in &model.definitions {
         let pieces = tangent_pieces(graph, family, &direction);
         if pieces.iter().all(|p| graph.as_const(p.value) == Some(0.0)) {
             continue;
         }
-        let offset = symbols.iter().filter(|s| s.kind == Kind::Definition).map(|s| s.offset + s.len()).max().unwrap_or(0);
+        let offset =
+            symbols.iter().filter(|s| s.kind == Kind::Definition).map(|s| s.offset + s.len()).max().unwrap_or(0);
         let name = format!("d {}", model.symbol(family.symbol).name);
         let symbol = Symbol { name, offset, ..model.symbol(family.symbol).clone() };
         let reads = pieces.iter().map(|p| graph.facts(p.value).reads).max().unwrap_or_default().max(Reads::Parameters);
@@ -57,7 +63,8 @@ fn tangent_model(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>, mu
         direction.tangents.insert(family.symbol, id);
         definitions.push(Family { symbol: id, pieces });
     }
-    let families = model.derivatives.iter().map(|f| Family { symbol: f.symbol, pieces: tangent_pieces(graph, f, &direction) });
+    let families =
+        model.derivatives.iter().map(|f| Family { symbol: f.symbol, pieces: tangent_pieces(graph, f, &direction) });
     let families = families.collect();
     (definitions, families)
 }

@@ -51,7 +51,11 @@ pub struct Unsupported {
 
 impl std::fmt::Display for Unsupported {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot differentiate through `{}`: a subscript of it wraps around with several indices at once", self.symbol)
+        write!(
+            f,
+            "cannot differentiate through `{}`: a subscript of it wraps around with several indices at once",
+            self.symbol
+        )
     }
 }
 

@@ -54,7 +54,14 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Adds the entries of `seed * template` over the ranges.
-    fn piece(&mut self, row: SymbolId, subscripts: &[Affine], ranges: Vec<IndexRange>, value: ExprId, seed: ExprId) -> Result<(), Unsupported> {
+    fn piece(
+        &mut self,
+        row: SymbolId,
+        subscripts: &[Affine],
+        ranges: Vec<IndexRange>,
+        value: ExprId,
+        seed: ExprId,
+    ) -> Result<(), Unsupported> {
         for found in accumulate(self.graph, value, seed, self.least) {
             let Node::Symbol(symbol, subs) = self.graph.node(found.leaf) else { continue };
             let list = self.graph.subscripts(subs).to_vec();
@@ -75,7 +82,15 @@ impl Walk<'_> {
     }
 
     /// The chain rule through an element of a computed array: into each of its pieces, where the subscripts meet it.
-    fn through(&mut self, row: SymbolId, subscripts: &[Affine], ranges: Vec<IndexRange>, symbol: SymbolId, list: Vec<Subscript>, seed: ExprId) -> Result<(), Unsupported> {
+    fn through(
+        &mut self,
+        row: SymbolId,
+        subscripts: &[Affine],
+        ranges: Vec<IndexRange>,
+        symbol: SymbolId,
+        list: Vec<Subscript>,
+        seed: ExprId,
+    ) -> Result<(), Unsupported> {
         let Some(family) = self.definitions.get(&symbol).copied() else { return Ok(()) };
         let dims = &self.model.symbol(symbol).dims;
         for (ranges, list) in self.unwrapped(symbol, ranges, list)? {
@@ -114,7 +129,12 @@ impl Walk<'_> {
 
     /// Cuts the ranges so that no subscript wraps.
     #[allow(clippy::type_complexity)]
-    fn unwrapped(&self, symbol: SymbolId, ranges: Vec<IndexRange>, list: Vec<Subscript>) -> Result<Vec<(Vec<IndexRange>, Vec<Affine>)>, Unsupported> {
+    fn unwrapped(
+        &self,
+        symbol: SymbolId,
+        ranges: Vec<IndexRange>,
+        list: Vec<Subscript>,
+    ) -> Result<Vec<(Vec<IndexRange>, Vec<Affine>)>, Unsupported> {
         let mut waiting = vec![(ranges, list.into_iter().map(|s| s.affine).collect::<Vec<_>>())];
         let dims = &self.model.symbol(symbol).dims;
         for (k, dim) in dims.iter().enumerate() {
@@ -268,7 +288,15 @@ pub fn unary_slope(graph: &mut Graph, op: Unary, a: ExprId, f: ExprId) -> Option
 }
 
 /// `adjoint * ∂op(a, b)/∂(operand k)`, with f the node itself.
-pub fn binary_adjoint(graph: &mut Graph, op: Binary, k: usize, a: ExprId, b: ExprId, f: ExprId, adjoint: ExprId) -> ExprId {
+pub fn binary_adjoint(
+    graph: &mut Graph,
+    op: Binary,
+    k: usize,
+    a: ExprId,
+    b: ExprId,
+    f: ExprId,
+    adjoint: ExprId,
+) -> ExprId {
     match (op, k) {
         (Binary::Add, _) | (Binary::Sub, 0) => adjoint,
         (Binary::Sub, _) => graph.neg(adjoint),
@@ -283,7 +311,8 @@ pub fn binary_adjoint(graph: &mut Graph, op: Binary, k: usize, a: ExprId, b: Exp
         }
         (Binary::Min | Binary::Max, k) => {
             // As the operation itself decides: min is a where a < b, max is a where a > b.
-            let first = if op == Binary::Min { graph.compare(Compare::Lt, a, b) } else { graph.compare(Compare::Lt, b, a) };
+            let first =
+                if op == Binary::Min { graph.compare(Compare::Lt, a, b) } else { graph.compare(Compare::Lt, b, a) };
             let zero = graph.constant(0.0);
             if k == 0 { graph.select(first, adjoint, zero) } else { graph.select(first, zero, adjoint) }
         }
@@ -314,4 +343,3 @@ pub fn reduction_weight(graph: &mut Graph, kind: Reduction, range: IndexRange, b
         }
     }
 }
-

@@ -202,17 +202,17 @@ pub static BUILTINS: &[Builtin] = &[
         reciprocal(g, denominator)
     }),
     elementary!("atan2" YX Atan2 Dimension::Ratio, "not both 0", "angle of the point (x, y) in radians", PAIRS;
-        |g, y, x, _| {
-            let (xx, yy) = (g.mul(x, x), g.mul(y, y));
-            let square = g.add(xx, yy);
-            g.div(x, square)
-        },
-        |g, y, x, _| {
-            let (xx, yy) = (g.mul(x, x), g.mul(y, y));
-            let square = g.add(xx, yy);
-            let slope = g.div(y, square);
-            g.neg(slope)
-        }),
+    |g, y, x, _| {
+        let (xx, yy) = (g.mul(x, x), g.mul(y, y));
+        let square = g.add(xx, yy);
+        g.div(x, square)
+    },
+    |g, y, x, _| {
+        let (xx, yy) = (g.mul(x, x), g.mul(y, y));
+        let square = g.add(xx, yy);
+        let slope = g.div(y, square);
+        g.neg(slope)
+    }),
     elementary!("sinh" X Sinh Dimension::Number, "all x", "hyperbolic sine", REAL; |g, x, _, _| g.call1(Function::Cosh, x)),
     elementary!("cosh" X Cosh Dimension::Number, "all x", "hyperbolic cosine", REAL; |g, x, _, _| g.call1(Function::Sinh, x)),
     elementary!("tanh" X Tanh Dimension::Number, "all x", "hyperbolic tangent", REAL; |g, _, _, f| quadratic(g, 1.0, -1.0, f)),
@@ -243,21 +243,21 @@ pub static BUILTINS: &[Builtin] = &[
     elementary!("trigamma" X Trigamma Dimension::Number, "x not 0, -1, -2, ...", "derivative of digamma (itself without one)", &[]; |g, _, _, _| g.constant(f64::NAN)),
     elementary!("hypot" XY Hypot Dimension::Same, "all x, y", "sqrt(x^2 + y^2) without overflow", PAIRS; |g, x, _, f| g.div(x, f), |g, _, y, f| g.div(y, f)),
     elementary!("pow" XY Pow Dimension::Exponent, "x > 0, or y a whole number", "x^y", &[&[0.7, -1.2], &[2.5, 0.6], &[0.4, 3.0]];
-        |g, x, y, _| {
-            // d x^y = y*x^(y-1)
-            let one = g.constant(1.0);
-            let less = g.sub(y, one);
-            let power = g.pow(x, less);
-            g.mul(y, power)
-        },
-        |g, x, _, f| {
-            // log(x)*x^y, and 0 at x = 0, where x^y is flat in y
-            let zero = g.constant(0.0);
-            let log = g.call1(Function::Log, x);
-            let slope = g.mul(log, f);
-            let at_zero = g.compare(Compare::Eq, x, zero);
-            g.select(at_zero, zero, slope)
-        }),
+    |g, x, y, _| {
+        // d x^y = y*x^(y-1)
+        let one = g.constant(1.0);
+        let less = g.sub(y, one);
+        let power = g.pow(x, less);
+        g.mul(y, power)
+    },
+    |g, x, _, f| {
+        // log(x)*x^y, and 0 at x = 0, where x^y is flat in y
+        let zero = g.constant(0.0);
+        let log = g.call1(Function::Log, x);
+        let slope = g.mul(log, f);
+        let at_zero = g.compare(Compare::Eq, x, zero);
+        g.select(at_zero, zero, slope)
+    }),
     derived!("abs" X, Dimension::Same, "all x", "magnitude", REAL; |g, a| g.unary(Unary::Abs, a[0])),
     derived!("sign" X, Dimension::Ratio, "all x", "-1, 0 or 1", REAL; |g, a| sign(g, a[0])),
     derived!("floor" X, Dimension::Same, "all x", "largest whole number not above x", REAL; |g, a| g.unary(Unary::Floor, a[0])),

@@ -67,7 +67,13 @@ impl<'a, E: Environment> Evaluator<'a, E> {
             Node::And(a, b) => truth(v(a) != 0.0 && v(b) != 0.0),
             Node::Or(a, b) => truth(v(a) != 0.0 || v(b) != 0.0),
             Node::Not(a) => truth(v(a) == 0.0),
-            Node::Select(c, a, b) => if v(c) != 0.0 { v(a) } else { v(b) },
+            Node::Select(c, a, b) => {
+                if v(c) != 0.0 {
+                    v(a)
+                } else {
+                    v(b)
+                }
+            }
             Node::Reduce(kind, var, lo, hi, body) => {
                 let outer = self.vars.get(&var).copied();
                 let mut result = reduction_start(kind);

@@ -228,7 +228,19 @@ impl Graph {
                     }
                 }
             }
-            Node::Call1(f, _) => facts.total = matches!(f, Function::Sin | Function::Cos | Function::Tanh | Function::Atan | Function::Erf | Function::Erfc | Function::Cbrt | Function::Asinh),
+            Node::Call1(f, _) => {
+                facts.total = matches!(
+                    f,
+                    Function::Sin
+                        | Function::Cos
+                        | Function::Tanh
+                        | Function::Atan
+                        | Function::Erf
+                        | Function::Erfc
+                        | Function::Cbrt
+                        | Function::Asinh
+                )
+            }
             Node::Call2(f, ..) => facts.total = matches!(f, Function::Atan2 | Function::Hypot),
             Node::Unary(Unary::Sqrt, _) | Node::Binary(Binary::Div, ..) => facts.total = false,
             _ => {}
@@ -250,7 +262,11 @@ impl Graph {
         match node {
             Node::Const(_) | Node::Bool(_) | Node::Time | Node::Index(_) | Node::Symbol(..) => {}
             Node::Unary(_, a) | Node::Call1(_, a) | Node::Not(a) | Node::Reduce(_, _, _, _, a) => f(a),
-            Node::Binary(_, a, b) | Node::Call2(_, a, b) | Node::Compare(_, a, b) | Node::And(a, b) | Node::Or(a, b) => {
+            Node::Binary(_, a, b)
+            | Node::Call2(_, a, b)
+            | Node::Compare(_, a, b)
+            | Node::And(a, b)
+            | Node::Or(a, b) => {
                 f(a);
                 f(b);
             }
@@ -297,12 +313,17 @@ impl Graph {
                         let list = self.subscripts(subs).to_vec();
                         let list = list
                             .into_iter()
-                            .map(|s| Subscript { affine: s.affine.substitute(&|v| with.get(&v).cloned()), wrap: s.wrap })
+                            .map(|s| Subscript {
+                                affine: s.affine.substitute(&|v| with.get(&v).cloned()),
+                                wrap: s.wrap,
+                            })
                             .collect();
                         let subs = self.subscripts_id(list);
                         self.intern(Node::Symbol(symbol, subs))
                     }
-                    Node::Reduce(kind, var, lo, hi, body) => self.substitute_reduction(kind, IndexRange { var, lo: lo.into(), hi: hi.into() }, body, with),
+                    Node::Reduce(kind, var, lo, hi, body) => {
+                        self.substitute_reduction(kind, IndexRange { var, lo: lo.into(), hi: hi.into() }, body, with)
+                    }
                     node => self.rebuild(node, &|operand| new[&operand]),
                 }
             };
@@ -311,7 +332,13 @@ impl Graph {
         new[&root]
     }
 
-    fn substitute_reduction(&mut self, kind: Reduction, range: IndexRange, body: ExprId, with: &FxHashMap<VarId, Affine>) -> ExprId {
+    fn substitute_reduction(
+        &mut self,
+        kind: Reduction,
+        range: IndexRange,
+        body: ExprId,
+        with: &FxHashMap<VarId, Affine>,
+    ) -> ExprId {
         let mut inner = with.clone();
         inner.remove(&range.var);
         let arriving = inner.values().flat_map(|a| &a.terms).fold(0u64, |bits, (var, _)| bits | 1 << var.0);
@@ -348,7 +375,9 @@ impl Graph {
     /// The node built anew, simplified, from other operands; leaves and reductions stay.
     pub fn rebuild(&mut self, node: Node, operand: &dyn Fn(ExprId) -> ExprId) -> ExprId {
         match node {
-            Node::Const(_) | Node::Bool(_) | Node::Time | Node::Index(_) | Node::Symbol(..) | Node::Reduce(..) => self.intern(node),
+            Node::Const(_) | Node::Bool(_) | Node::Time | Node::Index(_) | Node::Symbol(..) | Node::Reduce(..) => {
+                self.intern(node)
+            }
             Node::Unary(op, a) => self.unary(op, operand(a)),
             Node::Binary(op, a, b) => self.binary(op, operand(a), operand(b)),
             Node::Call1(f, a) => self.call1(f, operand(a)),

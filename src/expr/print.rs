@@ -73,7 +73,8 @@ impl<'a> Printer<'a> {
     }
 
     fn node(&self, id: ExprId) -> (String, u8) {
-        let infix = |a: ExprId, op: &str, b: ExprId, s: u8| (format!("{} {op} {}", self.at(a, s), self.at(b, s + 1)), s);
+        let infix =
+            |a: ExprId, op: &str, b: ExprId, s: u8| (format!("{} {op} {}", self.at(a, s), self.at(b, s + 1)), s);
         match self.graph.node(id) {
             Node::Const(bits) => self.number(f64::from_bits(bits)),
             Node::Bool(value) => (value.to_string(), ATOM),
@@ -96,7 +97,9 @@ impl<'a> Printer<'a> {
             Node::Binary(Binary::Div, a, b) if self.latex() => {
                 (format!("\\frac{{{}}}{{{}}}", self.at(a, IF), self.at(b, IF)), PRODUCT)
             }
-            Node::Binary(Binary::Div, a, b) => (format!("{}/{}", self.at(a, PRODUCT), self.at(b, PRODUCT + 1)), PRODUCT),
+            Node::Binary(Binary::Div, a, b) => {
+                (format!("{}/{}", self.at(a, PRODUCT), self.at(b, PRODUCT + 1)), PRODUCT)
+            }
             Node::Binary(Binary::Min, a, b) => (self.call("min", &[a, b]), ATOM),
             Node::Binary(Binary::Max, a, b) => (self.call("max", &[a, b]), ATOM),
             Node::Call1(Function::Exp, a) if self.latex() => (format!("e^{{{}}}", self.at(a, IF)), POWER),
@@ -172,13 +175,23 @@ impl<'a> Printer<'a> {
             return name;
         }
         let texts: Vec<String> = list.iter().map(|s| self.affine(&s.affine)).collect();
-        if self.latex() { format!("{{{name}}}_{{{}}}", texts.join(",")) } else { format!("{name}[{}]", texts.join(",")) }
+        if self.latex() {
+            format!("{{{name}}}_{{{}}}", texts.join(","))
+        } else {
+            format!("{name}[{}]", texts.join(","))
+        }
     }
 
     fn affine(&self, affine: &super::Affine) -> String {
         let mut text = String::new();
         for (var, k) in &affine.terms {
-            let sign = if *k < 0 { "-" } else if text.is_empty() { "" } else { "+" };
+            let sign = if *k < 0 {
+                "-"
+            } else if text.is_empty() {
+                ""
+            } else {
+                "+"
+            };
             let factor = if k.abs() == 1 { String::new() } else { format!("{}*", k.abs()) };
             text += &format!("{sign}{factor}{}", self.graph.var_name(*var));
         }
@@ -276,9 +289,9 @@ fn latex_name(name: &str) -> String {
         _ => (base, None),
     };
     const GREEK: &[&str] = &[
-        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi",
-        "rho", "sigma", "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi", "Psi",
-        "Omega",
+        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi",
+        "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi",
+        "Psi", "Omega",
     ];
     let letters = head.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = &head[letters.len()..];

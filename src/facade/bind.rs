@@ -6,6 +6,7 @@ use std::fmt;
 use rustc_hash::FxHashMap;
 
 use super::Compiled;
+use crate::backend::Arguments;
 use crate::expr::{Environment, Evaluator, SymbolId};
 use crate::model::{Family, Kind, Model};
 
@@ -58,7 +59,9 @@ pub fn parameter_values(model: &Model, set: &FxHashMap<usize, f64>) -> Result<Ve
             for indices in turns(&piece.ranges) {
                 let value = |var| indices.iter().find(|(known, _)| *known == var).map_or(0, |(_, v)| *v);
                 let subscripts: Vec<i64> = piece.subscripts.iter().map(|a| a.eval(&value)).collect();
-                defaults.parameter(symbol.offset + symbol.place(&subscripts), || Evaluator::new(&model.graph, &defaults, indices).value(piece.value));
+                defaults.parameter(symbol.offset + symbol.place(&subscripts), || {
+                    Evaluator::new(&model.graph, &defaults, indices).value(piece.value)
+                });
             }
         }
     }
@@ -158,8 +161,11 @@ impl Environment for Defaults<'_> {
     fn element(&self, symbol: SymbolId, subscripts: &[i64]) -> f64 {
         let declared = self.model.symbol(symbol);
         // Wrapped subscripts come back into range.
-        let subscripts: Vec<i64> =
-            subscripts.iter().zip(&declared.dims).map(|(s, d)| d.lo + (s - d.lo).rem_euclid(d.len().max(1) as i64)).collect();
+        let subscripts: Vec<i64> = subscripts
+            .iter()
+            .zip(&declared.dims)
+            .map(|(s, d)| d.lo + (s - d.lo).rem_euclid(d.len().max(1) as i64))
+            .collect();
         let compute = || {
             let found = self.family_element(symbol, &subscripts);
             found.unwrap_or_else(|| {
@@ -183,7 +189,8 @@ impl Compiled {
         if let Some(kernel) = self.kernel("bind") {
             let mut work = vec![0.0; self.inner.kernels.lengths(kernel).w];
             let (p, hoisted) = bound.split_at_mut(lowered.parameters);
-            self.inner.kernels.call(kernel, 0.0, &[], p, &[], &mut work, hoisted);
+            let arguments = Arguments { t: 0.0, y: &[], p, v: &[], w: &mut work, out: hoisted };
+            self.inner.kernels.call(kernel, arguments);
         }
         bound
     }
@@ -196,7 +203,8 @@ impl Compiled {
             let lengths = self.inner.kernels.lengths(kernel);
             let mut work = vec![0.0; lengths.w];
             let zeros = vec![0.0; lengths.y];
-            self.inner.kernels.call(kernel, t0, &zeros, bound, &[], &mut work, &mut y);
+            let arguments = Arguments { t: t0, y: &zeros, p: bound, v: &[], w: &mut work, out: &mut y };
+            self.inner.kernels.call(kernel, arguments);
         }
         y
     }

@@ -14,7 +14,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::backend::{CompiledSystem, Interpreter, Kernels, host_has_fma};
+use crate::backend::interpret::Interpreter;
+use crate::backend::{CompiledSystem, KernelId, Kernels, host_has_fma};
 use crate::diag::{Code, Diagnostic};
 use crate::diff::{Derivatives, derive};
 use crate::expr::SymbolId;
@@ -71,7 +72,8 @@ impl Model {
         let (checked, diagnostics) = check(&source, &ast);
         let Some(checked) = checked else { return Err(Errors::new(source, diagnostics)) };
         let derivatives = derive(&checked).map_err(|unsupported| {
-            let span = checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
+            let span =
+                checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
             Errors::new(source, vec![Diagnostic::new(Code("E0234"), span, unsupported.to_string())])
         })?;
         let parse_seconds = start.elapsed().as_secs_f64();
@@ -88,7 +90,7 @@ impl Model {
         let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
         if size > Source::MAX_BYTES as u64 {
             let message = format!("the file has {size} bytes, more than the {} allowed", Source::MAX_BYTES);
-            let diagnostic = Diagnostic::new(Code("E0103"), Span::new(0, 0), message);
+            let diagnostic = Diagnostic::new(crate::diag::codes::lang::LIMIT, Span::new(0, 0), message);
             return Err(Errors::new(Source::new(name, ""), vec![diagnostic]));
         }
         match std::fs::read(path).map(String::from_utf8) {
@@ -118,9 +120,7 @@ impl Model {
         let missing = || CompileError("a kernel is missing from the lowered program".to_string());
         let system = CompiledSystem::new(&lowered, kernels.clone(), states, outputs).ok_or_else(missing)?;
         let compile_seconds = start.elapsed().as_secs_f64() + self.parse_seconds;
-        Ok(Compiled {
-            inner: Arc::new(Inner { model: self.clone(), lowered, kernels, system, compile_seconds }),
-        })
+        Ok(Compiled { inner: Arc::new(Inner { model: self.clone(), lowered, kernels, system, compile_seconds }) })
     }
 
     /// The lowered form.
@@ -193,15 +193,15 @@ impl Model {
 fn emit(lowered: &Lowered, backend: Backend) -> Result<Arc<dyn Kernels>, CompileError> {
     #[cfg(feature = "jit")]
     if backend == Backend::Jit {
-        match crate::backend::Native::new(&lowered.program) {
-            Ok(native) => return Ok(native.shared()),
+        match crate::backend::native::Native::new(&lowered.program) {
+            Ok(native) => return Ok(Arc::new(native)),
             // No native code for this kind of machine: the interpreter gives the same numbers.
-            Err(crate::backend::NativeError::Host(_)) => {}
+            Err(crate::backend::native::NativeError::Host(_)) => {}
             Err(error) => return Err(CompileError(error.to_string())),
         }
     }
     let _ = backend;
-    let interpreter = Interpreter::new(lowered.program.clone()).map_err(|e| CompileError(e.to_string()))?;
+    let interpreter = Interpreter::new(&lowered.program).map_err(|e| CompileError(e.to_string()))?;
     Ok(Arc::new(interpreter))
 }
 
@@ -262,7 +262,7 @@ impl Compiled {
         self.inner.kernels.code_bytes()
     }
 
-    fn kernel(&self, name: &str) -> Option<usize> {
-        self.inner.lowered.program.kernels.iter().position(|kernel| kernel.name == name)
+    fn kernel(&self, name: &str) -> Option<KernelId> {
+        self.inner.kernels.find(name)
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::bind::{MissingParameter, UnknownName, parameter_values};
 use super::Compiled;
+use super::bind::{MissingParameter, UnknownName, parameter_values};
 use crate::diag::closest;
 use crate::model::Grid;
 use crate::solve::{Failure, Method, Options, Save, Solution, Tolerance, integrate};
@@ -161,7 +161,8 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`SolveError`]; a failed integration carries what was computed.
     pub fn solve(&self) -> Result<Solution, SolveError> {
-        let values = parameter_values(self.compiled.model().checked(), &self.parameters).map_err(SolveError::Missing)?;
+        let values =
+            parameter_values(self.compiled.model().checked(), &self.parameters).map_err(SolveError::Missing)?;
         let bound = self.compiled.bind(&values);
         let mut y0 = self.compiled.initial(self.options.t0, &bound);
         for (place, value) in &self.initial {

@@ -55,10 +55,12 @@ impl Model {
 
     #[cfg(feature = "jit")]
     fn listing(&self, what: Show) -> Result<String, String> {
-        let mut text = String::new();
-        for kernel in &self.lower().program.kernels {
-            let listing = crate::backend::listing(kernel).map_err(|e| e.to_string())?;
-            text += if what == Show::Clif { &listing.clif } else { &listing.asm };
+        use crate::backend::{KernelId, native};
+        let (program, mut text) = (self.lower().program, String::new());
+        for (k, kernel) in program.kernels.iter().enumerate() {
+            let listing = if what == Show::Clif { native::clif } else { native::assembly };
+            let listing = listing(&program, KernelId(k)).map_err(|e| e.to_string())?;
+            text += &format!("; kernel {}\n{listing}\n", kernel.name);
         }
         Ok(text)
     }
@@ -121,7 +123,11 @@ impl Model {
         const SCREEN: usize = 72;
         let lowered = self.lower();
         if lowered.jacobian.values > 50_000_000 {
-            return format!("{0} x {0}, about {1} entries: too many to draw\n", self.checked().dim(), lowered.jacobian.values);
+            return format!(
+                "{0} x {0}, about {1} entries: too many to draw\n",
+                self.checked().dim(),
+                lowered.jacobian.values
+            );
         }
         let (pattern, _) = lowered.jacobian.pattern();
         let n = pattern.nrows();
@@ -195,12 +201,25 @@ fn prime(name: &str) -> String {
     }
 }
 
-fn element(graph: &mut Graph, names: &SymbolNames, format: Format, symbol: SymbolId, subscripts: &[Affine], _ranges: &[IndexRange]) -> String {
+fn element(
+    graph: &mut Graph,
+    names: &SymbolNames,
+    format: Format,
+    symbol: SymbolId,
+    subscripts: &[Affine],
+    _ranges: &[IndexRange],
+) -> String {
     let list = subscripts.iter().map(|a| Subscript { affine: a.clone(), wrap: false }).collect();
     subscripted(graph, names, format, symbol, list)
 }
 
-fn subscripted(graph: &mut Graph, names: &SymbolNames, format: Format, symbol: SymbolId, list: Vec<Subscript>) -> String {
+fn subscripted(
+    graph: &mut Graph,
+    names: &SymbolNames,
+    format: Format,
+    symbol: SymbolId,
+    list: Vec<Subscript>,
+) -> String {
     let subs: SubsId = graph.subscripts_id(list);
     let node = graph.intern(Node::Symbol(symbol, subs));
     Printer::new(graph, names, format).expression(node)

@@ -8,7 +8,9 @@
 use rustc_hash::FxHashMap;
 
 use super::program::{Address, Affine, Buffer, Carried, LoopVar, Op, Piece, Stmt, Value};
-use crate::expr::{ExprId, Graph, IndexRange, Node, Reduction, SubsId, SymbolId, VarId, reduction_operation, reduction_start};
+use crate::expr::{
+    ExprId, Graph, IndexRange, Node, Reduction, SubsId, SymbolId, VarId, reduction_operation, reduction_start,
+};
 use crate::math::{Binary, Unary};
 
 /// Bodies of more operations than this are large: leaves are read anew at each use and far values pass through memory.
@@ -126,7 +128,14 @@ pub struct Emitter<'a> {
 
 impl<'a> Emitter<'a> {
     /// An emitter for nests with these roots; the first `work` elements of the work buffer are taken.
-    pub fn new(graph: &'a Graph, layout: &'a dyn Layout, hoisted: Option<&'a mut Hoisted>, fma: bool, roots: &[ExprId], work: usize) -> Self {
+    pub fn new(
+        graph: &'a Graph,
+        layout: &'a dyn Layout,
+        hoisted: Option<&'a mut Hoisted>,
+        fma: bool,
+        roots: &[ExprId],
+        work: usize,
+    ) -> Self {
         let nodes = graph.reachable(roots);
         let mut uses: FxHashMap<ExprId, u32> = FxHashMap::default();
         for id in &nodes {
@@ -135,7 +144,8 @@ impl<'a> Emitter<'a> {
         for root in roots {
             *uses.entry(*root).or_default() += 1;
         }
-        let large = nodes.iter().filter(|id| !matches!(graph.node(**id), Node::Const(_) | Node::Symbol(..))).count() > LARGE;
+        let large =
+            nodes.iter().filter(|id| !matches!(graph.node(**id), Node::Const(_) | Node::Symbol(..))).count() > LARGE;
         let mut emitter = Emitter {
             graph,
             layout,
@@ -318,7 +328,9 @@ impl<'a> Emitter<'a> {
     fn operand(&mut self, id: ExprId) -> Value {
         if let Some(made) = self.made.get(&id).copied() {
             let here = self.pieces.len();
-            let far = self.large && self.frames.len() == 1 && self.frames[0].body.len() - made.at.min(self.frames[0].body.len()) > FAR;
+            let far = self.large
+                && self.frames.len() == 1
+                && self.frames[0].body.len() - made.at.min(self.frames[0].body.len()) > FAR;
             let leaf = self.is_leaf(id);
             if !made.outermost || (made.piece == here && !(far && !is_truth(self.graph.node(id)))) {
                 return made.value;
@@ -445,7 +457,9 @@ impl<'a> Emitter<'a> {
         let inner = self.frames.len() - 1;
         let acc = self.fresh();
         let fused = match (kind, self.graph.node(body)) {
-            (Reduction::Sum, Node::Binary(Binary::Mul, a, b)) if self.fma && self.uses.get(&body) == Some(&1) => Some((a, b)),
+            (Reduction::Sum, Node::Binary(Binary::Mul, a, b)) if self.fma && self.uses.get(&body) == Some(&1) => {
+                Some((a, b))
+            }
             _ => None,
         };
         let next = match fused {

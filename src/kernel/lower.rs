@@ -72,7 +72,6 @@ pub struct Target64 {
 
 struct ModelLayout<'a> {
     symbols: &'a [Symbol],
-    graph: &'a Graph,
     parameters: usize,
     /// Places of the definitions that only parameters decide, behind the parameters.
     hoisted_arrays: FxHashMap<SymbolId, usize>,
@@ -110,22 +109,37 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
         hoisted_arrays.insert(family.symbol, hoisted_len);
         hoisted_len += model.symbol(family.symbol).len();
     }
-    let mut layout = ModelLayout { symbols, graph, parameters, hoisted_arrays, binding: false };
+    let mut layout = ModelLayout { symbols, parameters, hoisted_arrays, binding: false };
     let mut hoisted = Hoisted::new(parameters + hoisted_len);
     let n = model.dim();
     let mut jobs: Vec<Job> = vec![
         Job { name: "init", definitions: Vec::new(), targets: family_targets(&model.initials, &layout), out: n },
-        Job { name: "rhs", definitions: families.clone(), targets: family_targets(&model.derivatives, &layout), out: n },
+        Job {
+            name: "rhs",
+            definitions: families.clone(),
+            targets: family_targets(&model.derivatives, &layout),
+            out: n,
+        },
     ];
     let (jacobian, jacobian_nests) = matrix(&derivatives.jacobian, n, n, &layout);
     jobs.push(Job { name: "jacobian", definitions: families.clone(), targets: jacobian_nests, out: jacobian.values });
     if !derivatives.time.is_empty() {
         let definitions = families.iter().copied().chain(&derivatives.time_definitions).collect();
-        jobs.push(Job { name: "time_derivative", definitions, targets: family_targets(&derivatives.time, &layout), out: n });
+        jobs.push(Job {
+            name: "time_derivative",
+            definitions,
+            targets: family_targets(&derivatives.time, &layout),
+            out: n,
+        });
     }
     if !model.outputs.is_empty() {
         let out = model.outputs.iter().map(|f| symbols[f.symbol.0 as usize].len()).sum();
-        jobs.push(Job { name: "outputs", definitions: families, targets: family_targets(&model.outputs, &layout), out });
+        jobs.push(Job {
+            name: "outputs",
+            definitions: families,
+            targets: family_targets(&model.outputs, &layout),
+            out,
+        });
     }
     let mut kernels: Vec<Kernel> =
         jobs.iter().map(|job| job.kernel(graph, &layout, Some(&mut hoisted), target.fma, n, 0)).collect();
@@ -144,10 +158,14 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
 ///
 /// # Errors
 /// As [`diff::derive`].
-pub fn lower_parameter_jacobian(model: &Model, lowered: &Lowered, target: Target64) -> Result<(Program, MatrixPlan), Unsupported> {
+pub fn lower_parameter_jacobian(
+    model: &Model,
+    lowered: &Lowered,
+    target: Target64,
+) -> Result<(Program, MatrixPlan), Unsupported> {
     let mut graph = model.graph.clone();
     let entries = diff::parameter_jacobian(model, &mut graph)?;
-    let layout = extension_layout(model, &model.symbols, &graph, lowered);
+    let layout = extension_layout(model, &model.symbols, lowered);
     let (plan, targets) = matrix(&entries, model.dim(), lowered.parameters, &layout);
     let job = Job { name: "parameter_jacobian", definitions: state_definitions(model), targets, out: plan.values };
     Ok((extension_program(&job, &graph, &layout, model, lowered, target, 0), plan))
@@ -157,9 +175,10 @@ pub fn lower_parameter_jacobian(model: &Model, lowered: &Lowered, target: Target
 pub fn lower_jacobian_product(model: &Model, lowered: &Lowered, target: Target64) -> Program {
     let (mut graph, mut symbols) = (model.graph.clone(), model.symbols.clone());
     let (tangents, families) = diff::jacobian_product(model, &mut graph, &mut symbols);
-    let layout = extension_layout(model, &symbols, &graph, lowered);
+    let layout = extension_layout(model, &symbols, lowered);
     let definitions = state_definitions(model).into_iter().chain(&tangents).collect();
-    let job = Job { name: "jacobian_product", definitions, targets: family_targets(&families, &layout), out: model.dim() };
+    let job =
+        Job { name: "jacobian_product", definitions, targets: family_targets(&families, &layout), out: model.dim() };
     extension_program(&job, &graph, &layout, model, lowered, target, model.dim())
 }
 
@@ -167,7 +186,7 @@ fn state_definitions(model: &Model) -> Vec<&Family> {
     model.definitions.iter().filter(|f| model.graph.symbol_reads(f.symbol) > Reads::Parameters).collect()
 }
 
-fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], graph: &'a Graph, lowered: &Lowered) -> ModelLayout<'a> {
+fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], lowered: &Lowered) -> ModelLayout<'a> {
     let mut hoisted_arrays = FxHashMap::default();
     let mut at = 0;
     for family in &model.definitions {
@@ -176,10 +195,18 @@ fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], graph: &'a Graph, 
             at += model.symbol(family.symbol).len();
         }
     }
-    ModelLayout { symbols, graph, parameters: lowered.parameters, hoisted_arrays, binding: false }
+    ModelLayout { symbols, parameters: lowered.parameters, hoisted_arrays, binding: false }
 }
 
-fn extension_program(job: &Job, graph: &Graph, layout: &ModelLayout, model: &Model, lowered: &Lowered, target: Target64, v: usize) -> Program {
+fn extension_program(
+    job: &Job,
+    graph: &Graph,
+    layout: &ModelLayout,
+    model: &Model,
+    lowered: &Lowered,
+    target: Target64,
+    v: usize,
+) -> Program {
     // Nodes of the model's own graph keep their ids in its extensions, so what is hoisted already can be read.
     let mut hoisted = lowered.hoisted.clone();
     let mut kernel = job.kernel(graph, layout, Some(&mut hoisted), target.fma, model.dim(), v);
@@ -197,9 +224,20 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn kernel(&self, graph: &Graph, layout: &ModelLayout, hoisted: Option<&mut Hoisted>, fma: bool, n: usize, v: usize) -> Kernel {
+    fn kernel(
+        &self,
+        graph: &Graph,
+        layout: &ModelLayout,
+        hoisted: Option<&mut Hoisted>,
+        fma: bool,
+        n: usize,
+        v: usize,
+    ) -> Kernel {
         let definitions = self.needed_definitions(graph);
-        let work = definitions.iter().map(|f| layout.symbols[f.symbol.0 as usize].offset + layout.symbols[f.symbol.0 as usize].len()).max();
+        let work = definitions
+            .iter()
+            .map(|f| layout.symbols[f.symbol.0 as usize].offset + layout.symbols[f.symbol.0 as usize].len())
+            .max();
         let mut nests: Vec<Nest> = definitions.iter().flat_map(|f| definition_nests(f, layout)).collect();
         nests.extend(self.targets.iter().cloned());
         let roots: Vec<ExprId> = nests.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
@@ -211,10 +249,14 @@ impl Job<'_> {
 
     /// The definitions the targets read, through others too.
     fn needed_definitions(&self, graph: &Graph) -> Vec<&Family> {
-        let mut roots: Vec<ExprId> = self.targets.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
+        let mut roots: Vec<ExprId> =
+            self.targets.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
         let mut needed = Vec::new();
         for family in self.definitions.iter().rev() {
-            let read = graph.reachable(&roots).iter().any(|id| matches!(graph.node(*id), Node::Symbol(symbol, _) if symbol == family.symbol));
+            let read = graph
+                .reachable(&roots)
+                .iter()
+                .any(|id| matches!(graph.node(*id), Node::Symbol(symbol, _) if symbol == family.symbol));
             if read {
                 roots.extend(family.pieces.iter().map(|p| p.value));
                 needed.push(*family);
@@ -298,7 +340,13 @@ fn family_targets(families: &[Family], layout: &ModelLayout) -> Vec<Nest> {
     nests
 }
 
-fn push_store(nests: &mut Vec<Nest>, by_ranges: &mut FxHashMap<Vec<IndexRange>, usize>, ranges: &[IndexRange], target: Target, value: ExprId) {
+fn push_store(
+    nests: &mut Vec<Nest>,
+    by_ranges: &mut FxHashMap<Vec<IndexRange>, usize>,
+    ranges: &[IndexRange],
+    target: Target,
+    value: ExprId,
+) {
     let at = *by_ranges.entry(ranges.to_vec()).or_insert_with(|| {
         nests.push(Nest { ranges: ranges.to_vec(), stores: Vec::new() });
         nests.len() - 1
@@ -325,7 +373,8 @@ fn matrix(entries: &[Entry], rows: usize, columns: usize, layout: &ModelLayout) 
     let mut entries: Vec<(&Entry, Diagonal)> = entries
         .iter()
         .map(|entry| {
-            let plain: Vec<Subscript> = entry.row.1.iter().map(|a| Subscript { affine: a.clone(), wrap: false }).collect();
+            let plain: Vec<Subscript> =
+                entry.row.1.iter().map(|a| Subscript { affine: a.clone(), wrap: false }).collect();
             let row = flat_place(layout, entry.row.0, &plain);
             let column = flat_place(layout, entry.column.0, &entry.column.1);
             (entry, Diagonal { ranges: entry.ranges.clone(), row, column })

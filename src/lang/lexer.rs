@@ -1,147 +1,254 @@
-//! Text to tokens, with nom. Comments vanish, doc comments and line ends stay.
+//! Text to tokens. Lines matter to the parser, so every token knows whether it is the first of its line and whether
+//! that line starts anew or goes on from the one above.
 //!
-//! Line ends inside `(` and `[` are not reported: a statement goes on there. Inside `{` they separate.
+//! Dispatch is on bytes; a token is a kind and a range of the text, never a copy. The lexer reports nothing: what is
+//! not a token becomes [`Kind::Invalid`], and the parser explains it if it gets there (one error per statement).
+//!
+//! Invariant: tokens ascend, do not overlap, and end on character boundaries; the last one is [`Kind::End`].
 
+use super::token::{Kind, Token};
+use crate::source::Span;
 use nom::branch::alt;
-use nom::bytes::complete::{take_while, take_while1};
-use nom::character::complete::{char, digit1, one_of};
-use nom::combinator::{opt, recognize};
-use nom::sequence::pair;
+use nom::bytes::complete::{tag, take_till, take_while};
+use nom::character::complete::{digit0, digit1, one_of};
+use nom::combinator::{not, opt, recognize};
+use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
-use crate::diag::{Code, Diagnostic};
-use crate::source::Span;
+/// The longest name, in bytes.
+pub(super) const MAX_NAME: usize = 255;
 
-/// The kinds of token.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    /// A decimal number.
-    Number(f64),
-    /// A name or keyword; its text is the source under the span.
-    Name,
-    /// `##` to the end of the line.
-    Doc,
-    /// A double-quoted text.
-    Text,
-    /// Punctuation or operator, longest first.
-    Symbol(&'static str),
-    /// The end of a line outside `(` and `[`.
-    Newline,
-    /// The end of the text.
-    End,
+/// The most tokens a file may have (a bound on the memory of tokens and tree).
+pub(super) const MAX_TOKENS: usize = 10_000_000;
+
+/// What the lexer hands to the parser.
+pub(super) struct Tokens {
+    /// All tokens, the last of kind [`Kind::End`].
+    pub list: Vec<Token>,
+    /// `##` lines: the index of the token they precede, and the range of the text after `##`.
+    pub docs: Vec<(usize, Span)>,
+    /// Whether the file had more than [`MAX_TOKENS`] (the rest was left out).
+    pub truncated: bool,
 }
 
-/// A token and where it stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Token {
-    /// What it is.
-    pub kind: Kind,
-    /// Where.
-    pub span: Span,
+/// Splits `text` into tokens.
+pub(super) fn tokens(text: &str) -> Tokens {
+    let bytes = text.as_bytes();
+    let mut lexer = Lexer { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
+    let mut list: Vec<Token> = Vec::with_capacity((bytes.len() / 2 + 1).min(MAX_TOKENS + 1));
+    let mut docs = Vec::new();
+    let mut first_on_line = true;
+    let mut truncated = false;
+    loop {
+        match bytes.get(lexer.at).copied() {
+            None => break,
+            Some(b' ' | b'\t' | b'\r' | b'\x0c') => lexer.at += 1,
+            Some(b'\n') => {
+                lexer.at += 1;
+                first_on_line = true;
+            }
+            Some(b'#') => {
+                let start = lexer.at;
+                lexer.take(comment);
+                let line = &bytes[start..lexer.at];
+                if first_on_line && line.starts_with(b"##") && !line.starts_with(b"###") {
+                    docs.push((list.len(), Span::new(start as u32 + 2, lexer.at as u32)));
+                }
+            }
+            Some(byte) => {
+                let start = lexer.at;
+                let Some(kind) = lexer.token(byte) else { continue };
+                if list.len() == MAX_TOKENS {
+                    truncated = true;
+                    break;
+                }
+                let goes_on = kind.continues_line() || list.last().is_some_and(|token| token.kind.expects_more());
+                list.push(Token {
+                    span: Span::new(start as u32, lexer.at as u32),
+                    kind,
+                    first_on_line,
+                    starts_line: first_on_line && !goes_on,
+                });
+                first_on_line = false;
+            }
+        }
+    }
+    let end = list.last().map_or(lexer.at.min(text.len()) as u32, |token| token.span.end);
+    list.push(Token { span: Span::new(end, end), kind: Kind::End, first_on_line: true, starts_line: false });
+    Tokens { list, docs, truncated }
 }
 
-/// Longest first, so that `<->` is not `<`.
-const SYMBOLS: &[&str] = &[
-    "<->", "**", "..", "->", "=>", "==", "!=", "<=", ">=", ":=", "+=", "&&", "||", "(", ")", "[", "]", "{", "}", ",", ":",
-    ";", "=", "<", ">", "+", "-", "*", "/", "^", "'", "~", "@", "!", ".",
-];
+/// What a nom parser of this file returns: the rest and what it took.
+type Taken<'a> = IResult<&'a [u8], &'a [u8], ()>;
 
-/// All tokens of a text; the last is [`Kind::End`].
-pub fn tokens(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Token> {
-    let mut tokens = Vec::with_capacity(text.len() / 3 + 1);
-    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // Open brackets, innermost last; line ends count only where the innermost is `{` or none.
-    let mut open: Vec<&str> = Vec::new();
-    while let Some(first) = rest.bytes().next() {
-        let start = text.len() - rest.len();
-        let (after, kind) = match first {
-            b' ' | b'\t' | b'\r' => (&rest[1..], None),
-            b'\n' => {
-                let counts = open.last().is_none_or(|bracket| *bracket == "{");
-                (&rest[1..], counts.then_some(Kind::Newline))
+struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Lexer<'_> {
+    fn rest(&self) -> &[u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    /// Applies a nom parser; moves past what it took, and says whether it matched.
+    #[inline]
+    fn take<'b>(&'b mut self, parser: impl Fn(&'b [u8]) -> Taken<'b>) -> bool {
+        let rest = &self.text.as_bytes()[self.at..];
+        match parser(rest) {
+            Ok((_, taken)) => {
+                self.at += taken.len();
+                true
             }
-            b'#' => {
-                let end = rest.find('\n').unwrap_or(rest.len());
-                (&rest[end..], rest.starts_with("##").then_some(Kind::Doc))
+            Err(_) => false,
+        }
+    }
+
+    /// The token that begins with `byte`; none for a blank outside ASCII.
+    fn token(&mut self, byte: u8) -> Option<Kind> {
+        let start = self.at;
+        let second = self.rest().get(1).copied().unwrap_or(0);
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => Some(self.name(start)),
+            b'0'..=b'9' => Some(self.number()),
+            b'.' if second.is_ascii_digit() => Some(self.number()),
+            b'"' => {
+                if self.take(quoted) {
+                    return Some(Kind::Text);
+                }
+                self.take(to_line_end);
+                Some(Kind::Invalid)
             }
-            b'"' => match rest[1..].find(['"', '\n']) {
-                Some(end) if rest[1..].as_bytes()[end] == b'"' => (&rest[end + 2..], Some(Kind::Text)),
-                _ => {
-                    let end = rest.find('\n').unwrap_or(rest.len());
-                    let span = Span::new(start as u32, (start + end) as u32);
-                    let message = "unclosed text: expected `\"` before the end of the line";
-                    diagnostics.push(Diagnostic::new(Code("E0102"), span, message));
-                    (&rest[end..], None)
-                }
-            },
-            _ => match token(rest) {
-                Ok((after, kind)) => (after, Some(kind)),
-                Err(_) => {
-                    let bad = rest.chars().next().unwrap_or(' ');
-                    let span = Span::new(start as u32, (start + bad.len_utf8()) as u32);
-                    let message = format!("unexpected character `{}`", bad.escape_debug());
-                    diagnostics.push(Diagnostic::new(Code("E0101"), span, message));
-                    (&rest[bad.len_utf8()..], None)
-                }
-            },
+            b'\'' => {
+                self.take(primes);
+                Some(Kind::Prime)
+            }
+            0x80.. => self.beyond_ascii(start),
+            _ => {
+                let (kind, length) = operator(byte, second, self.rest().get(2).copied().unwrap_or(0));
+                self.at += length;
+                Some(kind)
+            }
+        }
+    }
+
+    fn name(&mut self, start: usize) -> Kind {
+        self.take(ascii_name);
+        while self.rest().first().is_some_and(|byte| *byte >= 0x80) {
+            let next = self.text[self.at..].chars().next().filter(|c| continues_name(*c));
+            let Some(next) = next else { break };
+            self.at += next.len_utf8();
+            self.take(ascii_name);
+        }
+        let name = &self.text[start..self.at];
+        if name.len() > MAX_NAME { Kind::Invalid } else { Kind::keyword(name).unwrap_or(Kind::Name) }
+    }
+
+    fn number(&mut self) -> Kind {
+        self.take(number);
+        // `2x`, `1.2.3` and `1e` are mistakes: take all of it, so that one message covers it.
+        let start = self.at;
+        let stray = match self.rest() {
+            [b'.', digit, ..] => digit.is_ascii_digit(),
+            [b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] => true,
+            [0x80..=0xff, ..] => self.text[self.at..].chars().next().is_some_and(starts_name),
+            _ => false,
         };
-        if let Some(kind) = kind {
-            match kind {
-                Kind::Symbol(bracket @ ("(" | "[" | "{")) => open.push(bracket),
-                Kind::Symbol(")" | "]" | "}") => {
-                    open.pop();
-                }
-                _ => {}
-            }
-            tokens.push(Token { kind, span: Span::new(start as u32, (text.len() - after.len()) as u32) });
+        if !stray {
+            return Kind::Number;
         }
-        rest = after;
-        if diagnostics.len() > 100 {
-            break;
+        self.at += usize::from(self.rest()[0] == b'.');
+        self.name(start);
+        Kind::Invalid
+    }
+
+    fn beyond_ascii(&mut self, start: usize) -> Option<Kind> {
+        let c = self.text[start..].chars().next().unwrap_or('\u{fffd}');
+        if starts_name(c) {
+            return Some(self.name(start));
         }
-    }
-    let end = text.len() as u32;
-    tokens.push(Token { kind: Kind::Newline, span: Span::new(end, end) });
-    tokens.push(Token { kind: Kind::End, span: Span::new(end, end) });
-    tokens
-}
-
-fn token(input: &str) -> IResult<&str, Kind> {
-    alt((number, name, symbol)).parse(input)
-}
-
-/// `1`, `1.5`, `.5`, `2.`, `1e-3`; but `1..N` is 1, `..`, N.
-fn number(input: &str) -> IResult<&str, Kind> {
-    let (rest, _) = alt((recognize(pair(digit1, opt(fraction))), recognize(pair(char('.'), digit1)))).parse(input)?;
-    let exponent = recognize((one_of("eE"), opt(one_of("+-")), digit1));
-    let (rest, _) = opt(exponent).parse(rest)?;
-    let text = &input[..input.len() - rest.len()];
-    match text.parse() {
-        Ok(value) => Ok((rest, Kind::Number(value))),
-        Err(_) => Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Float))),
+        self.at += c.len_utf8();
+        if c.is_whitespace() || c == '\u{feff}' { None } else { Some(Kind::Invalid) }
     }
 }
 
-fn fraction(input: &str) -> IResult<&str, &str> {
-    if input.starts_with("..") {
-        return Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Char)));
-    }
-    recognize(pair(char('.'), take_while(|c: char| c.is_ascii_digit()))).parse(input)
+/// Whether a name may begin with `c`.
+pub(super) fn starts_name(c: char) -> bool {
+    c == '_' || c.is_alphabetic()
 }
 
-fn name(input: &str) -> IResult<&str, Kind> {
-    let start = input.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    if !start {
-        return Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Alpha)));
-    }
-    let (rest, _) = take_while1(|c: char| c.is_alphanumeric() || c == '_').parse(input)?;
-    Ok((rest, Kind::Name))
+/// Whether a name may go on with `c`: letters, digits, subscript digits and combining marks. Superscript digits may
+/// not, because `x²` would read as a power and be a name.
+pub(super) fn continues_name(c: char) -> bool {
+    starts_name(c) || c.is_ascii_digit() || matches!(c, '\u{2080}'..='\u{2089}' | '\u{300}'..='\u{36f}')
 }
 
-fn symbol(input: &str) -> IResult<&str, Kind> {
-    match SYMBOLS.iter().find(|symbol| input.starts_with(**symbol)) {
-        Some(symbol) => Ok((&input[symbol.len()..], Kind::Symbol(symbol))),
-        None => Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Tag))),
+fn comment(input: &[u8]) -> Taken<'_> {
+    take_till(|byte| byte == b'\n').parse(input)
+}
+
+fn to_line_end(input: &[u8]) -> Taken<'_> {
+    take_till(|byte| byte == b'\n' || byte == b'\r').parse(input)
+}
+
+fn quoted(input: &[u8]) -> Taken<'_> {
+    recognize(delimited(tag("\""), take_while(|byte| byte != b'"' && byte != b'\n'), tag("\""))).parse(input)
+}
+
+fn primes(input: &[u8]) -> Taken<'_> {
+    take_while(|byte| byte == b'\'').parse(input)
+}
+
+fn ascii_name(input: &[u8]) -> Taken<'_> {
+    take_while(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_').parse(input)
+}
+
+/// `12`, `1.5`, `2.`, `.5`, each with an exponent or not; the point of `1..N` belongs to the range.
+fn number(input: &[u8]) -> Taken<'_> {
+    let fraction = (tag("."), not(tag(".")), digit0);
+    let exponent = (one_of("eE"), opt(one_of("+-")), digit1);
+    let mantissa = alt((recognize((digit1, opt(fraction))), recognize((tag("."), digit1))));
+    recognize((mantissa, opt(exponent))).parse(input)
+}
+
+/// The operator or bracket at `a b c`, longest first, and its length in bytes.
+fn operator(a: u8, b: u8, c: u8) -> (Kind, usize) {
+    match (a, b, c) {
+        (b'<', b'-', b'>') => (Kind::BothArrow, 3),
+        (b'-', b'>', _) => (Kind::Arrow, 2),
+        (b'=', b'>', _) => (Kind::RateArrow, 2),
+        (b'+', b'=', _) => (Kind::PlusAssign, 2),
+        (b':', b'=', _) => (Kind::Becomes, 2),
+        (b'=', b'=', _) => (Kind::Equal, 2),
+        (b'!', b'=', _) => (Kind::NotEqual, 2),
+        (b'<', b'=', _) => (Kind::LessEqual, 2),
+        (b'>', b'=', _) => (Kind::GreaterEqual, 2),
+        (b'.', b'.', _) => (Kind::Dots, 2),
+        (b'*', b'*', _) => (Kind::StarStar, 2),
+        (b'&', b'&', _) => (Kind::AndAnd, 2),
+        (b'|', b'|', _) => (Kind::OrOr, 2),
+        (b'+', ..) => (Kind::Plus, 1),
+        (b'-', ..) => (Kind::Minus, 1),
+        (b'*', ..) => (Kind::Star, 1),
+        (b'/', ..) => (Kind::Slash, 1),
+        (b'^', ..) => (Kind::Caret, 1),
+        (b'=', ..) => (Kind::Assign, 1),
+        (b'<', ..) => (Kind::Less, 1),
+        (b'>', ..) => (Kind::Greater, 1),
+        (b'(', ..) => (Kind::RoundOpen, 1),
+        (b')', ..) => (Kind::RoundClose, 1),
+        (b'[', ..) => (Kind::SquareOpen, 1),
+        (b']', ..) => (Kind::SquareClose, 1),
+        (b'{', ..) => (Kind::BraceOpen, 1),
+        (b'}', ..) => (Kind::BraceClose, 1),
+        (b',', ..) => (Kind::Comma, 1),
+        (b':', ..) => (Kind::Colon, 1),
+        (b'~', ..) => (Kind::Tilde, 1),
+        (b'@', ..) => (Kind::At, 1),
+        (b'.', ..) => (Kind::Dot, 1),
+        (b'!', ..) => (Kind::Bang, 1),
+        (b';', ..) => (Kind::Semicolon, 1),
+        _ => (Kind::Invalid, 1),
     }
 }
 
@@ -149,26 +256,50 @@ fn symbol(input: &str) -> IResult<&str, Kind> {
 mod tests {
     use super::*;
 
-    fn kinds(text: &str) -> Vec<Kind> {
-        let mut diagnostics = Vec::new();
-        let tokens = tokens(text, &mut diagnostics);
-        assert!(diagnostics.is_empty(), "{diagnostics:?}");
-        tokens.into_iter().map(|t| t.kind).filter(|k| !matches!(k, Kind::Newline | Kind::End)).collect()
+    fn kinds(text: &str) -> Vec<(Kind, &str)> {
+        let tokens = tokens(text).list;
+        let list = &tokens[..tokens.len() - 1];
+        list.iter().map(|t| (t.kind, &text[t.span.start as usize..t.span.end as usize])).collect()
     }
 
     #[test]
-    fn numbers_and_ranges() {
-        use Kind::{Name, Number, Symbol};
-        assert_eq!(kinds("1..N"), [Number(1.0), Symbol(".."), Name]);
-        assert_eq!(kinds("2. .5 1e-3 1.5E+2"), [Number(2.0), Number(0.5), Number(1e-3), Number(150.0)]);
-        assert_eq!(kinds("2e"), [Number(2.0), Name]);
-        assert_eq!(kinds("β₁'"), [Name, Symbol("'")]);
+    fn numbers_take_no_point_of_a_range() {
+        for text in ["1e-3", ".5", "2.", "2.e3", "1.5E+10", "0"] {
+            assert_eq!(kinds(text), [(Kind::Number, text)]);
+        }
+        assert_eq!(kinds("1..N"), [(Kind::Number, "1"), (Kind::Dots, ".."), (Kind::Name, "N")]);
+        assert_eq!(kinds("1.5..2."), [(Kind::Number, "1.5"), (Kind::Dots, ".."), (Kind::Number, "2.")]);
+        assert_eq!(kinds("0...5"), [(Kind::Number, "0"), (Kind::Dots, ".."), (Kind::Number, ".5")]);
     }
 
     #[test]
-    fn lines_inside_brackets_go_on() {
-        let mut none = Vec::new();
-        let lines = tokens("a(\n1)\n{\n}\n", &mut none).iter().filter(|t| t.kind == Kind::Newline).count();
-        assert_eq!(lines, 4);
+    fn stray_tails_of_numbers_are_one_invalid_token() {
+        for text in ["2x", "1.2.3", "1e", "0x1F", "3π"] {
+            assert_eq!(kinds(text), [(Kind::Invalid, text)]);
+        }
+    }
+
+    #[test]
+    fn names_may_be_unicode_but_not_superscripts() {
+        for text in ["α", "x₁", "_a1", "Ωm", "温度", "e"] {
+            assert_eq!(kinds(text), [(Kind::Name, text)]);
+        }
+        assert_eq!(kinds("x²"), [(Kind::Name, "x"), (Kind::Invalid, "²")]);
+        assert_eq!(kinds("x''"), [(Kind::Name, "x"), (Kind::Prime, "''")]);
+        assert_eq!(kinds(&"a".repeat(256))[0].0, Kind::Invalid);
+        assert_eq!(kinds(&"a".repeat(255))[0].0, Kind::Name);
+    }
+
+    #[test]
+    fn lines_go_on_after_operators_and_before_then() {
+        let starts = |text: &str| tokens(text).list.iter().map(|t| t.starts_line).collect::<Vec<_>>();
+        assert_eq!(starts("a +\nb\nc"), [true, false, false, true, false]);
+        assert_eq!(starts("if a\nthen b"), [true, false, false, false, false]);
+    }
+
+    #[test]
+    fn doc_lines_stand_first_on_their_line() {
+        let docs = |text: &str| tokens(text).docs.len();
+        assert_eq!(docs("## a\n  ## b\nx = 1 ## no\n# no\n### no\n"), 2);
     }
 }

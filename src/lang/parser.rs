@@ -1,253 +1,254 @@
-//! The parser's ground: a cursor over tokens, one error per statement, and going on behind it.
+//! Tokens to syntax tree: one function per production of `grammar/rhapsode.ebnf`, under the production's name.
+//!
+//! This file holds the entry, the file production and the cursor; [`statement`] has the statements, [`expression`] the
+//! expressions (precedence by hand), [`recovery`] finds the end of a statement that failed, and [`report`] words the
+//! errors.
+//!
+//! Invariants: nothing is reported twice (a statement gives at most one syntax error); every loop consumes a token;
+//! recursion is at most [`MAX_DEPTH`] levels deep, which takes less than a megabyte of stack (with optimisation,
+//! as in this workspace's profiles), so no text can exhaust it.
 
-use super::ast::{Ast, Ident};
-use super::lexer::{Kind, Token, tokens};
+mod expression;
+mod recovery;
+mod report;
+mod statement;
+
+use super::ast::{Ast, Item};
+use super::lexer::{self, MAX_TOKENS, Tokens};
+use super::token::{Kind, Token};
+use crate::diag::codes::lang as codes;
 use crate::diag::{Code, Diagnostic};
 use crate::source::{Source, Span};
 
-/// How deep expressions may nest.
-pub const MAX_DEPTH: u32 = 200;
-/// How many errors are reported before giving up.
-const MAX_ERRORS: usize = 100;
-/// How many statements a file may have.
+/// The deepest nesting of an expression.
+const MAX_DEPTH: u32 = 256;
+
+/// The most statements of a file.
 const MAX_STATEMENTS: usize = 1_000_000;
 
-/// Words with a meaning of their own; they cannot be names.
-pub const KEYWORDS: &[&str] = &[
-    "model", "param", "const", "init", "output", "time", "index", "fn", "solve", "for", "in", "if", "then", "else", "and",
-    "or", "not", "true", "false", "periodic", "when", "at", "every", "discrete", "dose", "input", "component", "use",
-    "observe", "objective", "extern",
-];
+/// The most errors reported of a file.
+const MAX_ERRORS: usize = 100;
 
-/// Statements of later language levels: what each is called in its message.
-pub const LATER: &[(&str, &str)] = &[
-    ("when", "events"),
-    ("at", "events"),
-    ("every", "events"),
-    ("discrete", "discrete quantities"),
-    ("dose", "dosing"),
-    ("input", "forcing data"),
-    ("component", "components"),
-    ("use", "`use`"),
-    ("observe", "observations"),
-    ("objective", "objectives"),
-    ("extern", "external functions"),
-];
+/// What a production returns. The error is boxed because it is rare and large.
+type Parse<T> = Result<T, Box<Diagnostic>>;
 
-/// A syntax error that has been reported; the statement it is in is given up.
-pub struct Reported;
-
-/// The outcome of a production.
-pub type Parsed<T> = Result<T, Reported>;
-
-/// Parses a text. The tree holds every statement that parsed; the diagnostics say what did not.
+/// Parses a model. The tree holds the statements that could be read, in source order; the diagnostics (E01xx, in
+/// order of position) tell of the others. All errors of a file are found in one pass, at most one per statement, and
+/// after 100 the rest is only counted.
 pub fn parse(source: &Source) -> (Ast, Vec<Diagnostic>) {
     let text = source.text();
     if text.len() > Source::MAX_BYTES {
-        let message = format!("the file has {} bytes, more than the {} allowed", text.len(), Source::MAX_BYTES);
-        return (Ast::default(), vec![Diagnostic::new(Code("E0103"), Span::new(0, 0), message)]);
+        let limit = Source::MAX_BYTES >> 20;
+        let message = format!("the file has {} bytes, more than the {limit} MiB a model may have", text.len());
+        return (Ast::default(), vec![Diagnostic::new(codes::LIMIT, Span::new(0, 0), message)]);
     }
-    let mut diagnostics = Vec::new();
-    let tokens = tokens(text, &mut diagnostics);
-    let mut parser = Parser { text, tokens, at: 0, depth: 0, diagnostics };
+    let mut parser = Parser::new(text, lexer::tokens(text));
     let ast = parser.file();
-    let mut diagnostics = parser.diagnostics;
-    diagnostics.sort_by_key(|d| d.span.start);
-    diagnostics.truncate(MAX_ERRORS);
-    (ast, diagnostics)
+    (ast, parser.diagnostics)
 }
 
-/// A cursor over the tokens of a text.
-pub struct Parser<'a> {
-    pub text: &'a str,
+struct Parser<'a> {
+    text: &'a str,
     tokens: Vec<Token>,
+    docs: Vec<(usize, Span)>,
+    next_doc: usize,
+    truncated: bool,
+    /// The current token.
     at: usize,
-    pub depth: u32,
-    pub diagnostics: Vec<Diagnostic>,
+    /// The token whose line start has been accepted, so that it is not seen as a line's end again.
+    line: usize,
+    /// How many round and square brackets are open (line ends do not count inside).
+    inside: u32,
+    /// Whether the braces of a `solve` block are open.
+    in_block: bool,
+    /// How deep the recursion is.
+    depth: u32,
+    /// How often a search for a balanced end ran into the end of the file.
+    unbalanced: u32,
+    diagnostics: Vec<Diagnostic>,
+    suppressed: usize,
 }
 
 impl<'a> Parser<'a> {
+    fn new(text: &'a str, Tokens { list, docs, truncated }: Tokens) -> Self {
+        Parser {
+            text,
+            tokens: list,
+            docs,
+            next_doc: 0,
+            truncated,
+            at: 0,
+            line: 0,
+            inside: 0,
+            in_block: false,
+            depth: 0,
+            unbalanced: 0,
+            diagnostics: Vec::new(),
+            suppressed: 0,
+        }
+    }
+
+    /// `file = { [ statement ] line-end }`
     fn file(&mut self) -> Ast {
-        let mut ast = Ast::default();
+        let mut items = Vec::new();
+        let mut statements = 0;
+        while self.kind_at(self.at) != Kind::End {
+            if statements == MAX_STATEMENTS {
+                let message = format!("the file has more than {MAX_STATEMENTS} statements");
+                self.report(Diagnostic::new(codes::LIMIT, self.here(), message));
+                break;
+            }
+            statements += 1;
+            let start = self.at;
+            (self.line, self.inside, self.depth) = (start, 0, 0);
+            let doc = self.doc();
+            match self.statement() {
+                Ok(Some(kind)) => items.push(Item { doc, span: self.since(start), kind }),
+                Ok(None) => {}
+                Err(diagnostic) => self.recover(start, *diagnostic),
+            }
+        }
+        if self.truncated {
+            let message = format!("the file has more than {MAX_TOKENS} tokens; the rest was not read");
+            self.report(Diagnostic::new(codes::LIMIT, self.here(), message));
+        }
+        if self.suppressed > 0 {
+            let message = format!("and {} more errors after these {MAX_ERRORS}", self.suppressed);
+            self.diagnostics.push(Diagnostic::new(codes::LIMIT, self.here(), message));
+        }
+        Ast { items }
+    }
+
+    /// The `##` lines right before the current token, joined; earlier ones (inside a statement) are dropped.
+    fn doc(&mut self) -> Option<String> {
         let mut doc: Option<String> = None;
-        loop {
-            let token = self.peek();
-            match token.kind {
-                Kind::End => return ast,
-                Kind::Newline => {
-                    self.advance();
-                }
-                Kind::Doc => {
-                    let line = self.slice(token.span).trim_start_matches('#').trim().to_string();
-                    doc = Some(match doc {
-                        None => line,
-                        Some(before) => format!("{before}\n{line}"),
-                    });
-                    self.advance();
-                }
-                _ => {
-                    let before = self.at;
-                    match self.statement(doc.take()) {
-                        Ok(Some(item)) => ast.items.push(item),
-                        Ok(None) => {}
-                        Err(Reported) => self.skip_statement(before),
-                    }
-                    if self.diagnostics.len() >= MAX_ERRORS || ast.items.len() >= MAX_STATEMENTS {
-                        if ast.items.len() >= MAX_STATEMENTS {
-                            let message = format!("more than {MAX_STATEMENTS} statements");
-                            self.diagnostics.push(Diagnostic::new(Code("E0103"), token.span, message));
-                        }
-                        return ast;
-                    }
+        while let Some((token, span)) = self.docs.get(self.next_doc).copied().filter(|(token, _)| *token <= self.at) {
+            self.next_doc += 1;
+            if token < self.at {
+                continue;
+            }
+            let line = self.slice(span).trim_end();
+            let line = line.strip_prefix(' ').unwrap_or(line);
+            match &mut doc {
+                None => doc = Some(line.to_owned()),
+                Some(doc) => {
+                    doc.push('\n');
+                    doc.push_str(line);
                 }
             }
         }
+        doc
     }
 
-    /// Goes on behind the statement that starts at token `start`, with any block that belongs to it.
-    pub fn skip_statement(&mut self, start: usize) {
-        self.at = start;
-        self.depth = 0;
-        let mut braces = 0i64;
-        loop {
-            match self.peek().kind {
-                Kind::End => return,
-                Kind::Newline if braces <= 0 => return,
-                Kind::Symbol("{") => braces += 1,
-                Kind::Symbol("}") => braces -= 1,
-                _ => {}
-            }
-            self.advance();
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < MAX_ERRORS {
+            self.diagnostics.push(diagnostic);
+        } else {
+            self.suppressed += 1;
+        }
+    }
+}
+
+// The cursor.
+impl<'a> Parser<'a> {
+    /// The kind of the current token, or [`Kind::Newline`] where the statement's line ends before it.
+    #[inline]
+    fn peek(&self) -> Kind {
+        let token = &self.tokens[self.at];
+        if token.starts_line && self.inside == 0 && self.at != self.line { Kind::Newline } else { token.kind }
+    }
+
+    /// The kind of the token at `index`, lines apart; beyond the last it is the end.
+    fn kind_at(&self, index: usize) -> Kind {
+        self.tokens.get(index).map_or(Kind::End, |token| token.kind)
+    }
+
+    /// The kind of the token after the current one, if the line does not end between them.
+    fn peek_second(&self) -> Kind {
+        match self.tokens.get(self.at + 1) {
+            Some(token) if token.starts_line && self.inside == 0 => Kind::Newline,
+            Some(token) => token.kind,
+            None => Kind::End,
         }
     }
 
-    pub fn position(&self) -> usize {
-        self.at
+    /// Moves past the current token and returns its place.
+    #[inline]
+    fn bump(&mut self) -> Span {
+        let token = self.tokens[self.at];
+        if token.kind != Kind::End {
+            self.at += 1;
+        }
+        token.span
     }
 
-    pub fn peek(&self) -> Token {
-        self.tokens[self.at.min(self.tokens.len() - 1)]
+    /// Moves past the current token if it is of that kind.
+    #[inline]
+    fn accept(&mut self, kind: Kind) -> bool {
+        let found = self.peek() == kind;
+        if found {
+            self.bump();
+        }
+        found
     }
 
-    /// The token `ahead` places on.
-    pub fn look(&self, ahead: usize) -> Token {
-        self.tokens[(self.at + ahead).min(self.tokens.len() - 1)]
+    /// Moves past a token of that kind or says that `what` was expected.
+    fn expect(&mut self, kind: Kind, what: &str) -> Parse<Span> {
+        if self.peek() == kind { Ok(self.bump()) } else { Err(self.unexpected(what)) }
     }
 
-    pub fn advance(&mut self) -> Token {
-        let token = self.peek();
-        self.at += 1;
-        token
+    /// The place of the current token; at a line's or the file's end, the empty place after the last token.
+    fn here(&self) -> Span {
+        if matches!(self.peek(), Kind::Newline | Kind::End) {
+            let end = self.before().end;
+            return Span::new(end, end);
+        }
+        self.tokens[self.at].span
     }
 
-    /// The span of the token before the cursor.
-    pub fn last_span(&self) -> Span {
-        self.tokens[self.at.saturating_sub(1).min(self.tokens.len() - 1)].span
+    /// The place of the token before the current one.
+    fn before(&self) -> Span {
+        self.at.checked_sub(1).map_or(Span::new(0, 0), |index| self.tokens[index].span)
     }
 
-    pub fn slice(&self, span: Span) -> &'a str {
+    /// From the token at `start` to the last token consumed.
+    fn since(&self, start: usize) -> Span {
+        self.tokens[start].span.to(self.before())
+    }
+
+    fn slice(&self, span: Span) -> &'a str {
         &self.text[span.start as usize..span.end as usize]
     }
 
-    pub fn is_symbol(&self, symbol: &str) -> bool {
-        matches!(self.peek().kind, Kind::Symbol(found) if found == symbol)
+    /// Opens a round or square bracket, inside which lines do not end.
+    fn open(&mut self) -> Span {
+        self.inside += 1;
+        self.bump()
     }
 
-    pub fn is_word(&self, word: &str) -> bool {
-        let token = self.peek();
-        token.kind == Kind::Name && self.slice(token.span) == word
-    }
-
-    pub fn take_symbol(&mut self, symbol: &str) -> bool {
-        let found = self.is_symbol(symbol);
-        if found {
-            self.advance();
+    /// Closes the bracket opened at `opener`; `what` was possible instead.
+    fn close(&mut self, opener: Span, closer: Kind, what: &str) -> Parse<Span> {
+        if self.peek() != closer {
+            return Err(self.unclosed(opener, what));
         }
-        found
+        let span = self.bump();
+        self.inside -= 1;
+        Ok(span)
     }
 
-    pub fn take_word(&mut self, word: &str) -> bool {
-        let found = self.is_word(word);
-        if found {
-            self.advance();
+    /// Runs a production one level deeper.
+    #[inline]
+    fn nested<T>(&mut self, production: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.too_deep());
         }
-        found
+        self.depth += 1;
+        let result = production(self);
+        self.depth -= 1;
+        result
     }
 
-    /// Lines may break after an operator, a comma, `=` and the like.
-    pub fn skip_lines(&mut self) {
-        while matches!(self.peek().kind, Kind::Newline | Kind::Doc) {
-            self.advance();
-        }
-    }
-
-    pub fn at_end_of_statement(&self) -> bool {
-        matches!(self.peek().kind, Kind::Newline | Kind::End | Kind::Doc)
-    }
-
-    /// What stands at the cursor, in words.
-    pub fn found(&self) -> String {
-        let token = self.peek();
-        match token.kind {
-            Kind::End => "the end of the file".to_string(),
-            Kind::Newline => "the end of the line".to_string(),
-            Kind::Doc => "a doc comment".to_string(),
-            Kind::Name if KEYWORDS.contains(&self.slice(token.span)) => format!("the keyword `{}`", self.slice(token.span)),
-            _ => format!("`{}`", self.slice(token.span)),
-        }
-    }
-
-    /// Reports that something else was expected here.
-    pub fn expected<T>(&mut self, what: &str) -> Parsed<T> {
-        let message = format!("expected {what}, found {}", self.found());
-        self.error(Code("E0104"), self.peek().span, message, None)
-    }
-
-    pub fn error<T>(&mut self, code: Code, span: Span, message: String, help: Option<&str>) -> Parsed<T> {
-        let diagnostic = Diagnostic::new(code, span, message);
-        self.report(match help {
-            Some(help) => diagnostic.help(help),
-            None => diagnostic,
-        })
-    }
-
-    pub fn report<T>(&mut self, diagnostic: Diagnostic) -> Parsed<T> {
-        self.diagnostics.push(diagnostic);
-        Err(Reported)
-    }
-
-    pub fn expect_symbol(&mut self, symbol: &str, after: &str) -> Parsed<Span> {
-        if self.is_symbol(symbol) {
-            return Ok(self.advance().span);
-        }
-        self.expected(&format!("`{symbol}` {after}"))
-    }
-
-    /// The bracket that closes `opener`, or an error that shows both places.
-    pub fn expect_closing(&mut self, symbol: &str, opener: Span) -> Parsed<Span> {
-        if self.is_symbol(symbol) {
-            return Ok(self.advance().span);
-        }
-        let message = format!("expected `{symbol}`, found {}", self.found());
-        let diagnostic = Diagnostic::new(Code("E0105"), self.peek().span, message).related(opener, "opened here");
-        self.report(diagnostic)
-    }
-
-    /// `name`: a name that is not a keyword.
-    pub fn name(&mut self, what: &str) -> Parsed<Ident> {
-        let token = self.peek();
-        if token.kind != Kind::Name {
-            return self.expected(what);
-        }
-        let name = self.slice(token.span);
-        if KEYWORDS.contains(&name) {
-            let message = format!("expected {what}, found the keyword `{name}`");
-            return self.error(Code("E0106"), token.span, message, Some("choose another name; this word is part of the language"));
-        }
-        if name.len() > 255 {
-            return self.error(Code("E0103"), token.span, "a name of more than 255 bytes".to_string(), None);
-        }
-        self.advance();
-        Ok(Ident { name: name.to_string(), span: token.span })
+    fn error(&self, code: Code, span: Span, message: impl Into<String>) -> Box<Diagnostic> {
+        Box::new(Diagnostic::new(code, span, message))
     }
 }

@@ -1,1 +1,254 @@
-//! x
+//! Syntax tree to text, in canonical form: one statement per line, one blank around binary operators (none around
+//! `*` `/` `^`, nor in subscripts and ranges), no parentheses that precedence makes superfluous.
+//!
+//! The alternate form (`{:#}`) is the one without blanks around `+` and `-`.
+
+use super::ast::{
+    Ast, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Item, ItemKind, Range, ReductionIndex, Sign,
+};
+use std::fmt::{self, Display, Formatter, Write};
+
+/// How tightly an operator binds; an operand that binds less than its place asks for gets parentheses.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Level {
+    Expression,
+    Disjunction,
+    Conjunction,
+    Negation,
+    Comparison,
+    Sum,
+    Product,
+    Unary,
+    Power,
+    Primary,
+}
+
+impl ExprKind {
+    fn level(&self) -> Level {
+        match self {
+            ExprKind::If(..) => Level::Expression,
+            ExprKind::Or(_) => Level::Disjunction,
+            ExprKind::And(_) => Level::Conjunction,
+            ExprKind::Not(_) => Level::Negation,
+            ExprKind::Compare(..) => Level::Comparison,
+            ExprKind::Sum(_) => Level::Sum,
+            ExprKind::Product(_) => Level::Product,
+            ExprKind::Negate(_) => Level::Unary,
+            ExprKind::Number(value) if value.is_sign_negative() => Level::Unary,
+            ExprKind::Power(..) => Level::Power,
+            _ => Level::Primary,
+        }
+    }
+}
+
+/// An expression at a place that asks for a level.
+struct At<'a>(&'a Expr, Level);
+
+impl Display for At<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0.kind.level() >= self.1 {
+            return self.0.fmt(f);
+        }
+        f.write_char('(')?;
+        self.0.fmt(f)?;
+        f.write_char(')')
+    }
+}
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ExprKind::Number(value) => number(f, *value),
+            ExprKind::Bool(value) => value.fmt(f),
+            ExprKind::Name(name) => f.write_str(name),
+            ExprKind::Subscript(name, subscripts) => write!(f, "{}[{:#}]", name.name, Commas(subscripts)),
+            ExprKind::Prime(operand, order) => {
+                operand.fmt(f)?;
+                primes(f, *order)
+            }
+            ExprKind::Negate(operand) => {
+                f.write_char('-')?;
+                At(operand, Level::Unary).fmt(f)
+            }
+            ExprKind::Sum(terms) => {
+                for (place, (sign, term)) in terms.iter().enumerate() {
+                    f.write_str(match sign {
+                        _ if place == 0 => "",
+                        Sign::Plus if f.alternate() => "+",
+                        Sign::Minus if f.alternate() => "-",
+                        Sign::Plus => " + ",
+                        Sign::Minus => " - ",
+                    })?;
+                    At(term, Level::Product).fmt(f)?;
+                }
+                Ok(())
+            }
+            ExprKind::Product(factors) => {
+                for (place, (factor, operand)) in factors.iter().enumerate() {
+                    f.write_str(match factor {
+                        _ if place == 0 => "",
+                        Factor::Times => "*",
+                        Factor::Over => "/",
+                    })?;
+                    At(operand, Level::Unary).fmt(f)?;
+                }
+                Ok(())
+            }
+            ExprKind::Power(base, exponent) => {
+                At(base, Level::Primary).fmt(f)?;
+                f.write_char('^')?;
+                At(exponent, Level::Unary).fmt(f)
+            }
+            ExprKind::Compare(operator, left, right) => {
+                write!(f, "{} {} {}", At(left, Level::Sum), operator.symbol(), At(right, Level::Sum))
+            }
+            ExprKind::Not(operand) => write!(f, "not {}", At(operand, Level::Negation)),
+            ExprKind::And(parts) => joined(f, parts, " and ", Level::Negation),
+            ExprKind::Or(parts) => joined(f, parts, " or ", Level::Conjunction),
+            ExprKind::If(condition, yes, no) => write!(f, "if {condition} then {yes} else {no}"),
+            ExprKind::Call(name, arguments) => write!(f, "{}({})", name.name, Commas(arguments)),
+            ExprKind::Reduce(name, indices, arguments) => {
+                write!(f, "{}[{:#}]({})", name.name, Commas(indices), Commas(arguments))
+            }
+        }
+    }
+}
+
+impl Display for Ast {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.items.iter().try_for_each(|item| writeln!(f, "{item}"))
+    }
+}
+
+impl Display for Item {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for line in self.doc.iter().flat_map(|doc| doc.split('\n')) {
+            writeln!(f, "##{}{line}", if line.is_empty() { "" } else { " " })?;
+        }
+        self.kind.fmt(f)
+    }
+}
+
+impl Display for ItemKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            ItemKind::Model(name) => write!(f, "model {name}"),
+            ItemKind::Param(declarations) => write!(f, "param {}", Commas(declarations)),
+            ItemKind::Const(declarations) => write!(f, "const {}", Commas(declarations)),
+            ItemKind::Init(initials) => write!(f, "init {}", Commas(initials)),
+            ItemKind::Output(declarations) => write!(f, "output {}", Commas(declarations)),
+            ItemKind::Time(name) => write!(f, "time {name}"),
+            ItemKind::Index { names, range, periodic } => {
+                write!(f, "index {} = {range}{}", Commas(names), if *periodic { " periodic" } else { "" })
+            }
+            ItemKind::Function { name, params, body } => write!(f, "fn {name}({}) = {body}", Commas(params)),
+            ItemKind::Equation { lhs, rhs, domain } => {
+                write!(f, "{} = {rhs}", At(lhs, Level::Sum))?;
+                for_clauses(f, domain)
+            }
+            ItemKind::Solve { variable, range, options } => {
+                write!(f, "solve {variable} = {range}")?;
+                for (place, (name, value)) in options.iter().enumerate() {
+                    write!(f, "{}{name} = {value}", if place == 0 { " { " } else { ", " })?;
+                }
+                f.write_str(if options.is_empty() { "" } else { " }" })
+            }
+        }
+    }
+}
+
+impl Display for Declaration {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)?;
+        subscripts(f, &self.subscripts)?;
+        if let Some(value) = &self.value {
+            write!(f, " = {value}")?;
+        }
+        if let Some((lo, hi)) = &self.bounds {
+            write!(f, " in ({lo}, {hi})")?;
+        }
+        for_clauses(f, &self.domain)
+    }
+}
+
+impl Display for Initial {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)?;
+        subscripts(f, &self.subscripts)?;
+        primes(f, self.order)?;
+        write!(f, " = {}", self.value)?;
+        for_clauses(f, &self.domain)
+    }
+}
+
+impl Display for Ident {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Display for Range {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}..{:#}", At(&self.lo, Level::Sum), At(&self.hi, Level::Sum))
+    }
+}
+
+impl Display for ForClause {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.index, self.range)
+    }
+}
+
+impl Display for ReductionIndex {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.index.fmt(f)?;
+        self.range.iter().try_for_each(|range| write!(f, " in {range}"))
+    }
+}
+
+/// Things with commas between.
+struct Commas<'a, T>(&'a [T]);
+
+impl<T: Display> Display for Commas<'_, T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (place, part) in self.0.iter().enumerate() {
+            f.write_str(match place {
+                0 => "",
+                _ if f.alternate() => ",",
+                _ => ", ",
+            })?;
+            part.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that reads back as the same value: plain unless the exponent makes a long one shorter.
+fn number(f: &mut Formatter<'_>, value: f64) -> fmt::Result {
+    let plain = value.to_string();
+    if plain.len() <= 5 {
+        return f.write_str(&plain);
+    }
+    let scientific = format!("{value:e}");
+    f.write_str(if scientific.len() < plain.len() { &scientific } else { &plain })
+}
+
+fn joined(f: &mut Formatter<'_>, parts: &[Expr], operator: &str, level: Level) -> fmt::Result {
+    for (place, part) in parts.iter().enumerate() {
+        f.write_str(if place == 0 { "" } else { operator })?;
+        At(part, level).fmt(f)?;
+    }
+    Ok(())
+}
+
+fn primes(f: &mut Formatter<'_>, order: u32) -> fmt::Result {
+    (0..order).try_for_each(|_| f.write_char('\''))
+}
+
+fn subscripts(f: &mut Formatter<'_>, subscripts: &[Expr]) -> fmt::Result {
+    if subscripts.is_empty() { Ok(()) } else { write!(f, "[{:#}]", Commas(subscripts)) }
+}
+
+fn for_clauses(f: &mut Formatter<'_>, domain: &[ForClause]) -> fmt::Result {
+    if domain.is_empty() { Ok(()) } else { write!(f, " for {}", Commas(domain)) }
+}

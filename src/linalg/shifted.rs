@@ -139,10 +139,12 @@ mod tests {
     fn every_kind_solves() {
         let dense: Vec<_> = (0..12).flat_map(|i| (0..12).map(move |j| (i, j))).collect();
         assert!(residual(12, &dense, "dense") < 1e-12);
-        let band: Vec<_> = (0..100usize).flat_map(|j| (j.saturating_sub(2)..(j + 2).min(100)).map(move |i| (i, j))).collect();
+        let band: Vec<_> =
+            (0..100usize).flat_map(|j| (j.saturating_sub(2)..(j + 2).min(100)).map(move |i| (i, j))).collect();
         assert!(residual(100, &band, "banded") < 1e-12);
         if cfg!(feature = "sparse") {
-            let scattered: Vec<_> = (0..300usize).flat_map(|j| [(j, j), ((7 * j + 3) % 300, j), ((31 * j) % 300, j)]).collect();
+            let scattered: Vec<_> =
+                (0..300usize).flat_map(|j| [(j, j), ((7 * j + 3) % 300, j), ((31 * j) % 300, j)]).collect();
             assert!(residual(300, &scattered, "sparse") < 1e-11);
         }
     }

@@ -19,8 +19,13 @@ impl SparseLu {
     pub fn new(pattern: &Pattern) -> Option<Self> {
         faer::set_global_parallelism(faer::Par::Seq);
         let n = pattern.nrows();
-        let structure =
-            SymbolicSparseColMat::new_checked(n, pattern.ncols(), pattern.columns().to_vec(), None, pattern.rows().to_vec());
+        let structure = SymbolicSparseColMat::new_checked(
+            n,
+            pattern.ncols(),
+            pattern.columns().to_vec(),
+            None,
+            pattern.rows().to_vec(),
+        );
         let symbolic = SymbolicLu::try_new(structure.as_ref()).ok()?;
         Some(SparseLu { structure, symbolic, values: vec![0.0; pattern.nnz()], numeric: None })
     }

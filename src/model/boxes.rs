@@ -15,6 +15,7 @@ pub fn inside(a: &Bounds, b: &Bounds) -> bool {
 }
 
 /// The number of elements.
+#[cfg(test)]
 pub fn volume(a: &Bounds) -> u128 {
     a.iter().map(|(lo, hi)| (hi - lo + 1).max(0) as u128).product()
 }

@@ -35,7 +35,11 @@ pub enum Definition {
     Scalar(ExprId),
     /// A cheap template, put in place of every reference; per dimension the variable and how far the subscript is
     /// ahead of it.
-    Inline { symbol: SymbolId, vars: Vec<(VarId, i64)>, value: ExprId },
+    Inline {
+        symbol: SymbolId,
+        vars: Vec<(VarId, i64)>,
+        value: ExprId,
+    },
     /// Computed once into an array.
     Array(SymbolId),
     Failed,
@@ -220,7 +224,9 @@ impl Checker<'_> {
     pub fn names_in(&self, expr: &Expr) -> Vec<String> {
         let mut names = Vec::new();
         walk(expr, &mut |expr| match &expr.kind {
-            ExprKind::Call(function, _) => names.extend(self.function_names.get(&function.name).into_iter().flatten().cloned()),
+            ExprKind::Call(function, _) => {
+                names.extend(self.function_names.get(&function.name).into_iter().flatten().cloned())
+            }
             _ => names.extend(read_name(expr)),
         });
         names
@@ -235,7 +241,8 @@ impl Checker<'_> {
             }
         };
         self.diagnostics.push(
-            Diagnostic::new(Code("E0204"), span, message).help("algebraic loops are not solved; break the circle by hand"),
+            Diagnostic::new(Code("E0204"), span, message)
+                .help("algebraic loops are not solved; break the circle by hand"),
         );
     }
 
@@ -255,7 +262,8 @@ impl Checker<'_> {
     fn declare_parameters(&mut self) -> Vec<(String, SymbolId, Shape)> {
         let mut result = Vec::new();
         for (name, target) in self.found.parameters.clone() {
-            if let (true, [_, second, ..]) = (target.statements[0].subscripts.is_empty(), target.statements.as_slice()) {
+            if let (true, [_, second, ..]) = (target.statements[0].subscripts.is_empty(), target.statements.as_slice())
+            {
                 let message = format!("parameter `{name}` is declared twice");
                 let diagnostic = Diagnostic::new(Code("E0202"), second.span, message);
                 self.diagnostics.push(diagnostic.related(target.span, "first declared here"));
@@ -331,13 +339,16 @@ impl Checker<'_> {
         for (name, (order, target)) in &self.found.equations {
             targets.push((format!("{name}{}", "'".repeat(*order as usize)), target.clone()));
         }
-        let places: FxHashMap<&str, usize> = targets.iter().enumerate().map(|(k, (name, _))| (name.as_str(), k)).collect();
+        let places: FxHashMap<&str, usize> =
+            targets.iter().enumerate().map(|(k, (name, _))| (name.as_str(), k)).collect();
         let dependencies: Vec<Vec<usize>> = targets
             .iter()
             .map(|(_, target)| {
                 let values = target.statements.iter().filter_map(|s| s.value);
-                let mut list: Vec<usize> =
-                    values.flat_map(|v| self.names_in(v)).filter_map(|name| places.get(name.as_str()).copied()).collect();
+                let mut list: Vec<usize> = values
+                    .flat_map(|v| self.names_in(v))
+                    .filter_map(|name| places.get(name.as_str()).copied())
+                    .collect();
                 list.sort_unstable();
                 list.dedup();
                 list
@@ -400,7 +411,9 @@ impl Checker<'_> {
             .collect::<Option<_>>()?;
         let nodes = self.graph.reachable(&[piece.value]);
         let cheap = nodes.len() <= INLINE_NODES
-            && nodes.iter().all(|id| !matches!(self.graph.node(*id), Node::Reduce(..) | Node::Call1(..) | Node::Call2(..)));
+            && nodes
+                .iter()
+                .all(|id| !matches!(self.graph.node(*id), Node::Reduce(..) | Node::Call1(..) | Node::Call2(..)));
         cheap.then_some(Definition::Inline { symbol, vars, value: piece.value })
     }
 
@@ -413,7 +426,10 @@ impl Checker<'_> {
             }
             let Some(last) = orders.last() else { continue };
             let dims = self.symbol(*last).dims.clone();
-            let reported = matches!(self.definitions.get(&format!("{name}{}", "'".repeat(orders.len()))), Some(Definition::Failed));
+            let reported = matches!(
+                self.definitions.get(&format!("{name}{}", "'".repeat(orders.len()))),
+                Some(Definition::Failed)
+            );
             if reported {
                 continue;
             }
@@ -439,7 +455,8 @@ impl Checker<'_> {
                 subscripts.push(Affine::constant(dim.lo));
             }
         }
-        let list = subscripts.iter().map(|affine| crate::expr::Subscript { affine: affine.clone(), wrap: false }).collect();
+        let list =
+            subscripts.iter().map(|affine| crate::expr::Subscript { affine: affine.clone(), wrap: false }).collect();
         let subs = self.graph.subscripts_id(list);
         let value = self.graph.intern(Node::Symbol(from, subs));
         Family { symbol: to, pieces: vec![Piece { ranges, subscripts, value }] }
@@ -454,7 +471,8 @@ impl Checker<'_> {
                 let written = format!("{name}{}", "'".repeat(order));
                 let Some(target) = self.found.initials.get(&(name.as_str(), order as u32)).cloned() else {
                     let span = self.found.equations[name.as_str()].1.span;
-                    let letters = ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>().join(",");
+                    let letters =
+                        ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>().join(",");
                     let subscripts = if dims.is_empty() { String::new() } else { format!("[{letters}]") };
                     self.diagnostics.push(
                         Diagnostic::new(Code("E0206"), span, format!("`{written}` has no initial value"))
@@ -464,7 +482,11 @@ impl Checker<'_> {
                 };
                 if let Some(shape) = self.shape(&written, &target, false) {
                     if shape.dims.len() != dims.len() {
-                        let message = format!("`{name}` has {} subscripts in its equation, found {}", dims.len(), shape.dims.len());
+                        let message = format!(
+                            "`{name}` has {} subscripts in its equation, found {}",
+                            dims.len(),
+                            shape.dims.len()
+                        );
                         let diagnostic = Diagnostic::new(Code("E0211"), target.span, message);
                         self.diagnostics.push(diagnostic);
                     } else if let Some(pieces) = self.pieces(&written, &target, &shape, &dims, &scope) {
@@ -486,12 +508,21 @@ impl Checker<'_> {
                 None => None,
             };
             let written = format!("{name}{}", "'".repeat(order as usize));
-            let diagnostic = Diagnostic::new(Code("E0205"), target.span, format!("`{written}` has an initial value but no equation for it"));
+            let diagnostic = Diagnostic::new(
+                Code("E0205"),
+                target.span,
+                format!("`{written}` has an initial value but no equation for it"),
+            );
             let guess = closest(name, self.found.equations.keys().copied()).filter(|guess| *guess != name);
             let diagnostic = match (known, guess, self.found.definitions.contains_key(name)) {
-                (Some(n), ..) => diagnostic.help(format!("the equation of `{name}` is of order {n}; it starts from derivatives below that")),
-                (None, Some(guess), false) if !self.found.initials.contains_key(&(guess, 0)) => diagnostic.help(format!("did you mean `{guess}`?")),
-                (None, _, true) => diagnostic.help(format!("`{name}` is defined by an expression, which gives its value at all times")),
+                (Some(n), ..) => diagnostic
+                    .help(format!("the equation of `{name}` is of order {n}; it starts from derivatives below that")),
+                (None, Some(guess), false) if !self.found.initials.contains_key(&(guess, 0)) => {
+                    diagnostic.help(format!("did you mean `{guess}`?"))
+                }
+                (None, _, true) => {
+                    diagnostic.help(format!("`{name}` is defined by an expression, which gives its value at all times"))
+                }
                 _ => diagnostic.help(format!("add `{name}' = …`")),
             };
             self.diagnostics.push(diagnostic);
@@ -522,7 +553,8 @@ impl Checker<'_> {
     }
 
     fn report_default_cycles(&mut self, parameters: &[(String, SymbolId, Shape)]) {
-        let places: FxHashMap<&str, usize> = parameters.iter().enumerate().map(|(k, (name, ..))| (name.as_str(), k)).collect();
+        let places: FxHashMap<&str, usize> =
+            parameters.iter().enumerate().map(|(k, (name, ..))| (name.as_str(), k)).collect();
         let dependencies: Vec<Vec<usize>> = parameters
             .iter()
             .map(|(name, ..)| {
@@ -561,7 +593,8 @@ impl Checker<'_> {
                 }
                 let message = format!("the interval ({}, {}) is empty", bounds.0, bounds.1);
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0233"), lo.span.to(hi.span), message).label("expected the lower bound first"),
+                    Diagnostic::new(Code("E0233"), lo.span.to(hi.span), message)
+                        .label("expected the lower bound first"),
                 );
                 None
             })
@@ -583,7 +616,8 @@ impl Checker<'_> {
     }
 
     fn check_size(&mut self) {
-        let total = self.symbols.iter().fold(0u128, |sum, s| sum + s.dims.iter().map(|d| d.len() as u128).product::<u128>());
+        let total =
+            self.symbols.iter().fold(0u128, |sum, s| sum + s.dims.iter().map(|d| d.len() as u128).product::<u128>());
         if total > MAX_ELEMENTS as u128 {
             let largest = self.symbols.iter().max_by_key(|s| s.dims.iter().map(|d| d.len() as u128).product::<u128>());
             let span = largest.map_or(Span::new(0, 0), |s| s.span);
@@ -615,7 +649,11 @@ fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
     f(expr);
     match &expr.kind {
         ExprKind::Number(_) | ExprKind::Bool(_) | ExprKind::Name(_) => {}
-        ExprKind::Subscript(_, list) | ExprKind::Call(_, list) | ExprKind::And(list) | ExprKind::Or(list) | ExprKind::Reduce(_, _, list) => {
+        ExprKind::Subscript(_, list)
+        | ExprKind::Call(_, list)
+        | ExprKind::And(list)
+        | ExprKind::Or(list)
+        | ExprKind::Reduce(_, _, list) => {
             list.iter().for_each(|e| walk(e, f));
         }
         // The operand of a prime is not read by itself; its subscripts are.

@@ -21,7 +21,9 @@ impl Checker<'_> {
         let places: FxHashMap<&str, usize> = scalars.iter().enumerate().map(|(k, (name, _))| (*name, k)).collect();
         let dependencies: Vec<Vec<usize>> = scalars
             .iter()
-            .map(|(_, value)| self.names_in(value).iter().filter_map(|name| places.get(name.as_str()).copied()).collect())
+            .map(|(_, value)| {
+                self.names_in(value).iter().filter_map(|name| places.get(name.as_str()).copied()).collect()
+            })
             .collect();
         for (name, target) in &self.found.constants {
             if let Some(second) = target.statements.get(1).filter(|s| s.subscripts.is_empty()) {

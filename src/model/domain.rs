@@ -87,8 +87,12 @@ impl Checker<'_> {
                 }
                 _ => {
                     self.diagnostics.push(
-                        Diagnostic::new(Code("E0218"), subscript.span, "expected an index or a number as subscript on the left")
-                            .help("shift the index in the `for` clause instead"),
+                        Diagnostic::new(
+                            Code("E0218"),
+                            subscript.span,
+                            "expected an index or a number as subscript on the left",
+                        )
+                        .help("shift the index in the `for` clause instead"),
                     );
                     return None;
                 }
@@ -168,7 +172,9 @@ impl Checker<'_> {
         let var = self.graph.var(name);
         if var.is_none() {
             let message = format!("more than {} index names", crate::expr::Graph::MAX_VARS);
-            self.diagnostics.push(Diagnostic::new(Code("E0229"), span, message).help("use the same index name in several equations"));
+            self.diagnostics.push(
+                Diagnostic::new(Code("E0229"), span, message).help("use the same index name in several equations"),
+            );
         }
         var
     }

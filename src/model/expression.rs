@@ -34,8 +34,9 @@ impl Checker<'_> {
         let id = self.expression(expr, scope)?;
         if self.is_truth(id) {
             let message = "expected a number, found a truth value";
-            self.diagnostics
-                .push(Diagnostic::new(Code("E0215"), expr.span, message).help("write `if … then 1 else 0` to count it"));
+            self.diagnostics.push(
+                Diagnostic::new(Code("E0215"), expr.span, message).help("write `if … then 1 else 0` to count it"),
+            );
             return None;
         }
         Some(id)
@@ -165,7 +166,14 @@ impl Checker<'_> {
     }
 
     /// A name with primes and subscripts (both possibly none).
-    fn element(&mut self, ident: &Ident, order: u32, subscripts: &[Expr], span: Span, scope: &mut Scope) -> Option<ExprId> {
+    fn element(
+        &mut self,
+        ident: &Ident,
+        order: u32,
+        subscripts: &[Expr],
+        span: Span,
+        scope: &mut Scope,
+    ) -> Option<ExprId> {
         let name = ident.name.as_str();
         let entity = self.entities.get(name).cloned();
         if scope.constants_only && !matches!(entity, None | Some(Entity::Const(_) | Entity::Failed | Entity::Pi)) {
@@ -218,7 +226,8 @@ impl Checker<'_> {
                         return self.definition(&prime, subscripts, span, scope);
                     }
                     None => {
-                        let message = format!("the equation of `{name}` gives only derivative {}, not {order}", orders.len());
+                        let message =
+                            format!("the equation of `{name}` gives only derivative {}, not {order}", orders.len());
                         self.diagnostics.push(Diagnostic::new(Code("E0220"), span, message));
                         return None;
                     }
@@ -259,12 +268,15 @@ impl Checker<'_> {
         }
         let mut diagnostic = Diagnostic::new(Code("E0201"), ident.span, format!("unknown name `{name}`"));
         let visible = self.entities.keys().map(String::as_str);
-        let local = scope.indices.iter().map(|(n, _)| n.as_str()).chain(scope.arguments.iter().map(|(n, _)| n.as_str()));
+        let local =
+            scope.indices.iter().map(|(n, _)| n.as_str()).chain(scope.arguments.iter().map(|(n, _)| n.as_str()));
         let guess = closest(name, visible.chain(local)).map(str::to_string);
         diagnostic = match (guess, self.found.initials.keys().any(|(known, _)| *known == name)) {
             (_, true) => diagnostic.help(format!("`{name}` has an initial value but no equation `{name}' = …`")),
             (Some(guess), _) => diagnostic.help(format!("did you mean `{guess}`?")),
-            (None, _) if builtin::find(name).is_some() => diagnostic.help(format!("`{name}` is a function: write `{name}(…)`")),
+            (None, _) if builtin::find(name).is_some() => {
+                diagnostic.help(format!("`{name}` is a function: write `{name}(…)`"))
+            }
             (None, _) => diagnostic.help(format!("declare it, e.g. `param {name} = 1`, or define it: `{name} = …`")),
         };
         self.diagnostics.push(diagnostic);
@@ -302,7 +314,8 @@ impl Checker<'_> {
         // What a definition reads is known by its facts; initial values and defaults may not read states through it.
         if let Some(reason) = scope.no_states {
             let reads = self.graph.facts(value).reads;
-            let most = if reason == PARAMETERS_ONLY { crate::expr::Reads::Parameters } else { crate::expr::Reads::Time };
+            let most =
+                if reason == PARAMETERS_ONLY { crate::expr::Reads::Parameters } else { crate::expr::Reads::Time };
             if reads > most {
                 return self.refuse(span, name, reason);
             }
@@ -317,7 +330,13 @@ impl Checker<'_> {
     }
 
     /// The subscripts of an array reference: as many as dimensions, inside the bounds, wrapped where periodic.
-    fn subscripts(&mut self, symbol: SymbolId, subscripts: &[Expr], span: Span, scope: &mut Scope) -> Option<Vec<Subscript>> {
+    fn subscripts(
+        &mut self,
+        symbol: SymbolId,
+        subscripts: &[Expr],
+        span: Span,
+        scope: &mut Scope,
+    ) -> Option<Vec<Subscript>> {
         let (dims, name) = (self.symbol(symbol).dims.clone(), self.symbol(symbol).name.clone());
         if dims.len() != subscripts.len() {
             let message = match (dims.len(), subscripts.len()) {
@@ -328,7 +347,8 @@ impl Checker<'_> {
             let mut diagnostic = Diagnostic::new(Code("E0211"), span, message);
             if subscripts.is_empty() {
                 let indices = ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>();
-                diagnostic = diagnostic.help(format!("write `{name}[{}]`, or reduce it with `sum[…](…)`", indices.join(",")));
+                diagnostic =
+                    diagnostic.help(format!("write `{name}[{}]`, or reduce it with `sum[…](…)`", indices.join(",")));
             }
             self.diagnostics.push(diagnostic);
             return None;
@@ -403,7 +423,10 @@ impl Checker<'_> {
             return result;
         }
         if let ExprKind::Name(name) = &expr.kind
-            && matches!(self.entities.get(name), Some(Entity::Index | Entity::Parameter(_) | Entity::State(_) | Entity::Definition))
+            && matches!(
+                self.entities.get(name),
+                Some(Entity::Index | Entity::Parameter(_) | Entity::State(_) | Entity::Definition)
+            )
         {
             return match self.entities.get(name) {
                 Some(Entity::Index) => {
@@ -473,7 +496,8 @@ impl Checker<'_> {
     }
 
     fn wrong_count(&mut self, name: &str, expected: &str, found: usize, span: Span) {
-        let message = format!("`{name}` takes {expected} argument{}, found {found}", if expected == "1" { "" } else { "s" });
+        let message =
+            format!("`{name}` takes {expected} argument{}, found {found}", if expected == "1" { "" } else { "s" });
         let mut diagnostic = Diagnostic::new(Code("E0214"), span, message);
         if let Some(row) = builtin::find(name) {
             diagnostic = diagnostic.help(format!("{name}({}): {}", row.arguments.join(", "), row.doc));
@@ -493,8 +517,9 @@ impl Checker<'_> {
         }
         if self.entities.contains_key(name) {
             let message = format!("`{name}` is not a function");
-            self.diagnostics
-                .push(Diagnostic::new(Code("E0213"), function.span, message).help(format!("to multiply, write `{name}*(…)`")));
+            self.diagnostics.push(
+                Diagnostic::new(Code("E0213"), function.span, message).help(format!("to multiply, write `{name}*(…)`")),
+            );
             return;
         }
         if !self.unknown.insert(format!("{name}(")) {
@@ -502,7 +527,14 @@ impl Checker<'_> {
         }
         let known = builtin::BUILTINS.iter().map(|b| b.name).chain(self.found.functions.keys().copied());
         let message = format!("unknown function `{name}`");
-        let aliases = [("ln", "log"), ("arcsin", "asin"), ("arccos", "acos"), ("arctan", "atan"), ("power", "pow"), ("fabs", "abs")];
+        let aliases = [
+            ("ln", "log"),
+            ("arcsin", "asin"),
+            ("arccos", "acos"),
+            ("arctan", "atan"),
+            ("power", "pow"),
+            ("fabs", "abs"),
+        ];
         let guess = aliases.iter().find(|(alias, _)| *alias == name).map(|(_, known)| *known);
         let help = match guess.or_else(|| closest(name, known)) {
             Some(guess) => format!("did you mean `{guess}`?"),
@@ -539,7 +571,8 @@ impl Checker<'_> {
             if inner.indices.iter().any(|(known, _)| known == name) {
                 let message = format!("index `{name}` is already in use here");
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0228"), index.index.span, message).help("reduce over an index of another name"),
+                    Diagnostic::new(Code("E0228"), index.index.span, message)
+                        .help("reduce over an index of another name"),
                 );
                 return None;
             }

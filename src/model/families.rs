@@ -44,7 +44,14 @@ impl Checker<'_> {
     }
 
     /// The pieces of a name's statements over the given array: the most specific statement holds.
-    pub fn pieces(&mut self, name: &str, target: &Target, shape: &Shape, dims: &[Dim], base: &Scope) -> Option<Vec<Piece>> {
+    pub fn pieces(
+        &mut self,
+        name: &str,
+        target: &Target,
+        shape: &Shape,
+        dims: &[Dim],
+        base: &Scope,
+    ) -> Option<Vec<Piece>> {
         let whole: Bounds = dims.iter().map(|d| (d.lo, d.hi)).collect();
         let boxes: Vec<Bounds> = shape.regions.iter().map(|r| r.bounds.clone()).collect();
         let parts = match most_specific(&boxes, &whole) {
@@ -69,7 +76,14 @@ impl Checker<'_> {
     }
 
     /// Lowers a right side over a box, cutting the box where periodic subscripts wrap.
-    fn lower_part(&mut self, statement: &Statement, region: &Region, part: Bounds, base: &Scope, pieces: &mut Vec<Piece>) -> Option<()> {
+    fn lower_part(
+        &mut self,
+        statement: &Statement,
+        region: &Region,
+        part: Bounds,
+        base: &Scope,
+        pieces: &mut Vec<Piece>,
+    ) -> Option<()> {
         let mut waiting = vec![part];
         while let Some(part) = waiting.pop() {
             let (local, subscripts) = region.scope(&part);

@@ -206,7 +206,18 @@ impl Grid {
             Grid::Log(a, b, n) => {
                 let logs = spread(a.ln(), b.ln(), n, &|x| x);
                 let last = logs.len().saturating_sub(1);
-                logs.iter().enumerate().map(|(k, x)| if k == 0 { a } else if k == last { b } else { x.exp() }).collect()
+                logs.iter()
+                    .enumerate()
+                    .map(|(k, x)| {
+                        if k == 0 {
+                            a
+                        } else if k == last {
+                            b
+                        } else {
+                            x.exp()
+                        }
+                    })
+                    .collect()
             }
             Grid::Every(dt) => {
                 let count = ((t1 - t0).abs() / dt.abs() * (1.0 + 1e-12)).floor();

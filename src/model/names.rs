@@ -116,7 +116,8 @@ impl<'a> Collector<'a, '_> {
 
     fn twice(&mut self, what: &str, span: Span, first: Span) {
         self.diagnostics.push(
-            Diagnostic::new(Code("E0202"), span, format!("{what} is declared twice")).related(first, "first declared here"),
+            Diagnostic::new(Code("E0202"), span, format!("{what} is declared twice"))
+                .related(first, "first declared here"),
         );
     }
 

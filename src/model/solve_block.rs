@@ -35,7 +35,8 @@ impl Checker<'_> {
             } else if t1 < t0 {
                 let message = format!("the span {t0}..{t1} ends before it begins");
                 let span = block.range.lo.span.to(block.range.hi.span);
-                self.diagnostics.push(Diagnostic::new(Code("E0223"), span, message).help(format!("write `{t1}..{t0}`")));
+                self.diagnostics
+                    .push(Diagnostic::new(Code("E0223"), span, message).help(format!("write `{t1}..{t0}`")));
             } else {
                 run.span = Some((t0, t1));
             }

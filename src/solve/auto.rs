@@ -1,33 +1,51 @@
 //! `auto`: starts explicit, measures stiffness along the path, and changes method when the evidence holds.
 //!
-//! To implicit: the explicit method's steps have sat at its stability limit (its own estimate of |hλ|, H&W IV.2) for
-//! several steps, or it fails. Back: a bound of |hλ| says that the same steps would be far inside the explicit
-//! stability region for many steps. The second threshold is far below the first, so that there is no flutter.
+//! Explicit means DOP853 where the tolerance is tight and Tsit5 where it is loose; implicit means Rodas5P for small
+//! systems and BDF for large ones. To implicit: the explicit method's steps have sat at its stability limit (its own
+//! estimate of |hλ|, H&W IV.2) for several steps, or half-way there for many, or it fails. Back: a bound of |hλ| says
+//! that the same steps would be far inside the explicit stability region for many steps, or a trial of the implicit
+//! method did not lengthen the steps; each failed trial doubles the evidence asked for the next.
 
+use super::ErrorKind;
+use super::explicit::ExplicitStepper;
 use super::methods::bdf::Bdf;
+use super::methods::dop853::DOP853;
 use super::methods::rodas5p::Rodas5P;
-use super::methods::tsit5::Tsit5;
+use super::methods::tsit5::TSIT5;
 use super::problem::Problem;
 use super::stepper::Stepper;
-use super::ErrorKind;
 
 /// Larger stiff systems are given to BDF, smaller ones to Rodas5P.
 const SMALL: usize = 500;
-/// Share of the stability limit that counts as sitting at it.
-const AT_LIMIT: f64 = 0.8;
-/// So many points of evidence make a switch to the implicit method; a step inside the limit takes one away.
-const EVIDENCE_STIFF: u32 = 12;
+/// Below this relative tolerance order 8 is cheaper than order 5.
+const TIGHT: f64 = 1e-5;
+/// Share of the stability limit that counts as sitting at it, and the points of evidence it gives.
+const AT_LIMIT: (f64, i32) = (0.8, 40);
+/// Share of the stability limit on the imaginary axis, where regions end earlier, and its points.
+const NEAR_LIMIT: (f64, i32) = (0.25, 1);
+/// Points that make a switch to the implicit method; a step far inside the stability region takes five away.
+const ENOUGH: i32 = 480;
 /// Bound of |hλ| below which a step speaks for the explicit method.
 const RELAXED: f64 = 0.7;
-/// So many relaxed steps in a row switch back.
-const EVIDENCE_RELAXED: u32 = 40;
+/// So many relaxed steps in a row switch back; so many steps decide a trial.
+const RELAXED_STEPS: u32 = 40;
+/// A trial has failed if the implicit steps are not so many times longer.
+const WORTHWHILE: f64 = 6.0;
 
 /// The chooser, itself a stepper.
 pub struct Auto {
-    explicit: Tsit5,
+    explicit: ExplicitStepper,
     implicit: Option<Box<dyn Stepper>>,
     stiff: bool,
-    evidence: u32,
+    evidence: i32,
+    /// Points asked for; doubled by every failed trial.
+    enough: i32,
+    relaxed: u32,
+    /// Steps since the switch to the implicit method, and the explicit step before it.
+    since_switch: u32,
+    explicit_step: f64,
+    /// The longest implicit step of the trial.
+    longest: f64,
     used: Vec<&'static str>,
     /// Entries of J beyond which no implicit method is tried, for want of memory.
     max_entries: usize,
@@ -36,12 +54,18 @@ pub struct Auto {
 impl Auto {
     /// Starts explicit.
     pub fn new(problem: &Problem) -> Self {
+        let method = if problem.rtol < TIGHT { &DOP853 } else { &TSIT5 };
         Auto {
-            explicit: Tsit5::new(problem.dim()),
+            explicit: ExplicitStepper::new(method, problem.dim()),
             implicit: None,
             stiff: false,
             evidence: 0,
-            used: vec!["Tsit5"],
+            enough: ENOUGH,
+            relaxed: 0,
+            since_switch: 0,
+            explicit_step: 0.0,
+            longest: 0.0,
+            used: vec![method.name],
             max_entries: 200_000_000,
         }
     }
@@ -64,7 +88,10 @@ impl Auto {
             Some(implicit) => implicit,
             slot => {
                 if problem.system.jacobian_entries() > self.max_entries {
-                    return Err(ErrorKind::Memory(16 * problem.system.jacobian_entries() as u64, 16 * self.max_entries as u64));
+                    return Err(ErrorKind::Memory(
+                        16 * problem.system.jacobian_entries() as u64,
+                        16 * self.max_entries as u64,
+                    ));
                 }
                 let made: Box<dyn Stepper> = match problem.dim() <= SMALL {
                     true => Box::new(Rodas5P::new(problem)?),
@@ -79,6 +106,10 @@ impl Auto {
         }
         self.stiff = true;
         self.evidence = 0;
+        self.relaxed = 0;
+        self.since_switch = 0;
+        self.longest = 0.0;
+        self.explicit_step = h.abs();
         problem.statistics.switches += 1;
         Ok(())
     }
@@ -110,15 +141,17 @@ impl Stepper for Auto {
         if self.stiff {
             self.current().step(problem, end)?;
             let relaxed = self.current().stiffness() < RELAXED;
-            self.evidence = if relaxed { self.evidence + 1 } else { 0 };
-            // Switching between steps keeps the interpolant of the step just taken: `current` still answers for it
-            // until the next step begins.
+            self.relaxed = if relaxed { self.relaxed + 1 } else { 0 };
+            self.since_switch += 1;
+            self.longest = self.longest.max(self.current().h().abs());
             return Ok(());
         }
         match self.explicit.step(problem, end) {
             Ok(()) => {
-                let at_limit = self.explicit.stiffness() > AT_LIMIT;
-                self.evidence = if at_limit { self.evidence + 1 } else { self.evidence.saturating_sub(1) };
+                let share = self.explicit.stiffness();
+                let points =
+                    [AT_LIMIT, NEAR_LIMIT].iter().find(|(limit, _)| share > *limit).map_or(-5, |(_, points)| *points);
+                self.evidence = (self.evidence + points).max(0);
                 Ok(())
             }
             Err(kind @ (ErrorKind::StepTooSmall(_) | ErrorKind::NotFinite(_))) => {
@@ -153,8 +186,9 @@ impl Stepper for Auto {
         }
     }
 
-    fn interpolate(&mut self, t: f64, out: &mut [f64]) {
-        self.current().interpolate(t, out);
+    fn interpolate(&mut self, problem: &mut Problem, t: f64, out: &mut [f64]) {
+        // `reconsider` comes before the next step, so this is still the method that took the last one.
+        self.current().interpolate(problem, t, out);
     }
 
     fn stiffness(&self) -> f64 {
@@ -171,13 +205,17 @@ impl Auto {
     /// # Errors
     /// If the other method cannot start and this one cannot go on.
     pub fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
-        if !self.stiff && self.evidence >= EVIDENCE_STIFF {
+        if !self.stiff && self.evidence >= self.enough {
             let h = self.explicit.h();
             if self.go_stiff(problem, h).is_err() {
                 // No memory for it: go on as before, and do not ask again at every step.
                 self.evidence = 0;
+                self.enough = i32::MAX;
             }
-        } else if self.stiff && self.evidence >= EVIDENCE_RELAXED {
+        } else if self.stiff && self.relaxed >= RELAXED_STEPS {
+            self.go_explicit(problem)?;
+        } else if self.stiff && self.since_switch == RELAXED_STEPS && self.longest < WORTHWHILE * self.explicit_step {
+            self.enough = self.enough.saturating_mul(2);
             self.go_explicit(problem)?;
         }
         Ok(())

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::auto::Auto;
-use super::methods::{bdf::Bdf, rodas5p::Rodas5P, tsit5::Tsit5};
+use super::explicit::ExplicitStepper;
+use super::methods::{bdf::Bdf, dop853::DOP853, rodas5p::Rodas5P, tsit5::TSIT5};
 use super::problem::Problem;
 use super::stepper::Stepper;
 use super::{ErrorKind, Failure, Method, Options, Save, Solution, Tolerance};
@@ -34,7 +35,8 @@ impl Active {
     fn new(method: Method, problem: &Problem) -> Result<Self, ErrorKind> {
         Ok(match method {
             Method::Auto => Active::Auto(Box::new(Auto::new(problem))),
-            Method::Tsit5 => Active::Fixed(Box::new(Tsit5::new(problem.dim()))),
+            Method::Tsit5 => Active::Fixed(Box::new(ExplicitStepper::new(&TSIT5, problem.dim()))),
+            Method::Dop853 => Active::Fixed(Box::new(ExplicitStepper::new(&DOP853, problem.dim()))),
             Method::Rodas5P => Active::Fixed(Box::new(Rodas5P::new(problem)?)),
             Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
         })
@@ -157,7 +159,7 @@ impl<'a> Run<'a> {
                     if t == self.time {
                         self.point.copy_from_slice(stepper.y());
                     } else {
-                        stepper.interpolate(t, &mut self.point);
+                        stepper.interpolate(&mut self.problem, t, &mut self.point);
                     }
                     self.record(t);
                     self.next += 1;
@@ -190,9 +192,15 @@ fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Re
     let check = |good: bool, sentence: String| if good { Ok(()) } else { Err(sentence) };
     check(y0.len() == n, format!("expected {n} initial values, found {}", y0.len()))?;
     check(p.len() == shape.parameters, format!("expected {} bound parameters, found {}", shape.parameters, p.len()))?;
-    check(options.t0.is_finite() && options.t1.is_finite(), format!("the span {}..{} is not finite", options.t0, options.t1))?;
+    check(
+        options.t0.is_finite() && options.t1.is_finite(),
+        format!("the span {}..{} is not finite", options.t0, options.t1),
+    )?;
     check(options.t0 != options.t1, format!("the span {}..{} is empty", options.t0, options.t1))?;
-    check(options.rtol >= 1e-14 && options.rtol < 1.0, format!("rtol must lie between 1e-14 and 1, found {:e}", options.rtol))?;
+    check(
+        options.rtol >= 1e-14 && options.rtol < 1.0,
+        format!("rtol must lie between 1e-14 and 1, found {:e}", options.rtol),
+    )?;
     let good = |atol: f64| atol >= 0.0 && atol.is_finite();
     match &options.atol {
         Tolerance::Scalar(atol) => check(good(*atol), format!("atol must be at least 0, found {atol:e}"))?,
@@ -216,7 +224,10 @@ fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Re
         if let Some(t) = times.iter().find(|t| !inside(t)) {
             return Err(format!("the time {t} to save lies outside the span {}..{}", options.t0, options.t1));
         }
-        check(times.windows(2).all(|w| (w[1] - w[0]) * direction >= 0.0), "the times to save are not in order".to_string())?;
+        check(
+            times.windows(2).all(|w| (w[1] - w[0]) * direction >= 0.0),
+            "the times to save are not in order".to_string(),
+        )?;
     }
     Ok(())
 }

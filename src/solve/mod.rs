@@ -4,6 +4,7 @@
 
 mod auto;
 mod drive;
+pub mod explicit;
 mod failure;
 pub mod methods;
 mod options;
@@ -24,6 +25,8 @@ pub enum Method {
     Auto,
     /// Explicit Runge–Kutta 5(4), Tsitouras 2011.
     Tsit5,
+    /// Explicit Runge–Kutta 8(5,3), Dormand & Prince, Hairer.
+    Dop853,
     /// Rosenbrock–Wanner 5(4), Steinebach 2023.
     Rodas5P,
     /// Variable-order backward differentiation, orders 1 to 5.
@@ -32,13 +35,14 @@ pub enum Method {
 
 impl Method {
     /// All of them.
-    pub const ALL: &'static [Method] = &[Method::Auto, Method::Tsit5, Method::Rodas5P, Method::Bdf];
+    pub const ALL: &'static [Method] = &[Method::Auto, Method::Tsit5, Method::Dop853, Method::Rodas5P, Method::Bdf];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Method::Auto => "auto",
             Method::Tsit5 => "Tsit5",
+            Method::Dop853 => "DOP853",
             Method::Rodas5P => "Rodas5P",
             Method::Bdf => "BDF",
         }

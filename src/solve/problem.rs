@@ -121,7 +121,7 @@ impl<'a> Problem<'a> {
 
     /// The smallest step that moves t.
     pub fn least_step(&self, t: f64) -> f64 {
-        8.0 * f64::EPSILON * t.abs().max(f64::MIN_POSITIVE / f64::EPSILON)
+        2.0 * f64::EPSILON * t.abs().max(f64::MIN_POSITIVE / f64::EPSILON)
     }
 
     /// To be called once per attempted step: limits and cancellation.

@@ -30,7 +30,7 @@ pub trait Stepper {
     fn h(&self) -> f64;
 
     /// The solution at a time inside the last step, from the method's dense output.
-    fn interpolate(&mut self, t: f64, out: &mut [f64]);
+    fn interpolate(&mut self, problem: &mut Problem, t: f64, out: &mut [f64]);
 
     /// What the last step says of stiffness: for explicit methods |h λ| of the dominant eigenvalue over the stability
     /// limit; for implicit ones an upper bound of |h λ|.
@@ -87,7 +87,15 @@ impl Controller {
 }
 
 /// A first step (H&N&W II.4, algorithm "starting step size"). `scratch` holds 2n numbers.
-pub fn first_step(problem: &mut Problem, t: f64, y: &[f64], f0: &[f64], order: u32, span: f64, scratch: &mut [f64]) -> f64 {
+pub fn first_step(
+    problem: &mut Problem,
+    t: f64,
+    y: &[f64],
+    f0: &[f64],
+    order: u32,
+    span: f64,
+    scratch: &mut [f64],
+) -> f64 {
     let n = y.len();
     let (y1, f1) = scratch.split_at_mut(n);
     let d0 = problem.norm(y, y, y);

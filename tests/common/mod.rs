@@ -80,7 +80,10 @@ fn load(data: &std::path::Path, name: &str) -> Reference {
     let rows: Vec<Vec<f64>> =
         csv.lines().skip(1).map(|line| line.split(',').map(|field| field.parse().unwrap()).collect()).collect();
     let floats = |key: &str| -> Vec<f64> {
-        table.get(key).and_then(|v| v.as_array()).map_or(Vec::new(), |a| a.iter().map(|v| v.as_float().unwrap()).collect())
+        table
+            .get(key)
+            .and_then(|v| v.as_array())
+            .map_or(Vec::new(), |a| a.iter().map(|v| v.as_float().unwrap()).collect())
     };
     let digits = table["reference"].get("digits_with_double_constants").and_then(|d| d.as_float()).unwrap_or(15.0);
     Reference {

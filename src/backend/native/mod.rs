@@ -1,13 +1,175 @@
-//! Native code through Cranelift.
+//! Native code through Cranelift, used as an assembler: what is computed and in which order is the program's, only
+//! instructions and registers are chosen here. It agrees with the interpreter bit for bit.
 //!
-//! Settings follow measurements: no mid-end optimisation (sharing, folding and scheduling are done in the lowered
-//! form), the backtracking register allocator (the single-pass one for very large programs), no verifier in release
-//! builds. One function per piece; kernels of several pieces get a driver that calls them in order.
-//!
-//! Invariant: code is immutable and lives exactly as long as the [`Native`] that owns it.
+//! Each piece is a function of its own (`plan`, `emit`, `ops`, `vector`), compiled apart (`compile`, on several threads
+//! when there is much to do) and put into executable pages (`code`, the only unsafe file), which are given back when
+//! the last owner drops.
 
 mod code;
-mod loops;
-mod piece;
+mod compile;
+mod emit;
+mod ops;
+mod plan;
+mod target;
+mod vector;
 
-pub use code::{Listing, Native, NativeError, host_description, listing};
+pub use code::Pointer;
+pub use target::{Target, target};
+
+use super::{Arguments, KernelId, Kernels, Signature};
+use crate::kernel::program::{Lengths, Program};
+use crate::kernel::{Invalid, verify};
+use code::Code;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why there is no native code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NativeError {
+    /// The program is not a valid one.
+    Invalid(Invalid),
+    /// The host has no code generator, refused executable memory, or code generation failed.
+    Host(String),
+}
+
+impl fmt::Display for NativeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NativeError::Invalid(invalid) => invalid.fmt(f),
+            NativeError::Host(reason) => write!(f, "no native code: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for NativeError {}
+
+impl From<Invalid> for NativeError {
+    fn from(invalid: Invalid) -> Self {
+        NativeError::Invalid(invalid)
+    }
+}
+
+/// The kernels of a program as machine code. Cheap to clone; clones share the code.
+#[derive(Clone)]
+pub struct Native {
+    code: Arc<Code>,
+    kernels: Arc<[Compiled]>,
+    bytes: usize,
+}
+
+/// One kernel.
+#[derive(Clone, Copy)]
+struct Compiled {
+    signature: Signature,
+    pointer: Pointer,
+}
+
+impl Native {
+    /// Verifies and compiles a program.
+    pub fn new(program: &Program) -> Result<Self, NativeError> {
+        verify(program)?;
+        let (jobs, kernels) = compile::jobs(program);
+        let machines = compile::compile(&jobs).map_err(NativeError::Host)?;
+        let code = Code::new(&machines).map_err(NativeError::Host)?;
+        let kernels = program.kernels.iter().zip(kernels).map(|(kernel, job)| Compiled {
+            signature: Signature { name: kernel.name, lengths: kernel.lengths },
+            pointer: code.pointer(job as usize),
+        });
+        let kernels = kernels.collect();
+        let bytes = machines.iter().map(|machine| machine.bytes.len()).sum();
+        Ok(Native { code: Arc::new(code), kernels, bytes })
+    }
+
+    /// Size of the machine code, in bytes.
+    pub fn code_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// One kernel as a value of its own, for hot loops.
+    pub fn function(&self, kernel: KernelId) -> Function {
+        let Compiled { signature, pointer } = self.kernels[kernel.0];
+        Function { pointer, lengths: signature.lengths, code: self.code.clone() }
+    }
+}
+
+impl fmt::Debug for Native {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.kernels.iter().map(|kernel| kernel.signature.name).collect();
+        f.debug_struct("Native").field("kernels", &names).field("bytes", &self.bytes).finish()
+    }
+}
+
+impl Kernels for Native {
+    fn find(&self, name: &str) -> Option<KernelId> {
+        self.kernels.iter().position(|kernel| kernel.signature.name == name).map(KernelId)
+    }
+
+    fn lengths(&self, kernel: KernelId) -> Lengths {
+        self.kernels[kernel.0].signature.lengths
+    }
+
+    #[inline]
+    fn call(&self, kernel: KernelId, arguments: Arguments<'_>) {
+        let kernel = &self.kernels[kernel.0];
+        code::checked_call(kernel.pointer, &kernel.signature.lengths, arguments);
+    }
+
+    fn code_bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// One kernel as machine code; it keeps the code alive.
+#[derive(Clone)]
+pub struct Function {
+    pointer: Pointer,
+    lengths: Lengths,
+    #[allow(dead_code, reason = "owns what `pointer` points to")]
+    code: Arc<Code>,
+}
+
+impl Function {
+    /// How long the buffers of a call must be at least.
+    pub fn lengths(&self) -> Lengths {
+        self.lengths
+    }
+
+    /// Runs the kernel.
+    ///
+    /// # Panics
+    /// If a slice is shorter than [`Function::lengths`] says.
+    #[inline]
+    pub fn call(&self, arguments: Arguments<'_>) {
+        code::checked_call(self.pointer, &self.lengths, arguments);
+    }
+
+    /// The machine code itself; valid while this value or its [`Native`] lives.
+    pub fn pointer(&self) -> Pointer {
+        self.pointer
+    }
+}
+
+/// What a kernel looks like to Cranelift, piece by piece.
+pub fn clif(program: &Program, kernel: KernelId) -> Result<String, NativeError> {
+    texts(program, kernel).map(|(clif, _)| clif)
+}
+
+/// The machine code of a kernel, piece by piece, in Cranelift's notation.
+pub fn assembly(program: &Program, kernel: KernelId) -> Result<String, NativeError> {
+    texts(program, kernel).map(|(_, assembly)| assembly)
+}
+
+fn texts(program: &Program, kernel: KernelId) -> Result<(String, String), NativeError> {
+    verify(program)?;
+    let mut all = (String::new(), String::new());
+    for piece in &program.kernels[kernel.0].pieces {
+        let (clif, assembly) = compile::texts(compile::Job::Piece(piece)).map_err(NativeError::Host)?;
+        for (text, part) in [(&mut all.0, clif), (&mut all.1, assembly)] {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&part);
+        }
+    }
+    Ok(all)
+}

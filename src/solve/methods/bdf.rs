@@ -158,7 +158,10 @@ impl Bdf {
                 self.d[j] += self.correction[j];
                 self.iterate[j] = self.predicted[j] + self.d[j];
             }
-            if size == 0.0 || rate.is_some_and(|rate| rate / (1.0 - rate) * size < tolerance) || (rate.is_none() && size < 1e-2 * tolerance) {
+            if size == 0.0
+                || rate.is_some_and(|rate| rate / (1.0 - rate) * size < tolerance)
+                || (rate.is_none() && size < 1e-2 * tolerance)
+            {
                 return Newton::Converged;
             }
             last = Some(size);
@@ -318,7 +321,11 @@ impl Stepper for Bdf {
             let below = if q > 1 { size(self, q - 1, q) } else { f64::INFINITY };
             let above = if q < self.max_order { size(self, q + 1, q + 2) } else { f64::INFINITY };
             let factor = |error: f64, k: usize| error.max(1e-10).powf(-1.0 / (k as f64 + 1.0));
-            let candidates = [(factor(below, q - 1 + usize::from(q == 1)), q - 1), (factor(error, q), q), (factor(above, q + 1), q + 1)];
+            let candidates = [
+                (factor(below, q - 1 + usize::from(q == 1)), q - 1),
+                (factor(error, q), q),
+                (factor(above, q + 1), q + 1),
+            ];
             let mut best = candidates[1];
             for (candidate, allowed) in [(candidates[0], q > 1), (candidates[2], q < self.max_order)] {
                 if allowed && candidate.0 > best.0 {
@@ -350,7 +357,7 @@ impl Stepper for Bdf {
         self.h
     }
 
-    fn interpolate(&mut self, t: f64, out: &mut [f64]) {
+    fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         // Newton's backward interpolation: Σ ∇^k y Π (t − t_n + i h)/((i + 1) h).
         let n = self.n;
         let table = if self.dense_kept { &self.dense } else { &self.differences };

@@ -1,0 +1,196 @@
+//! From functions to machine code: scratch memory that is used again, and threads for large programs.
+
+use super::emit::{self, IMPORTS, OWN};
+use super::target::{Allocator, Features, host};
+use crate::kernel::program::{Piece, Program, Stmt};
+use cranelift::codegen::binemit::{Addend, CodeOffset, Reloc};
+use cranelift::codegen::control::ControlPlane;
+use cranelift::codegen::ir::ExternalName;
+use cranelift::codegen::{Context, FinalizedRelocTarget};
+use cranelift::prelude::FunctionBuilderContext;
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// One function of a program, to be compiled on its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Job<'a> {
+    /// A piece.
+    Piece(&'a Piece),
+    /// A kernel of several pieces (or none): the first of them and their number.
+    Driver { first: u32, count: u32 },
+}
+
+/// One compiled function.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub bytes: Vec<u8>,
+    pub alignment: u64,
+    pub relocations: Vec<Relocation>,
+}
+
+/// A place in a function that waits for an address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Relocation {
+    pub offset: CodeOffset,
+    pub kind: Reloc,
+    pub addend: Addend,
+    pub symbol: Symbol,
+}
+
+/// What a function refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Symbol {
+    /// The function of that number.
+    Own(u32),
+    /// The import of that number.
+    Import(u32),
+    /// A place in the function itself.
+    Inside(CodeOffset),
+}
+
+/// Above this many statements a piece is compiled with the faster register allocator.
+const LARGE: usize = 50_000;
+/// Above this many statements in a program it is compiled on several threads.
+const MANY: usize = 4_000;
+
+/// The jobs of a program in order, and the job that is each kernel's function.
+pub(super) fn jobs(program: &Program) -> (Vec<Job<'_>>, Vec<u32>) {
+    let mut jobs = Vec::new();
+    let mut kernels = Vec::new();
+    for kernel in &program.kernels {
+        let first = jobs.len() as u32;
+        jobs.extend(kernel.pieces.iter().map(Job::Piece));
+        let count = kernel.pieces.len() as u32;
+        if count == 1 {
+            kernels.push(first);
+        } else {
+            kernels.push(jobs.len() as u32);
+            jobs.push(Job::Driver { first, count });
+        }
+    }
+    (jobs, kernels)
+}
+
+/// Compiles all jobs; the result does not depend on the number of threads.
+pub(super) fn compile(jobs: &[Job<'_>]) -> Result<Vec<Machine>, String> {
+    let statements: usize = jobs.iter().map(Job::size).sum();
+    let threads = match std::thread::available_parallelism() {
+        Ok(threads) if statements > MANY => threads.get().min(jobs.len()),
+        _ => 1,
+    };
+    if threads <= 1 {
+        return SCRATCH.with_borrow_mut(|scratch| jobs.iter().map(|&job| scratch.compile(job)).collect());
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut scratch = Scratch::new();
+        let mut done = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&job) = jobs.get(number) else { return done };
+            done.push((number, scratch.compile(job)));
+        }
+    };
+    let mut results: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut results = work();
+        for worker in workers {
+            match worker.join() {
+                Ok(part) => results.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        results
+    });
+    results.sort_by_key(|&(number, _)| number);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The text of a job before and after compilation.
+pub(super) fn texts(job: Job<'_>) -> Result<(String, String), String> {
+    Scratch::new().texts(job)
+}
+
+impl Job<'_> {
+    fn size(&self) -> usize {
+        match self {
+            Job::Piece(piece) => size(&piece.body),
+            Job::Driver { count, .. } => *count as usize,
+        }
+    }
+
+    fn allocator(&self) -> Allocator {
+        if self.size() > LARGE { Allocator::SinglePass } else { Allocator::Backtracking }
+    }
+}
+
+/// The number of statements.
+fn size(body: &[Stmt]) -> usize {
+    body.iter().map(|statement| if let Stmt::Loop { body, .. } = statement { 1 + size(body) } else { 1 }).sum()
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+}
+
+/// Memory of the compiler, kept from function to function.
+struct Scratch {
+    context: Context,
+    builder: FunctionBuilderContext,
+    control: ControlPlane,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Scratch { context: Context::new(), builder: FunctionBuilderContext::new(), control: ControlPlane::default() }
+    }
+
+    fn emit(&mut self, job: Job<'_>) -> Result<(), String> {
+        self.context.clear();
+        let isa = host(job.allocator())?.as_ref();
+        let function = &mut self.context.func;
+        match job {
+            Job::Piece(piece) => emit::piece(piece, isa, Features::of(isa), function, &mut self.builder),
+            Job::Driver { first, count } => emit::driver(first, count, isa, function, &mut self.builder),
+        }
+        Ok(())
+    }
+
+    fn compile(&mut self, job: Job<'_>) -> Result<Machine, String> {
+        self.emit(job)?;
+        let isa = host(job.allocator())?.as_ref();
+        if let Err(error) = self.context.compile(isa, &mut self.control) {
+            return Err(format!("{:?}", error.inner));
+        }
+        let Some(code) = self.context.compiled_code() else { return Err("no code was produced".into()) };
+        let names = self.context.func.params.user_named_funcs();
+        let mut relocations = Vec::new();
+        for relocation in code.buffer.relocs() {
+            let symbol = match &relocation.target {
+                FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+                    let name = &names[*name];
+                    match name.namespace {
+                        OWN => Symbol::Own(name.index),
+                        IMPORTS => Symbol::Import(name.index),
+                        other => return Err(format!("unknown name space {other}")),
+                    }
+                }
+                FinalizedRelocTarget::Func(offset) => Symbol::Inside(*offset),
+                FinalizedRelocTarget::ExternalName(other) => return Err(format!("unexpected symbol {other:?}")),
+            };
+            let (offset, kind, addend) = (relocation.offset, relocation.kind, relocation.addend);
+            relocations.push(Relocation { offset, kind, addend, symbol });
+        }
+        Ok(Machine { bytes: code.buffer.data().to_vec(), alignment: u64::from(code.buffer.alignment), relocations })
+    }
+
+    fn texts(&mut self, job: Job<'_>) -> Result<(String, String), String> {
+        self.emit(job)?;
+        let clif = self.context.func.display().to_string();
+        self.context.set_disasm(true);
+        let isa = host(job.allocator())?.as_ref();
+        let compiled = self.context.compile(isa, &mut self.control).map_err(|error| format!("{:?}", error.inner))?;
+        let assembly = compiled.vcode.clone().unwrap_or_default();
+        Ok((clif, assembly))
+    }
+}

@@ -1,0 +1,461 @@
+//! From one piece to one Cranelift function: statements, loops, addresses.
+//!
+//! Everything is emitted in the order of the program. A value is a Cranelift value (`f64`, or `i8` 0/1 for a truth
+//! value); in the turns of a vectorised loop (see `vector`) it is two lanes (`f64x2`, or an `i64x2` mask).
+
+use super::plan::{Plan, far};
+use super::target::Features;
+use crate::kernel::program::{Address, Affine, Buffer, Carried, LoopVar, Piece, Stmt, Value};
+use crate::math::Function;
+use cranelift::codegen::ir::{self, BlockArg, FuncRef, InstBuilder, UserExternalName, types};
+use cranelift::codegen::isa::TargetIsa;
+use cranelift::prelude::{
+    AbiParam, ExtFuncData, ExternalName, FunctionBuilder, FunctionBuilderContext, IntCC, MemFlagsData, Signature,
+};
+use rustc_hash::FxHashMap;
+
+/// What a function of the program may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Import {
+    /// An elementary function.
+    Function(Function),
+    /// Fused multiply-add, where the target has no instruction.
+    Fma,
+    /// Rounding down, where the target has no instruction.
+    Floor,
+    /// Rounding up, where the target has no instruction.
+    Ceil,
+}
+
+impl Import {
+    /// All of them; the position is the number in external names.
+    pub fn all() -> impl Iterator<Item = Import> {
+        let functions = Function::ALL.iter().map(|&function| Import::Function(function));
+        functions.chain([Import::Fma, Import::Floor, Import::Ceil])
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Import::Function(function) => function.name(),
+            Import::Fma => "fma",
+            Import::Floor => "floor",
+            Import::Ceil => "ceil",
+        }
+    }
+
+    fn arity(self) -> usize {
+        match self {
+            Import::Function(function) => function.arity(),
+            Import::Fma => 3,
+            Import::Floor | Import::Ceil => 1,
+        }
+    }
+
+    fn number(self) -> u32 {
+        match self {
+            Import::Function(function) => function as u32,
+            Import::Fma => Function::ALL.len() as u32,
+            Import::Floor => Function::ALL.len() as u32 + 1,
+            Import::Ceil => Function::ALL.len() as u32 + 2,
+        }
+    }
+}
+
+/// Name space of the program's own functions in external names.
+pub(super) const OWN: u32 = 0;
+/// Name space of imports.
+pub(super) const IMPORTS: u32 = 1;
+
+/// `(t, y, p, v, w, out)`: the signature of every kernel and piece.
+pub(super) fn signature(isa: &dyn TargetIsa) -> Signature {
+    let mut signature = Signature::new(isa.default_call_conv());
+    signature.params.push(AbiParam::new(types::F64));
+    signature.params.extend([AbiParam::new(isa.pointer_type()); 5]);
+    signature
+}
+
+/// Emits one piece into `function`.
+pub(super) fn piece(
+    piece: &Piece,
+    isa: &dyn TargetIsa,
+    features: Features,
+    function: &mut ir::Function,
+    scratch: &mut FunctionBuilderContext,
+) {
+    function.signature = signature(isa);
+    let plan = Plan::new(piece);
+    let mut builder = FunctionBuilder::new(function, scratch);
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    let mut emitter = Emitter::new(piece, &plan, builder, entry, isa, features);
+    emitter.body(&piece.body);
+    let mut builder = emitter.builder;
+    builder.ins().return_(&[]);
+    builder.seal_all_blocks();
+    builder.finalize(isa.frontend_config());
+}
+
+/// Emits a function that runs the pieces numbered `first..first + count`, in order.
+pub(super) fn driver(
+    first: u32,
+    count: u32,
+    isa: &dyn TargetIsa,
+    function: &mut ir::Function,
+    scratch: &mut FunctionBuilderContext,
+) {
+    function.signature = signature(isa);
+    let mut builder = FunctionBuilder::new(function, scratch);
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    let arguments = builder.block_params(entry).to_vec();
+    let signature = builder.import_signature(signature(isa));
+    for index in first..first + count {
+        let name = builder.func.declare_imported_user_function(UserExternalName { namespace: OWN, index });
+        let name = ExternalName::user(name);
+        let callee = builder.import_function(ExtFuncData { name, signature, colocated: true, patchable: false });
+        builder.ins().call(callee, &arguments);
+    }
+    builder.ins().return_(&[]);
+    builder.seal_all_blocks();
+    builder.finalize(isa.frontend_config());
+}
+
+/// A deferred load that has been emitted: where, and as what.
+#[derive(Clone, Copy)]
+struct Recent {
+    value: ir::Value,
+    position: u32,
+    /// Emissions of a body are told apart: a value of one turn is not one of another.
+    epoch: u32,
+}
+
+/// A load serves further uses within this many statements of the last one; later uses load again.
+const WINDOW: u32 = 16;
+
+/// The state of emission.
+pub(super) struct Emitter<'a> {
+    pub builder: FunctionBuilder<'a>,
+    pub plan: &'a Plan,
+    pub features: Features,
+    pointer_type: ir::Type,
+    call_conv: cranelift::codegen::isa::CallConv,
+    pub t: ir::Value,
+    /// Per group: its pointer.
+    pub pointers: Vec<ir::Value>,
+    /// Per loop variable: its value.
+    pub vars: Vec<ir::Value>,
+    /// Per value, one lane.
+    pub scalars: Vec<ir::Value>,
+    /// Per value, two lanes; allocated when a loop is vectorised.
+    pub vectors: Vec<ir::Value>,
+    /// Whether two lanes are being emitted.
+    pub wide: bool,
+    /// The vectorised loop, and how many turns beyond its pointers the turn being emitted lies.
+    pub ahead: Option<(LoopVar, i32)>,
+    /// Per value: the address of a deferred load.
+    pending: Vec<Option<&'a Address>>,
+    recent: Vec<Recent>,
+    pub position: u32,
+    pub epoch: u32,
+    imports: FxHashMap<Import, FuncRef>,
+}
+
+impl<'a> Emitter<'a> {
+    fn new(
+        piece: &'a Piece,
+        plan: &'a Plan,
+        builder: FunctionBuilder<'a>,
+        entry: ir::Block,
+        isa: &dyn TargetIsa,
+        features: Features,
+    ) -> Self {
+        let arguments = builder.block_params(entry).to_vec();
+        // Placeholder until assignment; a verified program reads nothing before it.
+        let none = arguments[0];
+        let values = piece.values as usize;
+        let mut emitter = Emitter {
+            builder,
+            plan,
+            features,
+            pointer_type: isa.pointer_type(),
+            call_conv: isa.default_call_conv(),
+            t: arguments[0],
+            pointers: vec![none; plan.groups.len()],
+            vars: vec![none; piece.loops as usize],
+            scalars: vec![none; values],
+            vectors: Vec::new(),
+            wide: false,
+            ahead: None,
+            pending: vec![None; values],
+            recent: vec![Recent { value: none, position: 0, epoch: 0 }; values],
+            position: 0,
+            epoch: 1,
+            imports: FxHashMap::default(),
+        };
+        for (number, group) in plan.groups.iter().enumerate() {
+            if group.parent.is_none() {
+                let buffer = arguments[1 + group.buffer as usize];
+                emitter.pointers[number] = emitter.shifted(buffer, group.far);
+            }
+        }
+        emitter
+    }
+
+    pub fn body(&mut self, statements: &'a [Stmt]) {
+        for statement in statements {
+            self.position += 1;
+            match statement {
+                Stmt::Let { dst, op } => self.assign(*dst, op),
+                Stmt::Store { to, value } => {
+                    let value = self.operand(*value);
+                    let (pointer, offset) = self.place(to);
+                    let flags = self.flags();
+                    self.builder.ins().store(flags, value, pointer, offset);
+                }
+                Stmt::Wrap { var, of, extent } => self.wrap(*var, of, *extent),
+                Stmt::Loop { var, lo, hi, carried, body } => {
+                    if !self.vectorised(*var, *lo, *hi, carried, body) {
+                        self.repeat(*var, *lo, *hi, carried, body);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Remembers a load for its uses, or emits it.
+    pub fn load(&mut self, dst: Value, from: &'a Address) {
+        if self.plan.deferred[dst.0 as usize] {
+            self.pending[dst.0 as usize] = Some(from);
+        } else {
+            let value = self.load_now(from);
+            self.set(dst, value);
+        }
+    }
+
+    /// A value where it is used.
+    pub fn operand(&mut self, value: Value) -> ir::Value {
+        let number = value.0 as usize;
+        let Some(from) = self.pending[number] else {
+            return if self.wide { self.vectors[number] } else { self.scalars[number] };
+        };
+        let recent = self.recent[number];
+        let known = recent.epoch == self.epoch && self.position - recent.position <= WINDOW;
+        let value = if known { recent.value } else { self.load_now(from) };
+        self.recent[number] = Recent { value, position: self.position, epoch: self.epoch };
+        value
+    }
+
+    pub fn set(&mut self, dst: Value, value: ir::Value) {
+        let number = dst.0 as usize;
+        self.pending[number] = None;
+        if self.wide {
+            self.vectors[number] = value;
+        } else {
+            self.scalars[number] = value;
+        }
+    }
+
+    /// Begins another emission of a body.
+    pub fn next_epoch(&mut self) {
+        self.epoch += 1;
+    }
+
+    fn load_now(&mut self, from: &Address) -> ir::Value {
+        let (pointer, offset) = self.place(from);
+        let kind = if self.wide { types::F64X2 } else { types::F64 };
+        let flags = self.flags();
+        self.builder.ins().load(kind, flags, pointer, offset)
+    }
+
+    /// Buffers are arrays of `f64`: accesses never trap; pairs of elements may lie across 16-byte boundaries.
+    fn flags(&self) -> MemFlagsData {
+        if self.wide { MemFlagsData::new().with_notrap() } else { MemFlagsData::trusted() }
+    }
+
+    /// Pointer and offset in bytes of an address.
+    fn place(&self, address: &Address) -> (ir::Value, i32) {
+        let group = self.plan.group(address);
+        let base = address.element.base;
+        let mut offset = (base - far(base)) as i32 * 8;
+        if let (Some((var, turns)), Some((_, last, coefficient))) = (self.ahead, self.plan.groups[group].parent)
+            && var == last
+        {
+            offset += turns * coefficient as i32 * 8;
+        }
+        (self.pointers[group], offset)
+    }
+
+    /// `pointer + elements·8`
+    fn shifted(&mut self, pointer: ir::Value, elements: i64) -> ir::Value {
+        match elements {
+            0 => pointer,
+            elements => self.builder.ins().iadd_imm_s(pointer, elements.wrapping_mul(8)),
+        }
+    }
+
+    /// Forms the pointers born with `var`, whose value is the constant `at`.
+    pub fn enter_at(&mut self, var: LoopVar, at: i64) {
+        self.vars[var.0 as usize] = self.builder.ins().iconst(types::I64, at);
+        for &group in &self.plan.born[var.0 as usize] {
+            if let Some((parent, _, coefficient)) = self.plan.groups[group].parent {
+                self.pointers[group] = self.shifted(self.pointers[parent], coefficient.wrapping_mul(at));
+            }
+        }
+    }
+
+    /// Opens a loop from `lo`: afterwards variable, pointers and accumulators are those of a turn.
+    pub fn open(&mut self, var: LoopVar, lo: i64, carried: &[Carried]) -> ir::Block {
+        self.enter_at(var, lo);
+        let head = self.builder.create_block();
+        let mut arguments: Vec<BlockArg> = vec![self.vars[var.0 as usize].into()];
+        arguments.extend(self.plan.born[var.0 as usize].iter().map(|&group| BlockArg::from(self.pointers[group])));
+        for c in carried {
+            let init = self.operand(c.init);
+            arguments.push(init.into());
+        }
+        self.builder.ins().jump(head, &arguments);
+        self.builder.switch_to_block(head);
+        self.next_epoch();
+        self.vars[var.0 as usize] = self.builder.append_block_param(head, types::I64);
+        for &group in &self.plan.born[var.0 as usize] {
+            self.pointers[group] = self.builder.append_block_param(head, self.pointer_type);
+        }
+        for c in carried {
+            let acc = self.builder.append_block_param(head, types::F64);
+            self.set(c.acc, acc);
+        }
+        head
+    }
+
+    /// Closes a loop that advances by `step` until `var` would be `end`; pointers are then those of `end`.
+    pub fn close(&mut self, head: ir::Block, var: LoopVar, step: i64, end: i64, carried: &[Carried]) {
+        // Before the pointers move: a `next` may be a deferred load.
+        let nexts: Vec<_> = carried.iter().map(|c| self.operand(c.next)).collect();
+        let next = self.builder.ins().iadd_imm_s(self.vars[var.0 as usize], step);
+        self.vars[var.0 as usize] = next;
+        let mut arguments: Vec<BlockArg> = vec![next.into()];
+        for &group in &self.plan.born[var.0 as usize] {
+            if let Some((_, _, coefficient)) = self.plan.groups[group].parent {
+                self.pointers[group] = self.shifted(self.pointers[group], coefficient.wrapping_mul(step));
+                arguments.push(self.pointers[group].into());
+            }
+        }
+        arguments.extend(nexts.iter().map(|&next| BlockArg::from(next)));
+        let exit = self.builder.create_block();
+        let more = self.builder.ins().icmp_imm_s(IntCC::NotEqual, next, end);
+        self.builder.ins().brif(more, head, &arguments, exit, &[]);
+        self.builder.switch_to_block(exit);
+        self.next_epoch();
+        for (c, next) in carried.iter().zip(nexts) {
+            self.set(c.result, next);
+        }
+    }
+
+    fn repeat(&mut self, var: LoopVar, lo: i64, hi: i64, carried: &[Carried], body: &'a [Stmt]) {
+        if lo < hi {
+            let head = self.open(var, lo, carried);
+            self.body(body);
+            self.close(head, var, 1, hi + 1, carried);
+            return;
+        }
+        self.enter_at(var, lo);
+        for c in carried {
+            let init = self.operand(c.init);
+            self.set(c.acc, init);
+        }
+        self.body(body);
+        let nexts: Vec<_> = carried.iter().map(|c| self.operand(c.next)).collect();
+        for (c, next) in carried.iter().zip(nexts) {
+            self.set(c.result, next);
+        }
+    }
+
+    fn wrap(&mut self, var: LoopVar, of: &Affine, extent: i64) {
+        let (mut lo, mut hi) = (of.base, of.base);
+        for &(term, k) in &of.terms {
+            let (from, to) = self.plan.ranges[term.0 as usize];
+            lo += (k * from).min(k * to);
+            hi += (k * from).max(k * to);
+        }
+        let value = self.affine(of);
+        let wrapped = if lo >= 0 && hi < extent {
+            value
+        } else if extent & (extent - 1) == 0 {
+            self.builder.ins().band_imm_s(value, extent - 1)
+        } else {
+            let near = lo >= -extent && hi < 2 * extent;
+            let rest = if near { value } else { self.builder.ins().srem_imm_s(value, extent) };
+            let raised = self.builder.ins().iadd_imm_s(rest, extent);
+            let negative = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, rest, 0);
+            let rest = self.builder.ins().select(negative, raised, rest);
+            if near {
+                let lowered = self.builder.ins().iadd_imm_s(rest, -extent);
+                let above = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, rest, extent);
+                self.builder.ins().select(above, lowered, rest)
+            } else {
+                rest
+            }
+        };
+        self.vars[var.0 as usize] = wrapped;
+        for &group in &self.plan.born[var.0 as usize] {
+            if let Some((parent, _, coefficient)) = self.plan.groups[group].parent {
+                let bytes = self.scaled(wrapped, coefficient.wrapping_mul(8));
+                self.pointers[group] = self.builder.ins().iadd(self.pointers[parent], bytes);
+            }
+        }
+    }
+
+    fn affine(&mut self, affine: &Affine) -> ir::Value {
+        let mut sum = None;
+        for &(var, k) in &affine.terms {
+            let term = self.scaled(self.vars[var.0 as usize], k);
+            sum = Some(match sum {
+                None => term,
+                Some(sum) => self.builder.ins().iadd(sum, term),
+            });
+        }
+        match sum {
+            None => self.builder.ins().iconst(types::I64, affine.base),
+            Some(sum) if affine.base == 0 => sum,
+            Some(sum) => self.builder.ins().iadd_imm_s(sum, affine.base),
+        }
+    }
+
+    fn scaled(&mut self, value: ir::Value, factor: i64) -> ir::Value {
+        match factor {
+            1 => value,
+            factor if factor > 0 && factor & (factor - 1) == 0 => {
+                self.builder.ins().ishl_imm_u(value, i64::from(factor.trailing_zeros()))
+            }
+            factor => self.builder.ins().imul_imm_s(value, factor),
+        }
+    }
+
+    /// Calls an imported function with one-lane arguments.
+    pub fn call(&mut self, import: Import, arguments: &[ir::Value]) -> ir::Value {
+        let callee = match self.imports.get(&import) {
+            Some(&callee) => callee,
+            None => self.import(import),
+        };
+        let call = self.builder.ins().call(callee, arguments);
+        self.builder.inst_results(call)[0]
+    }
+
+    fn import(&mut self, import: Import) -> FuncRef {
+        let mut signature = Signature::new(self.call_conv);
+        signature.params.extend(vec![AbiParam::new(types::F64); import.arity()]);
+        signature.returns.push(AbiParam::new(types::F64));
+        let signature = self.builder.import_signature(signature);
+        let name = UserExternalName { namespace: IMPORTS, index: import.number() };
+        let name = ExternalName::user(self.builder.func.declare_imported_user_function(name));
+        let data = ExtFuncData { name, signature, colocated: false, patchable: false };
+        let callee = self.builder.import_function(data);
+        self.imports.insert(import, callee);
+        callee
+    }
+}
+
+/// Buffers are numbered as the pointers of the signature.
+const _: () = assert!(Buffer::Y as usize == 0 && Buffer::Out as usize == 4);

@@ -1,0 +1,151 @@
+//! From one operation to Cranelift instructions, in one lane or two.
+
+use super::emit::{Emitter, Import};
+use crate::kernel::program::{Binary, Compare, LoopVar, Op, Unary, Value};
+use cranelift::codegen::ir::{self, Endianness, InstBuilder, types};
+use cranelift::prelude::{FloatCC, MemFlagsData};
+
+impl<'a> Emitter<'a> {
+    /// Emits `dst = op`.
+    pub fn assign(&mut self, dst: Value, op: &'a Op) {
+        let result = match *op {
+            Op::Load(ref from) => return self.load(dst, from),
+            Op::Const(value) => self.constant(value),
+            Op::Time => self.t,
+            Op::Index(var) => self.index(var),
+            Op::Unary(op, a) => {
+                let a = self.operand(a);
+                self.unary(op, a)
+            }
+            Op::Binary(op, a, b) => {
+                let (a, b) = (self.operand(a), self.operand(b));
+                self.binary(op, a, b)
+            }
+            Op::Fma(a, b, c) => {
+                let (a, b, c) = (self.operand(a), self.operand(b), self.operand(c));
+                if self.features.fma { self.builder.ins().fma(a, b, c) } else { self.calls(Import::Fma, &[a, b, c]) }
+            }
+            Op::Call1(function, a) => {
+                let a = self.operand(a);
+                self.calls(Import::Function(function), &[a])
+            }
+            Op::Call2(function, a, b) => {
+                let (a, b) = (self.operand(a), self.operand(b));
+                self.calls(Import::Function(function), &[a, b])
+            }
+            Op::Compare(op, a, b) => {
+                let (a, b) = (self.operand(a), self.operand(b));
+                let condition = match op {
+                    Compare::Lt => FloatCC::LessThan,
+                    Compare::Le => FloatCC::LessThanOrEqual,
+                    Compare::Eq => FloatCC::Equal,
+                    Compare::Ne => FloatCC::NotEqual,
+                };
+                self.builder.ins().fcmp(condition, a, b)
+            }
+            Op::And(a, b) => {
+                let (a, b) = (self.operand(a), self.operand(b));
+                self.builder.ins().band(a, b)
+            }
+            Op::Or(a, b) => {
+                let (a, b) = (self.operand(a), self.operand(b));
+                self.builder.ins().bor(a, b)
+            }
+            Op::Not(a) => {
+                let a = self.operand(a);
+                if self.wide { self.builder.ins().bnot(a) } else { self.builder.ins().bxor_imm_s(a, 1) }
+            }
+            Op::Select(c, a, b) => {
+                let (c, a, b) = (self.operand(c), self.operand(a), self.operand(b));
+                self.select(c, a, b)
+            }
+        };
+        self.set(dst, result);
+    }
+
+    /// A constant in the lanes being emitted.
+    pub fn constant(&mut self, value: f64) -> ir::Value {
+        if self.wide { self.pair(value, value) } else { self.builder.ins().f64const(value) }
+    }
+
+    /// Two constants in two lanes.
+    pub fn pair(&mut self, first: f64, second: f64) -> ir::Value {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&first.to_le_bytes());
+        bytes[8..].copy_from_slice(&second.to_le_bytes());
+        let constant = self.builder.func.dfg.constants.insert(bytes.to_vec().into());
+        self.builder.ins().vconst(types::F64X2, constant)
+    }
+
+    /// A loop variable as a real: below 2^48, so sums are exact.
+    fn index(&mut self, var: LoopVar) -> ir::Value {
+        let mut integer = self.vars[var.0 as usize];
+        let turns = self.ahead.filter(|&(ahead, _)| ahead == var).map_or(0, |(_, turns)| turns);
+        if self.wide {
+            let real = self.builder.ins().fcvt_from_sint(types::F64, integer);
+            let both = self.builder.ins().splat(types::F64X2, real);
+            let ahead = self.pair(f64::from(turns), f64::from(turns + 1));
+            return self.builder.ins().fadd(both, ahead);
+        }
+        if turns != 0 {
+            integer = self.builder.ins().iadd_imm_s(integer, i64::from(turns));
+        }
+        self.builder.ins().fcvt_from_sint(types::F64, integer)
+    }
+
+    fn unary(&mut self, op: Unary, a: ir::Value) -> ir::Value {
+        match op {
+            Unary::Neg => self.builder.ins().fneg(a),
+            Unary::Abs => self.builder.ins().fabs(a),
+            Unary::Sqrt => self.builder.ins().sqrt(a),
+            Unary::Floor if self.features.round => self.builder.ins().floor(a),
+            Unary::Ceil if self.features.round => self.builder.ins().ceil(a),
+            Unary::Floor => self.calls(Import::Floor, &[a]),
+            Unary::Ceil => self.calls(Import::Ceil, &[a]),
+        }
+    }
+
+    fn binary(&mut self, op: Binary, a: ir::Value, b: ir::Value) -> ir::Value {
+        match op {
+            Binary::Add => self.builder.ins().fadd(a, b),
+            Binary::Sub => self.builder.ins().fsub(a, b),
+            Binary::Mul => self.builder.ins().fmul(a, b),
+            Binary::Div => self.builder.ins().fdiv(a, b),
+            // These two forms are what x86-64 has as one instruction each.
+            Binary::Min => {
+                let less = self.builder.ins().fcmp(FloatCC::LessThan, a, b);
+                self.select(less, a, b)
+            }
+            Binary::Max => {
+                let less = self.builder.ins().fcmp(FloatCC::LessThan, b, a);
+                self.select(less, a, b)
+            }
+        }
+    }
+
+    fn select(&mut self, c: ir::Value, a: ir::Value, b: ir::Value) -> ir::Value {
+        if !self.wide {
+            return self.builder.ins().select(c, a, b);
+        }
+        let lanes = MemFlagsData::new().with_endianness(Endianness::Little);
+        let mask = self.builder.ins().bitcast(types::F64X2, lanes, c);
+        self.builder.ins().bitselect(mask, a, b)
+    }
+
+    /// Calls an import, once per lane.
+    fn calls(&mut self, import: Import, arguments: &[ir::Value]) -> ir::Value {
+        if !self.wide {
+            return self.call(import, arguments);
+        }
+        let mut results = [arguments[0]; 2];
+        for (lane, result) in results.iter_mut().enumerate() {
+            let mut parts = [arguments[0]; 3];
+            for (part, &argument) in parts.iter_mut().zip(arguments) {
+                *part = self.builder.ins().extractlane(argument, lane as u8);
+            }
+            *result = self.call(import, &parts[..arguments.len()]);
+        }
+        let first = self.builder.ins().scalar_to_vector(types::F64X2, results[0]);
+        self.builder.ins().insertlane(first, results[1], 1u8)
+    }
+}

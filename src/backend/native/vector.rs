@@ -1,0 +1,206 @@
+//! Innermost loops two turns at a time: consecutive turns in the two lanes of a vector.
+//!
+//! Legal when nothing is carried, subscripts advance by one element per turn or not at all, and no element that one turn
+//! of a pair writes is touched by the other. Every lane computes exactly what its turn would alone, so results keep
+//! their bits. What does not depend on the loop variable is computed once before the loop. Turns left over run in
+//! straight-line code after it.
+
+use super::emit::Emitter;
+use crate::kernel::program::{Address, Carried, LoopVar, Op, Stmt, Unary, Value};
+use cranelift::codegen::ir::{InstBuilder, InstructionData, types};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// What vectorising a loop takes.
+#[derive(Default)]
+struct Lanes<'a> {
+    /// Statements that do not depend on the loop variable.
+    before: Vec<&'a Stmt>,
+    /// Values the turns take from outside or from `before`.
+    spread: Vec<Value>,
+    /// Operations per turn.
+    operations: usize,
+    /// Calls per turn.
+    calls: usize,
+}
+
+/// Pairs of turns per turn of the emitted loop: enough work to hide the loop's own.
+fn unroll(operations: usize) -> i64 {
+    match operations {
+        0..=8 => 4,
+        9..=24 => 2,
+        _ => 1,
+    }
+}
+
+impl<'a> Emitter<'a> {
+    /// Emits the loop with two lanes if that is legal and pays; otherwise does nothing and says so.
+    pub fn vectorised(&mut self, var: LoopVar, lo: i64, hi: i64, carried: &[Carried], body: &'a [Stmt]) -> bool {
+        if lo == hi || !carried.is_empty() {
+            return false;
+        }
+        let Some(lanes) = self.lanes(var, body) else { return false };
+        if lanes.calls * 6 > lanes.operations {
+            return false;
+        }
+        self.vectors.resize(self.scalars.len(), self.t);
+        self.body_of(&lanes.before);
+        for &value in &lanes.spread {
+            self.spread(value);
+        }
+        let turns = hi - lo + 1;
+        let (pairs, per_turn) = (turns / 2, unroll(lanes.operations));
+        let looped = if pairs <= per_turn { 0 } else { pairs - pairs % per_turn };
+        if looped > 0 {
+            let head = self.open(var, lo, &[]);
+            self.pairs(var, per_turn, body, &lanes);
+            self.close(head, var, 2 * per_turn, lo + 2 * looped, &[]);
+        } else {
+            self.enter_at(var, lo);
+        }
+        self.pairs(var, pairs - looped, body, &lanes);
+        if turns % 2 == 1 {
+            self.ahead = Some((var, 2 * (pairs - looped) as i32));
+            self.next_epoch();
+            self.body(body);
+        }
+        self.ahead = None;
+        self.next_epoch();
+        true
+    }
+
+    /// Emits `count` pairs of turns from where the pointers are.
+    fn pairs(&mut self, var: LoopVar, count: i64, body: &'a [Stmt], lanes: &Lanes<'a>) {
+        self.wide = true;
+        for pair in 0..count {
+            self.ahead = Some((var, 2 * pair as i32));
+            self.next_epoch();
+            let mut before = lanes.before.iter().peekable();
+            for statement in body {
+                if before.next_if(|&&invariant| std::ptr::eq(invariant, statement)).is_none() {
+                    self.body(std::slice::from_ref(statement));
+                }
+            }
+        }
+        self.wide = false;
+        self.ahead = None;
+    }
+
+    fn body_of(&mut self, statements: &[&'a Stmt]) {
+        for &statement in statements {
+            self.body(std::slice::from_ref(statement));
+        }
+    }
+
+    /// Makes a value of one lane one of two equal lanes.
+    fn spread(&mut self, value: Value) {
+        let scalar = self.operand(value);
+        let definition = self.builder.func.dfg.value_def(scalar).inst();
+        let data = definition.map(|inst| self.builder.func.dfg.insts[inst]);
+        let pair = if let Some(InstructionData::UnaryIeee64 { imm, .. }) = data {
+            let number = f64::from_bits(imm.bits());
+            self.pair(number, number)
+        } else if self.builder.func.dfg.value_type(scalar) == types::I8 {
+            let mask = self.builder.ins().bmask(types::I64, scalar);
+            self.builder.ins().splat(types::I64X2, mask)
+        } else {
+            self.builder.ins().splat(types::F64X2, scalar)
+        };
+        self.wide = true;
+        self.set(value, pair);
+        self.wide = false;
+    }
+
+    /// What vectorising takes, or nothing if it is not legal.
+    fn lanes(&self, var: LoopVar, body: &'a [Stmt]) -> Option<Lanes<'a>> {
+        let mut lanes = Lanes::default();
+        let mut varies: FxHashMap<Value, bool> = FxHashMap::default();
+        let mut spread: FxHashSet<Value> = FxHashSet::default();
+        let (mut loads, mut fixed, mut stores): (Vec<_>, Vec<_>, Vec<_>) = Default::default();
+        for statement in body {
+            let mut operands = Vec::new();
+            match statement {
+                Stmt::Let { dst, op } => {
+                    op.for_each_operand(|operand| operands.push(operand));
+                    let own = match op {
+                        Op::Index(index) => *index == var,
+                        Op::Load(from) => {
+                            let advances = advances(from, var)?;
+                            if advances { &mut loads } else { &mut fixed }.push(from);
+                            advances
+                        }
+                        _ => false,
+                    };
+                    let inherited = operands.iter().any(|operand| varies.get(operand).copied().unwrap_or(false));
+                    varies.insert(*dst, own || inherited);
+                    if !own && !inherited {
+                        lanes.before.push(statement);
+                        continue;
+                    }
+                    lanes.operations += 1;
+                    lanes.calls += usize::from(self.is_call(op));
+                }
+                Stmt::Store { to, value } => {
+                    if !advances(to, var)? {
+                        return None;
+                    }
+                    stores.push(to);
+                    operands.push(*value);
+                    lanes.operations += 1;
+                }
+                Stmt::Wrap { .. } | Stmt::Loop { .. } => return None,
+            }
+            for operand in operands {
+                if !varies.get(&operand).copied().unwrap_or(false) && spread.insert(operand) {
+                    lanes.spread.push(operand);
+                }
+            }
+        }
+        for (position, store) in stores.iter().enumerate() {
+            let beside = |other: &&Address| self.may_mix(store, other);
+            if stores[position + 1..].iter().any(beside) || loads.iter().any(beside) || fixed.iter().any(beside) {
+                return None;
+            }
+        }
+        Some(lanes)
+    }
+
+    fn is_call(&self, op: &Op) -> bool {
+        match op {
+            Op::Call1(..) | Op::Call2(..) => true,
+            Op::Fma(..) => !self.features.fma,
+            Op::Unary(Unary::Floor | Unary::Ceil, _) => !self.features.round,
+            _ => false,
+        }
+    }
+
+    /// Whether the element `store` writes in one turn of a pair may be the one `other` touches in the other turn. Equal
+    /// elements in the same turn keep their order, as do turns of different pairs.
+    fn may_mix(&self, store: &Address, other: &Address) -> bool {
+        if store.buffer != other.buffer {
+            return false;
+        }
+        if store.element.terms == other.element.terms {
+            return (store.element.base - other.element.base).abs() == 1;
+        }
+        let (a, b) = (self.extent(store), self.extent(other));
+        a.0 <= b.1 && b.0 <= a.1
+    }
+
+    /// The least and the largest element of an address over the ranges of all its variables.
+    fn extent(&self, address: &Address) -> (i64, i64) {
+        let element = &address.element;
+        element.terms.iter().fold((element.base, element.base), |(lo, hi), &(var, k)| {
+            let (from, to) = self.plan.ranges[var.0 as usize];
+            (lo + (k * from).min(k * to), hi + (k * from).max(k * to))
+        })
+    }
+}
+
+/// Whether an address moves on by one element per turn (or stays); nothing if it does anything else.
+fn advances(address: &Address, var: LoopVar) -> Option<bool> {
+    match address.element.terms.iter().find(|(term, _)| *term == var) {
+        None => Some(false),
+        Some((_, 1)) => Some(true),
+        Some(_) => None,
+    }
+}

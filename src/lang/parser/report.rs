@@ -1,0 +1,328 @@
+//! What is said when something else was expected: from the general "expected …, found …" to the likely mistake.
+
+use super::{MAX_DEPTH, Parse, Parser};
+use crate::diag::codes::lang as codes;
+use crate::diag::{Diagnostic, closest};
+use crate::lang::ast::{Expr, ExprKind};
+use crate::lang::lexer::{MAX_NAME, starts_name};
+use crate::lang::token::{Kind, STATEMENT_WORDS};
+use crate::source::Span;
+
+/// Words that other languages begin such statements with.
+const OTHER_WORDS: [(&str, &str); 8] = [
+    ("parameter", "param"),
+    ("parameters", "param"),
+    ("constant", "const"),
+    ("initial", "init"),
+    ("function", "fn"),
+    ("func", "fn"),
+    ("def", "fn"),
+    ("independent", "time"),
+];
+
+/// The most characters of a token that a message repeats.
+const SHOWN: usize = 30;
+
+impl Parser<'_> {
+    /// The current token is not what was expected; a likely mistake is named instead where there is one.
+    pub(super) fn unexpected(&self, expected: &str) -> Box<Diagnostic> {
+        let here = self.here();
+        let kind = self.peek();
+        let other = |instead: &str, found: &str| {
+            let message = format!("expected {expected}, found `{found}`");
+            Box::new(Diagnostic::new(codes::OPERATOR, here, message).help(instead))
+        };
+        match kind {
+            Kind::Invalid => self.lexical(here),
+            Kind::StarStar => other("powers are written `^`", "**"),
+            Kind::AndAnd => other("write `and`", "&&"),
+            Kind::OrOr => other("write `or`", "||"),
+            Kind::Bang => other("write `not`", "!"),
+            Kind::Becomes => other("write `=`", ":="),
+            Kind::Semicolon => other("a statement ends with its line; remove the `;`", ";"),
+            Kind::Dot => self.not_yet(here, "members of components (`.`)"),
+            Kind::Text => self.not_yet(here, "texts in quotes"),
+            Kind::Prime => {
+                let message = format!("expected {expected}, found a prime");
+                let prime = Diagnostic::new(codes::PRIME, here, message);
+                Box::new(prime.help("a prime follows the name or the subscripts of a state: `x'`, `u[i]'`"))
+            }
+            _ if kind.is_closer() && self.inside == 0 && !self.in_block => {
+                let found = self.found();
+                let message = format!("{found} closes nothing");
+                Box::new(Diagnostic::new(codes::BRACKET, here, message).help(format!("remove it: expected {expected}")))
+            }
+            _ => self.error(codes::EXPECTED, here, format!("expected {expected}, found {}", self.found())),
+        }
+    }
+
+    /// What stands at the current token, for "found …".
+    fn found(&self) -> String {
+        match self.peek() {
+            Kind::Newline => "the end of the line".to_owned(),
+            Kind::End => "the end of the file".to_owned(),
+            kind if kind.is_keyword() => format!("the keyword `{}`", self.slice(self.here())),
+            _ => format!("`{}`", self.shortened(self.here())),
+        }
+    }
+
+    /// The text under `span`, cut if it is long or spans lines.
+    pub(super) fn shortened(&self, span: Span) -> String {
+        let text = self.slice(span);
+        let line = text.lines().next().unwrap_or("");
+        match line.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None if line.len() < text.len() => format!("{line}…"),
+            None => line.to_owned(),
+        }
+    }
+
+    /// Explains an invalid token.
+    fn lexical(&self, span: Span) -> Box<Diagnostic> {
+        let text = self.slice(span);
+        let first = text.chars().next().unwrap_or(' ');
+        if first == '"' {
+            let message = "expected `\"` at the end of the text, found the end of the line";
+            return Box::new(Diagnostic::new(codes::TEXT, span, message).help("add the closing `\"`"));
+        }
+        if starts_name(first) {
+            let message = format!("a name may have {MAX_NAME} bytes, this one has {}", text.len());
+            return self.error(codes::LIMIT, span, message);
+        }
+        if first.is_ascii_digit() || first == '.' {
+            return self.malformed_number(span, text);
+        }
+        let shown: String = if first.is_control() { first.escape_unicode().collect() } else { first.to_string() };
+        let error = Diagnostic::new(codes::CHARACTER, span, format!("unexpected character `{shown}`"));
+        Box::new(match plain_spelling(first) {
+            Some(plain) => error.help(format!("did you mean {plain}?")),
+            None => error,
+        })
+    }
+
+    fn malformed_number(&self, span: Span, text: &str) -> Box<Diagnostic> {
+        let message = format!("malformed number `{}`", self.shortened(span));
+        let error = Diagnostic::new(codes::NUMBER, span, message);
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, name) = text.split_at(digits);
+        let one_point = number.matches('.').count() <= 1;
+        Box::new(if one_point && name.starts_with(starts_name) && name.len() <= SHOWN {
+            error.help(format!("if a product is meant, write `{number}*{name}`"))
+        } else {
+            error
+        })
+    }
+
+    /// A reserved construct.
+    pub(super) fn not_yet(&self, span: Span, what: &str) -> Box<Diagnostic> {
+        self.error(codes::UNSUPPORTED, span, format!("{what} are not yet supported"))
+    }
+
+    /// A name was expected.
+    pub(super) fn no_name(&self, what: &str) -> Box<Diagnostic> {
+        let kind = self.peek();
+        if kind.is_keyword() {
+            let word = self.slice(self.here());
+            let message = format!("expected {what}, found the keyword `{word}`");
+            let error = Diagnostic::new(codes::KEYWORD, self.here(), message);
+            return Box::new(error.help(format!("a keyword cannot be a name; write for example `{word}_`")));
+        }
+        self.unexpected(what)
+    }
+
+    /// An operand was expected.
+    pub(super) fn no_operand(&self) -> Box<Diagnostic> {
+        let kind = self.peek();
+        let after = match self.at.checked_sub(1).filter(|_| self.at != self.line) {
+            Some(before) if self.tokens[before].kind.expects_more() => {
+                format!(" after `{}`", self.slice(self.tokens[before].span))
+            }
+            _ => String::new(),
+        };
+        let expected = format!("an expression{after}");
+        match kind {
+            Kind::If => {
+                let error = self.unexpected(&expected);
+                Box::new((*error).help("put parentheses around `if … then … else …`"))
+            }
+            Kind::Assign if self.tokens[self.at.saturating_sub(1)].kind == Kind::Assign => {
+                let error = self.unexpected(&expected);
+                Box::new((*error).help("a comparison is written `==`"))
+            }
+            Kind::SquareOpen => {
+                let error = self.unexpected(&expected);
+                Box::new((*error).help("parentheses `(` group; brackets `[` hold subscripts after a name"))
+            }
+            _ if kind.begins_statement() && !self.tokens[self.at].first_on_line => self.no_name(&expected),
+            _ => self.unexpected(&expected),
+        }
+    }
+
+    /// The line ends after token `last`, which asks for more, and a new statement follows.
+    pub(super) fn nothing_after(&self, last: usize) -> Box<Diagnostic> {
+        let token = self.tokens[last];
+        let expected = if token.kind == Kind::For { "an index" } else { "an expression" };
+        let place = Span::new(token.span.end, token.span.end);
+        let message = format!("expected {expected} after `{}`, found the end of the line", self.slice(token.span));
+        self.error(codes::EXPECTED, place, message)
+    }
+
+    /// A comparison, whose operator stands at `first`, is followed by another.
+    pub(super) fn chained(&self, first: Span) -> Box<Diagnostic> {
+        let error = Diagnostic::new(codes::CHAIN, self.here(), "comparisons do not chain");
+        let error = error.related(first, "the first comparison");
+        Box::new(error.help("join two comparisons with `and`: `a < b and b < c`"))
+    }
+
+    /// The condition of an `if` is not followed by `then`.
+    pub(super) fn no_then(&self) -> Box<Diagnostic> {
+        let error = self.unexpected("`then` after the condition");
+        if self.peek() == Kind::Assign { Box::new((*error).help("a comparison is written `==`")) } else { error }
+    }
+
+    /// The bracket opened at `opener` is not closed where it could be, at the current token.
+    pub(super) fn unclosed(&self, opener: Span, what: &str) -> Box<Diagnostic> {
+        let kind = self.peek();
+        let bracket = self.slice(opener);
+        let remark = format!("this `{bracket}` is open");
+        let new_statement = self.tokens[self.at].first_on_line && !kind.continues_line();
+        if kind == Kind::End || kind.is_closer() || new_statement {
+            let message = format!("expected {what}, found {}", self.found());
+            let error = Diagnostic::new(codes::BRACKET, self.here(), message);
+            return Box::new(error.related(opener, format!("this `{bracket}` is not closed")));
+        }
+        let error = *self.with_operator_help(self.unexpected(what));
+        Box::new(if error.code == codes::EXPECTED { error.related(opener, remark) } else { error })
+    }
+
+    /// Something follows a complete statement on its line.
+    pub(super) fn trailing(&self) -> Box<Diagnostic> {
+        if matches!(self.kind_at(self.line), Kind::Model | Kind::Time) {
+            return self.unexpected("the end of the line");
+        }
+        let error = match self.peek() {
+            Kind::Assign => {
+                let error = self.unexpected("an operator or the end of the line");
+                Box::new((*error).help("an equation has one `=`; a comparison is written `==`"))
+            }
+            Kind::SquareOpen => {
+                let error = self.unexpected("an operator or the end of the line");
+                Box::new((*error).help("subscripts follow a name"))
+            }
+            _ => self.unexpected("an operator or the end of the line"),
+        };
+        self.with_operator_help(error)
+    }
+
+    /// A left side is not followed by `=`.
+    pub(super) fn no_equals(&self, lhs: &Expr) -> Box<Diagnostic> {
+        let after = if matches!(lhs.kind, ExprKind::Name(_)) { "the name" } else { "the left side" };
+        let expected = format!("`=` after {after}");
+        let found = |help: &str| {
+            let message = format!("expected {expected}, found {}", self.found());
+            Box::new(Diagnostic::new(codes::OPERATOR, self.here(), message).help(help))
+        };
+        match self.peek() {
+            Kind::Equal => found("an equation is written with one `=`"),
+            Kind::Newline | Kind::End if matches!(self.kind_at(self.line), Kind::Plus | Kind::Minus) => {
+                let error = self.unexpected(&expected);
+                Box::new((*error).help("to go on from the line above, end that line with the operator"))
+            }
+            _ => self.with_operator_help(self.unexpected(&expected)),
+        }
+    }
+
+    /// Adds that a product needs its `*`, if two operands meet at the current token.
+    fn with_operator_help(&self, error: Box<Diagnostic>) -> Box<Diagnostic> {
+        let meets = matches!(self.peek(), Kind::Name | Kind::Number | Kind::RoundOpen);
+        let before = self.at.checked_sub(1).map(|before| self.tokens[before].kind);
+        let operand =
+            matches!(before, Some(Kind::Name | Kind::Number | Kind::Prime | Kind::RoundClose | Kind::SquareClose));
+        if error.code == codes::EXPECTED && error.help.is_none() && meets && operand {
+            return Box::new((*error).help("a product is written with `*`"));
+        }
+        error
+    }
+
+    /// A parenthesis follows something that cannot be called.
+    pub(super) fn not_callable(&self) -> Box<Diagnostic> {
+        let span = self.before();
+        let message = match self.tokens[self.at - 1].kind {
+            Kind::Prime => "a derivative cannot be called",
+            Kind::SquareClose => "a subscripted name cannot be called",
+            _ => "the value of an expression cannot be called",
+        };
+        let error = Diagnostic::new(codes::CALL, span.to(self.here()), message);
+        Box::new(error.help("a product is written with `*`; `sum prod min max dot` take indices in brackets"))
+    }
+
+    /// An expression is nested too deeply.
+    pub(super) fn too_deep(&self) -> Box<Diagnostic> {
+        let message = format!("the expression is nested more than {MAX_DEPTH} levels deep");
+        let error = Diagnostic::new(codes::LIMIT, self.here(), message);
+        Box::new(error.help("name parts of it in equations of their own"))
+    }
+
+    /// Rejects a keyword that stands where an equation would have its name: `init = 3`.
+    pub(super) fn not_keyword_as_name(&self) -> Parse<()> {
+        match self.peek_second() {
+            Kind::Assign | Kind::Prime | Kind::SquareOpen => Err(self.no_name("a name")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rejects what begins no statement: an unknown word before a name, or an operator.
+    pub(super) fn not_unknown_statement(&self) -> Parse<()> {
+        let here = self.here();
+        match self.peek() {
+            Kind::Name if self.peek_second() == Kind::Name => {
+                let word = self.slice(here);
+                let other = OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, meant)| *meant);
+                let message = format!("no statement begins with `{}`", self.shortened(here));
+                let error = Diagnostic::new(codes::STATEMENT, here, message);
+                Err(Box::new(match other.or_else(|| closest(word, STATEMENT_WORDS)) {
+                    Some(meant) => error.help(format!("did you mean `{meant}`?")),
+                    None => error.help(format!("a product is written with `*`; statements begin with {WORDS}")),
+                }))
+            }
+            kind if kind.expects_more() && !matches!(kind, Kind::Plus | Kind::Minus | Kind::Bang) => {
+                let message = format!("a statement cannot begin with `{}`", self.slice(here));
+                let error = Diagnostic::new(codes::LINE, here, message);
+                Err(Box::new(error.help("to go on from the line above, end that line with the operator")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the invalid token here is a sign that units are written with.
+    pub(super) fn is_unit_sign(&self) -> bool {
+        matches!(self.slice(self.here()), "%" | "°" | "·" | "²" | "³" | "⁻" | "¹" | "‰")
+    }
+}
+
+const WORDS: &str = "`param`, `init`, `const`, `output`, `index`, `time`, `fn` or `solve`";
+
+/// How a character that editors and documents put in is written in a model.
+fn plain_spelling(c: char) -> Option<&'static str> {
+    Some(match c {
+        '−' | '–' | '—' | '‐' | '‑' => "`-`",
+        '×' | '·' | '⋅' | '∙' => "`*`",
+        '÷' | '∕' => "`/`",
+        '′' | '’' | '‘' | '`' | '´' => "`'`",
+        '″' => "`''`",
+        '“' | '”' => "`\"`",
+        '⁰'..='⁹' | '²' | '³' | '¹' => "a power such as `^2`",
+        '≤' => "`<=`",
+        '≥' => "`>=`",
+        '≠' => "`!=`",
+        '∧' | '&' => "`and`",
+        '∨' | '|' => "`or`",
+        '¬' => "`not`",
+        '√' => "`sqrt(…)`",
+        '∑' => "`sum[i](…)`",
+        '→' => "`->`",
+        '…' => "`..`",
+        '%' => "`mod(a, b)`",
+        _ => return None,
+    })
+}

@@ -1,0 +1,237 @@
+//! Printing a tree and parsing the text gives the tree back, spans apart; and the text is a fixed point.
+
+use proptest::prelude::*;
+use rhapsode::lang::ast::*;
+use rhapsode::lang::parse;
+use rhapsode::source::{Source, Span};
+
+const NOWHERE: Span = Span::new(0, 0);
+
+fn ident(name: String) -> Ident {
+    Ident { name, span: NOWHERE }
+}
+
+fn expr(kind: ExprKind) -> Expr {
+    Expr { span: NOWHERE, kind }
+}
+
+/// The tree without its spans, to compare.
+fn shape(ast: &Ast) -> String {
+    let text = format!("{ast:?}");
+    let mut parts = text.split("Span { ");
+    let first = parts.next().unwrap_or("").to_owned();
+    parts.fold(first, |shape, part| shape + part.split_once('}').map_or("", |(_, rest)| rest))
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof!["[xyzαβ_][a-z0-9_₁]{0,3}", Just("e".to_owned()), Just("periodic".to_owned()), Just("dose".to_owned())]
+        .prop_filter("keywords are no names", |name| !matches!(name.as_str(), "in" | "if" | "or"))
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        (0u32..20).prop_map(f64::from),
+        any::<f64>().prop_filter_map("finite", |value| value.is_finite().then_some(value.abs())),
+        (0.0..1.0).prop_map(|value: f64| value),
+        Just(1e-4),
+        Just(f64::MAX),
+        Just(f64::MIN_POSITIVE),
+    ]
+}
+
+fn some<T: std::fmt::Debug>(part: impl Strategy<Value = T>, least: usize) -> impl Strategy<Value = Vec<T>> {
+    prop::collection::vec(part, least..least + 3)
+}
+
+fn variable(inner: impl Strategy<Value = Expr> + Clone) -> impl Strategy<Value = Expr> {
+    let operand = prop_oneof![
+        name().prop_map(|name| expr(ExprKind::Name(name))),
+        (name(), some(inner, 1)).prop_map(|(name, parts)| expr(ExprKind::Subscript(ident(name), parts))),
+    ];
+    (operand, 0u32..3).prop_map(|(operand, order)| match order {
+        0 => operand,
+        _ => expr(ExprKind::Prime(Box::new(operand), order)),
+    })
+}
+
+fn range_of(inner: impl Strategy<Value = Expr> + Clone) -> impl Strategy<Value = Range> {
+    (inner.clone(), inner).prop_map(|(lo, hi)| Range { lo, hi })
+}
+
+fn any_expr() -> BoxedStrategy<Expr> {
+    let leaf = prop_oneof![
+        3 => number().prop_map(|value| expr(ExprKind::Number(value))),
+        3 => name().prop_map(|name| expr(ExprKind::Name(name))),
+        1 => any::<bool>().prop_map(|value| expr(ExprKind::Bool(value))),
+    ];
+    leaf.prop_recursive(5, 40, 4, |inner| {
+        let sign = prop_oneof![Just(Sign::Plus), Just(Sign::Minus)];
+        let factor = prop_oneof![Just(Factor::Times), Just(Factor::Over)];
+        let comparison = prop_oneof![
+            Just(Comparison::Lt),
+            Just(Comparison::Le),
+            Just(Comparison::Gt),
+            Just(Comparison::Ge),
+            Just(Comparison::Eq),
+            Just(Comparison::Ne)
+        ];
+        let boxed = inner.clone().prop_map(Box::new);
+        let index = (name(), prop::option::of(range_of(inner.clone())))
+            .prop_map(|(name, range)| ReductionIndex { index: ident(name), range });
+        let reduction = prop_oneof![Just("sum"), Just("prod"), Just("min"), Just("max"), Just("dot")];
+        let kinds = prop_oneof![
+            boxed.clone().prop_map(ExprKind::Negate),
+            boxed.clone().prop_map(ExprKind::Not),
+            some((sign, inner.clone()), 2).prop_map(|mut terms| {
+                terms[0].0 = Sign::Plus;
+                ExprKind::Sum(terms)
+            }),
+            some((factor, inner.clone()), 2).prop_map(|mut factors| {
+                factors[0].0 = Factor::Times;
+                ExprKind::Product(factors)
+            }),
+            (boxed.clone(), boxed.clone()).prop_map(|(base, exponent)| ExprKind::Power(base, exponent)),
+            (comparison, boxed.clone(), boxed.clone()).prop_map(|(op, a, b)| ExprKind::Compare(op, a, b)),
+            some(inner.clone(), 2).prop_map(ExprKind::And),
+            some(inner.clone(), 2).prop_map(ExprKind::Or),
+            (boxed.clone(), boxed.clone(), boxed).prop_map(|(c, a, b)| ExprKind::If(c, a, b)),
+            (name(), some(inner.clone(), 0)).prop_map(|(name, parts)| ExprKind::Call(ident(name), parts)),
+            (reduction, some(index, 1), inner.clone(), inner.clone()).prop_map(|(name, indices, a, b)| {
+                let parts = if name == "dot" { vec![a, b] } else { vec![a] };
+                ExprKind::Reduce(ident(name.to_owned()), indices, parts)
+            }),
+        ];
+        prop_oneof![4 => kinds.prop_map(expr), 1 => variable(inner)]
+    })
+    .boxed()
+}
+
+fn domain() -> impl Strategy<Value = Vec<ForClause>> {
+    let clause = (name(), range_of(any_expr())).prop_map(|(name, range)| ForClause { index: ident(name), range });
+    prop_oneof![Just(Vec::new()), prop::collection::vec(clause, 1..3)]
+}
+
+fn declarations() -> impl Strategy<Value = Vec<Declaration>> {
+    let value = prop::option::of(any_expr());
+    let bounds = prop::option::of((any_expr(), any_expr()));
+    let declaration =
+        (name(), some(any_expr(), 0), value, bounds, domain()).prop_map(|(name, subscripts, value, bounds, domain)| {
+            Declaration { name: ident(name), subscripts, value, bounds, domain, span: NOWHERE }
+        });
+    some(declaration, 1)
+}
+
+fn item_kind() -> impl Strategy<Value = ItemKind> {
+    let initial = (name(), 0u32..3, some(any_expr(), 0), any_expr(), domain()).prop_map(
+        |(name, order, subscripts, value, domain)| Initial {
+            name: ident(name),
+            order,
+            subscripts,
+            value,
+            domain,
+            span: NOWHERE,
+        },
+    );
+    let names = || some(name().prop_map(ident), 1);
+    prop_oneof![
+        name().prop_map(|name| ItemKind::Model(ident(name))),
+        name().prop_map(|name| ItemKind::Time(ident(name))),
+        declarations().prop_map(ItemKind::Param),
+        declarations().prop_map(ItemKind::Const),
+        declarations().prop_map(ItemKind::Output),
+        some(initial, 1).prop_map(ItemKind::Init),
+        (names(), range_of(any_expr()), any::<bool>()).prop_map(|(names, range, periodic)| ItemKind::Index {
+            names,
+            range,
+            periodic
+        }),
+        (name(), some(name().prop_map(ident), 0), any_expr()).prop_map(|(name, params, body)| ItemKind::Function {
+            name: ident(name),
+            params,
+            body
+        }),
+        (any_expr(), any_expr(), domain()).prop_map(|(lhs, rhs, domain)| ItemKind::Equation { lhs, rhs, domain }),
+        (name(), range_of(any_expr()), some((name().prop_map(ident), any_expr()), 0))
+            .prop_map(|(name, range, options)| ItemKind::Solve { variable: ident(name), range, options }),
+    ]
+}
+
+fn any_ast() -> impl Strategy<Value = Ast> {
+    let doc = prop::option::of("[ a-z#]{0,5}[a-z](\n|\n[ #a-zé]{0,5}[a-z]){0,2}");
+    let item = (doc, item_kind()).prop_map(|(doc, kind)| Item { doc, span: NOWHERE, kind });
+    prop::collection::vec(item, 0..5).prop_map(|items| Ast { items })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parsing_inverts_printing(ast in any_ast()) {
+        let text = ast.to_string();
+        let (parsed, diagnostics) = parse(&Source::new("printed", text.as_str()));
+        prop_assert!(diagnostics.is_empty(), "{text}\n{diagnostics:?}");
+        prop_assert_eq!(shape(&parsed), shape(&ast), "{}", text);
+        prop_assert_eq!(parsed.to_string(), text);
+    }
+}
+
+/// What the canonical form of an expression is.
+fn canonical(text: &str) -> String {
+    let (ast, diagnostics) = parse(&Source::new("m", format!("y = {text}")));
+    assert!(diagnostics.is_empty(), "{text}: {diagnostics:?}");
+    ast.to_string().trim_start_matches("y = ").trim_end().to_owned()
+}
+
+#[test]
+fn parentheses_stay_only_where_they_matter() {
+    for (text, expected) in [
+        ("-(x^2)", "-x^2"),
+        ("(-x)^2", "(-x)^2"),
+        ("(a^b)^c", "(a^b)^c"),
+        ("a^(b^c)", "a^b^c"),
+        ("2^(-3)", "2^-3"),
+        ("(a*b)/c", "(a*b)/c"),
+        ("a*b/c", "a*b/c"),
+        ("a-(b+c)", "a - (b + c)"),
+        ("(a) + ((b))", "a + b"),
+        ("+a", "a"),
+        ("not (a and b)", "not (a and b)"),
+        ("(a < b) and (c == d)", "a < b and c == d"),
+        ("if (a) then (b) else (if c then d else e)", "if a then b else if c then d else e"),
+        ("u[ i - 1 , j ]' * (N - 1)", "u[i-1,j]'*(N - 1)"),
+        ("x''[i]", "x[i]''"),
+        ("sum[ j in 1 .. N - 1 ]( x[j] )", "sum[j in 1..N-1](x[j])"),
+        ("1e-3 + 30000000 + 0.50 + 1e22", "0.001 + 3e7 + 0.5 + 1e22"),
+    ] {
+        assert_eq!(canonical(text), expected);
+    }
+}
+
+#[test]
+fn precedence_is_what_the_manual_says() {
+    let same = |a: &str, b: &str| assert_eq!(canonical(a), canonical(b));
+    same("-x^2", "-(x^2)");
+    same("2^3^2", "2^(3^2)");
+    same("2^-3^2", "2^(-(3^2))");
+    same("-a*b", "(-a)*b");
+    same("a or b and not c == d + e*f", "a or (b and (not (c == (d + (e*f)))))");
+    same("if a then b else c + d", "if a then b else (c + d)");
+}
+
+#[test]
+fn spans_cover_what_was_written() {
+    let source =
+        Source::new("m", "## first\n## second\nparam k = 1, q[i] = 2*(a + b) for i in 1..3 # end\nx' = -k*x\n");
+    let (ast, diagnostics) = parse(&source);
+    assert!(diagnostics.is_empty());
+    assert_eq!(ast.items[0].doc.as_deref(), Some("first\nsecond"));
+    assert_eq!(source.slice(ast.items[0].span), "param k = 1, q[i] = 2*(a + b) for i in 1..3");
+    let ItemKind::Param(declarations) = &ast.items[0].kind else { panic!("{:?}", ast.items[0]) };
+    assert_eq!(source.slice(declarations[1].span), "q[i] = 2*(a + b) for i in 1..3");
+    let value = declarations[1].value.as_ref().unwrap();
+    assert_eq!(source.slice(value.span), "2*(a + b)");
+    let ExprKind::Product(factors) = &value.kind else { panic!("{value}") };
+    assert_eq!(source.slice(factors[1].1.span), "a + b");
+    let ItemKind::Equation { lhs, rhs, .. } = &ast.items[1].kind else { panic!("{:?}", ast.items[1]) };
+    assert_eq!((source.slice(lhs.span), source.slice(rhs.span)), ("x'", "-k*x"));
+}
