@@ -58,12 +58,8 @@ pub struct Outcome {
 /// # Errors
 /// All diagnostics, rendered.
 pub fn load(path: &str) -> Result<Model, Stop> {
-    let model = if path == "-" { read_stdin().and_then(|text| named("<stdin>", &text)) } else { Ok(Model::load(path)) };
-    model?.map_err(|errors| rendered(&errors))
-}
-
-fn named(name: &str, text: &str) -> Result<Result<Model, Errors>, Stop> {
-    Ok(Model::parse_named(name, text))
+    let model = if path == "-" { Model::parse_named("<stdin>", &read_stdin()?) } else { Model::load(path) };
+    model.map_err(|errors| rendered(&errors))
 }
 
 fn read_stdin() -> Result<String, Stop> {
@@ -100,6 +96,14 @@ pub fn span(model: &Model, request: &Request) -> Result<(f64, f64), Stop> {
              `solve {name} = 0..100` in the model"
         ))
     })
+}
+
+/// Where the logarithmic grid of points to keep begins, if there is one.
+pub fn decades_from(model: &Model, request: &Request) -> Option<f64> {
+    match (&request.points, model.run().save) {
+        (None, Some(Grid::Log(first, ..))) => Some(first),
+        _ => None,
+    }
 }
 
 /// Refuses what the model cannot do before anything is compiled: unknown names, points outside the span, a method that

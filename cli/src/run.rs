@@ -129,7 +129,8 @@ pub fn run(args: &Args) -> Result<(), Stop> {
         BackendName::Interpret => Backend::Interpret,
     };
     let compiled = engine::compile(&model, backend)?;
-    let progress = Progress::new(engine::span(&model, &request)?, model.independent(), args.quiet);
+    let span = engine::span(&model, &request)?;
+    let progress = Progress::new(span, engine::decades_from(&model, &request), model.independent(), args.quiet);
     let outcome = engine::solve(&compiled, &request, cancel, &|t| progress.reach(t))?;
     progress.finish();
 
