@@ -6,9 +6,11 @@
 
 mod forward;
 mod reverse;
+mod sensitivity;
 
 pub use forward::jacobian_product;
 pub use reverse::parameter_jacobian;
+pub use sensitivity::{Wanted, with_sensitivities};
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Subscript, SymbolId};
 use crate::model::{Family, Model, Symbol};
@@ -43,7 +45,7 @@ pub struct Entry {
 }
 
 /// A reference that the templates cannot be differentiated through.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported {
     /// The array referred to.
     pub symbol: String,

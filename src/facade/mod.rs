@@ -31,7 +31,28 @@ pub struct Model {
     checked: Arc<model::Model>,
     derivatives: Arc<Derivatives>,
     parse_seconds: f64,
+    sensitivities: Vec<String>,
 }
+
+/// Why sensitivities could not be formed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SensitivityError {
+    /// No parameter or state has the name.
+    Name(UnknownName),
+    /// The equations cannot be differentiated.
+    Unsupported(crate::diff::Unsupported),
+}
+
+impl std::fmt::Display for SensitivityError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SensitivityError::Name(unknown) => unknown.fmt(f),
+            SensitivityError::Unsupported(unsupported) => unsupported.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SensitivityError {}
 
 /// The kernels, and the system that calls them.
 type Emitted = (Arc<dyn Kernels>, Box<dyn System>);
@@ -80,7 +101,12 @@ impl Model {
             Errors::new(source, vec![Diagnostic::new(Code("E0234"), span, unsupported.to_string())])
         })?;
         let parse_seconds = start.elapsed().as_secs_f64();
-        Ok(Model { checked: Arc::new(checked), derivatives: Arc::new(derivatives), parse_seconds })
+        Ok(Model {
+            checked: Arc::new(checked),
+            derivatives: Arc::new(derivatives),
+            parse_seconds,
+            sensitivities: Vec::new(),
+        })
     }
 
     /// Reads a model from a file.
@@ -150,6 +176,28 @@ impl Model {
     /// The lowered form.
     pub fn lower(&self) -> Lowered {
         lower(&self.checked, &self.derivatives, Target64 { fma: host_has_fma() })
+    }
+
+    /// The same model with forward sensitivities: for each name of a parameter (`k1`, `W[1,2]`) or of a state's initial
+    /// value, every state and output x gets a column `d[x]/d[name]`, integrated and error-controlled with the states.
+    ///
+    /// # Errors
+    /// [`UnknownName`], or [`CompileError`] where the derivatives cannot be formed.
+    pub fn with_sensitivities(&self, names: &[&str]) -> Result<Model, SensitivityError> {
+        let wanted = names.iter().map(|name| bind::wanted(&self.checked, name)).collect::<Result<Vec<_>, _>>();
+        let larger = crate::diff::with_sensitivities(&self.checked, &wanted.map_err(SensitivityError::Name)?);
+        let derivatives = derive(&larger).map_err(SensitivityError::Unsupported)?;
+        Ok(Model {
+            checked: Arc::new(larger),
+            derivatives: Arc::new(derivatives),
+            parse_seconds: self.parse_seconds,
+            sensitivities: names.iter().map(|name| name.to_string()).collect(),
+        })
+    }
+
+    /// The names given to [`Self::with_sensitivities`].
+    pub fn sensitivities(&self) -> &[String] {
+        &self.sensitivities
     }
 
     /// The checked model.

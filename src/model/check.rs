@@ -629,7 +629,7 @@ impl Checker<'_> {
 
 impl Model {
     /// Gives every symbol its place in the vector of its kind.
-    fn lay_out(&mut self) {
+    pub(crate) fn lay_out(&mut self) {
         let mut offsets: FxHashMap<Kind, usize> = FxHashMap::default();
         let definitions = self.definitions.iter().map(|family| family.symbol);
         let outputs = self.outputs.iter().map(|family| family.symbol);
