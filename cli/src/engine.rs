@@ -9,7 +9,7 @@ use rhapsode::model::Grid;
 use rhapsode::solve::{ErrorKind, Failure, Method, Save, Solution};
 use rhapsode::source::Source;
 use rhapsode::system::Names;
-use rhapsode::{Backend, Compiled, Errors, Model, SolveError};
+use rhapsode::{Backend, Compiled, Errors, Model, SensitivityError, SolveError};
 
 use crate::exit::Stop;
 use crate::table::{Series, Table};
@@ -60,6 +60,23 @@ pub struct Outcome {
 pub fn load(path: &str) -> Result<Model, Stop> {
     let model = if path == "-" { Model::parse_named("<stdin>", &read_stdin()?) } else { Model::load(path) };
     model.map_err(|errors| rendered(&errors))
+}
+
+/// The model with sensitivities by the given names; the model itself if there are none.
+///
+/// # Errors
+/// A sentence with the likely name.
+pub fn with_sensitivities(model: Model, by: &[String]) -> Result<Model, Stop> {
+    if by.is_empty() {
+        return Ok(model);
+    }
+    let names: Vec<&str> = by.iter().map(String::as_str).collect();
+    model.with_sensitivities(&names).map_err(|error| match error {
+        SensitivityError::Name(name) => {
+            unknown("--sensitivities", "parameter or state", &name.name, &[&model.parameters(), &model.states()])
+        }
+        SensitivityError::Unsupported(reason) => Stop::input(format!("error: --sensitivities: {reason}")),
+    })
 }
 
 fn read_stdin() -> Result<String, Stop> {

@@ -19,6 +19,9 @@ use super::stepper::Stepper;
 const SMALL: usize = 500;
 /// Below this relative tolerance order 8 is cheaper than order 5.
 const TIGHT: f64 = 1e-5;
+/// Beyond this size systems without a narrow band stay explicit as long as that goes on at all: a sparse factorisation of
+/// a two- or three-dimensional grid fills in so much that one costs as much as thousands of explicit steps.
+const LARGEST: usize = 20_000;
 /// Share of the stability limit that counts as sitting at it, and the points of evidence it gives.
 const AT_LIMIT: (f64, i32) = (0.8, 40);
 /// Share of the stability limit on the imaginary axis, where regions end earlier, and its points.
@@ -31,6 +34,14 @@ const RELAXED: f64 = 0.7;
 const RELAXED_STEPS: u32 = 40;
 /// A trial has failed if the implicit steps are not so many times longer.
 const WORTHWHILE: f64 = 6.0;
+
+/// Whether factorising W would cost more than it can save.
+fn too_costly(problem: &Problem) -> bool {
+    problem.dim() > LARGEST && {
+        let (lower, upper) = crate::linalg::bandwidth(problem.system.jacobian_pattern());
+        2 * lower + upper >= 64
+    }
+}
 
 /// The chooser, itself a stepper.
 pub struct Auto {
@@ -207,8 +218,8 @@ impl Auto {
     pub fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
         if !self.stiff && self.evidence >= self.enough {
             let h = self.explicit.h();
-            if self.go_stiff(problem, h).is_err() {
-                // No memory for it: go on as before, and do not ask again at every step.
+            if too_costly(problem) || self.go_stiff(problem, h).is_err() {
+                // No memory or no use for it: go on as before, and do not ask again at every step.
                 self.evidence = 0;
                 self.enough = i32::MAX;
             }
