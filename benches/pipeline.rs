@@ -49,7 +49,6 @@ fn stages(c: &mut Criterion) {
     let source = Source::new("pollution", POLLUTION);
     let (ast, _) = rhapsode::lang::parse(&source);
     let model = Model::parse(POLLUTION).unwrap_or_else(|errors| panic!("{errors}"));
-    let lowered = model.lower();
     group.bench_function("parse", |b| b.iter(|| rhapsode::lang::parse(black_box(&source))));
     group.bench_function("check", |b| b.iter(|| rhapsode::model::check(black_box(&source), black_box(&ast))));
     group.bench_function("derive", |b| b.iter(|| rhapsode::diff::derive(black_box(model.checked()))));
@@ -58,9 +57,12 @@ fn stages(c: &mut Criterion) {
         b.iter(|| lower(black_box(model.checked()), black_box(model.derivatives()), target));
     });
     #[cfg(feature = "jit")]
-    group.bench_function("emit native code", |b| {
-        b.iter(|| rhapsode::backend::native::Native::new(black_box(&lowered.program)));
-    });
+    {
+        let lowered = model.lower();
+        group.bench_function("emit native code", |b| {
+            b.iter(|| rhapsode::backend::native::Native::new(black_box(&lowered.program)));
+        });
+    }
     group.finish();
 }
 

@@ -1,7 +1,7 @@
 //! Derivatives of a model's equations, built in the same expression graph as the equations.
 //!
 //! Families stay families: the derivative of a template by one array reference is a template over the same index
-//! ranges, a diagonal of the Jacobian. [`derive`] gives the sparse Jacobian ∂f/∂y and ∂f/∂t, which every stiff method
+//! ranges, a diagonal of the Jacobian. [`derive()`] gives the sparse Jacobian ∂f/∂y and ∂f/∂t, which every stiff method
 //! needs; [`parameter_jacobian`] and [`jacobian_product`] are made when asked for.
 
 mod forward;

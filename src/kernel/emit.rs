@@ -332,7 +332,7 @@ impl<'a> Emitter<'a> {
                 && self.frames.len() == 1
                 && self.frames[0].body.len() - made.at.min(self.frames[0].body.len()) > FAR;
             let leaf = self.is_leaf(id);
-            if !made.outermost || (made.piece == here && !(far && !is_truth(self.graph.node(id)))) {
+            if !made.outermost || (made.piece == here && (!far || is_truth(self.graph.node(id)))) {
                 return made.value;
             }
             if !leaf {

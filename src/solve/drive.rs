@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
             self.time = stepper.t();
             self.save(stepper);
             if let Some(progress) = self.options.progress
-                && self.problem.statistics.steps % 256 == 0
+                && self.problem.statistics.steps.is_multiple_of(256)
             {
                 progress(self.time);
             }

@@ -130,7 +130,7 @@ impl<'a> Problem<'a> {
         if attempts >= self.options.max_steps {
             return Err(ErrorKind::TooManySteps(self.options.max_steps));
         }
-        if attempts % 64 == 0 {
+        if attempts.is_multiple_of(64) {
             if self.options.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                 return Err(ErrorKind::Interrupted);
             }

@@ -334,7 +334,7 @@ impl Stepper for Bdf {
             }
             let grow = (0.9 * best.0).min(10.0);
             // The interpolant of this step still needs its own differences: keep them before they are rescaled.
-            if grow >= 1.2 || grow < 0.9 || best.1 != q {
+            if !(0.9..1.2).contains(&grow) || best.1 != q {
                 self.keep_dense(q);
                 self.order = best.1;
                 self.rescale(grow);
