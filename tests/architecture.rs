@@ -97,7 +97,12 @@ fn every_module_of_the_library_is_in_the_table() {
 
 #[test]
 fn libraries_stay_in_their_places() {
-    let places = [("nom::", "src/lang/"), ("cranelift", "src/backend/native/"), ("faer::", "src/linalg/"), ("annotate_snippets", "src/diag/")];
+    let places = [
+        ("nom::", "src/lang/"),
+        ("cranelift", "src/backend/native/"),
+        ("faer::", "src/linalg/"),
+        ("annotate_snippets", "src/diag/"),
+    ];
     for (path, _, code) in files() {
         for (library, place) in places {
             assert!(!code.contains(library) || path.starts_with(place), "{path} uses {library}");

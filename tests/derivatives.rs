@@ -1,9 +1,9 @@
 //! Every derivative against an independent one: differences of high order of the function itself.
 
+use rhapsode::backend::{Arguments, KernelId, Kernels, interpret::Interpreter};
 use rhapsode::expr::builtin::{BUILTINS, Meaning, build, derivative};
 use rhapsode::expr::{Environment, Evaluator, Graph, Node, Reads, SymbolId};
 use rhapsode::kernel::{Target64, lower_jacobian_product, lower_parameter_jacobian};
-use rhapsode::backend::{Arguments, KernelId, Kernels, interpret::Interpreter};
 use rhapsode::{Compiled, Model};
 
 struct Values<'a>(&'a [f64]);
@@ -51,7 +51,11 @@ fn every_builtin_has_the_right_derivative() {
                     Evaluator::new(&g, &Values(&point), []).value(f)
                 };
                 let found = slope(along, sample[k], 2e-3 * sample[k].abs().max(0.5));
-                assert!((exact - found).abs() <= 1e-7 * (1.0 + exact.abs()), "{} by {k} at {sample:?}: {exact} {found}", row.name);
+                assert!(
+                    (exact - found).abs() <= 1e-7 * (1.0 + exact.abs()),
+                    "{} by {k} at {sample:?}: {exact} {found}",
+                    row.name
+                );
                 checked += 1;
             }
         }
@@ -153,7 +157,11 @@ fn jacobians_and_products_agree_with_differences() {
         product.call(KernelId(0), Arguments { t, y: &y, p: &p, v: &v, w: &mut work, out: &mut jv });
         for i in 0..n {
             let expected: f64 = (0..n).map(|j| dense[i * n + j] * v[j]).sum();
-            assert!((jv[i] - expected).abs() <= 1e-11 * (1.0 + expected.abs()), "{name}: (J v)[{i}] {} {expected}", jv[i]);
+            assert!(
+                (jv[i] - expected).abs() <= 1e-11 * (1.0 + expected.abs()),
+                "{name}: (J v)[{i}] {} {expected}",
+                jv[i]
+            );
         }
     }
 }
@@ -165,7 +173,8 @@ fn parameter_jacobians_agree_with_differences() {
         let values = compiled.problem().parameter_values().unwrap();
         let (n, t) = (y.len(), 0.37);
         let lowered = compiled.model().lower();
-        let (program, plan) = lower_parameter_jacobian(compiled.model().checked(), &lowered, Target64 { fma: true }).unwrap();
+        let (program, plan) =
+            lower_parameter_jacobian(compiled.model().checked(), &lowered, Target64 { fma: true }).unwrap();
         let kernel = Interpreter::new(&program).unwrap();
         let (mut work, mut raw) = (vec![0.0; kernel.lengths(KernelId(0)).w], vec![0.0; plan.values]);
         kernel.call(KernelId(0), Arguments { t, y: &y, p: &p, v: &[], w: &mut work, out: &mut raw });

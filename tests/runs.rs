@@ -110,7 +110,8 @@ fn limits_end_a_run_with_what_there_is() {
         }
     };
     let mut cancelled = options(1e9, Method::Tsit5);
-    (cancelled.cancel, cancelled.progress) = (Some(&flag), Some(&stop));
+    cancelled.cancel = Some(&flag);
+    cancelled.progress = Some(&stop);
     let failure = integrate(&circle(), &[1.0, 0.0], &[], &cancelled).unwrap_err();
     assert_eq!(failure.kind, ErrorKind::Interrupted);
     assert!(failure.time > 1000.0 && failure.time < 1e6);
