@@ -131,9 +131,12 @@ fn invert<const S: usize>(m: [[f64; S]; S]) -> [[f64; S]; S] {
     inverse
 }
 
+type Matrix = [[f64; 8]; 8];
+type Weights = [f64; 8];
+
 /// α, β = α + Γ, b and b̂ of Rodas5P, from the transformed coefficients: Γ⁻¹ = diag(1/γ) − C, α = A Γ, b = m Γ
 /// (H&W IV.7.24).
-fn rosenbrock() -> ([[f64; 8]; 8], [[f64; 8]; 8], [f64; 8], [f64; 8]) {
+fn rosenbrock() -> (Matrix, Matrix, Weights, Weights) {
     let mut inverse = [[0.0; 8]; 8];
     for i in 0..8 {
         for j in 0..8 {
@@ -270,13 +273,16 @@ fn run(system: &dyn System, make: &dyn Fn(&Problem) -> Box<dyn Stepper>, steps: 
     (ends, dense)
 }
 
-fn explicit(method: &'static Explicit) -> Box<dyn Fn(&Problem) -> Box<dyn Stepper>> {
+/// Makes a stepper for a problem.
+type Maker = Box<dyn Fn(&Problem) -> Box<dyn Stepper>>;
+
+fn explicit(method: &'static Explicit) -> Maker {
     Box::new(move |problem| Box::new(ExplicitStepper::new(method, problem.dim())))
 }
 
 #[test]
 fn one_step_methods_show_their_order() {
-    let rodas: Box<dyn Fn(&Problem) -> Box<dyn Stepper>> = Box::new(|p| Box::new(Rodas5P::new(p).unwrap()));
+    let rodas: Maker = Box::new(|p| Box::new(Rodas5P::new(p).unwrap()));
     // Name, stepper, order, order of the dense output's global error, numbers of steps.
     let methods = [
         ("Tsit5", explicit(&TSIT5), 5.0, 5.0, (40, 80)),
