@@ -95,6 +95,7 @@ impl Model {
                 m::NO_EQUATION,
                 m::NO_INITIAL,
                 m::GAP,
+                m::OUT_OF_RANGE,
                 m::UNKNOWN_FUNCTION,
                 m::NO_STATES,
                 m::INDEX_HERE,
