@@ -42,7 +42,8 @@ pub mod source;
 pub mod system;
 
 pub use facade::{
-    Backend, CompileError, Compiled, Errors, MissingParameter, Model, Problem, Show, SolveError, UnknownName,
+    Backend, CompileError, Compiled, Errors, MissingParameter, Model, Problem, SensitivityError, Show, SolveError,
+    UnknownName,
 };
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.

@@ -242,7 +242,7 @@ fn run(kernels: &dyn Kernels, seed: usize, own: Lengths) -> (Vec<u64>, Vec<u64>)
     let lengths = kernels.lengths(id);
     let fill = |length: usize, salt: usize| -> Vec<f64> {
         let number = |k: usize| match (k * 7 + salt + seed) % 19 {
-            special @ 0..14 if (k + seed) % 5 == 0 => NUMBERS[special],
+            special @ 0..14 if (k + seed).is_multiple_of(5) => NUMBERS[special],
             other => (other as f64 - 9.0) * 0.37 + k as f64 * 0.01,
         };
         (0..length).map(number).collect()
@@ -280,13 +280,24 @@ fn stencil_loop(bytes: &[u8], turns: i64) -> Program {
     let mut build = Build {
         tape: &mut tape,
         values: 2,
-        loops: 2,
+        loops: 4,
         reals: vec![Value(0)],
         truths: vec![Value(1)],
         vars: Vec::new(),
         budget: 0,
     };
+    // Periodic neighbours, of a period that is the loop's or is not.
     let mut body = Vec::new();
+    let periodic = [LoopVar(2), LoopVar(3)];
+    let extent = build.tape.pick(&[turns, turns, turns, turns + 1, (turns + 1) / 2]).max(1);
+    for (var, k) in periodic.into_iter().zip([1, build.tape.pick(&[1, 1, -1])]) {
+        let of = Affine { base: build.tape.between(-2, 2), terms: vec![(inner, k)] };
+        body.push(Stmt::Wrap { var, of, extent });
+    }
+    if build.tape.below(2) == 0 {
+        body.clear();
+    }
+    let wraps = !body.is_empty();
     for _ in 0..2 + build.tape.below(30) {
         if build.tape.below(5) == 0 {
             let buffer = build.tape.pick(&[Buffer::Out, Buffer::W]);
@@ -300,9 +311,10 @@ fn stencil_loop(bytes: &[u8], turns: i64) -> Program {
             0 => {
                 let buffer = build.tape.pick(&[Buffer::Y, Buffer::Y, Buffer::W]);
                 let base = 8 + build.tape.between(0, 12) - lo;
-                let terms = match build.tape.below(6) {
+                let terms = match build.tape.below(8) {
                     0 => vec![(outer, 9)],
                     1 => vec![(inner, 1)],
+                    2 | 3 if wraps => vec![(outer, 9), (build.tape.pick(&periodic), 1)],
                     _ => vec![(outer, 9), (inner, 1)],
                 };
                 Op::Load(Address { buffer, element: Affine { base: base.max(0), terms } })
@@ -322,7 +334,7 @@ fn stencil_loop(bytes: &[u8], turns: i64) -> Program {
     let body = Stmt::Loop { var: inner, lo, hi: lo + turns - 1, carried: vec![], body };
     let piece = Piece {
         values: build.values,
-        loops: 2,
+        loops: 4,
         body: vec![
             Stmt::Let { dst: Value(0), op: Op::Load(Address { buffer: Buffer::P, element: Affine::constant(1) }) },
             Stmt::Let { dst: Value(1), op: Op::Compare(Compare::Lt, Value(0), Value(0)) },

@@ -9,7 +9,7 @@ use rhapsode::model::Grid;
 use rhapsode::solve::{ErrorKind, Failure, Method, Save, Solution};
 use rhapsode::source::Source;
 use rhapsode::system::Names;
-use rhapsode::{Backend, Compiled, Errors, Model, SolveError};
+use rhapsode::{Backend, Compiled, Errors, Model, SensitivityError, SolveError};
 
 use crate::exit::Stop;
 use crate::table::{Series, Table};
@@ -58,12 +58,25 @@ pub struct Outcome {
 /// # Errors
 /// All diagnostics, rendered.
 pub fn load(path: &str) -> Result<Model, Stop> {
-    let model = if path == "-" { read_stdin().and_then(|text| named("<stdin>", &text)) } else { Ok(Model::load(path)) };
-    model?.map_err(|errors| rendered(&errors))
+    let model = if path == "-" { Model::parse_named("<stdin>", &read_stdin()?) } else { Model::load(path) };
+    model.map_err(|errors| rendered(&errors))
 }
 
-fn named(name: &str, text: &str) -> Result<Result<Model, Errors>, Stop> {
-    Ok(Model::parse_named(name, text))
+/// The model with sensitivities by the given names; the model itself if there are none.
+///
+/// # Errors
+/// A sentence with the likely name.
+pub fn with_sensitivities(model: Model, by: &[String]) -> Result<Model, Stop> {
+    if by.is_empty() {
+        return Ok(model);
+    }
+    let names: Vec<&str> = by.iter().map(String::as_str).collect();
+    model.with_sensitivities(&names).map_err(|error| match error {
+        SensitivityError::Name(name) => {
+            unknown("--sensitivities", "parameter or state", &name.name, &[&model.parameters(), &model.states()])
+        }
+        SensitivityError::Unsupported(reason) => Stop::input(format!("error: --sensitivities: {reason}")),
+    })
 }
 
 fn read_stdin() -> Result<String, Stop> {
@@ -100,6 +113,14 @@ pub fn span(model: &Model, request: &Request) -> Result<(f64, f64), Stop> {
              `solve {name} = 0..100` in the model"
         ))
     })
+}
+
+/// Where the logarithmic grid of points to keep begins, if there is one.
+pub fn decades_from(model: &Model, request: &Request) -> Option<f64> {
+    match (&request.points, model.run().save) {
+        (None, Some(Grid::Log(first, ..))) => Some(first),
+        _ => None,
+    }
 }
 
 /// Refuses what the model cannot do before anything is compiled: unknown names, points outside the span, a method that

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks the run to stop and write what there is, the second ends the process at once.
+//! Ctrl-C (and a request to terminate): the first asks the run to stop and write what there is, the second ends the process at once.
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -16,15 +16,19 @@ pub struct Progress {
     shown: bool,
     start: Instant,
     span: (f64, f64),
+    /// Where decades begin to count, when the points to keep lie on a logarithmic grid.
+    decades_from: Option<f64>,
     independent: String,
     bar: OnceLock<ProgressBar>,
 }
 
 impl Progress {
-    /// For a run over `span`; silent when `quiet` or where standard error is no terminal.
-    pub fn new(span: (f64, f64), independent: &str, quiet: bool) -> Self {
+    /// For a run over `span`; silent when `quiet` or where standard error is no terminal. With `decades_from` every
+    /// decade from there on is the same length of the bar.
+    pub fn new(span: (f64, f64), decades_from: Option<f64>, independent: &str, quiet: bool) -> Self {
         let shown = !quiet && std::io::stderr().is_terminal();
-        Progress { shown, start: Instant::now(), span, independent: independent.into(), bar: OnceLock::new() }
+        let start = Instant::now();
+        Progress { shown, start, span, decades_from, independent: independent.into(), bar: OnceLock::new() }
     }
 
     /// The run has reached `t`.
@@ -40,7 +44,11 @@ impl Progress {
             bar
         });
         let (from, to) = self.span;
-        bar.set_position(((t - from) / (to - from) * LENGTH as f64).clamp(0.0, LENGTH as f64) as u64);
+        let part = match self.decades_from {
+            Some(first) if to > first => (t / first).ln() / (to / first).ln(),
+            _ => (t - from) / (to - from),
+        };
+        bar.set_position((part * LENGTH as f64).clamp(0.0, LENGTH as f64) as u64);
         bar.set_message(format!("{} = {t:.6}", self.independent));
     }
 

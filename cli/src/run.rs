@@ -20,6 +20,7 @@ Examples:
   rhapsode run robertson.ode > robertson.csv
   rhapsode run robertson.ode --set k1=0.05 --span 0..1e6 --rtol 1e-10
   rhapsode run robertson.ode --save-at 0.4,40,4000 -o robertson.json
+  rhapsode run robertson.ode --sensitivities k1,k2 -o sensitivities.csv
   rhapsode run lorenz.ode --save 2000 --columns x,z --plot lorenz.png
   rhapsode run brusselator_2d.ode -o fields.npz --stats stats.json --quiet
   cat model.ode | rhapsode run - --method Rodas5P
@@ -74,6 +75,11 @@ pub struct Args {
     #[arg(long, value_name = "NAME,…", value_parser = columns)]
     columns: Vec<Columns>,
 
+    /// Add exact sensitivities d[x]/d[name] of all states and outputs by these parameters or initial values, as in
+    /// `k1,W[1,2],A`
+    #[arg(long, value_name = "NAME,…", value_parser = columns)]
+    sensitivities: Vec<Columns>,
+
     /// Write the trajectory to a file instead of standard output: .csv, .json, .npz or .parquet
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -116,7 +122,8 @@ struct Columns(Vec<String>);
 /// # Errors
 /// Bad input before the run, a failed write, or a run that ended early.
 pub fn run(args: &Args) -> Result<(), Stop> {
-    let model = engine::load(&args.model)?;
+    let by: Vec<String> = args.sensitivities.iter().flat_map(|c| c.0.iter().cloned()).collect();
+    let model = engine::with_sensitivities(engine::load(&args.model)?, &by)?;
     let request = request(args);
     engine::validate(&model, &request)?;
     let columns: Vec<String> = args.columns.iter().flat_map(|c| c.0.iter().cloned()).collect();
@@ -129,7 +136,8 @@ pub fn run(args: &Args) -> Result<(), Stop> {
         BackendName::Interpret => Backend::Interpret,
     };
     let compiled = engine::compile(&model, backend)?;
-    let progress = Progress::new(engine::span(&model, &request)?, model.independent(), args.quiet);
+    let span = engine::span(&model, &request)?;
+    let progress = Progress::new(span, engine::decades_from(&model, &request), model.independent(), args.quiet);
     let outcome = engine::solve(&compiled, &request, cancel, &|t| progress.reach(t))?;
     progress.finish();
 

@@ -41,7 +41,12 @@ impl<'a> Series<'a> {
             rest /= n;
         }
         let text: Vec<String> = subscripts.iter().map(i64::to_string).collect();
-        format!("{}[{}]", self.name, text.join(","))
+        let text = text.join(",");
+        // The elements of d[u]/d[k] are d[u[1]]/d[k], …
+        match self.name.split_once("]/d[") {
+            Some((head, tail)) => format!("{head}[{text}]]/d[{tail}"),
+            None => format!("{}[{text}]", self.name),
+        }
     }
 }
 

@@ -110,3 +110,51 @@ fn completions_for_shells() {
     let (code, _, err) = outcome(rhapsode().args(["completions", "dos"]));
     assert!(code == 2 && err.contains("bash"), "{err}");
 }
+
+/// Last values of every example, computed at tolerances near rounding (`kuramoto` by a Runge–Kutta method of fixed step
+/// outside this project), against those at the tolerances the example asks for.
+#[test]
+fn every_example_reaches_its_golden_summary() {
+    let mut reader = csv::Reader::from_reader(include_str!("summaries.csv").as_bytes());
+    let mut seen = Vec::new();
+    for record in reader.records() {
+        let record = record.unwrap_or_else(|error| panic!("{error}"));
+        let (model, span, column) = (&record[0], &record[1], &record[2]);
+        let expected: f64 = record[3].parse().unwrap_or_else(|error| panic!("{error}"));
+        let end = span.split_once("..").map_or("", |(_, end)| end);
+        let flags = ["--span", span, "--save-at", end, "--columns", column, "--quiet"];
+        let (code, out, err) = outcome(rhapsode().args(["run", &example(model)]).args(flags));
+        assert_eq!(code, 0, "{model}: {err}");
+        let value = out.trim_end().rsplit(',').next().and_then(|cell| cell.parse::<f64>().ok()).unwrap_or(f64::NAN);
+        let scale = expected.abs().max(if model == "pollution" || model == "robertson" { 0.0 } else { 1e-3 });
+        assert!((value - expected).abs() <= 1e-4 * scale, "{model} {column}: {value} against {expected}");
+        if seen.last() != Some(&model.to_string()) {
+            seen.push(model.to_string());
+        }
+    }
+    let (_, list, _) = outcome(rhapsode().args(["new", "--list"]));
+    for name in list.lines().filter_map(|line| line.split_whitespace().next()) {
+        assert!(seen.iter().any(|known| known == name), "{name} has no golden summary");
+    }
+}
+
+#[test]
+fn explain_tells_what_a_code_means() {
+    let explain = |args: &[&str]| {
+        let output = assert_cmd::Command::cargo_bin("rhapsode").unwrap().arg("explain").args(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, page, _) = explain(&["e0209"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        page.starts_with("E0209: index out of range") && page.contains("This fails:") && page.contains("periodic"),
+        "{page}"
+    );
+    let (code, list, _) = explain(&[]);
+    assert_eq!(code, Some(0));
+    assert!(list.lines().count() > 40, "{list}");
+    let (code, _, error) = explain(&["E9999"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("no code `E9999`"), "{error}");
+}

@@ -241,3 +241,23 @@ fn the_first_ctrl_c_writes_what_there_is() {
     let text = std::fs::read_to_string(&file).unwrap_or_default();
     assert_eq!(rows(&text).iter().map(|row| row[0]).collect::<Vec<_>>(), [0.0, 1.0]);
 }
+
+#[test]
+fn an_index_that_a_sum_binds_again_is_its_own() {
+    // x stays (1, 2, 3), so u[i,j]' = i + j*sum[i](i*j) = i + 6 j^2; both sums bind i again under an equation over i.
+    let model = "const N = 3\nindex i, j = 1..N\ninit x[i] = i, u[i,j] = 0, v[i] = 0\nx[i]' = 0*x[i]\n\
+                 g[j] = sum[i](x[i]*x[j])\nu[i,j]' = x[i] + x[j]*g[j]\nX = sum[i](exp(x[i]))\nv[i]' = X/exp(x[i])\n\
+                 solve t = 0..1 { save = 2 }\n";
+    for backend in ["jit", "interpret"] {
+        for method in ["Tsit5", "Rodas5P"] {
+            let flags = ["--backend", backend, "--method", method, "--columns", "u[2,3],u[3,1],v[1]"];
+            let (code, out, err) = outcome(rhapsode().args(["run", "-", "-q"]).args(flags).write_stdin(model));
+            assert_eq!(code, 0, "{err}");
+            let last = rows(&out).pop().unwrap_or_default();
+            let v = 1.0 + 1f64.exp() + 2f64.exp();
+            for (value, expected) in last.iter().zip([1.0, 56.0, 9.0, v]) {
+                assert!((value - expected).abs() < 1e-6 * expected, "{backend} {method}: {last:?}");
+            }
+        }
+    }
+}

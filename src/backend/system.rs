@@ -1,15 +1,16 @@
 //! A compiled model as the solvers see it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use super::{Arguments, KernelId, Kernels};
 use crate::kernel::{Lowered, MatrixPlan};
 use crate::linalg::Pattern;
 use crate::system::{Shape, System};
 
-/// A [`System`] made of kernels.
-pub struct CompiledSystem {
-    kernels: Arc<dyn Kernels>,
+/// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
+/// indirection, not two.
+pub struct CompiledSystem<K> {
+    kernels: K,
     shape: Shape,
     places: Places,
     plan: MatrixPlan,
@@ -25,11 +26,11 @@ struct Places {
     outputs: Option<KernelId>,
 }
 
-impl CompiledSystem {
+impl<K: Kernels> CompiledSystem<K> {
     /// The system of a lowered model whose program became `kernels`; `None` if a kernel every system needs is missing.
     pub fn new(
         lowered: &Lowered,
-        kernels: Arc<dyn Kernels>,
+        kernels: K,
         states: crate::system::Names,
         outputs: crate::system::Names,
     ) -> Option<Self> {
@@ -57,7 +58,7 @@ impl CompiledSystem {
     }
 }
 
-impl System for CompiledSystem {
+impl<K: Kernels> System for CompiledSystem<K> {
     fn shape(&self) -> &Shape {
         &self.shape
     }

@@ -6,21 +6,25 @@
 use rustc_hash::FxHashMap;
 
 use super::reverse::{binary_adjoint, reduction_weight, unary_slope};
-use crate::expr::{ExprId, Graph, IndexRange, Node, Reads, Reduction, SymbolId, builtin};
+use crate::expr::{ExprId, Graph, IndexRange, Node, Reads, Reduction, SubsId, SymbolId, builtin};
+use crate::math::Compare;
 use crate::model::{Family, Kind, Model, Piece, Symbol};
 
-/// What leaves change by.
-struct Direction {
+/// What leaves change by; what is not mentioned does not change.
+#[derive(Default)]
+pub struct Direction {
     /// d t
-    time: f64,
+    pub time: f64,
+    /// An element of a parameter that changes by 1.
+    pub parameter: Option<(SymbolId, Vec<i64>)>,
     /// d of states and computed arrays: the symbol that holds it; none means 0.
-    tangents: FxHashMap<SymbolId, SymbolId>,
+    pub tangents: FxHashMap<SymbolId, SymbolId>,
 }
 
 /// ∂f/∂t: tangent arrays and the derivative of each equation; empty if f does not depend on t.
 pub fn time_derivative(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> (Vec<Family>, Vec<Family>) {
-    let direction = Direction { time: 1.0, tangents: FxHashMap::default() };
-    let (definitions, families) = tangent_model(model, graph, symbols, direction);
+    let direction = Direction { time: 1.0, ..Direction::default() };
+    let (definitions, families, _) = tangent_model(model, graph, symbols, direction);
     let all_zero = families.iter().flat_map(|f| &f.pieces).all(|p| graph.as_const(p.value) == Some(0.0));
     if all_zero { (Vec::new(), Vec::new()) } else { (definitions, families) }
 }
@@ -28,26 +32,30 @@ pub fn time_derivative(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbo
 /// `J v`: tangent arrays and the product by state; `v` is read through symbols of kind [`Kind::Direction`], laid out
 /// as the states are.
 pub fn jacobian_product(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> (Vec<Family>, Vec<Family>) {
-    let mut direction = Direction { time: 0.0, tangents: FxHashMap::default() };
+    let mut direction = Direction::default();
     for state in &model.states {
         let symbol = Symbol { kind: Kind::Direction, ..model.symbol(*state).clone() };
         let id = declare(graph, symbols, symbol, Reads::State);
         direction.tangents.insert(*state, id);
     }
-    tangent_model(model, graph, symbols, direction)
+    let (definitions, families, _) = tangent_model(model, graph, symbols, direction);
+    (definitions, families)
 }
 
-fn declare(graph: &mut Graph, symbols: &mut Vec<Symbol>, symbol: Symbol, reads: Reads) -> SymbolId {
+/// A new symbol in graph and table.
+pub fn declare(graph: &mut Graph, symbols: &mut Vec<Symbol>, symbol: Symbol, reads: Reads) -> SymbolId {
     symbols.push(symbol);
     graph.declare(reads)
 }
 
-fn tangent_model(
+/// Tangent arrays of the model's computed arrays, the tangents of its equations, and the direction with those arrays
+/// in it. Arrays that do not change get none.
+pub fn tangent_model(
     model: &Model,
     graph: &mut Graph,
     symbols: &mut Vec<Symbol>,
     mut direction: Direction,
-) -> (Vec<Family>, Vec<Family>) {
+) -> (Vec<Family>, Vec<Family>, Direction) {
     let mut definitions = Vec::new();
     for family in &model.definitions {
         let pieces = tangent_pieces(graph, family, &direction);
@@ -66,16 +74,30 @@ fn tangent_model(
     let families =
         model.derivatives.iter().map(|f| Family { symbol: f.symbol, pieces: tangent_pieces(graph, f, &direction) });
     let families = families.collect();
-    (definitions, families)
+    (definitions, families, direction)
 }
 
-fn tangent_pieces(graph: &mut Graph, family: &Family, direction: &Direction) -> Vec<Piece> {
+/// The tangent of each piece of a family.
+pub fn tangent_pieces(graph: &mut Graph, family: &Family, direction: &Direction) -> Vec<Piece> {
     let pieces = family.pieces.iter();
     pieces.map(|piece| Piece { value: tangent(graph, piece.value, direction), ..piece.clone() }).collect()
 }
 
+/// 1 where the subscripts are those of the element, else 0.
+fn unit(graph: &mut Graph, subs: SubsId, element: &[i64]) -> ExprId {
+    let (one, zero) = (graph.constant(1.0), graph.constant(0.0));
+    let mut value = one;
+    for (subscript, at) in graph.subscripts(subs).to_vec().iter().zip(element) {
+        let here = graph.affine_value(&subscript.affine);
+        let at = graph.constant(*at as f64);
+        let same = graph.compare(Compare::Eq, here, at);
+        value = graph.select(same, value, zero);
+    }
+    value
+}
+
 /// The derivative of a template in the direction.
-fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId {
+pub fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId {
     let zero = graph.constant(0.0);
     let mut tangents: FxHashMap<ExprId, ExprId> = FxHashMap::default();
     for id in graph.reachable_outside_reductions(root) {
@@ -84,7 +106,10 @@ fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId {
             Node::Time => graph.constant(direction.time),
             Node::Symbol(symbol, subs) => match direction.tangents.get(&symbol) {
                 Some(tangent) => graph.intern(Node::Symbol(*tangent, subs)),
-                None => zero,
+                None => match &direction.parameter {
+                    Some((parameter, element)) if *parameter == symbol => unit(graph, subs, element),
+                    _ => zero,
+                },
             },
             Node::Const(_) | Node::Bool(_) | Node::Index(_) => zero,
             Node::Compare(..) | Node::And(..) | Node::Or(..) | Node::Not(_) => zero,

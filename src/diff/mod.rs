@@ -1,14 +1,16 @@
 //! Derivatives of a model's equations, built in the same expression graph as the equations.
 //!
 //! Families stay families: the derivative of a template by one array reference is a template over the same index
-//! ranges, a diagonal of the Jacobian. [`derive`] gives the sparse Jacobian ∂f/∂y and ∂f/∂t, which every stiff method
+//! ranges, a diagonal of the Jacobian. [`derive()`] gives the sparse Jacobian ∂f/∂y and ∂f/∂t, which every stiff method
 //! needs; [`parameter_jacobian`] and [`jacobian_product`] are made when asked for.
 
 mod forward;
 mod reverse;
+mod sensitivity;
 
 pub use forward::jacobian_product;
 pub use reverse::parameter_jacobian;
+pub use sensitivity::{Wanted, with_sensitivities};
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Subscript, SymbolId};
 use crate::model::{Family, Model, Symbol};
@@ -43,7 +45,7 @@ pub struct Entry {
 }
 
 /// A reference that the templates cannot be differentiated through.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported {
     /// The array referred to.
     pub symbol: String,

@@ -7,6 +7,8 @@ use rustc_hash::FxHashMap;
 
 use super::Compiled;
 use crate::backend::Arguments;
+use crate::diag::closest;
+use crate::diff::Wanted;
 use crate::expr::{Environment, Evaluator, SymbolId};
 use crate::model::{Family, Kind, Model};
 
@@ -30,6 +32,30 @@ impl fmt::Display for UnknownName {
 }
 
 impl std::error::Error for UnknownName {}
+
+/// What a name given to `with_sensitivities` stands for.
+pub fn wanted(model: &Model, name: &str) -> Result<Wanted, UnknownName> {
+    let (base, subscripts) = match name.split_once('[') {
+        None => (name, ""),
+        Some((base, rest)) => (base, rest.strip_suffix(']').unwrap_or(rest)),
+    };
+    let element: Option<Vec<i64>> = match subscripts {
+        "" => Some(Vec::new()),
+        list => list.split(',').map(|s| s.trim().parse().ok()).collect(),
+    };
+    let symbols = || model.parameters.iter().chain(&model.states);
+    let found = symbols().find(|id| model.symbol(**id).name == base).and_then(|id| {
+        let (symbol, element) = (model.symbol(*id), element?);
+        let inside = |(s, d): (&i64, &crate::model::Dim)| (d.lo..=d.hi).contains(s);
+        let fits = element.len() == symbol.dims.len() && element.iter().zip(&symbol.dims).all(inside);
+        fits.then(|| Wanted { name: name.to_string(), symbol: *id, element })
+    });
+    found.ok_or_else(|| {
+        let known = symbols().map(|id| model.symbol(*id).name.as_str());
+        let suggestion = closest(base, known).map(str::to_string);
+        UnknownName { name: name.to_string(), suggestion }
+    })
+}
 
 /// A parameter without default was not set.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
 use crate::backend::{CompiledSystem, KernelId, Kernels, host_has_fma};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Diagnostic, codes};
 use crate::diff::{Derivatives, derive};
 use crate::expr::SymbolId;
 use crate::kernel::{Lowered, Target64, lower};
@@ -31,7 +31,31 @@ pub struct Model {
     checked: Arc<model::Model>,
     derivatives: Arc<Derivatives>,
     parse_seconds: f64,
+    sensitivities: Vec<String>,
 }
+
+/// Why sensitivities could not be formed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SensitivityError {
+    /// No parameter or state has the name.
+    Name(UnknownName),
+    /// The equations cannot be differentiated.
+    Unsupported(crate::diff::Unsupported),
+}
+
+impl std::fmt::Display for SensitivityError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SensitivityError::Name(unknown) => unknown.fmt(f),
+            SensitivityError::Unsupported(unsupported) => unsupported.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SensitivityError {}
+
+/// The kernels, and the system that calls them.
+type Emitted = (Arc<dyn Kernels>, Box<dyn System>);
 
 /// Which backend runs the kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,8 +89,18 @@ impl Model {
             // what did not parse (unknown names, missing equations) would mislead.
             let mut all = diagnostics;
             let (_, more) = check(&source, &ast);
-            let follows = ["E0201", "E0205", "E0206", "E0208", "E0225", "E0213", "E0227"];
-            all.extend(more.into_iter().filter(|d| !follows.contains(&d.code.0)));
+            use codes::model as m;
+            let follows = [
+                m::UNKNOWN_NAME,
+                m::NO_EQUATION,
+                m::NO_INITIAL,
+                m::GAP,
+                m::OUT_OF_RANGE,
+                m::UNKNOWN_FUNCTION,
+                m::NO_STATES,
+                m::INDEX_HERE,
+            ];
+            all.extend(more.into_iter().filter(|d| !follows.contains(&d.code)));
             return Err(Errors::new(source, all));
         }
         let (checked, diagnostics) = check(&source, &ast);
@@ -74,10 +108,15 @@ impl Model {
         let derivatives = derive(&checked).map_err(|unsupported| {
             let span =
                 checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
-            Errors::new(source, vec![Diagnostic::new(Code("E0234"), span, unsupported.to_string())])
+            Errors::new(source, vec![Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string())])
         })?;
         let parse_seconds = start.elapsed().as_secs_f64();
-        Ok(Model { checked: Arc::new(checked), derivatives: Arc::new(derivatives), parse_seconds })
+        Ok(Model {
+            checked: Arc::new(checked),
+            derivatives: Arc::new(derivatives),
+            parse_seconds,
+            sensitivities: Vec::new(),
+        })
     }
 
     /// Reads a model from a file.
@@ -90,7 +129,7 @@ impl Model {
         let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
         if size > Source::MAX_BYTES as u64 {
             let message = format!("the file has {size} bytes, more than the {} allowed", Source::MAX_BYTES);
-            let diagnostic = Diagnostic::new(crate::diag::codes::lang::LIMIT, Span::new(0, 0), message);
+            let diagnostic = Diagnostic::new(codes::lang::LIMIT, Span::new(0, 0), message);
             return Err(Errors::new(Source::new(name, ""), vec![diagnostic]));
         }
         match std::fs::read(path).map(String::from_utf8) {
@@ -115,17 +154,60 @@ impl Model {
     pub fn compile_with(&self, backend: Backend) -> Result<Compiled, CompileError> {
         let start = Instant::now();
         let lowered = self.lower();
-        let kernels = emit(&lowered, backend)?;
-        let (states, outputs) = (self.states(), self.outputs());
-        let missing = || CompileError("a kernel is missing from the lowered program".to_string());
-        let system = CompiledSystem::new(&lowered, kernels.clone(), states, outputs).ok_or_else(missing)?;
+        let (kernels, system) = self.emit(&lowered, backend)?;
         let compile_seconds = start.elapsed().as_secs_f64() + self.parse_seconds;
         Ok(Compiled { inner: Arc::new(Inner { model: self.clone(), lowered, kernels, system, compile_seconds }) })
+    }
+
+    /// A lowered program becomes kernels, and the kernels a system.
+    fn emit(&self, lowered: &Lowered, backend: Backend) -> Result<Emitted, CompileError> {
+        #[cfg(feature = "jit")]
+        if backend == Backend::Jit {
+            match crate::backend::native::Native::new(&lowered.program) {
+                Ok(native) => return self.system_of(lowered, native),
+                // No native code for this kind of machine: the interpreter gives the same numbers.
+                Err(crate::backend::native::NativeError::Host(_)) => {}
+                Err(error) => return Err(CompileError(error.to_string())),
+            }
+        }
+        let _ = backend;
+        let interpreter = Interpreter::new(&lowered.program).map_err(|e| CompileError(e.to_string()))?;
+        self.system_of(lowered, interpreter)
+    }
+
+    fn system_of<K: Kernels + Clone + 'static>(&self, lowered: &Lowered, kernels: K) -> Result<Emitted, CompileError> {
+        let system = CompiledSystem::new(lowered, kernels.clone(), self.states(), self.outputs());
+        match system {
+            Some(system) => Ok((Arc::new(kernels), Box::new(system))),
+            None => Err(CompileError("a kernel is missing from the lowered program".to_string())),
+        }
     }
 
     /// The lowered form.
     pub fn lower(&self) -> Lowered {
         lower(&self.checked, &self.derivatives, Target64 { fma: host_has_fma() })
+    }
+
+    /// The same model with forward sensitivities: for each name of a parameter (`k1`, `W[1,2]`) or of a state's initial
+    /// value, every state and output x gets a column `d[x]/d[name]`, integrated and error-controlled with the states.
+    ///
+    /// # Errors
+    /// [`UnknownName`], or [`CompileError`] where the derivatives cannot be formed.
+    pub fn with_sensitivities(&self, names: &[&str]) -> Result<Model, SensitivityError> {
+        let wanted = names.iter().map(|name| bind::wanted(&self.checked, name)).collect::<Result<Vec<_>, _>>();
+        let larger = crate::diff::with_sensitivities(&self.checked, &wanted.map_err(SensitivityError::Name)?);
+        let derivatives = derive(&larger).map_err(SensitivityError::Unsupported)?;
+        Ok(Model {
+            checked: Arc::new(larger),
+            derivatives: Arc::new(derivatives),
+            parse_seconds: self.parse_seconds,
+            sensitivities: names.iter().map(|name| name.to_string()).collect(),
+        })
+    }
+
+    /// The names given to [`Self::with_sensitivities`].
+    pub fn sensitivities(&self) -> &[String] {
+        &self.sensitivities
     }
 
     /// The checked model.
@@ -189,22 +271,6 @@ impl Model {
     }
 }
 
-/// A lowered program becomes kernels.
-fn emit(lowered: &Lowered, backend: Backend) -> Result<Arc<dyn Kernels>, CompileError> {
-    #[cfg(feature = "jit")]
-    if backend == Backend::Jit {
-        match crate::backend::native::Native::new(&lowered.program) {
-            Ok(native) => return Ok(Arc::new(native)),
-            // No native code for this kind of machine: the interpreter gives the same numbers.
-            Err(crate::backend::native::NativeError::Host(_)) => {}
-            Err(error) => return Err(CompileError(error.to_string())),
-        }
-    }
-    let _ = backend;
-    let interpreter = Interpreter::new(&lowered.program).map_err(|e| CompileError(e.to_string()))?;
-    Ok(Arc::new(interpreter))
-}
-
 /// Native code could not be made: a fault of this program, not of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileError(String);
@@ -227,7 +293,7 @@ struct Inner {
     model: Model,
     lowered: Lowered,
     kernels: Arc<dyn Kernels>,
-    system: CompiledSystem,
+    system: Box<dyn System>,
     compile_seconds: f64,
 }
 
@@ -244,7 +310,7 @@ impl Compiled {
 
     /// The system as the solvers see it: n states, bound parameters from [`Self::bind`].
     pub fn system(&self) -> &dyn System {
-        &self.inner.system
+        self.inner.system.as_ref()
     }
 
     /// Where ∂f/∂y may be non-zero.

@@ -156,6 +156,14 @@ impl<'a> Problem<'a> {
         &self.options
     }
 
+    /// The values of all parameters as they stand, in the order of [`crate::Model::parameters`].
+    ///
+    /// # Errors
+    /// [`MissingParameter`] if one has neither a default nor a value.
+    pub fn parameter_values(&self) -> Result<Vec<f64>, MissingParameter> {
+        parameter_values(self.compiled.model().checked(), &self.parameters)
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -165,8 +173,15 @@ impl<'a> Problem<'a> {
             parameter_values(self.compiled.model().checked(), &self.parameters).map_err(SolveError::Missing)?;
         let bound = self.compiled.bind(&values);
         let mut y0 = self.compiled.initial(self.options.t0, &bound);
+        // Sensitivities of a state stand n places apart behind it; a start that is set depends on no parameter.
+        let by = self.compiled.model().sensitivities();
+        let n = y0.len() / (by.len() + 1);
         for (place, value) in &self.initial {
             y0[*place] = *value;
+            for (j, name) in by.iter().enumerate().filter(|_| *place < n) {
+                let own = self.compiled.system().shape().states.find(name) == Some(*place);
+                y0[n * (j + 1) + place] = if own { 1.0 } else { 0.0 };
+            }
         }
         let mut options = self.options.clone();
         if let Some(points) = self.grid.and_then(|grid| grid.points(options.t0, options.t1)) {

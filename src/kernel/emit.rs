@@ -332,7 +332,7 @@ impl<'a> Emitter<'a> {
                 && self.frames.len() == 1
                 && self.frames[0].body.len() - made.at.min(self.frames[0].body.len()) > FAR;
             let leaf = self.is_leaf(id);
-            if !made.outermost || (made.piece == here && !(far && !is_truth(self.graph.node(id)))) {
+            if !made.outermost || (made.piece == here && (!far || is_truth(self.graph.node(id)))) {
                 return made.value;
             }
             if !leaf {
@@ -453,6 +453,7 @@ impl<'a> Emitter<'a> {
     fn reduction(&mut self, id: ExprId, kind: Reduction, range: IndexRange, body: ExprId) {
         let outer = self.frame_of(self.graph.facts(id).free);
         let init = self.emit(outer, Op::Const(reduction_start(kind)));
+        let shadowed = self.shadow(range.var);
         self.open(Some(range.var));
         let inner = self.frames.len() - 1;
         let acc = self.fresh();
@@ -483,7 +484,19 @@ impl<'a> Emitter<'a> {
             let carried = vec![Carried { acc, init, next, result }];
             self.frames[outer].body.push(Stmt::Loop { var, lo: range.lo, hi: range.hi, carried, body: frame.body });
         }
+        self.made.extend(shadowed);
         self.remember(id, result, outer);
+    }
+
+    /// Sets aside what was made from an index that a loop further out shares with the loop about to open: the same
+    /// expression has another value inside, as in `sum[i](cos(x[i]))` under an equation for `x[i]'` that uses `cos(x[i])`.
+    fn shadow(&mut self, var: VarId) -> Vec<(ExprId, Made)> {
+        if !self.frames.iter().any(|frame| frame.var.is_some_and(|(known, _)| known == var)) {
+            return Vec::new();
+        }
+        let inside: Vec<ExprId> =
+            self.made.keys().copied().filter(|id| self.graph.facts(*id).free >> var.0 & 1 == 1).collect();
+        inside.into_iter().filter_map(|id| self.made.remove(&id).map(|made| (id, made))).collect()
     }
 
     fn loop_var(&self, var: VarId) -> Option<LoopVar> {

@@ -234,6 +234,10 @@ impl Grid {
             }
         };
         let (lo, hi) = (t0.min(t1), t0.max(t1));
+        // A run that ends before the grid does still shows its end.
+        if points.iter().any(|t| (t - t1) * (t1 - t0) > 0.0) {
+            points.push(t1);
+        }
         points.retain(|t| (lo..=hi).contains(t));
         points.sort_by(|a, b| a.total_cmp(b));
         if t1 < t0 {
@@ -283,6 +287,7 @@ mod tests {
         let log = Grid::Log(1e-6, 1e11, 18).points(0.0, 1e11).unwrap_or_default();
         assert_eq!((log.len(), log[0], log[17]), (18, 1e-6, 1e11));
         assert_eq!(Grid::Linear(-1.0, 1.0, 3).points(0.0, 1.0), Some(vec![0.0, 1.0]));
+        assert_eq!(Grid::Linear(0.0, 10.0, 11).points(0.0, 1.5), Some(vec![0.0, 1.0, 1.5]));
         assert_eq!(Grid::Count(3).points(1.0, 0.0), Some(vec![1.0, 0.5, 0.0]));
     }
 }

@@ -19,6 +19,9 @@ use super::stepper::Stepper;
 const SMALL: usize = 500;
 /// Below this relative tolerance order 8 is cheaper than order 5.
 const TIGHT: f64 = 1e-5;
+/// Beyond this size systems without a narrow band stay explicit as long as that goes on at all: a sparse factorisation of
+/// a two- or three-dimensional grid fills in so much that one costs as much as thousands of explicit steps.
+const LARGEST: usize = 20_000;
 /// Share of the stability limit that counts as sitting at it, and the points of evidence it gives.
 const AT_LIMIT: (f64, i32) = (0.8, 40);
 /// Share of the stability limit on the imaginary axis, where regions end earlier, and its points.
@@ -31,6 +34,11 @@ const RELAXED: f64 = 0.7;
 const RELAXED_STEPS: u32 = 40;
 /// A trial has failed if the implicit steps are not so many times longer.
 const WORTHWHILE: f64 = 6.0;
+
+/// Whether factorising W would cost more than it can save.
+fn too_costly(problem: &Problem) -> bool {
+    problem.dim() > LARGEST && crate::linalg::narrow_band(problem.system.jacobian_pattern()).is_none()
+}
 
 /// The chooser, itself a stepper.
 pub struct Auto {
@@ -83,7 +91,6 @@ impl Auto {
     }
 
     fn go_stiff(&mut self, problem: &mut Problem, h: f64) -> Result<(), ErrorKind> {
-        let (t, y) = (self.explicit.t(), self.explicit.y().to_vec());
         let implicit = match &mut self.implicit {
             Some(implicit) => implicit,
             slot => {
@@ -100,7 +107,7 @@ impl Auto {
                 slot.insert(made)
             }
         };
-        implicit.start(problem, t, &y, h)?;
+        implicit.start(problem, self.explicit.t(), self.explicit.y(), h)?;
         if !self.used.contains(&implicit.name()) {
             self.used.push(implicit.name());
         }
@@ -115,11 +122,9 @@ impl Auto {
     }
 
     fn go_explicit(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
-        let (t, y, h) = {
-            let current = self.current();
-            (current.t(), current.y().to_vec(), current.h())
-        };
-        self.explicit.start(problem, t, &y, 0.1 * h)?;
+        if let Some(implicit) = &self.implicit {
+            self.explicit.start(problem, implicit.t(), implicit.y(), 0.1 * implicit.h())?;
+        }
         self.stiff = false;
         self.evidence = 0;
         problem.statistics.switches += 1;
@@ -159,7 +164,8 @@ impl Stepper for Auto {
                 if self.go_stiff(problem, 0.0).is_err() {
                     return Err(kind);
                 }
-                self.current().step(problem, end)
+                // A Jacobian that is not finite either says less than f itself.
+                self.current().step(problem, end).map_err(|e| if e == ErrorKind::Singular { kind } else { e })
             }
             Err(kind) => Err(kind),
         }
@@ -207,8 +213,8 @@ impl Auto {
     pub fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
         if !self.stiff && self.evidence >= self.enough {
             let h = self.explicit.h();
-            if self.go_stiff(problem, h).is_err() {
-                // No memory for it: go on as before, and do not ask again at every step.
+            if too_costly(problem) || self.go_stiff(problem, h).is_err() {
+                // No memory or no use for it: go on as before, and do not ask again at every step.
                 self.evidence = 0;
                 self.enough = i32::MAX;
             }

@@ -93,11 +93,13 @@ impl<'a> Run<'a> {
         breaks.retain(|b| (b - options.t0) * direction > 0.0 && (options.t1 - b) * direction > 0.0);
         breaks.sort_by(|a, b| (a * direction).total_cmp(&(b * direction)));
         breaks.dedup();
+        let jumps = breaks.len();
         breaks.push(options.t1);
         let mut h = options.first_step.map_or(0.0, |h| h * direction);
         self.save_start(y0);
         let mut y = y0.to_vec();
-        for end in breaks {
+        for (k, &end) in breaks.iter().enumerate() {
+            self.problem.between((k > 0).then_some(self.time), (k < jumps).then_some(end));
             active.stepper().start(&mut self.problem, self.time, &y, h)?;
             let outcome = self.segment(&mut active, end);
             if let Active::Auto(auto) = &active {
@@ -123,7 +125,7 @@ impl<'a> Run<'a> {
             self.time = stepper.t();
             self.save(stepper);
             if let Some(progress) = self.options.progress
-                && self.problem.statistics.steps % 256 == 0
+                && self.problem.statistics.steps.is_multiple_of(256)
             {
                 progress(self.time);
             }
@@ -217,6 +219,9 @@ fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Re
     }
     if let Some(k) = y0.iter().position(|y| !y.is_finite()) {
         return Err(format!("the initial value of {} is not finite: {}", shape.states.get(k), y0[k]));
+    }
+    if let Some(b) = options.breakpoints.iter().find(|b| !b.is_finite()) {
+        return Err(format!("the breakpoint {b} is not finite"));
     }
     if let Save::At(times) = &options.save {
         let direction = (options.t1 - options.t0).signum();

@@ -59,7 +59,8 @@ impl ExplicitStepper {
         }
     }
 
-    /// Stages of a step h (H&N&W II.1.8) and its error.
+    /// Stages of a step h (H&N&W II.1.8) and its error: NaN if f is not finite at the new point, whatever weight the
+    /// estimate gives it (none, in DOP853), for behind such a point there is no going back.
     fn attempt(&mut self, problem: &mut Problem, h: f64) -> f64 {
         let (n, stages) = (self.n, self.method.stages);
         for i in 1..stages {
@@ -67,6 +68,9 @@ impl ExplicitStepper {
             let point = if i + 2 == stages { &mut self.y_late } else { &mut self.y_new };
             combine(point, &self.y, h, done, &self.rows[i], n);
             problem.rhs(self.t + self.method.c[i] * h, point, &mut rest[..n]);
+        }
+        if self.k[(stages - 1) * n..stages * n].iter().any(|k| !k.is_finite()) {
+            return f64::NAN;
         }
         match &self.method.error {
             ErrorEstimate::Weights(weights) => {

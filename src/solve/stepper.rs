@@ -112,7 +112,8 @@ pub fn first_step(
     }
     let d2 = problem.norm(&f1[..n], y, y) / guess;
     let most = d1.max(d2);
-    let better = if most.is_nan() {
+    // `max` passes over a NaN: the trial step left the domain of f.
+    let better = if !d1.is_finite() || !d2.is_finite() {
         guess * 1e-3
     } else if most <= 1e-15 {
         (guess * 1e-3).max(1e-6)

@@ -80,15 +80,26 @@ impl Names {
             *text = (lo + (rest % n) as i64).to_string();
             rest /= n;
         }
-        format!("{}[{}]", block.name, subscripts.join(","))
+        let subscripts = subscripts.join(",");
+        // The elements of d[u]/d[k] are d[u[1]]/d[k], …
+        match block.name.split_once("]/d[") {
+            Some((head, tail)) => format!("{head}[{subscripts}]]/d[{tail}"),
+            None => format!("{}[{subscripts}]", block.name),
+        }
     }
 
     /// The component with that name, as [`Self::get`] spells it (blanks allowed after commas).
     pub fn find(&self, name: &str) -> Option<usize> {
-        let (base, subscripts) = match name.split_once('[') {
-            None => (name, None),
+        if let Some(block) = self.blocks.iter().find(|block| block.name == name) {
+            return block.dims.is_empty().then_some(block.offset);
+        }
+        let sensitivity = name.strip_prefix("d[").and_then(|rest| rest.split_once("]/d["));
+        let (element, by) = sensitivity.map_or((name, None), |(element, by)| (element, Some(by)));
+        let (base, subscripts) = match element.split_once('[') {
+            None => (element, None),
             Some((base, rest)) => (base.trim_end(), Some(rest.strip_suffix(']')?)),
         };
+        let base = by.map_or(base.to_string(), |by| format!("d[{base}]/d[{by}"));
         let block = self.blocks.iter().find(|block| block.name == base)?;
         let Some(subscripts) = subscripts else {
             return block.dims.is_empty().then_some(block.offset);
@@ -124,7 +135,10 @@ mod tests {
         names.push("A", vec![]);
         names.push("u", vec![(0, 2), (1, 3)]);
         names.push("B", vec![]);
-        assert_eq!(names.len(), 8);
+        names.push("d[B]/d[k]", vec![]);
+        names.push("d[u]/d[W[1,2]]", vec![(1, 2)]);
+        assert_eq!(names.get(10), "d[u[2]]/d[W[1,2]]");
+        assert_eq!(names.len(), 11);
         assert_eq!(names.iter().collect::<Vec<_>>()[..4], ["A", "u[0,1]", "u[0,2]", "u[0,3]"]);
         for k in 0..names.len() {
             assert_eq!(names.find(&names.get(k)), Some(k));

@@ -253,10 +253,11 @@ fn line(out: &mut String, curve: &Curve, times: &[f64], x: Axis, y: Axis) {
         pattern => format!(" stroke-dasharray=\"{pattern}\""),
     };
     let _ = writeln!(out, "<path d=\"{path}\" stroke=\"{colour}\"{dash}/>");
-    if times.len() == 1 {
-        if let (Some(px), Some(py)) = (x.place(times[0]), curve.values.first().and_then(|v| y.place(*v))) {
-            let _ = writeln!(out, "<circle cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"3\" fill=\"{colour}\" stroke=\"none\"/>");
-        }
+    // A single point leaves no line.
+    if let ([t], [value]) = (times, curve.values)
+        && let (Some(px), Some(py)) = (x.place(*t), y.place(*value))
+    {
+        let _ = writeln!(out, "<circle cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"3\" fill=\"{colour}\" stroke=\"none\"/>");
     }
 }
 

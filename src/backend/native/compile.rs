@@ -51,7 +51,7 @@ pub(super) enum Symbol {
 /// Above this many statements a piece is compiled with the faster register allocator.
 const LARGE: usize = 50_000;
 /// Above this many statements in a program it is compiled on several threads.
-const MANY: usize = 4_000;
+const MANY: usize = 1_000;
 
 /// The jobs of a program in order, and the job that is each kernel's function.
 pub(super) fn jobs(program: &Program) -> (Vec<Job<'_>>, Vec<u32>) {
@@ -72,14 +72,14 @@ pub(super) fn jobs(program: &Program) -> (Vec<Job<'_>>, Vec<u32>) {
 }
 
 /// Compiles all jobs; the result does not depend on the number of threads.
-pub(super) fn compile(jobs: &[Job<'_>]) -> Result<Vec<Machine>, String> {
+pub(super) fn compile(jobs: &[Job<'_>], features: Features) -> Result<Vec<Machine>, String> {
     let statements: usize = jobs.iter().map(Job::size).sum();
     let threads = match std::thread::available_parallelism() {
         Ok(threads) if statements > MANY => threads.get().min(jobs.len()),
         _ => 1,
     };
     if threads <= 1 {
-        return SCRATCH.with_borrow_mut(|scratch| jobs.iter().map(|&job| scratch.compile(job)).collect());
+        return SCRATCH.with_borrow_mut(|scratch| jobs.iter().map(|&job| scratch.compile(job, features)).collect());
     }
     let next = AtomicUsize::new(0);
     let work = || {
@@ -88,7 +88,7 @@ pub(super) fn compile(jobs: &[Job<'_>]) -> Result<Vec<Machine>, String> {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(&job) = jobs.get(number) else { return done };
-            done.push((number, scratch.compile(job)));
+            done.push((number, scratch.compile(job, features)));
         }
     };
     let mut results: Vec<_> = std::thread::scope(|scope| {
@@ -145,19 +145,19 @@ impl Scratch {
         Scratch { context: Context::new(), builder: FunctionBuilderContext::new(), control: ControlPlane::default() }
     }
 
-    fn emit(&mut self, job: Job<'_>) -> Result<(), String> {
+    fn emit(&mut self, job: Job<'_>, features: Features) -> Result<(), String> {
         self.context.clear();
         let isa = host(job.allocator())?.as_ref();
         let function = &mut self.context.func;
         match job {
-            Job::Piece(piece) => emit::piece(piece, isa, Features::of(isa), function, &mut self.builder),
+            Job::Piece(piece) => emit::piece(piece, isa, features, function, &mut self.builder),
             Job::Driver { first, count } => emit::driver(first, count, isa, function, &mut self.builder),
         }
         Ok(())
     }
 
-    fn compile(&mut self, job: Job<'_>) -> Result<Machine, String> {
-        self.emit(job)?;
+    fn compile(&mut self, job: Job<'_>, features: Features) -> Result<Machine, String> {
+        self.emit(job, features)?;
         let isa = host(job.allocator())?.as_ref();
         if let Err(error) = self.context.compile(isa, &mut self.control) {
             return Err(format!("{:?}", error.inner));
@@ -185,7 +185,7 @@ impl Scratch {
     }
 
     fn texts(&mut self, job: Job<'_>) -> Result<(String, String), String> {
-        self.emit(job)?;
+        self.emit(job, Features::host()?)?;
         let clif = self.context.func.display().to_string();
         self.context.set_disasm(true);
         let isa = host(job.allocator())?.as_ref();

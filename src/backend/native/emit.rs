@@ -4,6 +4,7 @@
 //! value); in the turns of a vectorised loop (see `vector`) it is two lanes (`f64x2`, or an `i64x2` mask).
 
 use super::plan::{Plan, far};
+use super::split::split;
 use super::target::Features;
 use crate::kernel::program::{Address, Affine, Buffer, Carried, LoopVar, Piece, Stmt, Value};
 use crate::math::Function;
@@ -83,6 +84,7 @@ pub(super) fn piece(
     scratch: &mut FunctionBuilderContext,
 ) {
     function.signature = signature(isa);
+    let piece = &*split(piece);
     let plan = Plan::new(piece);
     let mut builder = FunctionBuilder::new(function, scratch);
     let entry = builder.create_block();
@@ -228,6 +230,7 @@ impl<'a> Emitter<'a> {
     pub fn load(&mut self, dst: Value, from: &'a Address) {
         if self.plan.deferred[dst.0 as usize] {
             self.pending[dst.0 as usize] = Some(from);
+            self.recent[dst.0 as usize].epoch = 0;
         } else {
             let value = self.load_now(from);
             self.set(dst, value);

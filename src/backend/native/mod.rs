@@ -1,7 +1,7 @@
 //! Native code through Cranelift, used as an assembler: what is computed and in which order is the program's, only
 //! instructions and registers are chosen here. It agrees with the interpreter bit for bit.
 //!
-//! Each piece is a function of its own (`plan`, `emit`, `ops`, `vector`), compiled apart (`compile`, on several threads
+//! Each piece is a function of its own (`split`, `plan`, `emit`, `ops`, `vector`), compiled apart (`compile`, on several threads
 //! when there is much to do) and put into executable pages (`code`, the only unsafe file), which are given back when
 //! the last owner drops.
 
@@ -10,6 +10,7 @@ mod compile;
 mod emit;
 mod ops;
 mod plan;
+mod split;
 mod target;
 mod vector;
 
@@ -22,6 +23,7 @@ use crate::kernel::{Invalid, verify};
 use code::Code;
 use std::fmt;
 use std::sync::Arc;
+use target::Features;
 
 /// Why there is no native code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,9 +69,13 @@ struct Compiled {
 impl Native {
     /// Verifies and compiles a program.
     pub fn new(program: &Program) -> Result<Self, NativeError> {
+        Self::with_features(program, Features::host().map_err(NativeError::Host)?)
+    }
+
+    fn with_features(program: &Program, features: Features) -> Result<Self, NativeError> {
         verify(program)?;
         let (jobs, kernels) = compile::jobs(program);
-        let machines = compile::compile(&jobs).map_err(NativeError::Host)?;
+        let machines = compile::compile(&jobs, features).map_err(NativeError::Host)?;
         let code = Code::new(&machines).map_err(NativeError::Host)?;
         let kernels = program.kernels.iter().zip(kernels).map(|(kernel, job)| Compiled {
             signature: Signature { name: kernel.name, lengths: kernel.lengths },
@@ -172,4 +178,73 @@ fn texts(program: &Program, kernel: KernelId) -> Result<(String, String), Native
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::interpret::Interpreter;
+    use crate::kernel::program::{Address, Affine, Buffer, Kernel, LoopVar, Op, Piece, Stmt, Unary, Value};
+
+    /// `a·b + c`, its floor and a ceiling, of neighbours in `y`.
+    fn rounding(turns: i64) -> Program {
+        let at = |buffer, base| Address { buffer, element: Affine { base, terms: vec![(LoopVar(0), 1)] } };
+        let set = |dst, op| Stmt::Let { dst: Value(dst), op };
+        let store = |base, value| Stmt::Store { to: at(Buffer::Out, base), value: Value(value) };
+        let body = vec![
+            set(0, Op::Load(at(Buffer::Y, 0))),
+            set(1, Op::Load(at(Buffer::Y, 1))),
+            set(2, Op::Load(at(Buffer::Y, 2))),
+            set(3, Op::Fma(Value(0), Value(1), Value(2))),
+            set(4, Op::Unary(Unary::Floor, Value(3))),
+            set(5, Op::Unary(Unary::Ceil, Value(1))),
+            store(0, 3),
+            store(20, 4),
+            store(40, 5),
+        ];
+        let body = vec![Stmt::Loop { var: LoopVar(0), lo: 0, hi: turns - 1, carried: vec![], body }];
+        let lengths = Lengths { y: 22, out: 60, ..Lengths::default() };
+        Program { kernels: vec![Kernel { name: "f", lengths, pieces: vec![Piece { values: 6, loops: 1, body }] }] }
+    }
+
+    fn run(kernels: &dyn Kernels) -> Vec<u64> {
+        let id = KernelId(0);
+        let y: Vec<f64> =
+            (0..22).map(|k| [0.1, -2.5, 1e17, -0.3, 3.0, f64::INFINITY][k % 6] * (k as f64 - 7.0)).collect();
+        let (mut w, mut out) = (vec![0.0; kernels.lengths(id).w], vec![0.0; 60]);
+        kernels.call(id, Arguments { t: 0.0, y: &y, p: &[], v: &[], w: &mut w, out: &mut out });
+        out.iter().map(|x| if x.is_nan() { u64::MAX } else { x.to_bits() }).collect()
+    }
+
+    #[test]
+    fn hosts_without_the_instructions_compute_the_same() -> Result<(), NativeError> {
+        for turns in [1, 2, 7, 20] {
+            let program = rounding(turns);
+            let expected = run(&Interpreter::new(&program)?);
+            for (fma, round) in [(false, false), (true, false), (false, true)] {
+                let fma = fma && Features::host().map_err(NativeError::Host)?.fma;
+                let native = Native::with_features(&program, Features { fma, round })?;
+                assert_eq!(run(&native), expected, "{turns} turns, fma {fma}, round {round}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_texts_show_every_piece() -> Result<(), NativeError> {
+        let mut program = rounding(9);
+        let piece = program.kernels[0].pieces[0].clone();
+        program.kernels[0].pieces.push(piece);
+        assert_eq!(clif(&program, KernelId(0))?.matches("function ").count(), 2);
+        assert!(assembly(&program, KernelId(0))?.contains("ret"));
+        assert!(Native::new(&program)?.code_bytes() > 100);
+        Ok(())
+    }
+
+    #[test]
+    fn the_target_is_described() -> Result<(), String> {
+        let text = target()?.to_string();
+        assert!(text.starts_with("target: ") && text.contains("vectors: 2 × f64"), "{text}");
+        Ok(())
+    }
 }

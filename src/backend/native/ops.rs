@@ -2,7 +2,7 @@
 
 use super::emit::{Emitter, Import};
 use crate::kernel::program::{Binary, Compare, LoopVar, Op, Unary, Value};
-use cranelift::codegen::ir::{self, Endianness, InstBuilder, types};
+use cranelift::codegen::ir::{self, Endianness, InstBuilder, InstructionData, types};
 use cranelift::prelude::{FloatCC, MemFlagsData};
 
 impl<'a> Emitter<'a> {
@@ -18,7 +18,11 @@ impl<'a> Emitter<'a> {
                 self.unary(op, a)
             }
             Op::Binary(op, a, b) => {
-                let (a, b) = (self.operand(a), self.operand(b));
+                let (mut a, mut b) = (self.operand(a), self.operand(b));
+                // A constant on the right is a memory operand, on the left it costs a register.
+                if matches!(op, Binary::Add | Binary::Mul) && self.as_constant(a).is_some() {
+                    (a, b) = (b, a);
+                }
                 self.binary(op, a, b)
             }
             Op::Fma(a, b, c) => {
@@ -66,6 +70,15 @@ impl<'a> Emitter<'a> {
     /// A constant in the lanes being emitted.
     pub fn constant(&mut self, value: f64) -> ir::Value {
         if self.wide { self.pair(value, value) } else { self.builder.ins().f64const(value) }
+    }
+
+    /// The number a one-lane value was defined as, if it is a constant.
+    pub fn as_constant(&self, value: ir::Value) -> Option<f64> {
+        let dfg = &self.builder.func.dfg;
+        match dfg.value_def(value).inst().map(|inst| dfg.insts[inst]) {
+            Some(InstructionData::UnaryIeee64 { imm, .. }) => Some(f64::from_bits(imm.bits())),
+            _ => None,
+        }
     }
 
     /// Two constants in two lanes.

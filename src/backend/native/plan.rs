@@ -37,12 +37,12 @@ pub(super) struct Plan {
     index: FxHashMap<Key, usize>,
 }
 
-/// Offsets stay below 2³⁰ bytes; the rest of the constant part goes into the pointer.
+/// Offsets stay within 2²⁹ bytes; the rest of the constant part goes into the pointer.
 const NEAR_BITS: u32 = 27;
 
-/// The far part of a constant subscript: a multiple of 2²⁷.
+/// The far part of a constant subscript: the nearest multiple of 2²⁷ (neighbours of 0 on both sides have none).
 pub(super) fn far(base: i64) -> i64 {
-    base >> NEAR_BITS << NEAR_BITS
+    (base + (1 << (NEAR_BITS - 1))) >> NEAR_BITS << NEAR_BITS
 }
 
 impl Plan {
@@ -98,8 +98,9 @@ impl Walk {
                     if let Op::Load(from) = op {
                         self.address(from);
                         let stores = (from.buffer == Buffer::W).then_some(self.stores);
-                        self.loads[dst.0 as usize] = Some((self.body, stores));
-                        self.plan.deferred[dst.0 as usize] = true;
+                        // The parts of a split loop assign the same values: what one forbids, all do without.
+                        let first = self.loads[dst.0 as usize].replace((self.body, stores)).is_none();
+                        self.plan.deferred[dst.0 as usize] |= first;
                     }
                 }
                 Stmt::Store { to, value } => {
@@ -107,9 +108,7 @@ impl Walk {
                     self.address(to);
                     self.stores += u32::from(to.buffer == Buffer::W);
                 }
-                Stmt::Wrap { var, of, extent } => {
-                    // Beyond the range of `of` nothing need be known: it is computed anew from its variables.
-                    let _ = of;
+                Stmt::Wrap { var, extent, .. } => {
                     self.bind(*var, 0, extent - 1);
                 }
                 Stmt::Loop { var, lo, hi, carried, body } => {
@@ -166,5 +165,19 @@ impl Walk {
         self.plan.groups.push(Group { buffer, far, parent });
         self.plan.index.insert(key, group);
         group
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_parts_fit_an_offset() {
+        assert_eq!((far(0), far(-1), far(1 << 20)), (0, 0, 0));
+        for base in [1 << 26, -(1 << 26) - 1, 1 << 30, (1 << 47) + 12_345, -(1 << 40) - 7] {
+            let near = base - far(base);
+            assert!(far(base) != 0 && near * 8 >= -(1 << 29) && near * 8 <= 1 << 29, "{base}");
+        }
     }
 }

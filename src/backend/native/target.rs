@@ -49,15 +49,22 @@ pub fn target() -> Result<Target, String> {
     let isa = host(Allocator::Backtracking)?;
     let enabled = isa.isa_flags().into_iter().filter(|flag| flag.as_bool() == Some(true));
     let features = enabled.map(|flag| flag.name.trim_start_matches("has_").to_string()).collect();
-    Ok(Target { triple: isa.triple().clone(), features, fma: Features::of(isa.as_ref()).fma, lanes: 2 })
+    Ok(Target { triple: isa.triple().clone(), features, fma: Features::host()?.fma, lanes: 2 })
 }
 
 impl Features {
+    /// What the host can do.
+    pub fn host() -> Result<Self, String> {
+        static HOST: OnceLock<Result<Features, String>> = OnceLock::new();
+        HOST.get_or_init(|| host(Allocator::Backtracking).map(|isa| Features::of(isa.as_ref()))).clone()
+    }
+
     /// What a target can do.
-    pub fn of(isa: &dyn TargetIsa) -> Self {
+    fn of(isa: &dyn TargetIsa) -> Self {
         let x86 = isa.name() == "x64";
         let flags = isa.isa_flags();
         let has = |name: &str| flags.iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
+        // Other targets have both in their base instruction set.
         Features { fma: !x86 || (has("has_avx") && has("has_fma")), round: !x86 || has("has_sse41") }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::emit::Emitter;
 use crate::kernel::program::{Address, Carried, LoopVar, Op, Stmt, Unary, Value};
-use cranelift::codegen::ir::{InstBuilder, InstructionData, types};
+use cranelift::codegen::ir::{InstBuilder, types};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What vectorising a loop takes.
@@ -94,10 +94,7 @@ impl<'a> Emitter<'a> {
     /// Makes a value of one lane one of two equal lanes.
     fn spread(&mut self, value: Value) {
         let scalar = self.operand(value);
-        let definition = self.builder.func.dfg.value_def(scalar).inst();
-        let data = definition.map(|inst| self.builder.func.dfg.insts[inst]);
-        let pair = if let Some(InstructionData::UnaryIeee64 { imm, .. }) = data {
-            let number = f64::from_bits(imm.bits());
+        let pair = if let Some(number) = self.as_constant(scalar) {
             self.pair(number, number)
         } else if self.builder.func.dfg.value_type(scalar) == types::I8 {
             let mask = self.builder.ins().bmask(types::I64, scalar);
@@ -202,5 +199,65 @@ fn advances(address: &Address, var: LoopVar) -> Option<bool> {
         None => Some(false),
         Some((_, 1)) => Some(true),
         Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clif;
+    use crate::backend::KernelId;
+    use crate::kernel::program::{
+        Address, Affine, Binary, Buffer, Carried, Kernel, Lengths, LoopVar, Op, Piece, Program, Stmt, Value,
+    };
+
+    fn at(buffer: Buffer, base: i64, k: i64) -> Address {
+        let terms = if k == 0 { vec![] } else { vec![(LoopVar(0), k)] };
+        Address { buffer, element: Affine { base, terms } }
+    }
+
+    fn load(dst: u32, from: Address) -> Stmt {
+        Stmt::Let { dst: Value(dst), op: Op::Load(from) }
+    }
+
+    fn store(to: Address, value: u32) -> Stmt {
+        Stmt::Store { to, value: Value(value) }
+    }
+
+    /// Whether a loop over ten turns of this body runs on vectors.
+    fn on_vectors(body: Vec<Stmt>, carried: Vec<Carried>) -> bool {
+        let lengths = Lengths { y: 40, p: 40, v: 40, w: 40, out: 40 };
+        let body = vec![load(0, at(Buffer::P, 0, 0)), Stmt::Loop { var: LoopVar(0), lo: 0, hi: 9, carried, body }];
+        let piece = Piece { values: 9, loops: 1, body };
+        let program = Program { kernels: vec![Kernel { name: "f", lengths, pieces: vec![piece] }] };
+        clif(&program, KernelId(0)).expect("a valid program").contains("f64x2")
+    }
+
+    fn add(dst: u32, a: u32, b: u32) -> Stmt {
+        Stmt::Let { dst: Value(dst), op: Op::Binary(Binary::Add, Value(a), Value(b)) }
+    }
+
+    #[test]
+    fn independent_turns_run_on_vectors() {
+        let y = || load(1, at(Buffer::Y, 3, 1));
+        assert!(on_vectors(vec![y(), add(2, 1, 0), store(at(Buffer::Out, 0, 1), 2)], vec![]));
+        let twice = vec![y(), store(at(Buffer::Out, 0, 1), 1), store(at(Buffer::Out, 2, 1), 0)];
+        assert!(on_vectors(twice, vec![]), "elements two apart never meet in one pair");
+        let update = vec![load(1, at(Buffer::W, 3, 1)), add(2, 1, 0), store(at(Buffer::W, 3, 1), 2)];
+        assert!(on_vectors(update, vec![]), "a turn may change the element it read");
+    }
+
+    #[test]
+    fn turns_that_meet_do_not() {
+        let neighbour = |base| vec![load(1, at(Buffer::W, base, 1)), store(at(Buffer::W, 3, 1), 1)];
+        assert!(!on_vectors(neighbour(4), vec![]), "the next turn reads what this one writes");
+        assert!(!on_vectors(neighbour(2), vec![]));
+        let overlap = vec![store(at(Buffer::Out, 0, 1), 0), store(at(Buffer::Out, 1, 1), 0)];
+        assert!(!on_vectors(overlap, vec![]), "stores of neighbouring turns must keep their order");
+        assert!(!on_vectors(vec![load(1, at(Buffer::W, 5, 0)), store(at(Buffer::W, 0, 1), 1)], vec![]));
+        assert!(!on_vectors(vec![load(1, at(Buffer::Y, 0, 2)), store(at(Buffer::Out, 0, 1), 1)], vec![]));
+        assert!(!on_vectors(vec![load(1, at(Buffer::Y, 9, -1)), store(at(Buffer::Out, 0, 1), 1)], vec![]));
+        assert!(!on_vectors(vec![store(at(Buffer::Out, 0, 0), 0)], vec![]));
+        let sum = vec![Carried { acc: Value(2), init: Value(0), next: Value(3), result: Value(4) }];
+        assert!(!on_vectors(vec![load(1, at(Buffer::Y, 0, 1)), add(3, 2, 1)], sum), "sums keep their order");
     }
 }

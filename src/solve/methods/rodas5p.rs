@@ -194,6 +194,16 @@ pub struct Rodas5P {
     fresh: bool,
 }
 
+/// What became of an attempted step.
+enum Outcome {
+    /// Its error in units of the tolerance.
+    Error(f64),
+    /// f is not finite at a stage; `right` holds it.
+    NotFinite,
+    /// W cannot be factorised.
+    Singular,
+}
+
 impl Rodas5P {
     /// Memory for a problem.
     ///
@@ -226,12 +236,13 @@ impl Rodas5P {
         })
     }
 
-    /// The eight stages (H&W IV.7.25); false if W is singular.
-    fn attempt(&mut self, problem: &mut Problem, h: f64) -> bool {
+    /// The eight stages (H&W IV.7.25) of a step h to `t_new` and f there, which `right` then holds; ends early where f is
+    /// not finite.
+    fn attempt(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
         let n = self.n;
         problem.statistics.factorizations += 1;
         if !self.w.factor(1.0 / (GAMMA * h), &self.jacobian) {
-            return false;
+            return Outcome::Singular;
         }
         for i in 0..S {
             let (done, rest) = self.u.split_at_mut(i * n);
@@ -250,6 +261,9 @@ impl Rodas5P {
                     }
                 }
                 problem.rhs(self.t + C[i] * h, &self.argument, &mut self.right);
+                if self.right.iter().any(|f| !f.is_finite()) {
+                    return Outcome::NotFinite;
+                }
             }
             let u = &mut rest[..n];
             for j in 0..n {
@@ -262,13 +276,21 @@ impl Rodas5P {
         for (x, u) in self.argument.iter_mut().zip(&self.u[7 * n..]) {
             *x += u;
         }
-        true
+        let error = problem.norm(&self.u[7 * n..], &self.y, &self.argument);
+        if error <= 1.0 {
+            problem.rhs(t_new, &self.argument, &mut self.right);
+            if self.right.iter().any(|f| !f.is_finite()) {
+                return Outcome::NotFinite;
+            }
+        }
+        Outcome::Error(error)
     }
 
     /// An upper bound of |h λ|: the smaller of the row and column norms of J.
     fn measure_stiffness(&mut self, problem: &Problem, h: f64) {
         let pattern = problem.system.jacobian_pattern();
-        let rows = &mut self.right;
+        // Scratch: the interpolant of the step before is done with.
+        let rows = &mut self.y_old;
         rows.fill(0.0);
         let mut most_column: f64 = 0.0;
         for j in 0..self.n {
@@ -316,14 +338,15 @@ impl Stepper for Rodas5P {
         loop {
             problem.check()?;
             let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
-            let regular = self.attempt(problem, h);
-            let error = if regular { problem.norm(&self.u[7 * n..], &self.y, &self.argument) } else { f64::NAN };
+            let t_new = if h == end - self.t { end } else { self.t + h };
+            let outcome = self.attempt(problem, h, t_new);
+            let error = if let Outcome::Error(error) = outcome { error } else { f64::NAN };
             if error <= 1.0 {
                 self.measure_stiffness(problem, h);
                 problem.statistics.steps += 1;
                 self.t_old = self.t;
                 self.h_old = h;
-                self.t = if h == end - self.t { end } else { self.t + h };
+                self.t = t_new;
                 std::mem::swap(&mut self.y_old, &mut self.y);
                 self.y.copy_from_slice(&self.argument);
                 for (row, weights) in H.iter().enumerate() {
@@ -331,7 +354,7 @@ impl Stepper for Rodas5P {
                         self.dense[row * n + j] = weights.iter().enumerate().map(|(l, w)| w * self.u[l * n + j]).sum();
                     }
                 }
-                problem.rhs(self.t, &self.y, &mut self.f0);
+                std::mem::swap(&mut self.f0, &mut self.right);
                 self.fresh = false;
                 let factor = self.controller.accept(error);
                 self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() { self.h } else { factor * h };
@@ -340,14 +363,10 @@ impl Stepper for Rodas5P {
             problem.statistics.rejected += 1;
             self.h = h * self.controller.reject(error);
             if self.h.abs() < problem.least_step(self.t) {
-                let names = problem.not_finite(&self.right);
-                return Err(match (regular, names.is_empty()) {
-                    (_, false) => ErrorKind::NotFinite(names),
-                    (false, true) => match problem.not_finite(&self.f0) {
-                        names if names.is_empty() => ErrorKind::Singular,
-                        names => ErrorKind::NotFinite(names),
-                    },
-                    (true, true) => ErrorKind::StepTooSmall(problem.worst(&self.u[7 * n..], &self.y)),
+                return Err(match outcome {
+                    Outcome::NotFinite => ErrorKind::NotFinite(problem.not_finite(&self.right)),
+                    Outcome::Singular => ErrorKind::Singular,
+                    Outcome::Error(_) => ErrorKind::StepTooSmall(problem.worst(&self.u[7 * n..], &self.y)),
                 });
             }
         }

@@ -1,0 +1,80 @@
+//! Forward sensitivities as a model of their own: S = ∂y/∂q obeys S' = (∂f/∂y) S + ∂f/∂q, so the states of a model and
+//! their sensitivities are the states of a larger model, which every method integrates and error-controls alike.
+//!
+//! Method: the variational equations (Hairer, Nørsett & Wanner I.14), built symbolically family by family. The larger
+//! model's states are the original n, then n for each q, in the same order: S of state k by the j-th q stands at
+//! n(j + 1) + k.
+
+use super::forward::{Direction, declare, tangent_model, tangent_pieces};
+use crate::expr::{Reads, SymbolId};
+use crate::model::{Family, Kind, Model, Symbol};
+
+/// What to differentiate by: an element of a parameter, or of a state's initial value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name as it appears in columns: `k1`, `W[1,2]`.
+    pub name: String,
+    /// The parameter or state.
+    pub symbol: SymbolId,
+    /// Its element; empty for a scalar.
+    pub element: Vec<i64>,
+}
+
+/// The model with the sensitivities of all its states and outputs as further states and outputs, named `d[x]/d[q]`.
+pub fn with_sensitivities(model: &Model, wanted: &[Wanted]) -> Model {
+    let mut larger = model.clone();
+    for q in wanted {
+        add(model, q, &mut larger);
+    }
+    larger.lay_out();
+    larger
+}
+
+fn add(model: &Model, q: &Wanted, larger: &mut Model) {
+    let name = |of: &str| format!("d[{of}]/d[{}]", q.name);
+    let mut direction = Direction::default();
+    if model.symbol(q.symbol).kind == Kind::Parameter {
+        direction.parameter = Some((q.symbol, q.element.clone()));
+    }
+    for state in &model.states {
+        let of = model.symbol(*state);
+        let symbol = Symbol { name: name(&of.name), doc: None, ..of.clone() };
+        let id = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::State);
+        direction.tangents.insert(*state, id);
+        larger.states.push(id);
+    }
+    // At the start only what the initial values say: states are not read there, and the others' tangents are not known.
+    let start = Direction { parameter: direction.parameter.clone(), ..Direction::default() };
+    for (family, state) in model.initials.iter().zip(&model.states) {
+        let mut pieces = tangent_pieces(&mut larger.graph, family, &start);
+        if *state == q.symbol {
+            for piece in &mut pieces {
+                piece.value = is_element(larger, &piece.subscripts, &q.element);
+            }
+        }
+        larger.initials.push(Family { symbol: direction.tangents[state], pieces });
+    }
+    let tangents = direction.tangents.clone();
+    let (definitions, families, direction) = tangent_model(model, &mut larger.graph, &mut larger.symbols, direction);
+    larger.definitions.extend(definitions);
+    larger.derivatives.extend(families.into_iter().map(|f| Family { symbol: tangents[&f.symbol], ..f }));
+    for output in &model.outputs {
+        let of = model.symbol(output.symbol);
+        let pieces = tangent_pieces(&mut larger.graph, output, &direction);
+        let symbol = Symbol { name: name(&of.name), doc: None, ..of.clone() };
+        let id = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Nothing);
+        larger.outputs.push(Family { symbol: id, pieces });
+    }
+}
+
+/// 1 at the element, 0 elsewhere, as a template over the piece's indices.
+fn is_element(larger: &mut Model, subscripts: &[crate::expr::Affine], element: &[i64]) -> crate::expr::ExprId {
+    let graph = &mut larger.graph;
+    let (mut value, zero) = (graph.constant(1.0), graph.constant(0.0));
+    for (affine, at) in subscripts.iter().zip(element) {
+        let (here, at) = (graph.affine_value(affine), graph.constant(*at as f64));
+        let same = graph.compare(crate::math::Compare::Eq, here, at);
+        value = graph.select(same, value, zero);
+    }
+    value
+}

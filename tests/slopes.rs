@@ -1,0 +1,159 @@
+//! The order every method shows: slopes of the error at fixed steps, at the ends of steps and inside them. The algebra is
+//! in `order.rs`.
+
+use rhapsode::solve::explicit::ExplicitStepper;
+use rhapsode::solve::methods::{bdf::Bdf, dop853::DOP853, rodas5p::Rodas5P, tsit5::TSIT5};
+use rhapsode::solve::problem::Problem;
+use rhapsode::solve::stepper::Stepper;
+use rhapsode::solve::tableau::Explicit;
+use rhapsode::solve::{Options, Tolerance};
+use rhapsode::system::{ClosureSystem, System};
+
+/// A nonlinear, non-autonomous problem with a known solution: y1 = exp(sin t), y2 = cos t.
+fn nonlinear() -> ClosureSystem {
+    ClosureSystem::new(2, 0, |t, y, _, dy| {
+        dy[0] = y[0] * t.cos() * (1.0 + y[1] - t.cos());
+        dy[1] = -t.sin() * y[0] * y[0] * (-2.0 * t.sin()).exp();
+    })
+    .with_jacobian(|t, y, _, j| {
+        j[0] = t.cos() * (1.0 + y[1] - t.cos());
+        j[1] = -2.0 * t.sin() * y[0] * (-2.0 * t.sin()).exp();
+        j[2] = y[0] * t.cos();
+        j[3] = 0.0;
+    })
+    .with_time_derivative(|t, y, _, ft| {
+        let (s, c) = t.sin_cos();
+        ft[0] = -y[0] * s * (1.0 + y[1] - c) + y[0] * c * s;
+        ft[1] = (2.0 * s * c - c) * y[0] * y[0] * (-2.0 * s).exp();
+    })
+}
+
+fn exact(t: f64) -> [f64; 2] {
+    [t.sin().exp(), t.cos()]
+}
+
+/// A linear one: y' = -2 y + 2 cos t - sin t, y = cos t.
+fn linear() -> ClosureSystem {
+    ClosureSystem::new(2, 0, |t, y, _, dy| {
+        dy[0] = -2.0 * (y[0] - t.sin().exp()) + t.cos() * t.sin().exp();
+        dy[1] = -2.0 * (y[1] - t.cos()) - t.sin();
+    })
+    .with_jacobian(|_, _, _, j| j.copy_from_slice(&[-2.0, 0.0, 0.0, -2.0]))
+    .with_time_derivative(|t, _, _, ft| {
+        let e = t.sin().exp();
+        ft[0] = 2.0 * t.cos() * e + (t.cos().powi(2) - t.sin()) * e;
+        ft[1] = -2.0 * t.sin() - t.cos();
+    })
+}
+
+fn error(y: &[f64], t: f64) -> f64 {
+    y.iter().zip(exact(t)).map(|(y, e)| (y - e).abs()).fold(0.0, f64::max)
+}
+
+/// Largest errors at the ends and in the middles of `steps` equal steps over (0, 2).
+fn run(system: &dyn System, make: &dyn Fn(&Problem) -> Box<dyn Stepper>, steps: u32) -> (f64, f64) {
+    let h = 2.0 / f64::from(steps);
+    let mut options = Options::new(0.0, 2.0);
+    // Every step is accepted; the largest step is the step.
+    (options.rtol, options.atol, options.max_step) = (0.9, Tolerance::Scalar(1e6), h);
+    let mut problem = Problem::new(system, &[], &options);
+    let mut stepper = make(&problem);
+    stepper.start(&mut problem, 0.0, &exact(0.0), h).unwrap();
+    let (mut t, mut ends, mut dense) = (0.0, 0.0f64, 0.0f64);
+    for k in 1..=steps {
+        let end = if k == steps { 2.0 } else { f64::from(k) * h };
+        stepper.step(&mut problem, end).unwrap();
+        let middle = 0.5 * (t + stepper.t());
+        let mut y = [0.0; 2];
+        stepper.interpolate(&mut problem, middle, &mut y);
+        dense = dense.max(error(&y, middle));
+        t = stepper.t();
+        ends = ends.max(error(stepper.y(), t));
+    }
+    assert_eq!(t, 2.0);
+    (ends, dense)
+}
+
+/// Makes a stepper for a problem.
+type Maker = Box<dyn Fn(&Problem) -> Box<dyn Stepper>>;
+
+fn explicit(method: &'static Explicit) -> Maker {
+    Box::new(move |problem| Box::new(ExplicitStepper::new(method, problem.dim())))
+}
+
+#[test]
+fn one_step_methods_show_their_order() {
+    let rodas: Maker = Box::new(|p| Box::new(Rodas5P::new(p).unwrap()));
+    // Name, stepper, order, order of the dense output's global error, numbers of steps.
+    let methods = [
+        ("Tsit5", explicit(&TSIT5), 5.0, 5.0, (40, 80)),
+        ("DOP853", explicit(&DOP853), 8.0, 8.0, (5, 10)),
+        ("Rodas5P", rodas, 5.0, 5.0, (40, 80)),
+    ];
+    for (name, make, order, dense_order, (coarse, fine)) in methods {
+        for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {
+            let (a, b) = (run(&system, &make, coarse), run(&system, &make, fine));
+            let (slope, dense) = ((a.0 / b.0).log2(), (a.1 / b.1).log2());
+            println!(
+                "{name} {kind}: slope {slope:.2} ({:.1e} {:.1e}), dense {dense:.2} ({:.1e} {:.1e})",
+                a.0, b.0, a.1, b.1
+            );
+            // A method may do better than its order on a problem, never worse.
+            assert!(slope > order - 0.2, "{name} {kind}: slope {slope}");
+            assert!(dense > dense_order - 0.25, "{name} {kind}: dense slope {dense}");
+        }
+    }
+}
+
+#[test]
+fn bdf_shows_the_order_it_is_held_at() {
+    for order in 1..=5usize {
+        for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {
+            let make = |problem: &Problem| -> Box<dyn Stepper> {
+                let mut bdf = Bdf::new(problem).unwrap();
+                bdf.hold(order, |t| exact(t).to_vec());
+                Box::new(bdf)
+            };
+            let (a, b) = (run(&system, &make, 200), run(&system, &make, 400));
+            let slope = (a.0 / b.0).log2();
+            println!("BDF{order} {kind}: slope {slope:.2} ({:.1e} {:.1e}), dense {:.2}", a.0, b.0, (a.1 / b.1).log2());
+            assert!(slope > order as f64 - 0.2, "order {order} {kind}: {slope}");
+        }
+    }
+}
+
+/// Largest error inside one step h from the exact solution at a time: the local error of the dense output.
+fn inside(system: &dyn System, make: &dyn Fn(&Problem) -> Box<dyn Stepper>, start: f64, h: f64) -> f64 {
+    let mut options = Options::new(start, start + h);
+    (options.rtol, options.atol) = (0.9, Tolerance::Scalar(1e6));
+    let mut problem = Problem::new(system, &[], &options);
+    let mut stepper = make(&problem);
+    stepper.start(&mut problem, start, &exact(start), h).unwrap();
+    stepper.step(&mut problem, start + h).unwrap();
+    let mut y = [0.0; 2];
+    let at = |theta: f64| {
+        stepper.interpolate(&mut problem, start + theta * h, &mut y);
+        error(&y, start + theta * h)
+    };
+    [0.2, 0.4, 0.5, 0.6, 0.8].map(at).into_iter().fold(0.0, f64::max)
+}
+
+#[test]
+fn dense_outputs_show_their_order_inside_one_step() {
+    let rodas: Maker = Box::new(|p| Box::new(Rodas5P::new(p).unwrap()));
+    let methods = [
+        ("Tsit5", explicit(&TSIT5), 4.0, 0.05),
+        ("DOP853", explicit(&DOP853), 7.0, 0.2),
+        ("Rodas5P", rodas, 4.0, 0.05),
+    ];
+    for (name, make, order, h) in methods {
+        for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {
+            let most =
+                |h: f64| [0.3, 0.9, 1.5].iter().map(|start| inside(&system, &make, *start, h)).fold(0.0, f64::max);
+            let (a, b) = (most(h), most(0.5 * h));
+            let slope = (a / b).log2();
+            println!("{name} {kind}: local slope {slope:.2} ({a:.1e} {b:.1e})");
+            assert!((slope - order - 1.0).abs() < 0.2, "{name} {kind}: slope {slope}, not {}", order + 1.0);
+        }
+    }
+}
