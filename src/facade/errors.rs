@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::diag::{Code, Diagnostic, render};
+use crate::diag::{Diagnostic, codes, render};
 use crate::source::{Source, Span};
 
 /// Diagnostics and the source they belong to; displays as the rendered diagnostics.
@@ -21,7 +21,7 @@ impl Errors {
 
     pub(super) fn unreadable(name: &str, reason: &str) -> Self {
         let message = format!("cannot read `{name}`: {reason}");
-        let diagnostic = Diagnostic::new(Code("E0001"), Span::new(0, 0), message.clone());
+        let diagnostic = Diagnostic::new(codes::run::UNREADABLE, Span::new(0, 0), message.clone());
         Errors { source: Source::new(name, ""), diagnostics: vec![diagnostic], unreadable: Some(message) }
     }
 

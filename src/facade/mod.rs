@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
 use crate::backend::{CompiledSystem, KernelId, Kernels, host_has_fma};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Diagnostic, codes};
 use crate::diff::{Derivatives, derive};
 use crate::expr::SymbolId;
 use crate::kernel::{Lowered, Target64, lower};
@@ -89,8 +89,17 @@ impl Model {
             // what did not parse (unknown names, missing equations) would mislead.
             let mut all = diagnostics;
             let (_, more) = check(&source, &ast);
-            let follows = ["E0201", "E0205", "E0206", "E0208", "E0225", "E0213", "E0227"];
-            all.extend(more.into_iter().filter(|d| !follows.contains(&d.code.0)));
+            use codes::model as m;
+            let follows = [
+                m::UNKNOWN_NAME,
+                m::NO_EQUATION,
+                m::NO_INITIAL,
+                m::GAP,
+                m::UNKNOWN_FUNCTION,
+                m::NO_STATES,
+                m::INDEX_HERE,
+            ];
+            all.extend(more.into_iter().filter(|d| !follows.contains(&d.code)));
             return Err(Errors::new(source, all));
         }
         let (checked, diagnostics) = check(&source, &ast);
@@ -98,7 +107,7 @@ impl Model {
         let derivatives = derive(&checked).map_err(|unsupported| {
             let span =
                 checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
-            Errors::new(source, vec![Diagnostic::new(Code("E0234"), span, unsupported.to_string())])
+            Errors::new(source, vec![Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string())])
         })?;
         let parse_seconds = start.elapsed().as_secs_f64();
         Ok(Model {
@@ -119,7 +128,7 @@ impl Model {
         let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
         if size > Source::MAX_BYTES as u64 {
             let message = format!("the file has {size} bytes, more than the {} allowed", Source::MAX_BYTES);
-            let diagnostic = Diagnostic::new(crate::diag::codes::lang::LIMIT, Span::new(0, 0), message);
+            let diagnostic = Diagnostic::new(codes::lang::LIMIT, Span::new(0, 0), message);
             return Err(Errors::new(Source::new(name, ""), vec![diagnostic]));
         }
         match std::fs::read(path).map(String::from_utf8) {

@@ -1,7 +1,5 @@
 //! Banded LU with partial pivoting (as LAPACK's `gbtrf`, unblocked): pivoting widens the upper band by the lower.
 
-use super::Pattern;
-
 /// LU of a matrix with `lower` sub- and `upper` super-diagonals.
 #[derive(Clone, Debug)]
 pub struct BandLu {
@@ -15,29 +13,11 @@ pub struct BandLu {
     pivots: Vec<usize>,
 }
 
-/// The number of sub- and super-diagonals of a pattern.
-pub fn bandwidth(pattern: &Pattern) -> (usize, usize) {
-    let (mut lower, mut upper) = (0, 0);
-    for j in 0..pattern.ncols() {
-        for k in pattern.column(j) {
-            let i = pattern.rows()[k];
-            lower = lower.max(i.saturating_sub(j));
-            upper = upper.max(j.saturating_sub(i));
-        }
-    }
-    (lower, upper)
-}
-
 impl BandLu {
     /// Room for an n × n band matrix.
     pub fn new(n: usize, lower: usize, upper: usize) -> Self {
         let height = 2 * lower + upper + 1;
         BandLu { n, lower, upper, height, values: vec![0.0; height * n], pivots: vec![0; n] }
-    }
-
-    /// Sets all entries to zero.
-    pub fn clear(&mut self) {
-        self.values.fill(0.0);
     }
 
     /// The place of entry (i, j), which must lie in the band.

@@ -2,14 +2,16 @@
 
 mod band;
 mod dense;
+mod order;
 mod pattern;
 mod shifted;
 #[cfg(feature = "sparse")]
 mod sparse;
 
-pub use band::{BandLu, bandwidth};
+pub use band::BandLu;
 pub use dense::DenseLu;
+pub use order::reverse_cuthill_mckee;
 pub use pattern::Pattern;
-pub use shifted::{Shifted, TooLarge};
+pub use shifted::{Shifted, TooLarge, narrow_band};
 #[cfg(feature = "sparse")]
 pub use sparse::SparseLu;

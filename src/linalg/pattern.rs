@@ -88,6 +88,23 @@ impl Pattern {
         self.columns[j]..self.columns[j + 1]
     }
 
+    /// `out = A x` for values in this pattern.
+    pub fn multiply(&self, values: &[f64], x: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
+        for (j, x) in x.iter().enumerate() {
+            for k in self.column(j) {
+                out[self.rows[k]] += values[k] * x;
+            }
+        }
+    }
+
+    /// `out = Aᵀ x` for values in this pattern: each column's dot product with x, the product adjoints need.
+    pub fn multiply_transposed(&self, values: &[f64], x: &[f64], out: &mut [f64]) {
+        for (j, out) in out.iter_mut().enumerate() {
+            *out = self.column(j).map(|k| values[k] * x[self.rows[k]]).sum();
+        }
+    }
+
     /// The place of entry (row, column), if it is in the pattern.
     pub fn place(&self, row: usize, column: usize) -> Option<usize> {
         let range = self.column(column);
@@ -125,5 +142,16 @@ mod tests {
         assert_eq!(place, vec![2, 0, 2, 1]);
         assert_eq!(pattern.place(2, 1), Some(2));
         assert_eq!(pattern.place(2, 0), None);
+    }
+
+    #[test]
+    fn products_are_those_of_the_matrix() {
+        // Rows (1 0 2), (0 3 4).
+        let (pattern, _) = Pattern::from_pairs(2, 3, &[(0, 0), (1, 1), (0, 2), (1, 2)]);
+        let values = [1.0, 3.0, 2.0, 4.0];
+        let (mut ax, mut atx) = ([0.0; 2], [0.0; 3]);
+        pattern.multiply(&values, &[1.0, 10.0, 100.0], &mut ax);
+        pattern.multiply_transposed(&values, &[1.0, 10.0], &mut atx);
+        assert_eq!((ax, atx), ([201.0, 430.0], [1.0, 30.0, 42.0]));
     }
 }

@@ -1,8 +1,8 @@
 //! The matrix every implicit method solves with: `W = I/(γh) − J`, assembled from the Jacobian's values and factorised
 //! by whatever suits its pattern.
 
-use super::band::{BandLu, bandwidth};
-use super::{DenseLu, Pattern};
+use super::band::BandLu;
+use super::{DenseLu, Pattern, reverse_cuthill_mckee};
 
 /// Up to this dimension W is dense whatever its pattern.
 const ALWAYS_DENSE: usize = 40;
@@ -12,7 +12,8 @@ const NEVER_DENSE: usize = 20_000;
 /// Which factorisation is used.
 enum Factor {
     Dense(DenseLu),
-    Band(BandLu),
+    /// With the unknowns in another order, and room for a right side in it.
+    Band(BandLu, Vec<usize>, Vec<f64>),
     #[cfg(feature = "sparse")]
     Sparse(Box<super::sparse::SparseLu>),
 }
@@ -38,12 +39,15 @@ impl Shifted {
     /// [`TooLarge`] where only a dense factorisation is available and it would not fit.
     pub fn new(pattern: &Pattern) -> Result<Self, TooLarge> {
         let n = pattern.nrows();
-        let (lower, upper) = bandwidth(pattern);
-        if n > ALWAYS_DENSE && 2 * lower + upper < n / 4 && 2 * lower + upper < 64 {
+        if n > ALWAYS_DENSE
+            && let Some((order, lower, upper)) = narrow_band(pattern)
+        {
+            let mut place = vec![0; n];
+            order.iter().enumerate().for_each(|(k, i)| place[*i] = k);
             let band = BandLu::new(n, lower, upper);
-            let places = columns(pattern).map(|(i, j)| band.place(i, j)).collect();
+            let places = columns(pattern).map(|(i, j)| band.place(place[i], place[j])).collect();
             let diagonal = (0..n).map(|j| band.place(j, j)).collect();
-            return Ok(Shifted { n, factor: Factor::Band(band), places, diagonal });
+            return Ok(Shifted { n, factor: Factor::Band(band, order, vec![0.0; n]), places, diagonal });
         }
         #[cfg(feature = "sparse")]
         if n > ALWAYS_DENSE && (pattern.nnz() < n * n / 8 || n > NEVER_DENSE) {
@@ -67,7 +71,7 @@ impl Shifted {
     pub fn kind(&self) -> &'static str {
         match self.factor {
             Factor::Dense(_) => "dense",
-            Factor::Band(_) => "banded",
+            Factor::Band(..) => "banded",
             #[cfg(feature = "sparse")]
             Factor::Sparse(_) => "sparse",
         }
@@ -77,7 +81,7 @@ impl Shifted {
     pub fn factor(&mut self, shift: f64, jacobian: &[f64]) -> bool {
         let storage = match &mut self.factor {
             Factor::Dense(lu) => lu.matrix_mut(),
-            Factor::Band(lu) => lu.values_mut(),
+            Factor::Band(lu, ..) => lu.values_mut(),
             #[cfg(feature = "sparse")]
             Factor::Sparse(lu) => lu.values_mut(),
         };
@@ -90,22 +94,45 @@ impl Shifted {
         }
         match &mut self.factor {
             Factor::Dense(lu) => lu.factor(),
-            Factor::Band(lu) => lu.factor(),
+            Factor::Band(lu, ..) => lu.factor(),
             #[cfg(feature = "sparse")]
             Factor::Sparse(lu) => lu.factor(),
         }
     }
 
     /// Solves `W x = b` in place.
-    pub fn solve(&self, b: &mut [f64]) {
+    pub fn solve(&mut self, b: &mut [f64]) {
         debug_assert_eq!(b.len(), self.n);
-        match &self.factor {
+        match &mut self.factor {
             Factor::Dense(lu) => lu.solve(b),
-            Factor::Band(lu) => lu.solve(b),
+            Factor::Band(lu, order, x) => {
+                x.iter_mut().zip(order.iter()).for_each(|(x, i)| *x = b[*i]);
+                lu.solve(x);
+                x.iter().zip(order.iter()).for_each(|(x, i)| b[*i] = *x);
+            }
             #[cfg(feature = "sparse")]
             Factor::Sparse(lu) => lu.solve(b),
         }
     }
+}
+
+/// An order of the unknowns in which the matrix is a narrow band, with its numbers of sub- and super-diagonals.
+pub fn narrow_band(pattern: &Pattern) -> Option<(Vec<usize>, usize, usize)> {
+    let n = pattern.nrows();
+    // More entries than a narrow band can hold: no need to look for one.
+    if pattern.nnz() > 64 * n {
+        return None;
+    }
+    let order = reverse_cuthill_mckee(pattern);
+    let mut place = vec![0; n];
+    order.iter().enumerate().for_each(|(k, i)| place[*i] = k);
+    let (mut lower, mut upper) = (0, 0);
+    for (i, j) in columns(pattern) {
+        lower = lower.max(place[i].saturating_sub(place[j]));
+        upper = upper.max(place[j].saturating_sub(place[i]));
+    }
+    let width = 2 * lower + upper;
+    (width < n / 4 && width < 64).then_some((order, lower, upper))
 }
 
 /// (row, column) of every place, in order.

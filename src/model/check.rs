@@ -7,7 +7,7 @@ use super::families::Shape;
 use super::names::{Statements, Target, collect};
 use super::order::topological;
 use super::{Dim, Family, Kind, Model, Piece, Symbol};
-use crate::diag::{Code, Diagnostic, closest};
+use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, Graph, Node, Reads, SymbolId, VarId};
 use crate::lang::ast::{Ast, Expr, ExprKind};
 use crate::source::{Source, Span};
@@ -90,7 +90,10 @@ pub fn check(source: &Source, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         function_names: FxHashMap::default(),
     };
     let model = checker.model(source);
-    let diagnostics = checker.diagnostics;
+    // A range or a value may be looked at for several reasons: its errors are told once.
+    let mut told = FxHashSet::default();
+    let mut diagnostics = checker.diagnostics;
+    diagnostics.retain(|d| told.insert((d.code, d.span)));
     (model.filter(|_| diagnostics.is_empty()), diagnostics)
 }
 
@@ -105,7 +108,7 @@ impl Checker<'_> {
         self.declare_definitions();
         if self.found.equations.is_empty() && self.diagnostics.is_empty() {
             let message = "the model has no differential equation: expected at least one `x' = …`";
-            self.diagnostics.push(Diagnostic::new(Code("E0225"), Span::new(0, 0), message));
+            self.diagnostics.push(Diagnostic::new(codes::model::NO_STATES, Span::new(0, 0), message));
         }
         let lowered = self.lower_definitions();
         let derivatives = self.lower_equations(&states);
@@ -177,7 +180,7 @@ impl Checker<'_> {
             if *name == time {
                 let message = format!("`{name}` is the independent variable");
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0202"), target.span, message)
+                    Diagnostic::new(codes::model::DECLARED_TWICE, target.span, message)
                         .help("choose another name, or rename the independent variable with `time …`"),
                 );
             }
@@ -241,7 +244,7 @@ impl Checker<'_> {
             }
         };
         self.diagnostics.push(
-            Diagnostic::new(Code("E0204"), span, message)
+            Diagnostic::new(codes::model::CYCLE, span, message)
                 .help("algebraic loops are not solved; break the circle by hand"),
         );
     }
@@ -262,12 +265,6 @@ impl Checker<'_> {
     fn declare_parameters(&mut self) -> Vec<(String, SymbolId, Shape)> {
         let mut result = Vec::new();
         for (name, target) in self.found.parameters.clone() {
-            if let (true, [_, second, ..]) = (target.statements[0].subscripts.is_empty(), target.statements.as_slice())
-            {
-                let message = format!("parameter `{name}` is declared twice");
-                let diagnostic = Diagnostic::new(Code("E0202"), second.span, message);
-                self.diagnostics.push(diagnostic.related(target.span, "first declared here"));
-            }
             match self.shape(name, &target, true) {
                 Some(shape) => {
                     let symbol = self.declare(name, Kind::Parameter, shape.dims.clone(), target.doc, target.span);
@@ -475,7 +472,7 @@ impl Checker<'_> {
                         ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>().join(",");
                     let subscripts = if dims.is_empty() { String::new() } else { format!("[{letters}]") };
                     self.diagnostics.push(
-                        Diagnostic::new(Code("E0206"), span, format!("`{written}` has no initial value"))
+                        Diagnostic::new(codes::model::NO_INITIAL, span, format!("`{written}` has no initial value"))
                             .help(format!("add `init {written}{subscripts} = 0`")),
                     );
                     continue;
@@ -487,7 +484,7 @@ impl Checker<'_> {
                             dims.len(),
                             shape.dims.len()
                         );
-                        let diagnostic = Diagnostic::new(Code("E0211"), target.span, message);
+                        let diagnostic = Diagnostic::new(codes::model::SUBSCRIPTS, target.span, message);
                         self.diagnostics.push(diagnostic);
                     } else if let Some(pieces) = self.pieces(&written, &target, &shape, &dims, &scope) {
                         families.push(Family { symbol: *symbol, pieces });
@@ -501,6 +498,10 @@ impl Checker<'_> {
 
     /// Initial values of things that have no differential equation.
     fn report_stray_initials(&mut self) {
+        // An equation that could not be read may be the one that is missing.
+        if self.diagnostics.iter().any(|d| d.code == codes::model::IMPLICIT) {
+            return;
+        }
         for ((name, order), target) in self.found.initials.clone() {
             let known = match self.found.equations.get(name) {
                 Some((equation_order, _)) if order < *equation_order => continue,
@@ -509,7 +510,7 @@ impl Checker<'_> {
             };
             let written = format!("{name}{}", "'".repeat(order as usize));
             let diagnostic = Diagnostic::new(
-                Code("E0205"),
+                codes::model::NO_EQUATION,
                 target.span,
                 format!("`{written}` has an initial value but no equation for it"),
             );
@@ -541,7 +542,7 @@ impl Checker<'_> {
             if let Some(k) = target.statements.iter().position(|s| s.value.is_none()) {
                 let span = target.statements.remove(k).span;
                 let message = format!("`{name}` has a value for some elements only");
-                self.diagnostics.push(Diagnostic::new(Code("E0232"), span, message));
+                self.diagnostics.push(Diagnostic::new(codes::model::NO_VALUE, span, message));
                 continue;
             }
             let dims = self.symbol(*symbol).dims.clone();
@@ -593,7 +594,7 @@ impl Checker<'_> {
                 }
                 let message = format!("the interval ({}, {}) is empty", bounds.0, bounds.1);
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0233"), lo.span.to(hi.span), message)
+                    Diagnostic::new(codes::model::BOUNDS, lo.span.to(hi.span), message)
                         .label("expected the lower bound first"),
                 );
                 None
@@ -622,7 +623,7 @@ impl Checker<'_> {
             let largest = self.symbols.iter().max_by_key(|s| s.dims.iter().map(|d| d.len() as u128).product::<u128>());
             let span = largest.map_or(Span::new(0, 0), |s| s.span);
             let message = format!("the model has {total} array elements, more than the {MAX_ELEMENTS} allowed");
-            self.diagnostics.push(Diagnostic::new(Code("E0226"), span, message).label("the largest array"));
+            self.diagnostics.push(Diagnostic::new(codes::model::TOO_LARGE, span, message).label("the largest array"));
         }
     }
 }

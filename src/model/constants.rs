@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::check::{Checker, Entity};
 use super::expression::Scope;
 use super::order::topological;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::Expr;
 
 impl Checker<'_> {
@@ -28,8 +28,12 @@ impl Checker<'_> {
         for (name, target) in &self.found.constants {
             if let Some(second) = target.statements.get(1).filter(|s| s.subscripts.is_empty()) {
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0202"), second.span, format!("constant `{name}` is declared twice"))
-                        .related(target.span, "first declared here"),
+                    Diagnostic::new(
+                        codes::model::DECLARED_TWICE,
+                        second.span,
+                        format!("constant `{name}` is declared twice"),
+                    )
+                    .related(target.span, "first declared here"),
                 );
             }
         }
@@ -62,7 +66,7 @@ impl Checker<'_> {
         if value.is_none() {
             let message = "expected a value known when the model is compiled";
             self.diagnostics.push(
-                Diagnostic::new(Code("E0203"), expr.span, message)
+                Diagnostic::new(codes::model::NOT_CONSTANT, expr.span, message)
                     .help("only numbers, `const` names and functions of them can stand here"),
             );
         }
@@ -76,7 +80,7 @@ impl Checker<'_> {
             return Some(value as i64);
         }
         let message = format!("expected a whole number, found {value}");
-        self.diagnostics.push(Diagnostic::new(Code("E0203"), expr.span, message));
+        self.diagnostics.push(Diagnostic::new(codes::model::NOT_CONSTANT, expr.span, message));
         None
     }
 }

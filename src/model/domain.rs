@@ -4,7 +4,7 @@ use super::boxes::Bounds;
 use super::check::Checker;
 use super::expression::Scope;
 use super::names::Statement;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Diagnostic, codes};
 use crate::expr::{Affine, IndexRange, VarId};
 use crate::lang::ast::{ExprKind, Range};
 
@@ -69,7 +69,7 @@ impl Checker<'_> {
                 ([], n) if number_is_size && n >= 1 => ((1, n), None, false),
                 ([], n) if number_is_size => {
                     let message = format!("expected a size of at least 1, found {n}");
-                    self.diagnostics.push(Diagnostic::new(Code("E0210"), subscript.span, message));
+                    self.diagnostics.push(Diagnostic::new(codes::model::EMPTY_RANGE, subscript.span, message));
                     return None;
                 }
                 ([], n) => ((n, n), None, false),
@@ -88,7 +88,7 @@ impl Checker<'_> {
                 _ => {
                     self.diagnostics.push(
                         Diagnostic::new(
-                            Code("E0218"),
+                            codes::model::LEFT_SIDE,
                             subscript.span,
                             "expected an index or a number as subscript on the left",
                         )
@@ -102,7 +102,7 @@ impl Checker<'_> {
             {
                 let message = format!("index `{name}` is used twice on the left");
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0218"), subscript.span, message)
+                    Diagnostic::new(codes::model::LEFT_SIDE, subscript.span, message)
                         .help("declare a second index over the same range, e.g. `index i, j = 1..N`"),
                 );
                 return None;
@@ -113,7 +113,7 @@ impl Checker<'_> {
         }
         if let Some((clause, ..)) = locals.iter().find(|local| !local.4) {
             let message = format!("index `{}` does not appear on the left", clause.index.name);
-            self.diagnostics.push(Diagnostic::new(Code("E0218"), clause.index.span, message));
+            self.diagnostics.push(Diagnostic::new(codes::model::LEFT_SIDE, clause.index.span, message));
             return None;
         }
         Some(region)
@@ -154,14 +154,14 @@ impl Checker<'_> {
         if lo > hi {
             let message = format!("the range {lo}..{hi} is empty");
             self.diagnostics.push(
-                Diagnostic::new(Code("E0210"), range.lo.span.to(range.hi.span), message)
+                Diagnostic::new(codes::model::EMPTY_RANGE, range.lo.span.to(range.hi.span), message)
                     .label("expected the first value not above the last"),
             );
             return None;
         }
         if hi - lo >= i64::from(i32::MAX) || lo < i64::from(i32::MIN) / 2 || hi > i64::from(i32::MAX) / 2 {
             let message = format!("the range {lo}..{hi} is too large");
-            self.diagnostics.push(Diagnostic::new(Code("E0226"), range.lo.span.to(range.hi.span), message));
+            self.diagnostics.push(Diagnostic::new(codes::model::TOO_LARGE, range.lo.span.to(range.hi.span), message));
             return None;
         }
         Some((lo, hi))
@@ -173,7 +173,8 @@ impl Checker<'_> {
         if var.is_none() {
             let message = format!("more than {} index names", crate::expr::Graph::MAX_VARS);
             self.diagnostics.push(
-                Diagnostic::new(Code("E0229"), span, message).help("use the same index name in several equations"),
+                Diagnostic::new(codes::model::INDICES, span, message)
+                    .help("use the same index name in several equations"),
             );
         }
         var

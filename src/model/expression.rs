@@ -1,7 +1,7 @@
 //! Expressions of the syntax tree become nodes of the graph: names are resolved, kinds checked, subscripts bounded.
 
 use super::check::{Checker, Definition, Entity};
-use crate::diag::{Code, Diagnostic, closest};
+use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, IndexRange, Node, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::lang::ast::{Comparison, Expr, ExprKind, Factor, Ident, ReductionIndex, Sign};
 use crate::math::{Binary, Compare};
@@ -35,7 +35,7 @@ impl Checker<'_> {
         if self.is_truth(id) {
             let message = "expected a number, found a truth value";
             self.diagnostics.push(
-                Diagnostic::new(Code("E0215"), expr.span, message).help("write `if … then 1 else 0` to count it"),
+                Diagnostic::new(codes::model::KIND, expr.span, message).help("write `if … then 1 else 0` to count it"),
             );
             return None;
         }
@@ -47,7 +47,7 @@ impl Checker<'_> {
         if !self.is_truth(id) {
             let message = "expected a truth value, found a number";
             self.diagnostics.push(
-                Diagnostic::new(Code("E0215"), expr.span, message).help("compare it with something, e.g. `x > 0`"),
+                Diagnostic::new(codes::model::KIND, expr.span, message).help("compare it with something, e.g. `x > 0`"),
             );
             return None;
         }
@@ -141,7 +141,9 @@ impl Checker<'_> {
             let value = value?;
             if *how == Factor::Over && self.graph.as_const(value) == Some(0.0) {
                 let message = "division by zero";
-                self.diagnostics.push(Diagnostic::new(Code("E0216"), expr.span, message).label("this is always 0"));
+                self.diagnostics.push(
+                    Diagnostic::new(codes::model::DIVISION_BY_ZERO, expr.span, message).label("this is always 0"),
+                );
                 return None;
             }
             product = Some(match (product, how) {
@@ -176,18 +178,26 @@ impl Checker<'_> {
     ) -> Option<ExprId> {
         let name = ident.name.as_str();
         let entity = self.entities.get(name).cloned();
-        if scope.constants_only && !matches!(entity, None | Some(Entity::Const(_) | Entity::Failed | Entity::Pi)) {
-            let message = format!("expected a constant, found `{name}`");
-            self.diagnostics.push(
-                Diagnostic::new(Code("E0203"), span, message)
-                    .label("not known when the model is compiled")
-                    .help(format!("declare it as `const {name} = …`")),
-            );
+        // Constants are evaluated before anything else is declared, so what is not one may have no entity yet.
+        let declared = self.found.parameters.contains_key(name)
+            || self.found.definitions.contains_key(name)
+            || self.found.equations.contains_key(name);
+        let constant = matches!(entity, Some(Entity::Const(_) | Entity::Failed | Entity::Pi));
+        if scope.constants_only && !constant && (entity.is_some() || declared) {
+            // Once per name: a range is looked at for every array over it.
+            if self.unknown.insert(format!("const {name}")) {
+                let message = format!("expected a constant, found `{name}`");
+                self.diagnostics.push(
+                    Diagnostic::new(codes::model::NOT_CONSTANT, span, message)
+                        .label("not known when the model is compiled")
+                        .help(format!("declare it as `const {name} = …`")),
+                );
+            }
             return None;
         }
         if order > 0 && !matches!(entity, Some(Entity::State(_) | Entity::Failed) | None) {
             let message = format!("`{name}` has no differential equation, so `{name}'` has no meaning");
-            self.diagnostics.push(Diagnostic::new(Code("E0220"), span, message));
+            self.diagnostics.push(Diagnostic::new(codes::model::PRIME, span, message));
             return None;
         }
         let symbol = match entity {
@@ -203,14 +213,14 @@ impl Checker<'_> {
             Some(Entity::Index) => {
                 let message = format!("index `{name}` has no value here");
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0227"), span, message)
+                    Diagnostic::new(codes::model::INDEX_HERE, span, message)
                         .help(format!("use it as a subscript on the left, or reduce over it: `sum[{name}](…)`")),
                 );
                 return None;
             }
             Some(Entity::Function) => {
                 let message = format!("`{name}` is a function; expected `(` after it");
-                self.diagnostics.push(Diagnostic::new(Code("E0213"), span, message));
+                self.diagnostics.push(Diagnostic::new(codes::model::UNKNOWN_FUNCTION, span, message));
                 return None;
             }
             None => return self.unknown_name(ident, scope),
@@ -228,7 +238,7 @@ impl Checker<'_> {
                     None => {
                         let message =
                             format!("the equation of `{name}` gives only derivative {}, not {order}", orders.len());
-                        self.diagnostics.push(Diagnostic::new(Code("E0220"), span, message));
+                        self.diagnostics.push(Diagnostic::new(codes::model::PRIME, span, message));
                         return None;
                     }
                 }
@@ -242,7 +252,7 @@ impl Checker<'_> {
 
     fn refuse(&mut self, span: Span, name: &str, reason: &'static str) -> Option<ExprId> {
         let message = format!("`{name}` cannot be used here: {reason}");
-        self.diagnostics.push(Diagnostic::new(Code("E0217"), span, message));
+        self.diagnostics.push(Diagnostic::new(codes::model::NOT_HERE, span, message));
         None
     }
 
@@ -254,7 +264,8 @@ impl Checker<'_> {
     ) -> Option<ExprId> {
         if let [first, ..] = subscripts {
             let message = format!("`{}` is not an array", ident.name);
-            self.diagnostics.push(Diagnostic::new(Code("E0211"), first.span, message).label("expected no subscript"));
+            self.diagnostics
+                .push(Diagnostic::new(codes::model::SUBSCRIPTS, first.span, message).label("expected no subscript"));
             return None;
         }
         Some(value(&mut self.graph))
@@ -266,7 +277,7 @@ impl Checker<'_> {
         if !self.unknown.insert(name.to_string()) {
             return None;
         }
-        let mut diagnostic = Diagnostic::new(Code("E0201"), ident.span, format!("unknown name `{name}`"));
+        let mut diagnostic = Diagnostic::new(codes::model::UNKNOWN_NAME, ident.span, format!("unknown name `{name}`"));
         let visible = self.entities.keys().map(String::as_str);
         let local =
             scope.indices.iter().map(|(n, _)| n.as_str()).chain(scope.arguments.iter().map(|(n, _)| n.as_str()));
@@ -344,7 +355,7 @@ impl Checker<'_> {
                 (n, 0) => format!("`{name}` is an array; expected {n} subscript{}", if n == 1 { "" } else { "s" }),
                 (n, m) => format!("`{name}` has {n} dimension{}, found {m} subscript{}", plural(n), plural(m)),
             };
-            let mut diagnostic = Diagnostic::new(Code("E0211"), span, message);
+            let mut diagnostic = Diagnostic::new(codes::model::SUBSCRIPTS, span, message);
             if subscripts.is_empty() {
                 let indices = ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>();
                 diagnostic =
@@ -363,7 +374,7 @@ impl Checker<'_> {
                     let outside = if lo < dim.lo { lo } else { hi };
                     let message = format!("index out of range: this reaches `{name}[{outside}]`");
                     self.diagnostics.push(
-                        Diagnostic::new(Code("E0209"), expr.span, message)
+                        Diagnostic::new(codes::model::OUT_OF_RANGE, expr.span, message)
                             .label(format!("`{name}` has subscripts {}..{}", dim.lo, dim.hi))
                             .help("state the boundary by its own equation, restrict this one with `for`, or declare the index `periodic`"),
                     );
@@ -441,7 +452,8 @@ impl Checker<'_> {
 
     fn not_affine(&mut self, expr: &Expr) -> Option<Affine> {
         let message = "expected whole numbers, constants and indices, added or scaled";
-        self.diagnostics.push(Diagnostic::new(Code("E0212"), expr.span, message).label("this cannot be a subscript"));
+        self.diagnostics
+            .push(Diagnostic::new(codes::model::NOT_AFFINE, expr.span, message).label("this cannot be a subscript"));
         None
     }
 
@@ -498,7 +510,7 @@ impl Checker<'_> {
     fn wrong_count(&mut self, name: &str, expected: &str, found: usize, span: Span) {
         let message =
             format!("`{name}` takes {expected} argument{}, found {found}", if expected == "1" { "" } else { "s" });
-        let mut diagnostic = Diagnostic::new(Code("E0214"), span, message);
+        let mut diagnostic = Diagnostic::new(codes::model::ARGUMENTS, span, message);
         if let Some(row) = builtin::find(name) {
             diagnostic = diagnostic.help(format!("{name}({}): {}", row.arguments.join(", "), row.doc));
         }
@@ -510,7 +522,7 @@ impl Checker<'_> {
         if let Some(Entity::State(_)) = self.entities.get(name) {
             let message = "delays are not yet supported";
             self.diagnostics.push(
-                Diagnostic::new(Code("E0230"), function.span, message)
+                Diagnostic::new(codes::model::DELAY, function.span, message)
                     .help(format!("`{name}` is a state; to multiply, write `{name}*(…)`")),
             );
             return;
@@ -518,7 +530,8 @@ impl Checker<'_> {
         if self.entities.contains_key(name) {
             let message = format!("`{name}` is not a function");
             self.diagnostics.push(
-                Diagnostic::new(Code("E0213"), function.span, message).help(format!("to multiply, write `{name}*(…)`")),
+                Diagnostic::new(codes::model::UNKNOWN_FUNCTION, function.span, message)
+                    .help(format!("to multiply, write `{name}*(…)`")),
             );
             return;
         }
@@ -543,7 +556,7 @@ impl Checker<'_> {
                 format!("define it: `fn {name}({}) = …`", letters.join(", "))
             }
         };
-        self.diagnostics.push(Diagnostic::new(Code("E0213"), function.span, message).help(help));
+        self.diagnostics.push(Diagnostic::new(codes::model::UNKNOWN_FUNCTION, function.span, message).help(help));
     }
 
     fn reduction(
@@ -571,7 +584,7 @@ impl Checker<'_> {
             if inner.indices.iter().any(|(known, _)| known == name) {
                 let message = format!("index `{name}` is already in use here");
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0228"), index.index.span, message)
+                    Diagnostic::new(codes::model::INDEX_IN_USE, index.index.span, message)
                         .help("reduce over an index of another name"),
                 );
                 return None;
@@ -586,7 +599,8 @@ impl Checker<'_> {
                         Some(known) => format!("did you mean `{known}`?"),
                         None => format!("give its range: `{}[{name} in 1..N](…)`", operator.name),
                     };
-                    self.diagnostics.push(Diagnostic::new(Code("E0227"), index.index.span, message).help(help));
+                    self.diagnostics
+                        .push(Diagnostic::new(codes::model::INDEX_HERE, index.index.span, message).help(help));
                     return None;
                 }
             };

@@ -6,7 +6,7 @@ use super::domain::Region;
 use super::expression::Scope;
 use super::names::{Statement, Target};
 use super::{Dim, Piece};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Diagnostic, codes};
 
 /// What the statements of a name say about its shape.
 pub struct Shape {
@@ -25,7 +25,8 @@ impl Checker<'_> {
             let statement = &target.statements[k];
             let message = format!("`{name}` has {rank} subscripts elsewhere, found {}", ranks[k]);
             self.diagnostics.push(
-                Diagnostic::new(Code("E0211"), statement.span, message).related(target.span, "first mentioned here"),
+                Diagnostic::new(codes::model::SUBSCRIPTS, statement.span, message)
+                    .related(target.span, "first mentioned here"),
             );
             return None;
         }
@@ -112,7 +113,7 @@ impl Checker<'_> {
         let diagnostic = match conflict {
             Conflict::Overlap(a, b, at) => {
                 let message = format!("{} is given twice", element(&at));
-                let mut diagnostic = Diagnostic::new(Code("E0207"), target.statements[b].span, message)
+                let mut diagnostic = Diagnostic::new(codes::model::GIVEN_TWICE, target.statements[b].span, message)
                     .related(target.statements[a].span, "first given here");
                 if !at.is_empty() {
                     diagnostic = diagnostic.help("the more specific one wins only where it lies wholly inside the other; state the shared element by itself");
@@ -121,7 +122,8 @@ impl Checker<'_> {
             }
             Conflict::Gap(at) => {
                 let message = format!("nothing is said about {}", element(&at));
-                Diagnostic::new(Code("E0208"), target.span, message).help("add a statement for it, or widen a range")
+                Diagnostic::new(codes::model::GAP, target.span, message)
+                    .help("add a statement for it, or widen a range")
             }
         };
         self.diagnostics.push(diagnostic);

@@ -5,7 +5,7 @@
 
 use indexmap::IndexMap;
 
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, ItemKind, Range};
 use crate::source::Span;
 
@@ -105,7 +105,7 @@ impl<'a> Collector<'a, '_> {
             Some((known, _)) if *known == kind => true,
             Some((known, first)) => {
                 let message = format!("`{name}` is already {known}");
-                let diagnostic = Diagnostic::new(Code("E0202"), span, message)
+                let diagnostic = Diagnostic::new(codes::model::DECLARED_TWICE, span, message)
                     .label(format!("declared here as {kind}"))
                     .related(*first, format!("first declared here as {known}"));
                 self.diagnostics.push(diagnostic.help("give one of them another name"));
@@ -116,7 +116,7 @@ impl<'a> Collector<'a, '_> {
 
     fn twice(&mut self, what: &str, span: Span, first: Span) {
         self.diagnostics.push(
-            Diagnostic::new(Code("E0202"), span, format!("{what} is declared twice"))
+            Diagnostic::new(codes::model::DECLARED_TWICE, span, format!("{what} is declared twice"))
                 .related(first, "first declared here"),
         );
     }
@@ -203,8 +203,12 @@ impl<'a> Collector<'a, '_> {
         }
         if declaration.value.is_none() && kind != "a parameter" {
             self.diagnostics.push(
-                Diagnostic::new(Code("E0232"), span, format!("{kind} needs a value: expected `=` after `{name}`"))
-                    .help(format!("write `{name} = …`")),
+                Diagnostic::new(
+                    codes::model::NO_VALUE,
+                    span,
+                    format!("{kind} needs a value: expected `=` after `{name}`"),
+                )
+                .help(format!("write `{name} = …`")),
             );
         }
         let statement = Statement {
@@ -236,9 +240,13 @@ impl<'a> Collector<'a, '_> {
             ExprKind::Subscript(ident, subscripts) => (&ident.name, subscripts),
             _ => {
                 self.diagnostics.push(
-                    Diagnostic::new(Code("E0219"), lhs.span, "implicit and algebraic equations are not yet supported")
-                        .label("expected a name or a derivative alone on the left")
-                        .help("write the equation as `x' = …` or `name = …`"),
+                    Diagnostic::new(
+                        codes::model::IMPLICIT,
+                        lhs.span,
+                        "implicit and algebraic equations are not yet supported",
+                    )
+                    .label("expected a name or a derivative alone on the left")
+                    .help("write the equation as `x' = …` or `name = …`"),
                 );
                 return;
             }
@@ -258,7 +266,7 @@ impl<'a> Collector<'a, '_> {
         if *known != order {
             let (first, message) = (target.span, format!("`{name}` has equations for two orders of derivative"));
             self.diagnostics.push(
-                Diagnostic::new(Code("E0221"), lhs.span, message)
+                Diagnostic::new(codes::model::ORDERS, lhs.span, message)
                     .label(format!("order {order} here"))
                     .related(first, format!("order {known} here")),
             );

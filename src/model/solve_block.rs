@@ -2,7 +2,7 @@
 
 use super::check::Checker;
 use super::{Grid, Run};
-use crate::diag::{Code, Diagnostic, closest};
+use crate::diag::{Diagnostic, closest, codes};
 use crate::lang::ast::{Expr, ExprKind, Ident};
 
 /// The options a solve block knows, with what they take.
@@ -23,7 +23,7 @@ impl Checker<'_> {
         if block.variable.name != time {
             let message = format!("expected the independent variable `{time}`, found `{}`", block.variable.name);
             self.diagnostics.push(
-                Diagnostic::new(Code("E0224"), block.variable.span, message)
+                Diagnostic::new(codes::model::INDEPENDENT, block.variable.span, message)
                     .help(format!("write `solve {time} = …`, or declare `time {}`", block.variable.name)),
             );
         }
@@ -31,12 +31,13 @@ impl Checker<'_> {
             if t0 == t1 || !t0.is_finite() || !t1.is_finite() {
                 let message = format!("the span {t0}..{t1} is empty or not finite");
                 let span = block.range.lo.span.to(block.range.hi.span);
-                self.diagnostics.push(Diagnostic::new(Code("E0223"), span, message));
+                self.diagnostics.push(Diagnostic::new(codes::model::OPTION_VALUE, span, message));
             } else if t1 < t0 {
                 let message = format!("the span {t0}..{t1} ends before it begins");
                 let span = block.range.lo.span.to(block.range.hi.span);
-                self.diagnostics
-                    .push(Diagnostic::new(Code("E0223"), span, message).help(format!("write `{t1}..{t0}`")));
+                self.diagnostics.push(
+                    Diagnostic::new(codes::model::OPTION_VALUE, span, message).help(format!("write `{t1}..{t0}`")),
+                );
             } else {
                 run.span = Some((t0, t1));
             }
@@ -45,7 +46,7 @@ impl Checker<'_> {
         for (name, value) in block.options {
             if let Some(first) = seen.iter().find(|known| known.name == name.name) {
                 let message = format!("option `{}` is given twice", name.name);
-                let diagnostic = Diagnostic::new(Code("E0202"), name.span, message);
+                let diagnostic = Diagnostic::new(codes::model::DECLARED_TWICE, name.span, message);
                 self.diagnostics.push(diagnostic.related(first.span, "first given here"));
                 continue;
             }
@@ -74,7 +75,7 @@ impl Checker<'_> {
                     Some(guess) => format!("did you mean `{guess}`?"),
                     None => format!("known options: {}", known.collect::<Vec<_>>().join(", ")),
                 };
-                self.diagnostics.push(Diagnostic::new(Code("E0222"), name.span, message).help(help));
+                self.diagnostics.push(Diagnostic::new(codes::model::UNKNOWN_OPTION, name.span, message).help(help));
             }
         }
     }
@@ -82,7 +83,7 @@ impl Checker<'_> {
     fn bad_value(&mut self, name: &Ident, value: &Expr) {
         let expected = OPTIONS.iter().find(|(known, _)| *known == name.name).map_or("a value", |(_, what)| what);
         let message = format!("option `{}` expects {expected}", name.name);
-        self.diagnostics.push(Diagnostic::new(Code("E0223"), value.span, message));
+        self.diagnostics.push(Diagnostic::new(codes::model::OPTION_VALUE, value.span, message));
     }
 
     fn number(&mut self, name: &Ident, value: &Expr, admissible: impl Fn(f64) -> bool) -> Option<f64> {

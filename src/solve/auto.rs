@@ -37,10 +37,7 @@ const WORTHWHILE: f64 = 6.0;
 
 /// Whether factorising W would cost more than it can save.
 fn too_costly(problem: &Problem) -> bool {
-    problem.dim() > LARGEST && {
-        let (lower, upper) = crate::linalg::bandwidth(problem.system.jacobian_pattern());
-        2 * lower + upper >= 64
-    }
+    problem.dim() > LARGEST && crate::linalg::narrow_band(problem.system.jacobian_pattern()).is_none()
 }
 
 /// The chooser, itself a stepper.

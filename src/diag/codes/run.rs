@@ -1,6 +1,9 @@
-//! E03xx: what can be wrong with a request to run a model (flags, spans, output columns).
+//! Codes of what happens around a model's text.
 
-use super::CodeEntry;
+use super::{Code, CodeEntry};
+
+/// A file that cannot be read; it has no text to show, hence no entry.
+pub const UNREADABLE: Code = Code("E0301");
 
 /// The entries, ascending.
 pub const ENTRIES: &[CodeEntry] = &[];

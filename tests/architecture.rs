@@ -1,0 +1,147 @@
+//! The invariants of ARCHITECTURE.md, checked on the source text.
+
+use std::path::{Path, PathBuf};
+
+/// What each module may import; `math` is the ground of both columns.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("source", &[]),
+    ("math", &[]),
+    ("diag", &["source"]),
+    ("lang", &["source", "diag"]),
+    ("expr", &["math"]),
+    ("model", &["source", "diag", "lang", "expr", "math"]),
+    ("diff", &["expr", "model", "math"]),
+    ("kernel", &["expr", "model", "diff", "math", "linalg"]),
+    ("backend", &["kernel", "math", "linalg", "system"]),
+    ("linalg", &[]),
+    ("system", &["linalg"]),
+    ("solve", &["linalg", "system"]),
+];
+
+/// Files over this many lines of code want splitting.
+const LONGEST: usize = 600;
+/// Exceptions, with the date they were made; this list may only shrink.
+const LONGER: &[(&str, usize)] = &[
+    // 2026-11-24: the checker's driver.
+    ("src/model/check.rs", 760),
+    // 2026-11-24: one production after the other.
+    ("src/model/expression.rs", 640),
+    // 2026-11-24: the scheduler.
+    ("src/kernel/emit.rs", 680),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &Path, list: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, list);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            list.push(path);
+        }
+    }
+}
+
+/// Path from the root, and the text without its test module and comments.
+fn files() -> Vec<(String, String, String)> {
+    let mut list = Vec::new();
+    sources(&root().join("src"), &mut list);
+    list.sort();
+    list.into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod").next().unwrap_or("").to_string();
+            let code: String = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .map(|line| format!("{line}\n"))
+                .collect();
+            (path.strip_prefix(root()).unwrap().display().to_string(), text, code)
+        })
+        .collect()
+}
+
+fn module(path: &str) -> &str {
+    let rest = path.strip_prefix("src/").unwrap_or(path);
+    rest.split(['/', '.']).next().unwrap_or(rest)
+}
+
+#[test]
+fn imports_point_one_way() {
+    let mut faults = Vec::new();
+    for (path, _, code) in files() {
+        let own = module(&path);
+        let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == own) else { continue };
+        for (at, _) in code.match_indices("crate::") {
+            let name: String = code[at + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let known = ALLOWED.iter().any(|(module, _)| *module == name);
+            if known && name != own && !allowed.contains(&name.as_str()) {
+                faults.push(format!("{path} imports {name}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn every_module_of_the_library_is_in_the_table() {
+    for (path, ..) in files() {
+        let name = module(&path);
+        let known = ALLOWED.iter().any(|(module, _)| *module == name) || ["lib", "facade"].contains(&name);
+        assert!(known, "{path} belongs to no known module");
+    }
+}
+
+#[test]
+fn libraries_stay_in_their_places() {
+    let places = [
+        ("nom::", "src/lang/"),
+        ("cranelift", "src/backend/native/"),
+        ("faer::", "src/linalg/"),
+        ("annotate_snippets", "src/diag/"),
+    ];
+    for (path, _, code) in files() {
+        for (library, place) in places {
+            assert!(!code.contains(library) || path.starts_with(place), "{path} uses {library}");
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_one_file_and_explained() {
+    for (path, text, code) in files() {
+        let count = code.matches("unsafe ").count();
+        if path == "src/backend/native/code.rs" {
+            let reasons = text.matches("SAFETY:").count();
+            assert!(reasons > 0 && count > 0, "{path} should hold the unsafe code, with reasons");
+        } else {
+            // A type may be named `unsafe extern fn` elsewhere only in that file.
+            assert_eq!(count, 0, "{path} has unsafe code");
+        }
+    }
+}
+
+#[test]
+fn nothing_gives_up_outside_tests() {
+    for (path, _, code) in files() {
+        for word in [".unwrap()", ".expect(\"", "todo!(", "unimplemented!(", "dbg!("] {
+            assert!(!code.contains(word), "{path} has {word}");
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_and_is_of_readable_length() {
+    for (path, text, code) in files() {
+        assert!(text.starts_with("//!"), "{path} does not open with //!");
+        let longest = LONGER.iter().find(|(known, _)| *known == path).map_or(LONGEST, |(_, lines)| *lines);
+        let lines = code.lines().filter(|line| !line.trim().is_empty()).count();
+        // Tables are excepted.
+        if !path.ends_with("expr/builtin.rs") {
+            assert!(lines <= longest, "{path} has {lines} lines of code");
+        }
+    }
+}
