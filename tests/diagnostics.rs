@@ -9,12 +9,13 @@
 //! diagnostic must be announced, with its exact place and headline. `BLESS=1 cargo test --test diagnostics` writes
 //! the comments.
 
-use rhapsode::diag::{CODES, CodeEntry, Diagnostic, render};
+use rhapsode::diag::codes::lang::ENTRIES;
+use rhapsode::diag::{CodeEntry, Diagnostic, render};
 use rhapsode::lang::parse;
 use rhapsode::source::Source;
 use std::path::PathBuf;
 
-/// All that is said about a model. Later phases are called here.
+/// All that is said about a text.
 fn diagnose(source: &Source) -> Vec<Diagnostic> {
     parse(source).1
 }
@@ -98,8 +99,9 @@ fn fixtures_give_exactly_the_diagnostics_they_state() {
     assert!(wrong.is_empty(), "\n{wrong}BLESS=1 writes what is found");
 }
 
+/// The codes of the text itself; those of the model checker are in `diagnostics_model.rs`.
 fn entries() -> impl Iterator<Item = &'static CodeEntry> {
-    CODES.iter().copied().flatten()
+    ENTRIES.iter()
 }
 
 #[test]

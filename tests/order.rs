@@ -212,18 +212,19 @@ fn rodas5p_is_a_stable_and_damps_at_infinity() {
 /// A nonlinear, non-autonomous problem with a known solution: y1 = exp(sin t), y2 = cos t.
 fn nonlinear() -> ClosureSystem {
     ClosureSystem::new(2, 0, |t, y, _, dy| {
-        dy[0] = y[0] * t.cos() + (y[1] * y[1] - t.cos().powi(2)) * y[0];
-        dy[1] = -t.sin() * y[0] * (-t.sin()).exp();
+        dy[0] = y[0] * t.cos() * (1.0 + y[1] - t.cos());
+        dy[1] = -t.sin() * y[0] * y[0] * (-2.0 * t.sin()).exp();
     })
     .with_jacobian(|t, y, _, j| {
-        j[0] = t.cos() + y[1] * y[1] - t.cos().powi(2);
-        j[1] = -t.sin() * (-t.sin()).exp();
-        j[2] = 2.0 * y[1] * y[0];
+        j[0] = t.cos() * (1.0 + y[1] - t.cos());
+        j[1] = -2.0 * t.sin() * y[0] * (-2.0 * t.sin()).exp();
+        j[2] = y[0] * t.cos();
         j[3] = 0.0;
     })
     .with_time_derivative(|t, y, _, ft| {
-        ft[0] = -y[0] * t.sin() + 2.0 * t.cos() * t.sin() * y[0];
-        ft[1] = (-t.cos() + t.sin() * t.cos()) * y[0] * (-t.sin()).exp();
+        let (s, c) = t.sin_cos();
+        ft[0] = -y[0] * s * (1.0 + y[1] - c) + y[0] * c * s;
+        ft[1] = (2.0 * s * c - c) * y[0] * y[0] * (-2.0 * s).exp();
     })
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod engine;
 mod exit;
+mod explain;
 mod interrupt;
 mod new;
 mod output;
@@ -32,6 +33,7 @@ Examples:
   rhapsode run predator.ode --set a=2 -o out.csv change a parameter, keep the numbers
   rhapsode check predator.ode                    only look for mistakes
   rhapsode show predator.ode --jacobian          see what the compiler derived
+  rhapsode explain E0209                         what an error means and how to mend it
 
 Exit codes: 0 success, 2 bad model or flag, 3 the run ended early (what was computed is written).";
 
@@ -51,6 +53,8 @@ enum Command {
     Check(check::Args),
     /// Show the inside of a model: equations, Jacobian, sparsity, code
     Show(show::Args),
+    /// Explain a diagnostic code, with a model that shows it and the model mended
+    Explain(explain::Args),
     /// Write a runnable, commented model to start from
     New(new::Args),
     /// Print a completion script for a shell
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Show(args) => show::show(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::New(args) => new::new(&args),
         Command::Completions(args) => completions::completions(&args),
     };

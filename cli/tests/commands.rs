@@ -137,3 +137,24 @@ fn every_example_reaches_its_golden_summary() {
         assert!(seen.iter().any(|known| known == name), "{name} has no golden summary");
     }
 }
+
+#[test]
+fn explain_tells_what_a_code_means() {
+    let explain = |args: &[&str]| {
+        let output = assert_cmd::Command::cargo_bin("rhapsode").unwrap().arg("explain").args(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, page, _) = explain(&["e0209"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        page.starts_with("E0209: index out of range") && page.contains("This fails:") && page.contains("periodic"),
+        "{page}"
+    );
+    let (code, list, _) = explain(&[]);
+    assert_eq!(code, Some(0));
+    assert!(list.lines().count() > 40, "{list}");
+    let (code, _, error) = explain(&["E9999"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("no code `E9999`"), "{error}");
+}

@@ -104,6 +104,11 @@ impl Graph {
         if self.is(b, 0.0) {
             return a;
         }
+        // x + x = 2*x, exactly
+        if a == b {
+            let two = self.constant(2.0);
+            return self.mul(two, a);
+        }
         // x + (-y) = x - y
         if let Some(y) = self.as_neg(b) {
             return self.sub(a, y);
@@ -125,6 +130,11 @@ impl Graph {
         // x - x = 0 where x is finite
         if a == b && self.facts(a).total {
             return self.constant(0.0);
+        }
+        // -x - y = -(x + y)
+        if let Some(x) = self.as_neg(a) {
+            let sum = self.add(x, b);
+            return self.neg(sum);
         }
         // x - (-y) = x + y
         if let Some(y) = self.as_neg(b) {
@@ -394,6 +404,12 @@ mod tests {
         assert_eq!(product, g.neg(xy));
         let sum = g.add(y, minus_x);
         assert_eq!(sum, g.sub(y, x));
+        let twice = g.add(x, x);
+        let two = g.constant(2.0);
+        assert_eq!(twice, g.mul(two, x));
+        let both = g.sub(minus_x, y);
+        let total = g.add(x, y);
+        assert_eq!(both, g.neg(total));
         let minus_sum = g.neg(sum);
         assert_eq!(minus_sum, g.sub(x, y));
     }
