@@ -157,6 +157,11 @@ impl<'a> Problem<'a> {
         Ok(())
     }
 
+    /// How far the end is.
+    pub fn time_left(&self, t: f64) -> f64 {
+        (self.options.t1 - t).abs()
+    }
+
     /// Seconds since the start.
     pub fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
