@@ -59,6 +59,11 @@ impl ExplicitStepper {
         }
     }
 
+    /// The largest |hλ| on the negative real axis for which steps are stable.
+    pub fn stability_limit(&self) -> f64 {
+        self.method.real_stability
+    }
+
     /// Stages of a step h (H&N&W II.1.8) and its error.
     fn attempt(&mut self, problem: &mut Problem, h: f64) -> f64 {
         let (n, stages) = (self.n, self.method.stages);
@@ -233,5 +238,10 @@ impl Stepper for ExplicitStepper {
 
     fn stiffness(&self) -> f64 {
         self.stiffness
+    }
+
+    fn cost(&self, rhs: f64) -> f64 {
+        let weights: usize = self.rows[..self.method.stages].iter().map(Vec::len).sum();
+        (self.method.stages - 1) as f64 * rhs + (2 * weights * self.n) as f64
     }
 }
