@@ -196,44 +196,6 @@ fn lengths_and_initial_values_are_checked() {
 }
 
 #[test]
-fn a_state_that_stays_zero_needs_no_absolute_tolerance() {
-    for method in METHODS {
-        let system = ClosureSystem::new(2, 0, |_, y, _, dy| {
-            dy[0] = -y[0];
-            dy[1] = 0.0;
-        });
-        let mut options = options(1.0, method);
-        options.atol = Tolerance::Scalar(0.0);
-        let solution = integrate(&system.autonomous(), &[1.0, 0.0], &[], &options);
-        let solution = solution.unwrap_or_else(|e| panic!("{}: {e}", method.name()));
-        assert!((solution.last()[0] - (-1f64).exp()).abs() < 1e-6, "{}", method.name());
-    }
-}
-
-#[test]
-fn tolerances_per_state_hold_for_their_state() {
-    // The same oscillation twice, uncoupled; asking more of the second must not be lost in the first's slack.
-    for method in METHODS {
-        let system = || {
-            ClosureSystem::new(4, 0, |_, y, _, dy| {
-                (dy[0], dy[1]) = (-y[1], y[0]);
-                (dy[2], dy[3]) = (-3.0 * y[3], 3.0 * y[2]);
-            })
-            .autonomous()
-        };
-        let steps = |atol: Tolerance| {
-            let mut options = options(10.0, method);
-            (options.rtol, options.atol) = (1e-13, atol);
-            integrate(&system(), &[1.0, 0.0, 1.0, 0.0], &[], &options).unwrap().statistics.steps
-        };
-        let (all, none) = (steps(Tolerance::Scalar(1e-6)), steps(Tolerance::Scalar(1e-2)));
-        assert_eq!(steps(Tolerance::PerState(vec![1e-6; 4])), all, "{}", method.name());
-        let slow = steps(Tolerance::PerState(vec![1e-6, 1e-6, 1e-2, 1e-2]));
-        assert!(none < slow && slow < all, "{}: {none} {slow} {all}", method.name());
-    }
-}
-
-#[test]
 fn no_step_is_longer_than_the_longest_allowed() {
     for method in METHODS {
         let mut options = options(1.0, method);

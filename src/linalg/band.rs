@@ -20,6 +20,12 @@ impl BandLu {
         BandLu { n, lower, upper, height, values: vec![0.0; height * n], pivots: vec![0; n] }
     }
 
+    /// Operations of a factorisation and of a solve.
+    pub(super) fn cost(&self) -> (f64, f64) {
+        let (n, lower, upper) = (self.n as f64, self.lower as f64, self.upper as f64);
+        (2.0 * n * lower * (lower + upper + 1.0), 2.0 * n * (2.0 * lower + upper + 1.0))
+    }
+
     /// The place of entry (i, j), which must lie in the band.
     pub fn place(&self, i: usize, j: usize) -> usize {
         j * self.height + self.lower + self.upper + i - j

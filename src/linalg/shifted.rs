@@ -77,6 +77,18 @@ impl Shifted {
         }
     }
 
+    /// Roughly how many operations a factorisation and a solve take.
+    pub fn cost(&self) -> (f64, f64) {
+        let n = self.n as f64;
+        match &self.factor {
+            Factor::Dense(_) => (2.0 / 3.0 * n * n * n, 2.0 * n * n),
+            Factor::Band(lu, ..) => lu.cost(),
+            // Fill-in multiplies the entries some five times.
+            #[cfg(feature = "sparse")]
+            Factor::Sparse(_) => (100.0 * self.places.len() as f64, 10.0 * self.places.len() as f64),
+        }
+    }
+
     /// Assembles `shift·I − J` and factorises it; false if it is singular.
     pub fn factor(&mut self, shift: f64, jacobian: &[f64]) -> bool {
         let storage = match &mut self.factor {

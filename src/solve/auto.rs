@@ -1,10 +1,12 @@
-//! `auto`: starts explicit, measures stiffness along the path, and changes method when the evidence holds.
+//! `auto`: starts right for the problem, measures stiffness along the path, and changes method when the evidence holds.
 //!
 //! Explicit means DOP853 where the tolerance is tight and Tsit5 where it is loose; implicit means Rodas5P for small
-//! systems and BDF for large ones. To implicit: the explicit method's steps have sat at its stability limit (its own
-//! estimate of |hλ|, H&W IV.2) for several steps, or half-way there for many, or it fails. Back: a bound of |hλ| says
-//! that the same steps would be far inside the explicit stability region for many steps, or a trial of the implicit
-//! method did not lengthen the steps; each failed trial doubles the evidence asked for the next.
+//! systems and BDF for large ones. It starts implicit where the spectral radius of J says that stability alone would
+//! cost an explicit method thousands of steps, explicit elsewhere. To implicit: the explicit method's steps have sat at
+//! its stability limit (its own estimate of |hλ|, H&W IV.2) for several steps, or half-way there for many, or it fails.
+//! Back: a bound of |hλ| says that the same steps would be far inside the explicit stability region for many steps, or a
+//! trial of the implicit method did not lengthen the steps by what a step of it costs more; each failed trial doubles
+//! the evidence asked for the next.
 
 use super::ErrorKind;
 use super::explicit::ExplicitStepper;
@@ -32,8 +34,10 @@ const ENOUGH: i32 = 480;
 const RELAXED: f64 = 0.7;
 /// So many relaxed steps in a row switch back; so many steps decide a trial.
 const RELAXED_STEPS: u32 = 40;
-/// A trial has failed if the implicit steps are not so many times longer.
-const WORTHWHILE: f64 = 6.0;
+/// A trial has failed if time passes not so many times faster per operation, or the steps are not so many times longer.
+const WORTHWHILE: (f64, f64) = (1.25, 1.5);
+/// The start is implicit if stability would cost the explicit method more steps than this over the whole span.
+const STIFF_FROM_THE_START: f64 = 5000.0;
 
 /// Whether factorising W would cost more than it can save.
 fn too_costly(problem: &Problem) -> bool {
@@ -49,11 +53,11 @@ pub struct Auto {
     /// Points asked for; doubled by every failed trial.
     enough: i32,
     relaxed: u32,
-    /// Steps since the switch to the implicit method, and the explicit step before it.
+    /// Mean |h| of the last steps.
+    pace: f64,
+    /// Steps since the switch to the implicit method, and the pace expected of it.
     since_switch: u32,
-    explicit_step: f64,
-    /// The longest implicit step of the trial.
-    longest: f64,
+    expected: f64,
     used: Vec<&'static str>,
     /// Entries of J beyond which no implicit method is tried, for want of memory.
     max_entries: usize,
@@ -70,9 +74,9 @@ impl Auto {
             evidence: 0,
             enough: ENOUGH,
             relaxed: 0,
+            pace: 0.0,
             since_switch: 0,
-            explicit_step: 0.0,
-            longest: 0.0,
+            expected: 0.0,
             used: vec![method.name],
             max_entries: 200_000_000,
         }
@@ -115,10 +119,18 @@ impl Auto {
         self.evidence = 0;
         self.relaxed = 0;
         self.since_switch = 0;
-        self.longest = 0.0;
-        self.explicit_step = h.abs();
+        let rhs = rhs_cost(problem);
+        let dearer = implicit.cost(rhs) / self.explicit.cost(rhs);
+        self.expected = self.pace * (WORTHWHILE.0 * dearer).max(WORTHWHILE.1);
+        self.pace = 0.0;
         problem.statistics.switches += 1;
         Ok(())
+    }
+
+    /// Counts the step just taken into the mean: the last ten or so weigh.
+    fn measure_pace(&mut self, before: f64) {
+        let step = (self.t() - before).abs();
+        self.pace = if self.pace == 0.0 { step } else { self.pace + 0.1 * (step - self.pace) };
     }
 
     fn go_explicit(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
@@ -127,6 +139,7 @@ impl Auto {
         }
         self.stiff = false;
         self.evidence = 0;
+        self.pace = 0.0;
         problem.statistics.switches += 1;
         Ok(())
     }
@@ -139,20 +152,42 @@ impl Stepper for Auto {
 
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
         self.evidence = 0;
-        self.current().start(problem, t, y, h)
+        self.current().start(problem, t, y, h)?;
+        if !self.stiff && problem.dim() <= SMALL {
+            let radius = spectral_radius(problem, t, y);
+            let limit = self.explicit.stability_limit();
+            // Not a number where J is none: explicit then.
+            if radius * problem.time_left(t) > STIFF_FROM_THE_START * limit {
+                self.pace = limit / radius;
+                // If the implicit method cannot start, the explicit one may.
+                let _ = self.go_stiff(problem, h);
+            }
+        }
+        Ok(())
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         if self.stiff {
-            self.current().step(problem, end)?;
-            let relaxed = self.current().stiffness() < RELAXED;
-            self.relaxed = if relaxed { self.relaxed + 1 } else { 0 };
-            self.since_switch += 1;
-            self.longest = self.longest.max(self.current().h().abs());
-            return Ok(());
+            let before = self.t();
+            match self.current().step(problem, end) {
+                Ok(()) => {
+                    self.measure_pace(before);
+                    let relaxed = self.current().stiffness() < RELAXED;
+                    self.relaxed = if relaxed { self.relaxed + 1 } else { 0 };
+                    self.since_switch += 1;
+                    return Ok(());
+                }
+                Err(kind @ (ErrorKind::StepTooSmall(_) | ErrorKind::Singular)) => {
+                    // Order 1 or a singular W may be what stops it: a last try.
+                    return self.go_explicit(problem).and_then(|()| self.explicit.step(problem, end)).map_err(|_| kind);
+                }
+                Err(kind) => return Err(kind),
+            }
         }
+        let before = self.explicit.t();
         match self.explicit.step(problem, end) {
             Ok(()) => {
+                self.measure_pace(before);
                 let share = self.explicit.stiffness();
                 let points =
                     [AT_LIMIT, NEAR_LIMIT].iter().find(|(limit, _)| share > *limit).map_or(-5, |(_, points)| *points);
@@ -203,6 +238,13 @@ impl Stepper for Auto {
             _ => self.explicit.stiffness(),
         }
     }
+
+    fn cost(&self, rhs: f64) -> f64 {
+        match (&self.implicit, self.stiff) {
+            (Some(implicit), true) => implicit.cost(rhs),
+            _ => self.explicit.cost(rhs),
+        }
+    }
 }
 
 impl Auto {
@@ -220,10 +262,48 @@ impl Auto {
             }
         } else if self.stiff && self.relaxed >= RELAXED_STEPS {
             self.go_explicit(problem)?;
-        } else if self.stiff && self.since_switch == RELAXED_STEPS && self.longest < WORTHWHILE * self.explicit_step {
+        } else if self.stiff && self.since_switch == RELAXED_STEPS && self.pace < self.expected {
             self.enough = self.enough.saturating_mul(2);
             self.go_explicit(problem)?;
         }
         Ok(())
     }
+}
+
+/// Operations one evaluation of f may take: an entry of J stands for a term of some four operations.
+fn rhs_cost(problem: &Problem) -> f64 {
+    4.0 * (problem.system.jacobian_entries() + problem.dim()) as f64
+}
+
+/// The spectral radius of J at a point, by the power method; the geometric mean of the last growths, since complex pairs
+/// make single ones swing. A rough estimate that may fall short.
+fn spectral_radius(problem: &mut Problem, t: f64, y: &[f64]) -> f64 {
+    let n = problem.dim();
+    let system = problem.system;
+    let pattern = system.jacobian_pattern();
+    let mut values = vec![0.0; pattern.nnz()];
+    problem.jacobian(t, y, &mut values);
+    // A start with a share in every direction.
+    let mut v: Vec<f64> = (0..n).map(|k| 1.0 + ((k * 7 + 3) % 11) as f64 / 11.0).collect();
+    let mut image = vec![0.0; n];
+    let (mut growth, mut counted) = (0.0, 0u32);
+    for iteration in 0..16 {
+        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if norm == 0.0 || !norm.is_finite() {
+            return if norm == 0.0 { 0.0 } else { f64::NAN };
+        }
+        if iteration >= 8 {
+            growth += norm.ln();
+            counted += 1;
+        }
+        v.iter_mut().for_each(|x| *x /= norm);
+        image.fill(0.0);
+        for (j, x) in v.iter().enumerate() {
+            for k in pattern.column(j) {
+                image[pattern.rows()[k]] += values[k] * x;
+            }
+        }
+        std::mem::swap(&mut v, &mut image);
+    }
+    (growth / f64::from(counted)).exp()
 }

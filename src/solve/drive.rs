@@ -62,26 +62,25 @@ struct Run<'a> {
     next: usize,
     time: f64,
     step: f64,
+    /// Steps between two reports of progress: fewer where a step costs more.
+    seldom: u64,
 }
 
 impl<'a> Run<'a> {
     fn new(system: &'a dyn System, p: &'a [f64], options: &'a Options<'a>) -> Self {
         let shape = system.shape();
         let (n, outputs) = (shape.dim(), shape.outputs.len());
-        let rows = match &options.save {
-            Save::At(times) => times.len(),
-            Save::Steps => 1024.min((1 << 20) / (n + outputs).max(1)),
-        };
         Run {
             problem: Problem::new(system, p, options),
             options,
-            times: Vec::with_capacity(rows),
-            rows: Vec::with_capacity(rows.saturating_mul(n + outputs)),
+            times: Vec::new(),
+            rows: Vec::new(),
             outputs,
             point: vec![0.0; n],
             next: 0,
             time: options.t0,
             step: 0.0,
+            seldom: 256 / (1 + n as u64 / 40).min(256),
         }
     }
 
@@ -93,13 +92,15 @@ impl<'a> Run<'a> {
         breaks.retain(|b| (b - options.t0) * direction > 0.0 && (options.t1 - b) * direction > 0.0);
         breaks.sort_by(|a, b| (a * direction).total_cmp(&(b * direction)));
         breaks.dedup();
-        let jumps = breaks.len();
         breaks.push(options.t1);
         let mut h = options.first_step.map_or(0.0, |h| h * direction);
-        self.save_start(y0);
+        self.reserve()?;
+        self.save_start(y0)?;
         let mut y = y0.to_vec();
-        for (k, &end) in breaks.iter().enumerate() {
-            self.problem.between((k > 0).then_some(self.time), (k < jumps).then_some(end));
+        let mut behind = f64::INFINITY * -direction;
+        for end in breaks {
+            self.problem.between(behind, if end == options.t1 { f64::INFINITY * direction } else { end });
+            behind = end;
             active.stepper().start(&mut self.problem, self.time, &y, h)?;
             let outcome = self.segment(&mut active, end);
             if let Active::Auto(auto) = &active {
@@ -123,9 +124,9 @@ impl<'a> Run<'a> {
             self.step = stepper.h();
             outcome?;
             self.time = stepper.t();
-            self.save(stepper);
+            self.save(stepper)?;
             if let Some(progress) = self.options.progress
-                && self.problem.statistics.steps.is_multiple_of(256)
+                && self.problem.statistics.steps.is_multiple_of(self.seldom)
             {
                 progress(self.time);
             }
@@ -133,26 +134,43 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Room for the points to keep: all of them where their number is known.
+    fn reserve(&mut self) -> Result<(), ErrorKind> {
+        let width = self.point.len() + self.outputs;
+        let points = match &self.options.save {
+            Save::At(times) => times.len(),
+            Save::Steps => 1024.min((1 << 20) / width.max(1)),
+        };
+        let needed = 8 * (points as u64).saturating_mul(width as u64 + 1);
+        let refused = ErrorKind::Memory(needed, self.options.max_memory);
+        if matches!(self.options.save, Save::At(_)) && needed > self.options.max_memory {
+            return Err(refused);
+        }
+        let reserved = self.times.try_reserve_exact(points).and(self.rows.try_reserve_exact(points * width));
+        reserved.map_err(|_| refused)
+    }
+
     /// Keeps the start, or the asked-for times that coincide with it.
-    fn save_start(&mut self, y0: &[f64]) {
+    fn save_start(&mut self, y0: &[f64]) -> Result<(), ErrorKind> {
         self.point.copy_from_slice(y0);
         match &self.options.save {
-            Save::Steps => self.record(self.options.t0),
+            Save::Steps => self.record(self.options.t0)?,
             Save::At(times) => {
                 while times.get(self.next).is_some_and(|t| *t == self.options.t0) {
-                    self.record(self.options.t0);
+                    self.record(self.options.t0)?;
                     self.next += 1;
                 }
             }
         }
+        Ok(())
     }
 
     /// Keeps what the last step passed.
-    fn save(&mut self, stepper: &mut dyn Stepper) {
+    fn save(&mut self, stepper: &mut dyn Stepper) -> Result<(), ErrorKind> {
         match &self.options.save {
             Save::Steps => {
                 self.point.copy_from_slice(stepper.y());
-                self.record(self.time);
+                self.record(self.time)?;
             }
             Save::At(times) => {
                 while let Some(&t) = times.get(self.next)
@@ -163,14 +181,19 @@ impl<'a> Run<'a> {
                     } else {
                         stepper.interpolate(&mut self.problem, t, &mut self.point);
                     }
-                    self.record(t);
+                    self.record(t)?;
                     self.next += 1;
                 }
             }
         }
+        Ok(())
     }
 
-    fn record(&mut self, t: f64) {
+    fn record(&mut self, t: f64) -> Result<(), ErrorKind> {
+        let needed = 8 * (self.rows.len() + self.times.len() + self.point.len() + self.outputs + 1) as u64;
+        if needed > self.options.max_memory {
+            return Err(ErrorKind::Memory(needed, self.options.max_memory));
+        }
         self.times.push(t);
         self.rows.extend_from_slice(&self.point);
         if self.outputs > 0 {
@@ -178,6 +201,7 @@ impl<'a> Run<'a> {
             self.rows.resize(start + self.outputs, 0.0);
             self.problem.outputs(t, &self.point, &mut self.rows[start..]);
         }
+        Ok(())
     }
 
     fn into_solution(mut self) -> Solution {
@@ -216,6 +240,9 @@ fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Re
     check(options.max_step > 0.0, format!("max_step must be positive, found {:e}", options.max_step))?;
     if let Some(h) = options.first_step {
         check(h > 0.0 && h.is_finite(), format!("first_step must be positive, found {h:e}"))?;
+    }
+    if let Some(b) = options.breakpoints.iter().find(|b| b.is_nan()) {
+        return Err(format!("a breakpoint is {b}"));
     }
     if let Some(k) = y0.iter().position(|y| !y.is_finite()) {
         return Err(format!("the initial value of {} is not finite: {}", shape.states.get(k), y0[k]));

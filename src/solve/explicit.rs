@@ -59,6 +59,11 @@ impl ExplicitStepper {
         }
     }
 
+    /// The largest |hλ| on the negative real axis for which steps are stable.
+    pub fn stability_limit(&self) -> f64 {
+        self.method.real_stability
+    }
+
     /// Stages of a step h (H&N&W II.1.8) and its error: NaN if f is not finite at the new point, whatever weight the
     /// estimate gives it (none, in DOP853), for behind such a point there is no going back.
     fn attempt(&mut self, problem: &mut Problem, h: f64) -> f64 {
@@ -237,5 +242,10 @@ impl Stepper for ExplicitStepper {
 
     fn stiffness(&self) -> f64 {
         self.stiffness
+    }
+
+    fn cost(&self, rhs: f64) -> f64 {
+        let weights: usize = self.rows[..self.method.stages].iter().map(Vec::len).sum();
+        (self.method.stages - 1) as f64 * rhs + (2 * weights * self.n) as f64
     }
 }

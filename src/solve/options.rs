@@ -28,6 +28,8 @@ pub struct Options<'a> {
     pub max_steps: u64,
     /// Wall-clock time after which the run gives up. Default: none.
     pub max_time: Option<Duration>,
+    /// Bytes the kept points may take. Default 8 GiB.
+    pub max_memory: u64,
     /// Times at which f or a derivative jumps: steps end exactly there and the method starts afresh behind.
     pub breakpoints: Vec<f64>,
     /// Set to true from outside (Ctrl-C) to end the run with [`super::ErrorKind::Interrupted`].
@@ -50,6 +52,7 @@ impl Options<'_> {
             max_step: f64::INFINITY,
             max_steps: 10_000_000,
             max_time: None,
+            max_memory: 8 << 30,
             breakpoints: Vec::new(),
             cancel: None,
             progress: None,

@@ -12,8 +12,6 @@ pub struct Problem<'a> {
     pub system: &'a dyn System,
     p: &'a [f64],
     work: Vec<f64>,
-    /// f is evaluated at times within these only: just inside the breakpoints at either end of the segment.
-    inside: (f64, f64),
     /// Relative tolerance.
     pub rtol: f64,
     atol: &'a Tolerance,
@@ -21,6 +19,9 @@ pub struct Problem<'a> {
     pub direction: f64,
     /// Upper bound of |h|.
     pub max_step: f64,
+    /// f is asked for times between these only: just inside the breakpoints on either side, so that its value at a
+    /// jump is the one-sided limit, whichever side f itself gives there.
+    inside: (f64, f64),
     options: &'a Options<'a>,
     started: Instant,
     /// Counts so far.
@@ -34,11 +35,11 @@ impl<'a> Problem<'a> {
             system,
             p,
             work: vec![0.0; system.shape().work],
-            inside: (f64::NEG_INFINITY, f64::INFINITY),
             rtol: options.rtol,
             atol: &options.atol,
             direction: (options.t1 - options.t0).signum(),
             max_step: options.max_step,
+            inside: (f64::NEG_INFINITY, f64::INFINITY),
             options,
             started: Instant::now(),
             statistics: Statistics::default(),
@@ -50,39 +51,36 @@ impl<'a> Problem<'a> {
         self.system.shape().dim()
     }
 
-    /// Between the breakpoints `behind` and `ahead`, where f jumps: from here on f is evaluated on this side of them only,
-    /// so that a stage at the very end of a step does not see what holds behind the jump.
-    pub fn between(&mut self, behind: Option<f64>, ahead: Option<f64>) {
-        let (below, above) = if self.direction > 0.0 { (behind, ahead) } else { (ahead, behind) };
-        self.inside = (below.map_or(f64::NEG_INFINITY, f64::next_up), above.map_or(f64::INFINITY, f64::next_down));
-    }
-
-    /// The time at which f is evaluated for `t`.
-    #[inline]
-    fn this_side(&self, t: f64) -> f64 {
-        t.max(self.inside.0).min(self.inside.1)
+    /// Begins the segment between two breakpoints (infinite: none on that side), in either order.
+    pub fn between(&mut self, a: f64, b: f64) {
+        self.inside = (a.min(b).next_up(), a.max(b).next_down());
     }
 
     /// `dy = f(t, y)`
     #[inline]
     pub fn rhs(&mut self, t: f64, y: &[f64], dy: &mut [f64]) {
         self.statistics.rhs += 1;
-        self.system.rhs(self.this_side(t), y, self.p, &mut self.work, dy);
+        self.system.rhs(self.inside(t), y, self.p, &mut self.work, dy);
     }
 
     /// ∂f/∂y in the order of the pattern.
     pub fn jacobian(&mut self, t: f64, y: &[f64], values: &mut [f64]) {
         self.statistics.jacobians += 1;
-        self.system.jacobian(self.this_side(t), y, self.p, &mut self.work, values);
+        self.system.jacobian(self.inside(t), y, self.p, &mut self.work, values);
     }
 
     /// ∂f/∂t
     pub fn time_derivative(&mut self, t: f64, y: &[f64], ft: &mut [f64]) {
         if self.system.shape().time_dependent {
-            self.system.time_derivative(self.this_side(t), y, self.p, &mut self.work, ft);
+            self.system.time_derivative(self.inside(t), y, self.p, &mut self.work, ft);
         } else {
             ft.fill(0.0);
         }
+    }
+
+    #[inline]
+    fn inside(&self, t: f64) -> f64 {
+        t.max(self.inside.0).min(self.inside.1)
     }
 
     /// The recorded quantities.
@@ -99,20 +97,19 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Root mean square of `error / (atol + rtol·max(|y0|, |y1|))` (H&N&W II.4.11); no error is none even where nothing
-    /// is tolerated.
+    /// Root mean square of `error / (atol + rtol·max(|y0|, |y1|))` (H&N&W II.4.11).
     pub fn norm(&self, error: &[f64], y0: &[f64], y1: &[f64]) -> f64 {
         let mut sum = 0.0;
         match self.atol {
             Tolerance::Scalar(atol) => {
                 for ((e, a), b) in error.iter().zip(y0).zip(y1) {
-                    let r = share(*e, atol + self.rtol * a.abs().max(b.abs()));
+                    let r = e / scale(*atol, self.rtol, *a, *b);
                     sum += r * r;
                 }
             }
             Tolerance::PerState(atol) => {
                 for (((e, a), b), atol) in error.iter().zip(y0).zip(y1).zip(atol) {
-                    let r = share(*e, atol + self.rtol * a.abs().max(b.abs()));
+                    let r = e / scale(*atol, self.rtol, *a, *b);
                     sum += r * r;
                 }
             }
@@ -123,7 +120,7 @@ impl<'a> Problem<'a> {
     /// The state with the largest share in an error.
     pub fn worst(&self, error: &[f64], y: &[f64]) -> String {
         let share = |k: usize| {
-            let r = share(error[k], self.atol(k) + self.rtol * y[k].abs()).abs();
+            let r = (error[k] / scale(self.atol(k), self.rtol, y[k], y[k])).abs();
             if r.is_nan() { f64::INFINITY } else { r }
         };
         let worst = (0..error.len()).max_by(|a, b| share(*a).total_cmp(&share(*b)));
@@ -147,17 +144,22 @@ impl<'a> Problem<'a> {
         if attempts >= self.options.max_steps {
             return Err(ErrorKind::TooManySteps(self.options.max_steps));
         }
-        if attempts.is_multiple_of(64) {
-            if self.options.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
-                return Err(ErrorKind::Interrupted);
-            }
-            if let Some(limit) = self.options.max_time
-                && self.started.elapsed() > limit
-            {
-                return Err(ErrorKind::TooMuchTime(limit.as_secs_f64()));
-            }
+        if self.options.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            return Err(ErrorKind::Interrupted);
+        }
+        // Looking at the clock costs as much as a small step.
+        if let Some(limit) = self.options.max_time
+            && (self.dim() > 1000 || attempts.is_multiple_of(64))
+            && self.started.elapsed() > limit
+        {
+            return Err(ErrorKind::TooMuchTime(limit.as_secs_f64()));
         }
         Ok(())
+    }
+
+    /// How far the end is.
+    pub fn time_left(&self, t: f64) -> f64 {
+        (self.options.t1 - t).abs()
     }
 
     /// Seconds since the start.
@@ -166,8 +168,8 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// `error / tolerance`, where 0 / 0 is 0 (a state that stays exactly 0 under atol = 0).
+/// What an error of 1 is compared with. Never 0: with atol = 0 a component that is 0 and stays so has no error.
 #[inline]
-fn share(error: f64, tolerance: f64) -> f64 {
-    if error == 0.0 { 0.0 } else { error / tolerance }
+fn scale(atol: f64, rtol: f64, a: f64, b: f64) -> f64 {
+    (atol + rtol * a.abs().max(b.abs())).max(f64::MIN_POSITIVE)
 }

@@ -35,6 +35,9 @@ pub trait Stepper {
     /// What the last step says of stiffness: for explicit methods |h λ| of the dominant eigenvalue over the stability
     /// limit; for implicit ones an upper bound of |h λ|.
     fn stiffness(&self) -> f64;
+
+    /// Roughly how many operations an accepted step takes where one evaluation of f takes `rhs`.
+    fn cost(&self, rhs: f64) -> f64;
 }
 
 /// Proportional–integral step-size control (H&N&W II.4, Gustafsson 1991).

@@ -397,4 +397,10 @@ impl Stepper for Rodas5P {
     fn stiffness(&self) -> f64 {
         self.stiffness
     }
+
+    fn cost(&self, rhs: f64) -> f64 {
+        let (factor, solve) = self.w.cost();
+        // J costs about as much as f; three triangles of eight: a, c and the interpolant.
+        (S + 1) as f64 * rhs + factor + S as f64 * solve + (2 * 80 * self.n) as f64
+    }
 }
