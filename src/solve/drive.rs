@@ -241,9 +241,6 @@ fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Re
     if let Some(h) = options.first_step {
         check(h > 0.0 && h.is_finite(), format!("first_step must be positive, found {h:e}"))?;
     }
-    if let Some(b) = options.breakpoints.iter().find(|b| b.is_nan()) {
-        return Err(format!("a breakpoint is {b}"));
-    }
     if let Some(k) = y0.iter().position(|y| !y.is_finite()) {
         return Err(format!("the initial value of {} is not finite: {}", shape.states.get(k), y0[k]));
     }
