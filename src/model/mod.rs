@@ -8,6 +8,7 @@
 
 mod boxes;
 mod check;
+mod conserved;
 mod constants;
 mod domain;
 mod expression;
@@ -18,6 +19,7 @@ mod reactions;
 mod solve_block;
 
 pub use check::check;
+pub use conserved::Law;
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
 use crate::source::{Source, Span};
