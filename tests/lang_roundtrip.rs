@@ -121,6 +121,25 @@ fn declarations() -> impl Strategy<Value = Vec<Declaration>> {
     some(declaration, 1)
 }
 
+fn reaction() -> impl Strategy<Value = Reaction> {
+    let species = (prop_oneof![Just(1.0), number()], name(), some(any_expr(), 0))
+        .prop_map(|(coefficient, name, subscripts)| Species {
+            coefficient,
+            name: ident(name),
+            subscripts,
+            span: NOWHERE,
+        })
+        .boxed();
+    let side = || some(species.clone(), 0);
+    let rate = prop_oneof![
+        any_expr().prop_map(Rate::MassAction),
+        (any_expr(), any_expr()).prop_map(|(forward, reverse)| Rate::Reversible(forward, reverse)),
+        any_expr().prop_map(Rate::Explicit),
+    ];
+    (prop::option::of(name().prop_map(ident)), side(), side(), rate, domain())
+        .prop_map(|(label, reactants, products, rate, domain)| Reaction { label, reactants, products, rate, domain })
+}
+
 fn item_kind() -> impl Strategy<Value = ItemKind> {
     let initial = (name(), 0u32..3, some(any_expr(), 0), any_expr(), domain()).prop_map(
         |(name, order, subscripts, value, domain)| Initial {
@@ -151,6 +170,8 @@ fn item_kind() -> impl Strategy<Value = ItemKind> {
             body
         }),
         (any_expr(), any_expr(), domain()).prop_map(|(lhs, rhs, domain)| ItemKind::Equation { lhs, rhs, domain }),
+        (any_expr(), any_expr(), domain()).prop_map(|(lhs, rhs, domain)| ItemKind::Addition { lhs, rhs, domain }),
+        reaction().prop_map(ItemKind::Reaction),
         (name(), range_of(any_expr()), some((name().prop_map(ident), any_expr()), 0))
             .prop_map(|(name, range, options)| ItemKind::Solve { variable: ident(name), range, options }),
     ]

@@ -12,6 +12,7 @@ Examples:
   rhapsode show hires.ode                                the equations, as understood
   rhapsode show hires.ode --jacobian --format latex      for a paper
   rhapsode show brusselator_1d.ode --sparsity            where the Jacobian is not zero
+  rhapsode show mapk_cascade.ode --conserved             totals that stay what they are
   rhapsode show hires.ode --graph | dot -Tsvg > hires.svg
   rhapsode show hires.ode --asm                          the machine code";
 
@@ -46,6 +47,9 @@ struct View {
     /// The expression graph, in the DOT language
     #[arg(long)]
     graph: bool,
+    /// Sums of species that no reaction changes, found from the stoichiometry
+    #[arg(long)]
+    conserved: bool,
     /// The lowered program, which every backend runs
     #[arg(long)]
     program: bool,
@@ -79,6 +83,7 @@ pub fn show(args: &Args) -> Result<(), Stop> {
         View { jacobian: true, .. } => Show::Jacobian,
         View { sparsity: true, .. } => Show::Sparsity,
         View { graph: true, .. } => Show::Graph,
+        View { conserved: true, .. } => Show::Conserved,
         View { program: true, .. } => Show::Program,
         View { clif: true, .. } => Show::Clif,
         View { asm: true, .. } => Show::Asm,
@@ -86,9 +91,9 @@ pub fn show(args: &Args) -> Result<(), Stop> {
     };
     let format = match args.format {
         FormatName::Text => Format::Text,
-        FormatName::Latex if matches!(view, Show::Equations | Show::Jacobian) => Format::Latex,
+        FormatName::Latex if matches!(view, Show::Equations | Show::Jacobian | Show::Conserved) => Format::Latex,
         FormatName::Latex => {
-            return Err(Stop::input("error: --format latex goes with --equations and --jacobian only"));
+            return Err(Stop::input("error: --format latex goes with --equations, --jacobian and --conserved only"));
         }
     };
     let model = engine::load(args.model.as_deref().unwrap_or("-"))?;

@@ -17,6 +17,8 @@ pub enum Show {
     Sparsity,
     /// The expression graph of the right-hand side, in the DOT language.
     Graph,
+    /// Sums of species that no reaction changes.
+    Conserved,
     /// The lowered form.
     Program,
     /// Cranelift's intermediate form.
@@ -48,6 +50,7 @@ impl Model {
             Show::Jacobian => Ok(self.jacobian(format)),
             Show::Sparsity => Ok(self.sparsity()),
             Show::Graph => Ok(self.graph()),
+            Show::Conserved => self.conserved(format),
             Show::Program => Ok(self.lower().program.to_string()),
             Show::Clif | Show::Asm => self.listing(what),
         }
@@ -150,6 +153,37 @@ impl Model {
             text.push('\n');
         }
         text
+    }
+
+    fn conserved(&self, format: Format) -> Result<String, String> {
+        let model = self.checked();
+        if model.species.is_empty() {
+            return Err("the model has no reactions, which conserved sums are found from".to_string());
+        }
+        let laws = model.conserved().ok_or("the coefficients of the reactions are too large for exact arithmetic")?;
+        if laws.is_empty() {
+            return Ok("no sum of species is conserved\n".to_string());
+        }
+        let names = SymbolNames(&model.symbols, &model.time);
+        let mut graph = model.graph.clone();
+        let mut text = String::new();
+        for law in laws {
+            for (place, (species, weight)) in law.weights.iter().enumerate() {
+                text += match (place, *weight < 0) {
+                    (0, _) => "",
+                    (_, false) => " + ",
+                    (_, true) => " - ",
+                };
+                match (weight.unsigned_abs(), format) {
+                    (1, _) => {}
+                    (n, Format::Text) => text += &format!("{n}*"),
+                    (n, Format::Latex) => text += &format!("{n} \\, "),
+                }
+                text += &subscripted(&mut graph, &names, format, model.species[species.0], Vec::new());
+            }
+            text.push('\n');
+        }
+        Ok(text)
     }
 
     fn graph(&self) -> String {

@@ -75,6 +75,17 @@ pub enum ItemKind {
         /// The `for` clauses, outermost first.
         domain: Vec<ForClause>,
     },
+    /// `LHS += RHS for …`: a term of a derivative, beside those of reactions.
+    Addition {
+        /// Left side, as written.
+        lhs: Expr,
+        /// The term.
+        rhs: Expr,
+        /// The `for` clauses, outermost first.
+        domain: Vec<ForClause>,
+    },
+    /// `bind: E + S <-> ES @ kf, kr`
+    Reaction(Reaction),
     /// `solve t = 0..1e11 { rtol = 1e-8, save = log(1e-6, 1e11, 200) }`
     Solve {
         /// The independent variable as written.
@@ -117,6 +128,56 @@ pub struct Initial {
     /// `for` clauses.
     pub domain: Vec<ForClause>,
     /// The whole declaration.
+    pub span: Span,
+}
+
+/// `label: A + 2 B -> C @ k for …`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reaction {
+    /// The name of its net flux.
+    pub label: Option<Ident>,
+    /// What it takes; empty for `0`.
+    pub reactants: Vec<Species>,
+    /// What it gives; empty for `0`.
+    pub products: Vec<Species>,
+    /// The arrow and what follows the `@`.
+    pub rate: Rate,
+    /// `for` clauses.
+    pub domain: Vec<ForClause>,
+}
+
+/// The arrow of a reaction, which says what the expressions after `@` mean.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rate {
+    /// `-> … @ k`: mass action with constant `k`.
+    MassAction(Expr),
+    /// `<-> … @ kf, kr`: mass action both ways.
+    Reversible(Expr, Expr),
+    /// `=> … @ v`: the rate itself.
+    Explicit(Expr),
+}
+
+impl Rate {
+    /// The arrow as written.
+    pub fn arrow(&self) -> &'static str {
+        match self {
+            Rate::MassAction(_) => "->",
+            Rate::Reversible(..) => "<->",
+            Rate::Explicit(_) => "=>",
+        }
+    }
+}
+
+/// `2 A[i]` on a side of a reaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Species {
+    /// The stoichiometric coefficient, 1 where none is written.
+    pub coefficient: f64,
+    /// The species.
+    pub name: Ident,
+    /// Its subscripts.
+    pub subscripts: Vec<Expr>,
+    /// Coefficient to subscripts.
     pub span: Span,
 }
 

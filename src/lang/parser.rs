@@ -9,6 +9,7 @@
 //! as in this workspace's profiles), so no text can exhaust it.
 
 mod expression;
+mod reaction;
 mod recovery;
 mod report;
 mod statement;

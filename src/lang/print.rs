@@ -4,7 +4,8 @@
 //! The alternate form (`{:#}`) is the one without blanks around `+` and `-`.
 
 use super::ast::{
-    Ast, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Item, ItemKind, Range, ReductionIndex, Sign,
+    Ast, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Item, ItemKind, Range, Rate, Reaction,
+    ReductionIndex, Sign, Species,
 };
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -146,6 +147,11 @@ impl Display for ItemKind {
                 write!(f, "{} = {rhs}", At(lhs, Level::Sum))?;
                 for_clauses(f, domain)
             }
+            ItemKind::Addition { lhs, rhs, domain } => {
+                write!(f, "{} += {rhs}", At(lhs, Level::Sum))?;
+                for_clauses(f, domain)
+            }
+            ItemKind::Reaction(reaction) => reaction.fmt(f),
             ItemKind::Solve { variable, range, options } => {
                 write!(f, "solve {variable} = {range}")?;
                 for (place, (name, value)) in options.iter().enumerate() {
@@ -178,6 +184,33 @@ impl Display for Initial {
         primes(f, self.order)?;
         write!(f, " = {}", self.value)?;
         for_clauses(f, &self.domain)
+    }
+}
+
+impl Display for Reaction {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(label) = &self.label {
+            write!(f, "{label}: ")?;
+        }
+        side(f, &self.reactants)?;
+        write!(f, " {} ", self.rate.arrow())?;
+        side(f, &self.products)?;
+        match &self.rate {
+            Rate::MassAction(rate) | Rate::Explicit(rate) => write!(f, " @ {rate}")?,
+            Rate::Reversible(forward, reverse) => write!(f, " @ {forward}, {reverse}")?,
+        }
+        for_clauses(f, &self.domain)
+    }
+}
+
+impl Display for Species {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.coefficient != 1.0 {
+            number(f, self.coefficient)?;
+            f.write_char(' ')?;
+        }
+        self.name.fmt(f)?;
+        subscripts(f, &self.subscripts)
     }
 }
 
@@ -239,6 +272,14 @@ fn joined(f: &mut Formatter<'_>, parts: &[Expr], operator: &str, level: Level) -
         At(part, level).fmt(f)?;
     }
     Ok(())
+}
+
+fn side(f: &mut Formatter<'_>, species: &[Species]) -> fmt::Result {
+    for (place, species) in species.iter().enumerate() {
+        f.write_str(if place == 0 { "" } else { " + " })?;
+        species.fmt(f)?;
+    }
+    f.write_str(if species.is_empty() { "0" } else { "" })
 }
 
 fn primes(f: &mut Formatter<'_>, order: u32) -> fmt::Result {

@@ -6,6 +6,7 @@ use super::expression::{NO_STATES_AT_START, PARAMETERS_ONLY, Scope};
 use super::families::Shape;
 use super::names::{Statements, Target, collect};
 use super::order::topological;
+use super::reactions::{Network, network};
 use super::{Dim, Family, Kind, Model, Piece, Symbol};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, Graph, Node, Reads, SymbolId, VarId};
@@ -75,7 +76,12 @@ type Lowered = FxHashMap<String, (SymbolId, Vec<Piece>)>;
 /// Checks a syntax tree. The model is there exactly if there are no diagnostics.
 pub fn check(source: &Source, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let found = collect(ast, &mut diagnostics);
+    let network = network(ast, &mut diagnostics);
+    if diagnostics.iter().any(|d| d.code == codes::lang::UNSUPPORTED) {
+        // What the network lacks would be missed everywhere.
+        return (None, diagnostics);
+    }
+    let found = collect(ast, &network, &mut diagnostics);
     let mut checker = Checker {
         found,
         graph: Graph::default(),
@@ -89,7 +95,7 @@ pub fn check(source: &Source, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         failed_functions: FxHashSet::default(),
         function_names: FxHashMap::default(),
     };
-    let model = checker.model(source);
+    let model = checker.model(source, &network);
     // A range or a value may be looked at for several reasons: its errors are told once.
     let mut told = FxHashSet::default();
     let mut diagnostics = checker.diagnostics;
@@ -98,7 +104,7 @@ pub fn check(source: &Source, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
 }
 
 impl Checker<'_> {
-    fn model(&mut self, source: &Source) -> Option<Model> {
+    fn model(&mut self, source: &Source, network: &Network) -> Option<Model> {
         let time = self.declare_fixed_names();
         self.check_functions();
         self.evaluate_constants();
@@ -128,6 +134,8 @@ impl Checker<'_> {
             .filter_map(|symbol| lowered.values().find(|(known, _)| known == symbol))
             .map(|(symbol, pieces)| Family { symbol: *symbol, pieces: pieces.clone() })
             .collect();
+        let of_name: FxHashMap<&str, SymbolId> =
+            states.iter().filter_map(|(name, orders)| Some((name.as_str(), *orders.first()?))).collect();
         let mut model = Model {
             name: self.found.model.map_or_else(|| source.name().to_string(), |name| name.name.clone()),
             source: source.clone(),
@@ -143,6 +151,8 @@ impl Checker<'_> {
             defaults,
             bounds,
             outputs,
+            reactions: network.contributions.clone(),
+            species: network.species.keys().filter_map(|name| of_name.get(name.as_str()).copied()).collect(),
             run,
         };
         model.lay_out();

@@ -8,15 +8,18 @@
 
 mod boxes;
 mod check;
+mod conserved;
 mod constants;
 mod domain;
 mod expression;
 mod families;
 mod names;
 mod order;
+mod reactions;
 mod solve_block;
 
 pub use check::check;
+pub use conserved::Law;
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
 use crate::source::{Source, Span};
@@ -52,8 +55,25 @@ pub struct Model {
     pub bounds: Vec<Option<(f64, f64)>>,
     /// The recorded quantities.
     pub outputs: Vec<Family>,
+    /// What each reaction, and each term added with `+=`, changes; in the order of the file.
+    pub reactions: Vec<Contribution>,
+    /// The states that [`SpeciesId`]s count.
+    pub species: Vec<SymbolId>,
     /// What the solve block says.
     pub run: Run,
+}
+
+/// The place of a species in [`Model::species`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpeciesId(pub usize);
+
+/// What a reaction changes, per unit of its net flux.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contribution {
+    /// The reaction's label or number; none for a term added with `+=`.
+    pub label: Option<String>,
+    /// How many of each species are made (positive) or used up (negative); none where the sum is 0.
+    pub net: Vec<(SpeciesId, f64)>,
 }
 
 /// A scalar or array with a name.

@@ -5,6 +5,7 @@
 
 use indexmap::IndexMap;
 
+use super::reactions::Network;
 use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, ItemKind, Range};
 use crate::source::Span;
@@ -77,11 +78,12 @@ pub struct Statements<'a> {
 }
 
 /// Sorts the statements of a file.
-pub fn collect<'a>(ast: &'a Ast, diagnostics: &mut Vec<Diagnostic>) -> Statements<'a> {
-    let mut collector = Collector { found: Statements::default(), kinds: IndexMap::new(), diagnostics };
+pub fn collect<'a>(ast: &'a Ast, network: &'a Network, diagnostics: &mut Vec<Diagnostic>) -> Statements<'a> {
+    let mut collector = Collector { found: Statements::default(), kinds: IndexMap::new(), network, diagnostics };
     for item in &ast.items {
         collector.item(item.doc.as_deref(), item.span, &item.kind);
     }
+    collector.fluxes();
     collector.found
 }
 
@@ -91,6 +93,7 @@ type KindWord = &'static str;
 struct Collector<'a, 'd> {
     found: Statements<'a>,
     kinds: IndexMap<&'a str, (KindWord, Span)>,
+    network: &'a Network,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
@@ -187,6 +190,21 @@ impl<'a> Collector<'a, '_> {
                 }
             }
             ItemKind::Equation { lhs, rhs, domain } => self.equation(doc, lhs, rhs, domain),
+            ItemKind::Addition { lhs, .. } => {
+                if let ExprKind::Prime(inner, 1) = &lhs.kind
+                    && let ExprKind::Name(name) = &inner.kind
+                {
+                    self.species(name, lhs.span);
+                }
+            }
+            ItemKind::Reaction(reaction) => {
+                if let Some(label) = &reaction.label {
+                    self.label(label);
+                }
+                for species in reaction.reactants.iter().chain(&reaction.products) {
+                    self.species(&species.name.name, species.name.span);
+                }
+            }
             ItemKind::Solve { variable, range, options } => match self.found.solve {
                 Some(first) => self.twice("the solve block", span, first.span),
                 None => self.found.solve = Some(SolveBlock { variable, range, options, span }),
@@ -230,6 +248,33 @@ impl<'a> Collector<'a, '_> {
         }
     }
 
+    /// A species is a state, and its place among them is that of its first mention.
+    fn species(&mut self, name: &'a str, span: Span) {
+        let Some(change) = self.network.species.get(name) else { return };
+        let known = self.found.equations.contains_key(name);
+        if !known && self.claim(name, span, "a state") {
+            let statement = Statement { subscripts: &[], domain: &[], value: Some(&change.derivative), span };
+            let target = Target { statements: vec![statement], ..Target::new(span) };
+            self.found.equations.insert(name, (1, target));
+        }
+    }
+
+    fn label(&mut self, label: &'a Ident) {
+        match self.kinds.get(label.name.as_str()).copied() {
+            Some(("a reaction", first)) => self.twice(&format!("reaction `{}`", label.name), label.span, first),
+            _ => _ = self.claim(&label.name, label.span, "a reaction"),
+        }
+    }
+
+    /// The fluxes of all reactions are definitions under the reactions' labels.
+    fn fluxes(&mut self) {
+        for flux in &self.network.fluxes {
+            let statement = Statement { subscripts: &[], domain: &[], value: Some(&flux.value), span: flux.span };
+            let target = Target { statements: vec![statement], doc: flux.doc.as_deref(), span: flux.span };
+            self.found.definitions.entry(&flux.name).or_insert(target);
+        }
+    }
+
     fn equation(&mut self, doc: Option<&'a str>, lhs: &'a Expr, rhs: &'a Expr, domain: &'a [ForClause]) {
         let (inner, order) = match &lhs.kind {
             ExprKind::Prime(inner, order) => (inner.as_ref(), *order),
@@ -251,6 +296,16 @@ impl<'a> Collector<'a, '_> {
                 return;
             }
         };
+        if let (1.., Some(change)) = (order, self.network.species.get(name)) {
+            let message = format!("`{name}` has an equation beside its reactions");
+            self.diagnostics.push(
+                Diagnostic::new(codes::reactions::EQUATION_BESIDE, lhs.span, message)
+                    .label("this would be all of its derivative")
+                    .related(change.span, format!("it changes {} too", change.first))
+                    .help(format!("write `{name}' += …` to add a term to the sum over its reactions")),
+            );
+            return;
+        }
         let kind = if order == 0 { "a definition" } else { "a state" };
         if !self.claim(name, lhs.span, kind) {
             return;

@@ -144,8 +144,8 @@ pub const ENTRIES: &[CodeEntry] = &[
         code: UNSUPPORTED,
         title: "not yet supported",
         explanation: "This part of the language is reserved, so that models written today keep their meaning, and \
-                      does not work yet: reactions, events, units, data, delays, priors, components, objectives.",
-        failing: "bind: E + S -> ES @ kf\n",
-        mended: "ES' = kf*E*S\n",
+                      does not work yet: arrays of reactions, events, units, data, delays, priors, components, objectives.",
+        failing: "param T: K = 300\n",
+        mended: "param T = 300\n",
     },
 ];

@@ -1,9 +1,11 @@
-//! The table of diagnostic codes, one file per phase: [`lang`] (E01xx), [`model`] (E02xx), [`run`] (E03xx).
+//! The table of diagnostic codes, one file per phase: [`lang`] (E01xx), [`model`] and [`reactions`] (E02xx),
+//! [`run`] (E03xx).
 //!
 //! Adding a code: a constant and an entry in the phase's file, and a fixture in `tests/diagnostics/` that shows it.
 
 pub mod lang;
 pub mod model;
+pub mod reactions;
 pub mod run;
 
 /// A diagnostic code such as `E0102`; the table [`CODES`] explains it.
@@ -39,7 +41,7 @@ pub struct CodeEntry {
 }
 
 /// All codes, ascending, a slice per phase.
-pub const CODES: &[&[CodeEntry]] = &[lang::ENTRIES, model::ENTRIES, run::ENTRIES];
+pub const CODES: &[&[CodeEntry]] = &[lang::ENTRIES, model::ENTRIES, reactions::ENTRIES, run::ENTRIES];
 
 #[cfg(test)]
 mod tests {

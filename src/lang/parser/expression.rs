@@ -217,7 +217,7 @@ impl Parser<'_> {
 
     /// `number`: a decimal number that a 64-bit float can hold.
     #[inline(never)]
-    fn number(&mut self) -> Parse<Expr> {
+    pub(super) fn number(&mut self) -> Parse<Expr> {
         let span = self.bump();
         let text = self.slice(span);
         let value: f64 = text.parse().unwrap_or(f64::NAN);

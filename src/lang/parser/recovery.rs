@@ -12,7 +12,7 @@ use crate::lang::token::Kind;
 const LOOK_AHEAD: usize = 64;
 
 /// How often a search for a balanced end may run into the end of the file (each costs a pass over the rest).
-const MAX_UNBALANCED: u32 = 16;
+pub(super) const MAX_UNBALANCED: u32 = 16;
 
 impl Parser<'_> {
     /// Reports what went wrong in the statement that began at token `start`, and moves to the next statement.
@@ -27,7 +27,7 @@ impl Parser<'_> {
         }
         let may_be_reserved = |code| code != codes::UNSUPPORTED && code != codes::BRACKET && code != codes::LIMIT;
         if may_be_reserved(diagnostic.code)
-            && let Some(what) = self.later_operator(start, failed)
+            && let Some(what) = self.later_operator(start)
         {
             let span = self.since(start);
             let unsupported = self.not_yet(span, what);
@@ -51,7 +51,6 @@ impl Parser<'_> {
             Kind::Name => match (self.slice(self.here()), self.peek_second()) {
                 ("dose", Kind::Name | Kind::Number | Kind::BraceOpen) => "doses (`dose`)",
                 ("reduce", Kind::Name | Kind::BraceOpen) => "reductions of a model (`reduce`)",
-                (_, Kind::Colon) => "reactions",
                 _ => return false,
             },
             _ => return false,
@@ -83,15 +82,13 @@ impl Parser<'_> {
     }
 
     /// What the statement from `start` is about if it holds an operator reserved for later, outside brackets.
-    fn later_operator(&self, start: usize, failed: usize) -> Option<&'static str> {
+    fn later_operator(&self, start: usize) -> Option<&'static str> {
         let mut open = 0;
-        for (offset, token) in self.tokens[start..self.at].iter().enumerate() {
+        for token in &self.tokens[start..self.at] {
             match token.kind {
                 kind if kind.closer().is_some() => open += 1,
                 kind if kind.is_closer() => open -= 1,
-                kind if kind.is_arrow() && open <= 0 => return Some("reactions"),
                 Kind::Tilde if open <= 0 => return Some("priors (`~`)"),
-                Kind::PlusAssign if open <= 0 && start + offset == failed => return Some("added terms (`+=`)"),
                 _ => {}
             }
         }
@@ -149,7 +146,7 @@ impl Parser<'_> {
         let mut open = 0;
         for next in index + 1..index + LOOK_AHEAD {
             match self.kind_at(next) {
-                Kind::Assign | Kind::Equal | Kind::Becomes if open == 0 => return true,
+                Kind::Assign | Kind::Equal | Kind::Becomes | Kind::PlusAssign if open == 0 => return true,
                 Kind::Prime if open == 0 => {}
                 Kind::SquareOpen => open += 1,
                 Kind::SquareClose if open > 0 => open -= 1,

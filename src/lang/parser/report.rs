@@ -177,7 +177,11 @@ impl Parser<'_> {
     /// The condition of an `if` is not followed by `then`.
     pub(super) fn no_then(&self) -> Box<Diagnostic> {
         let error = self.unexpected("`then` after the condition");
-        if self.peek() == Kind::Assign { Box::new((*error).help("a comparison is written `==`")) } else { error }
+        match self.peek() {
+            Kind::Assign => Box::new((*error).help("a comparison is written `==`")),
+            Kind::RateArrow => Box::new((*error).help("did you mean `>=`?")),
+            _ => error,
+        }
     }
 
     /// The bracket opened at `opener` is not closed where it could be, at the current token.
@@ -230,6 +234,36 @@ impl Parser<'_> {
             }
             _ => self.with_operator_help(self.unexpected(&expected)),
         }
+    }
+
+    /// A side of a reaction is followed by neither an arrow nor, after the arrow, `@`.
+    pub(super) fn no_arrow(&self) -> Box<Diagnostic> {
+        let seen = (self.line..self.at).any(|index| self.kind_at(index).is_arrow());
+        let wanted =
+            if seen { "`@` and the rate after the products" } else { "`->`, `<->` or `=>` after the reactants" };
+        let error = self.unexpected(wanted);
+        let operator = matches!(self.peek(), Kind::Star | Kind::Slash | Kind::Caret | Kind::Minus | Kind::Prime);
+        if operator || matches!(self.peek(), Kind::Name | Kind::RoundOpen) {
+            return Box::new((*error).help("a side lists species with `+` between: `2 A + B`; the rate follows `@`"));
+        }
+        error
+    }
+
+    /// A species was expected; its coefficient, if there is one, stands at token `start`.
+    pub(super) fn no_species(&self, start: usize) -> Box<Diagnostic> {
+        let expected = if self.at > start { "a species after its coefficient" } else { "a species or `0`" };
+        let error = *if self.peek().is_keyword() { self.no_name(expected) } else { self.unexpected(expected) };
+        let text = self.slice(self.here());
+        Box::new(match text.find(starts_name) {
+            Some(at) if error.code == codes::NUMBER => {
+                let (number, name) = text.split_at(at);
+                error.help(format!("a coefficient is set apart: `{number} {name}`"))
+            }
+            _ if matches!(self.peek(), Kind::Star | Kind::Number) => {
+                error.help("a coefficient is followed by its species: `2 A`")
+            }
+            _ => error,
+        })
     }
 
     /// Adds that a product needs its `*`, if two operands meet at the current token.
@@ -321,6 +355,9 @@ fn plain_spelling(c: char) -> Option<&'static str> {
         '√' => "`sqrt(…)`",
         '∑' => "`sum[i](…)`",
         '→' => "`->`",
+        '⇌' | '↔' | '⇄' => "`<->`",
+        '⇒' => "`=>`",
+        '∅' => "`0`",
         '…' => "`..`",
         '%' => "`mod(a, b)`",
         _ => return None,

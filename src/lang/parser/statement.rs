@@ -5,7 +5,8 @@ use crate::lang::ast::{Declaration, Expr, ForClause, Ident, Initial, ItemKind, R
 use crate::lang::token::Kind;
 
 impl Parser<'_> {
-    /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve | equation`.
+    /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve | reaction |
+    /// equation`.
     /// Nothing if the statement is of a kind that is not yet supported (which has been reported).
     pub(super) fn statement(&mut self) -> Parse<Option<ItemKind>> {
         let kind = self.peek();
@@ -23,6 +24,7 @@ impl Parser<'_> {
             Kind::Function => self.function()?,
             Kind::Solve => self.solve()?,
             _ if self.reserved() => return Ok(None),
+            _ if self.is_reaction() => self.reaction()?,
             _ => self.equation()?,
         };
         self.line_end()?;
@@ -152,16 +154,17 @@ impl Parser<'_> {
         Ok((name, self.expression()?))
     }
 
-    /// `equation = sum "=" expression [ for_clauses ]`
+    /// `equation = sum ( "=" | "+=" ) expression [ for_clauses ]`
     fn equation(&mut self) -> Parse<ItemKind> {
         self.not_unknown_statement()?;
         let lhs = self.sum()?;
-        if !self.accept(Kind::Assign) {
+        let added = self.accept(Kind::PlusAssign);
+        if !added && !self.accept(Kind::Assign) {
             return Err(self.no_equals(&lhs));
         }
         let rhs = self.expression()?;
         let domain = self.for_clauses()?;
-        Ok(ItemKind::Equation { lhs, rhs, domain })
+        Ok(if added { ItemKind::Addition { lhs, rhs, domain } } else { ItemKind::Equation { lhs, rhs, domain } })
     }
 
     /// `declaration = name [ subscripts ] [ unit ] [ "=" expression ] [ bounds ] [ for_clauses ]`
@@ -212,7 +215,7 @@ impl Parser<'_> {
     }
 
     /// `for_clauses = "for" for_clause { "," for_clause }`; none if there is no `for`.
-    fn for_clauses(&mut self) -> Parse<Vec<ForClause>> {
+    pub(super) fn for_clauses(&mut self) -> Parse<Vec<ForClause>> {
         let mut clauses = Vec::new();
         if self.accept(Kind::For) {
             clauses.push(self.for_clause()?);
@@ -264,7 +267,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn optional_subscripts(&mut self) -> Parse<Vec<Expr>> {
+    pub(super) fn optional_subscripts(&mut self) -> Parse<Vec<Expr>> {
         if self.peek() == Kind::SquareOpen { self.subscripts() } else { Ok(Vec::new()) }
     }
 
