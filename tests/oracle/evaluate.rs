@@ -186,6 +186,8 @@ impl<'a> Oracle<'a> {
                         state(format!("init {}", primed(&d.name.name, d.order)), statement);
                     }
                 }
+                // `tests/reactions.rs` holds networks against the equations they stand for.
+                ItemKind::Reaction(_) | ItemKind::Addition { .. } => panic!("the oracle reads equations"),
                 ItemKind::Equation { lhs, rhs, domain } => {
                     let (inner, order) = match &lhs.kind {
                         ExprKind::Prime(inner, order) => (inner.as_ref(), *order),
