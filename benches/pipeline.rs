@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rhapsode::kernel::{Target64, lower};
 use rhapsode::solve::Method;
-use rhapsode::source::Source;
+use rhapsode::source::Sources;
 use rhapsode::system::System;
 use rhapsode::{Compiled, Model};
 
@@ -46,11 +46,11 @@ fn text_to_kernels(c: &mut Criterion) {
 
 fn stages(c: &mut Criterion) {
     let mut group = c.benchmark_group("stages of pollution");
-    let source = Source::new("pollution", POLLUTION);
-    let (ast, _) = rhapsode::lang::parse(&source);
+    let sources = Sources::new("pollution", POLLUTION);
+    let (ast, _) = rhapsode::lang::parse(sources.main());
     let model = Model::parse(POLLUTION).unwrap_or_else(|errors| panic!("{errors}"));
-    group.bench_function("parse", |b| b.iter(|| rhapsode::lang::parse(black_box(&source))));
-    group.bench_function("check", |b| b.iter(|| rhapsode::model::check(black_box(&source), black_box(&ast))));
+    group.bench_function("parse", |b| b.iter(|| rhapsode::lang::parse(black_box(sources.main()))));
+    group.bench_function("check", |b| b.iter(|| rhapsode::model::check(black_box(&sources), black_box(&ast))));
     group.bench_function("derive", |b| b.iter(|| rhapsode::diff::derive(black_box(model.checked()))));
     group.bench_function("lower", |b| {
         let target = Target64 { fma: rhapsode::backend::host_has_fma() };

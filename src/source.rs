@@ -1,11 +1,15 @@
 //! Source text and positions in it.
 //!
-//! A [`Source`] is one named text; a [`Span`] is a half-open byte range of it. Nothing here reads files: hosts hand
-//! the text in, so the compiler does no input or output of its own.
+//! A [`Source`] is one named text. A model is read from one or, with `use`, from several: [`Sources`]. Each text occupies
+//! a range of offsets of its own, so that a [`Span`], a half-open range of offsets, is small and still says which text it
+//! lies in. A text that stands alone begins at offset 0. Nothing here reads files: hosts hand the text in, so the
+//! compiler does no input or output of its own.
 //!
-//! Invariant: every span handed to [`Source::line_column`] lies inside the text and on character boundaries.
+//! Invariant: every span handed to a [`Source`] lies inside its range and on character boundaries.
 
-/// A half-open range of bytes, `start..end`, in a [`Source`].
+use std::sync::Arc;
+
+/// A half-open range of offsets, `start..end`, in one text of [`Sources`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
     /// First byte.
@@ -20,17 +24,20 @@ impl Span {
         Span { start, end }
     }
 
-    /// The smallest span that covers both.
+    /// The smallest span that covers both, which lie in the same text.
     pub fn to(self, other: Span) -> Span {
         Span::new(self.start.min(other.start), self.end.max(other.end))
     }
 }
 
-/// A named model text with an index of its lines.
+/// A named model text with an index of its lines. All positions it takes and gives are offsets that begin with
+/// [`Source::start`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
     name: String,
     text: String,
+    start: u32,
+    /// Within the text.
     line_starts: Vec<u32>,
 }
 
@@ -38,13 +45,17 @@ impl Source {
     /// The largest text that is accepted, in bytes (a bound on memory, stated in the error).
     pub const MAX_BYTES: usize = 32 << 20;
 
-    /// A source called `name` (usually its path) with the given text.
+    /// A source called `name` (usually its path) with the given text, which begins at offset 0.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Source::at(0, name, text)
+    }
+
+    fn at(start: u32, name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let line_starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1))
             .collect();
-        Source { name: name.into(), text, line_starts }
+        Source { name: name.into(), text, start, line_starts }
     }
 
     /// The name given at construction.
@@ -57,9 +68,19 @@ impl Source {
         &self.text
     }
 
+    /// The offset of the first byte.
+    pub fn start(&self) -> u32 {
+        self.start
+    }
+
+    /// The offset one past the last byte.
+    pub fn end(&self) -> u32 {
+        self.start + self.text.len() as u32
+    }
+
     /// The text under `span`.
     pub fn slice(&self, span: Span) -> &str {
-        &self.text[span.start as usize..span.end as usize]
+        &self.text[(span.start - self.start) as usize..(span.end - self.start) as usize]
     }
 
     /// The range of a line (one-based), without its line end; lines beyond the last are empty.
@@ -68,15 +89,65 @@ impl Source {
         let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(length);
         let end = self.line_starts.get(line).map_or(length, |next| next - 1);
         let carriage_return = end > start && self.text.as_bytes()[end as usize - 1] == b'\r';
-        Span::new(start, end - u32::from(carriage_return))
+        Span::new(self.start + start, self.start + end - u32::from(carriage_return))
     }
 
-    /// One-based line and column (in characters) of a byte offset.
+    /// One-based line and column (in characters) of an offset.
     pub fn line_column(&self, offset: u32) -> (usize, usize) {
+        let offset = offset.saturating_sub(self.start);
         let line = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);
         let start = self.line_starts[line] as usize;
         let column = self.text[start..(offset as usize).min(self.text.len())].chars().count();
         (line + 1, column + 1)
+    }
+}
+
+/// The texts a model is read from: the main one, and those it uses. Cheap to clone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sources {
+    /// By ascending offset, with one offset between them, so that the end of one text is not the start of the next.
+    /// Never empty.
+    files: Vec<Arc<Source>>,
+}
+
+impl Sources {
+    /// A main text of the given name.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Sources::from(Source::new(name, text))
+    }
+
+    /// The main text.
+    pub fn main(&self) -> &Source {
+        &self.files[0]
+    }
+
+    /// All texts, the main one first.
+    pub fn all(&self) -> impl Iterator<Item = &Source> {
+        self.files.iter().map(|file| &**file)
+    }
+
+    /// Takes in another text; `None` if all texts together would be larger than [`Source::MAX_BYTES`].
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> Option<Arc<Source>> {
+        let (text, start) = (text.into(), self.files[self.files.len() - 1].end() + 1);
+        if start as usize + text.len() > Source::MAX_BYTES {
+            return None;
+        }
+        let source = Arc::new(Source::at(start, name, text));
+        self.files.push(source.clone());
+        Some(source)
+    }
+
+    /// The text that holds an offset.
+    pub fn find(&self, offset: u32) -> &Source {
+        let after = self.files.partition_point(|file| file.start <= offset);
+        &self.files[after.saturating_sub(1)]
+    }
+}
+
+impl From<Source> for Sources {
+    /// A model of one text, which begins at offset 0 ([`Source::new`]).
+    fn from(source: Source) -> Self {
+        Sources { files: vec![Arc::new(source)] }
     }
 }
 
@@ -94,5 +165,17 @@ mod tests {
         assert_eq!(source.line_span(2), Span::new(3, 7));
         assert_eq!(source.line_span(9), Span::new(8, 8));
         assert_eq!(Source::new("m", "a\r\nb").line_span(1), Span::new(0, 1));
+    }
+
+    #[test]
+    fn every_text_has_its_own_offsets() {
+        let mut sources = Sources::new("main", "ab\nc");
+        let lib = sources.add("lib", "x\nyz").unwrap();
+        assert_eq!((lib.start(), lib.end()), (5, 9));
+        assert_eq!((lib.slice(Span::new(7, 9)), lib.line_column(8), lib.line_span(2)), ("yz", (2, 2), Span::new(7, 9)));
+        let of = |offset| sources.find(offset).name();
+        assert_eq!((of(0), of(4), of(5), of(9), of(99)), ("main", "main", "lib", "lib", "lib"));
+        assert_eq!(sources.main().name(), "main");
+        assert!(sources.add("large", " ".repeat(Source::MAX_BYTES)).is_none());
     }
 }

@@ -12,7 +12,7 @@
 use rhapsode::diag::codes::lang::ENTRIES;
 use rhapsode::diag::{CodeEntry, Diagnostic, render};
 use rhapsode::lang::parse;
-use rhapsode::source::Source;
+use rhapsode::source::{Source, Sources};
 use std::path::PathBuf;
 
 /// All that is said about a text.
@@ -127,9 +127,10 @@ fn the_models_of_the_table_fail_and_are_mended() {
 #[test]
 fn every_fixture_renders_with_places_and_underlines() {
     for (path, text) in fixtures() {
-        let source = Source::new(path.file_name().unwrap().to_string_lossy(), split(&text).0);
-        let diagnostics = diagnose(&source);
-        let plain = render(&source, &diagnostics, false);
+        let sources = Sources::new(path.file_name().unwrap().to_string_lossy(), split(&text).0);
+        let source = sources.main();
+        let diagnostics = diagnose(source);
+        let plain = render(&sources, &diagnostics, false);
         for diagnostic in &diagnostics {
             let (line, column) = source.line_column(diagnostic.span.start);
             let heading = format!("error[{}]: {}", diagnostic.code, diagnostic.message);
@@ -137,6 +138,6 @@ fn every_fixture_renders_with_places_and_underlines() {
             assert!(plain.contains(&heading) && plain.contains(&place) && plain.contains('^'), "{plain}");
         }
         assert!(!plain.contains('\x1b'), "{plain}");
-        assert_eq!(render(&source, &diagnostics, true).contains('\x1b'), !diagnostics.is_empty());
+        assert_eq!(render(&sources, &diagnostics, true).contains('\x1b'), !diagnostics.is_empty());
     }
 }

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use rhapsode::diag::{Diagnostic, render};
 use rhapsode::lang::ast::{Ast, ExprKind, ItemKind};
 use rhapsode::lang::parse;
-use rhapsode::source::Source;
+use rhapsode::source::{Source, Sources};
 
 /// Parses and renders; checks what must hold of any answer.
 fn answer(text: &str) -> (Ast, Vec<Diagnostic>) {
-    let source = Source::new("m.ode", text);
-    let (ast, diagnostics) = parse(&source);
+    let sources = Sources::new("m.ode", text);
+    let (ast, diagnostics) = parse(sources.main());
     assert!(diagnostics.len() <= 101, "{} diagnostics", diagnostics.len());
     for diagnostic in &diagnostics {
         for span in std::iter::once(diagnostic.span).chain(diagnostic.related.iter().map(|(span, _)| *span)) {
@@ -21,7 +21,7 @@ fn answer(text: &str) -> (Ast, Vec<Diagnostic>) {
     for item in &ast.items {
         assert!(text.get(item.span.start as usize..item.span.end as usize).is_some_and(|text| !text.is_empty()));
     }
-    let rendered = render(&source, &diagnostics, false);
+    let rendered = render(&sources, &diagnostics, false);
     assert!(rendered.len() < 2_000 * (diagnostics.len() + 1), "{} bytes rendered", rendered.len());
     (ast, diagnostics)
 }

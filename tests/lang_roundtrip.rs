@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rhapsode::lang::ast::*;
 use rhapsode::lang::parse;
-use rhapsode::source::{Source, Span};
+use rhapsode::source::{Source, Sources, Span};
 
 const NOWHERE: Span = Span::new(0, 0);
 
@@ -255,4 +255,15 @@ fn spans_cover_what_was_written() {
     assert_eq!(source.slice(factors[1].1.span), "a + b");
     let ItemKind::Equation { lhs, rhs, .. } = &ast.items[1].kind else { panic!("{:?}", ast.items[1]) };
     assert_eq!((source.slice(lhs.span), source.slice(rhs.span)), ("x'", "-k*x"));
+}
+
+#[test]
+fn spans_of_a_used_text_lie_in_it() {
+    let mut sources = Sources::new("main", "x' = 1\n");
+    let used = sources.add("used", "## doc\nparam k = 1\ny' = -k*(y + 1\n").unwrap();
+    let (ast, diagnostics) = parse(&used);
+    assert_eq!((ast.items[0].doc.as_deref(), used.slice(ast.items[0].span)), (Some("doc"), "param k = 1"));
+    let places: Vec<_> = diagnostics.iter().map(|d| (used.line_column(d.span.start), d.related[0].0)).collect();
+    assert_eq!(places, [((3, 15), Span::new(35, 36))]);
+    assert_eq!(used.slice(places[0].1), "(");
 }

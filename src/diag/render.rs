@@ -4,7 +4,7 @@
 //! a line of a megabyte is cut to the part that matters (the line and column in the heading stay those of the file).
 
 use super::Diagnostic;
-use crate::source::{Source, Span};
+use crate::source::{Source, Sources, Span};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::ops::Range;
 
@@ -22,14 +22,14 @@ const MARGIN: usize = 60;
 
 /// Renders diagnostics, one block each with a blank line between: code and message, `--> name:line:column`, the
 /// underlined line, related places, and the hint. Plain text, or coloured with terminal escapes.
-pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: bool) -> String {
+pub fn render(sources: &Sources, diagnostics: &[Diagnostic], colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     for diagnostic in diagnostics {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&renderer.render(&[report(source, diagnostic)]));
+        text.push_str(&renderer.render(&[report(sources, diagnostic)]));
         text.push('\n');
     }
     text
@@ -37,6 +37,7 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: bool) -> Stri
 
 /// One place of a diagnostic, with the lines it is shown on.
 struct Place<'a> {
+    source: &'a Source,
     span: Span,
     remark: &'a str,
     kind: AnnotationKind,
@@ -44,23 +45,19 @@ struct Place<'a> {
     last: usize,
 }
 
-fn report<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
+fn report<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
     let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code.0);
-    let primary = place(source, diagnostic.span, &diagnostic.label, AnnotationKind::Primary);
+    let primary = place(sources, diagnostic.span, &diagnostic.label, AnnotationKind::Primary);
     let mut shown = vec![primary];
     let mut apart = Vec::new();
     for (span, remark) in &diagnostic.related {
-        let place = place(source, *span, remark, AnnotationKind::Context);
-        let near = shown
-            .iter()
-            .any(|other: &Place| place.first <= other.last + NEAR_LINES && other.first <= place.last + NEAR_LINES);
-        if near && !is_long(source, &place) && !is_long(source, &shown[0]) { &mut shown } else { &mut apart }
-            .push(place);
+        let place = place(sources, *span, remark, AnnotationKind::Context);
+        let near = shown.iter().any(|other: &Place| place.is_near(other));
+        if near && !place.is_long() && !shown[0].is_long() { &mut shown } else { &mut apart }.push(place);
     }
     let mut group = Group::with_title(title);
     for places in std::iter::once(shown).chain(apart.into_iter().map(|place| vec![place])) {
-        group =
-            if is_long(source, &places[0]) { cut(source, group, &places[0]) } else { whole(source, group, &places) };
+        group = if places[0].is_long() { cut(group, &places[0]) } else { whole(group, &places) };
     }
     match &diagnostic.help {
         Some(help) => group.element(Level::HELP.message(help.as_str())),
@@ -68,23 +65,33 @@ fn report<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
     }
 }
 
-fn place<'a>(source: &Source, span: Span, remark: &'a str, kind: AnnotationKind) -> Place<'a> {
+fn place<'a>(sources: &'a Sources, span: Span, remark: &'a str, kind: AnnotationKind) -> Place<'a> {
+    let source = sources.find(span.start);
     let first = source.line_column(span.start).0;
     let last = source.line_column(span.end).0;
     if last - first < MOST_LINES {
-        return Place { span, remark, kind, first, last };
+        return Place { source, span, remark, kind, first, last };
     }
     let span = Span::new(span.start, source.line_span(first).end.max(span.start));
-    Place { span, remark, kind, first, last: first }
+    Place { source, span, remark, kind, first, last: first }
 }
 
-fn is_long(source: &Source, place: &Place<'_>) -> bool {
-    let text = Span::new(source.line_span(place.first).start, source.line_span(place.last).end);
-    (text.end - text.start) as usize > LONG_LINE * (place.last - place.first + 1)
+impl Place<'_> {
+    fn is_long(&self) -> bool {
+        let text = Span::new(self.source.line_span(self.first).start, self.source.line_span(self.last).end);
+        (text.end - text.start) as usize > LONG_LINE * (self.last - self.first + 1)
+    }
+
+    fn is_near(&self, other: &Place<'_>) -> bool {
+        self.source.start() == other.source.start()
+            && self.first <= other.last + NEAR_LINES
+            && other.first <= self.last + NEAR_LINES
+    }
 }
 
-/// The lines of the places as they are.
-fn whole<'a>(source: &'a Source, group: Group<'a>, places: &[Place<'a>]) -> Group<'a> {
+/// The lines of the places, which lie near each other, as they are.
+fn whole<'a>(group: Group<'a>, places: &[Place<'a>]) -> Group<'a> {
+    let source = places[0].source;
     let first = places.iter().map(|place| place.first).min().unwrap_or(1);
     let last = places.iter().map(|place| place.last).max().unwrap_or(1);
     let lines = Span::new(source.line_span(first).start, source.line_span(last).end);
@@ -95,7 +102,8 @@ fn whole<'a>(source: &'a Source, group: Group<'a>, places: &[Place<'a>]) -> Grou
 }
 
 /// A piece of the first line of a place, under a heading with the true position.
-fn cut<'a>(source: &'a Source, group: Group<'a>, place: &Place<'a>) -> Group<'a> {
+fn cut<'a>(group: Group<'a>, place: &Place<'a>) -> Group<'a> {
+    let source = place.source;
     let (line, column) = source.line_column(place.span.start);
     let range = source.line_span(line);
     let text = source.slice(range);
@@ -125,12 +133,12 @@ mod tests {
     use crate::diag::Code;
 
     fn rendered(text: &str, span: Span, related: &[Span]) -> String {
-        let source = Source::new("m.ode", text);
+        let sources = Sources::new("m.ode", text);
         let mut error = Diagnostic::new(Code("E0103"), span, "expected `=`, found `:=`").help("write `=`");
         for span in related {
             error = error.related(*span, "opened here");
         }
-        render(&source, &[error], false)
+        render(&sources, &[error], false)
     }
 
     #[test]
@@ -149,6 +157,20 @@ mod tests {
         let text = rendered(&text, Span::new(place, place + 1), &[Span::new(4, 5)]);
         assert!(text.contains("m.ode:1002:1") && text.contains("m.ode:1:5") && text.contains("opened here"), "{text}");
         assert!(text.lines().count() < 15, "{text}");
+    }
+
+    #[test]
+    fn a_place_in_another_text_shows_its_name() {
+        let mut sources = Sources::new("main.ode", "use \"lib.ode\"\na = C()\n");
+        let lib = sources.add("lib.ode", "component C() {\n  x' = y\n}\n").unwrap();
+        let (y, instance) = (Span::new(lib.start() + 23, lib.start() + 24), Span::new(18, 21));
+        assert_eq!((lib.slice(y), sources.main().slice(instance)), ("y", "C()"));
+        let error = Diagnostic::new(Code("E0201"), y, "unknown name `y`").related(instance, "in this instance");
+        assert_eq!(
+            render(&sources, &[error], false),
+            "error[E0201]: unknown name `y`\n --> lib.ode:2:8\n  |\n2 |   x' = y\n  |        ^\n  |\n \
+             ::: main.ode:2:5\n  |\n2 | a = C()\n  |     --- in this instance\n"
+        );
     }
 
     #[test]

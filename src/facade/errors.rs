@@ -1,28 +1,28 @@
-//! All errors of a model's text, with the text they point into.
+//! All errors of a model, with the texts they point into.
 
 use std::fmt;
 
 use crate::diag::{Diagnostic, codes, render};
-use crate::source::{Source, Span};
+use crate::source::{Source, Sources, Span};
 
-/// Diagnostics and the source they belong to; displays as the rendered diagnostics.
+/// Diagnostics and the texts they belong to; displays as the rendered diagnostics.
 #[derive(Clone, Debug)]
 pub struct Errors {
-    source: Source,
+    sources: Sources,
     diagnostics: Vec<Diagnostic>,
     unreadable: Option<String>,
 }
 
 impl Errors {
-    pub(super) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
+    pub(super) fn new(sources: Sources, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|d| d.span.start);
-        Errors { source, diagnostics, unreadable: None }
+        Errors { sources, diagnostics, unreadable: None }
     }
 
     pub(super) fn unreadable(name: &str, reason: &str) -> Self {
         let message = format!("cannot read `{name}`: {reason}");
         let diagnostic = Diagnostic::new(codes::run::UNREADABLE, Span::new(0, 0), message.clone());
-        Errors { source: Source::new(name, ""), diagnostics: vec![diagnostic], unreadable: Some(message) }
+        Errors { sources: Sources::new(name, ""), diagnostics: vec![diagnostic], unreadable: Some(message) }
     }
 
     /// The diagnostics in the order of the text.
@@ -30,16 +30,21 @@ impl Errors {
         &self.diagnostics
     }
 
-    /// The text they point into.
+    /// The model's main text; [`Self::sources`] also has those it uses.
     pub fn source(&self) -> &Source {
-        &self.source
+        self.sources.main()
+    }
+
+    /// The texts they point into.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// As text, plain or coloured for a terminal.
     pub fn render(&self, colour: bool) -> String {
         match &self.unreadable {
             Some(message) => format!("error: {message}\n"),
-            None => render(&self.source, &self.diagnostics, colour),
+            None => render(&self.sources, &self.diagnostics, colour),
         }
     }
 }

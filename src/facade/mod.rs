@@ -21,7 +21,7 @@ use crate::diff::{Derivatives, derive};
 use crate::expr::SymbolId;
 use crate::kernel::{Lowered, Target64, lower};
 use crate::model::{self, check};
-use crate::source::{Source, Span};
+use crate::source::{Source, Sources, Span};
 use crate::system::{Names, System};
 use crate::{lang, linalg};
 
@@ -82,13 +82,13 @@ impl Model {
     /// All errors of the text at once.
     pub fn parse_named(name: &str, text: &str) -> Result<Model, Errors> {
         let start = Instant::now();
-        let source = Source::new(name, text);
-        let (ast, diagnostics) = lang::parse(&source);
+        let sources = Sources::new(name, text);
+        let (ast, diagnostics) = lang::parse(sources.main());
         if !diagnostics.is_empty() {
             // What parsed is checked all the same, so that one pass tells everything; but errors that only follow from
             // what did not parse (unknown names, missing equations) would mislead.
             let mut all = diagnostics;
-            let (_, more) = check(&source, &ast);
+            let (_, more) = check(&sources, &ast);
             use codes::model as m;
             let follows = [
                 m::UNKNOWN_NAME,
@@ -101,14 +101,14 @@ impl Model {
                 m::INDEX_HERE,
             ];
             all.extend(more.into_iter().filter(|d| !follows.contains(&d.code)));
-            return Err(Errors::new(source, all));
+            return Err(Errors::new(sources, all));
         }
-        let (checked, diagnostics) = check(&source, &ast);
-        let Some(checked) = checked else { return Err(Errors::new(source, diagnostics)) };
+        let (checked, diagnostics) = check(&sources, &ast);
+        let Some(checked) = checked else { return Err(Errors::new(sources, diagnostics)) };
         let derivatives = derive(&checked).map_err(|unsupported| {
             let span =
                 checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
-            Errors::new(source, vec![Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string())])
+            Errors::new(sources, vec![Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string())])
         })?;
         let parse_seconds = start.elapsed().as_secs_f64();
         Ok(Model {
@@ -130,7 +130,7 @@ impl Model {
         if size > Source::MAX_BYTES as u64 {
             let message = format!("the file has {size} bytes, more than the {} allowed", Source::MAX_BYTES);
             let diagnostic = Diagnostic::new(codes::lang::LIMIT, Span::new(0, 0), message);
-            return Err(Errors::new(Source::new(name, ""), vec![diagnostic]));
+            return Err(Errors::new(Sources::new(name, ""), vec![diagnostic]));
         }
         match std::fs::read(path).map(String::from_utf8) {
             Ok(Ok(text)) => Model::parse_named(&name, &text),
@@ -225,9 +225,14 @@ impl Model {
         &self.checked.name
     }
 
-    /// The text it came from.
+    /// The text it came from; [`Self::sources`] also has those it uses.
     pub fn source(&self) -> &Source {
-        &self.checked.source
+        self.checked.sources.main()
+    }
+
+    /// The texts it came from, which the places of its symbols lie in.
+    pub fn sources(&self) -> &Sources {
+        &self.checked.sources
     }
 
     /// The independent variable's name.

@@ -31,9 +31,10 @@ pub(super) struct Tokens {
     pub truncated: bool,
 }
 
-/// Splits `text` into tokens.
-pub(super) fn tokens(text: &str) -> Tokens {
+/// Splits `text`, whose first byte has the offset `first`, into tokens.
+pub(super) fn tokens(text: &str, first: u32) -> Tokens {
     let bytes = text.as_bytes();
+    let span = |start: usize, end: usize| Span::new(first + start as u32, first + end as u32);
     let mut lexer = Lexer { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
     let mut list: Vec<Token> = Vec::with_capacity((bytes.len() / 2 + 1).min(MAX_TOKENS + 1));
     let mut docs = Vec::new();
@@ -52,7 +53,7 @@ pub(super) fn tokens(text: &str) -> Tokens {
                 lexer.take(comment);
                 let line = &bytes[start..lexer.at];
                 if first_on_line && line.starts_with(b"##") && !line.starts_with(b"###") {
-                    docs.push((list.len(), Span::new(start as u32 + 2, lexer.at as u32)));
+                    docs.push((list.len(), span(start + 2, lexer.at)));
                 }
             }
             Some(byte) => {
@@ -64,7 +65,7 @@ pub(super) fn tokens(text: &str) -> Tokens {
                 }
                 let goes_on = kind.continues_line() || list.last().is_some_and(|token| token.kind.expects_more());
                 list.push(Token {
-                    span: Span::new(start as u32, lexer.at as u32),
+                    span: span(start, lexer.at),
                     kind,
                     first_on_line,
                     starts_line: first_on_line && !goes_on,
@@ -73,7 +74,7 @@ pub(super) fn tokens(text: &str) -> Tokens {
             }
         }
     }
-    let end = list.last().map_or(lexer.at.min(text.len()) as u32, |token| token.span.end);
+    let end = list.last().map_or(first + lexer.at.min(text.len()) as u32, |token| token.span.end);
     list.push(Token { span: Span::new(end, end), kind: Kind::End, first_on_line: true, starts_line: false });
     Tokens { list, docs, truncated }
 }
@@ -257,7 +258,7 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<(Kind, &str)> {
-        let tokens = tokens(text).list;
+        let tokens = tokens(text, 0).list;
         let list = &tokens[..tokens.len() - 1];
         list.iter().map(|t| (t.kind, &text[t.span.start as usize..t.span.end as usize])).collect()
     }
@@ -292,14 +293,14 @@ mod tests {
 
     #[test]
     fn lines_go_on_after_operators_and_before_then() {
-        let starts = |text: &str| tokens(text).list.iter().map(|t| t.starts_line).collect::<Vec<_>>();
+        let starts = |text: &str| tokens(text, 0).list.iter().map(|t| t.starts_line).collect::<Vec<_>>();
         assert_eq!(starts("a +\nb\nc"), [true, false, false, true, false]);
         assert_eq!(starts("if a\nthen b"), [true, false, false, false, false]);
     }
 
     #[test]
     fn doc_lines_stand_first_on_their_line() {
-        let docs = |text: &str| tokens(text).docs.len();
+        let docs = |text: &str| tokens(text, 0).docs.len();
         assert_eq!(docs("## a\n  ## b\nx = 1 ## no\n# no\n### no\n"), 2);
     }
 }

@@ -33,7 +33,7 @@ mod tests {
         let megabytes = source.text().len() as f64 / 1e6;
         for _ in 0..3 {
             let start = Instant::now();
-            let tokens = lexer::tokens(source.text()).list.len();
+            let tokens = lexer::tokens(source.text(), 0).list.len();
             let lexed = start.elapsed().as_secs_f64();
             let start = Instant::now();
             let (ast, diagnostics) = parse(&source);

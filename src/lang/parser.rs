@@ -37,19 +37,21 @@ type Parse<T> = Result<T, Box<Diagnostic>>;
 /// order of position) tell of the others. All errors of a file are found in one pass, at most one per statement, and
 /// after 100 the rest is only counted.
 pub fn parse(source: &Source) -> (Ast, Vec<Diagnostic>) {
-    let text = source.text();
+    let (text, first) = (source.text(), source.start());
     if text.len() > Source::MAX_BYTES {
         let limit = Source::MAX_BYTES >> 20;
         let message = format!("the file has {} bytes, more than the {limit} MiB a model may have", text.len());
-        return (Ast::default(), vec![Diagnostic::new(codes::LIMIT, Span::new(0, 0), message)]);
+        return (Ast::default(), vec![Diagnostic::new(codes::LIMIT, Span::new(first, first), message)]);
     }
-    let mut parser = Parser::new(text, lexer::tokens(text));
+    let mut parser = Parser::new(text, first, lexer::tokens(text, first));
     let ast = parser.file();
     (ast, parser.diagnostics)
 }
 
 struct Parser<'a> {
     text: &'a str,
+    /// The offset of the text's first byte.
+    first: u32,
     tokens: Vec<Token>,
     docs: Vec<(usize, Span)>,
     next_doc: usize,
@@ -71,9 +73,10 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str, Tokens { list, docs, truncated }: Tokens) -> Self {
+    fn new(text: &'a str, first: u32, Tokens { list, docs, truncated }: Tokens) -> Self {
         Parser {
             text,
+            first,
             tokens: list,
             docs,
             next_doc: 0,
@@ -209,7 +212,7 @@ impl<'a> Parser<'a> {
 
     /// The place of the token before the current one.
     fn before(&self) -> Span {
-        self.at.checked_sub(1).map_or(Span::new(0, 0), |index| self.tokens[index].span)
+        self.at.checked_sub(1).map_or(Span::new(self.first, self.first), |index| self.tokens[index].span)
     }
 
     /// From the token at `start` to the last token consumed.
@@ -218,7 +221,7 @@ impl<'a> Parser<'a> {
     }
 
     fn slice(&self, span: Span) -> &'a str {
-        &self.text[span.start as usize..span.end as usize]
+        &self.text[(span.start - self.first) as usize..(span.end - self.first) as usize]
     }
 
     /// Opens a round or square bracket, inside which lines do not end.

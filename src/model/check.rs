@@ -11,7 +11,7 @@ use super::{Dim, Family, Kind, Model, Piece, Symbol};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, Graph, Node, Reads, SymbolId, VarId};
 use crate::lang::ast::{Ast, Expr, ExprKind};
-use crate::source::{Source, Span};
+use crate::source::{Sources, Span};
 
 /// What a name stands for in expressions.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub struct Checker<'a> {
 type Lowered = FxHashMap<String, (SymbolId, Vec<Piece>)>;
 
 /// Checks a syntax tree. The model is there exactly if there are no diagnostics.
-pub fn check(source: &Source, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
+pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let network = network(ast, &mut diagnostics);
     if diagnostics.iter().any(|d| d.code == codes::lang::UNSUPPORTED) {
@@ -95,7 +95,7 @@ pub fn check(source: &Source, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         failed_functions: FxHashSet::default(),
         function_names: FxHashMap::default(),
     };
-    let model = checker.model(source, &network);
+    let model = checker.model(sources, &network);
     // A range or a value may be looked at for several reasons: its errors are told once.
     let mut told = FxHashSet::default();
     let mut diagnostics = checker.diagnostics;
@@ -104,7 +104,7 @@ pub fn check(source: &Source, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
 }
 
 impl Checker<'_> {
-    fn model(&mut self, source: &Source, network: &Network) -> Option<Model> {
+    fn model(&mut self, sources: &Sources, network: &Network) -> Option<Model> {
         let time = self.declare_fixed_names();
         self.check_functions();
         self.evaluate_constants();
@@ -137,8 +137,8 @@ impl Checker<'_> {
         let of_name: FxHashMap<&str, SymbolId> =
             states.iter().filter_map(|(name, orders)| Some((name.as_str(), *orders.first()?))).collect();
         let mut model = Model {
-            name: self.found.model.map_or_else(|| source.name().to_string(), |name| name.name.clone()),
-            source: source.clone(),
+            name: self.found.model.map_or_else(|| sources.main().name().to_string(), |name| name.name.clone()),
+            sources: sources.clone(),
             doc: self.found.doc.map(str::to_string),
             time,
             graph: std::mem::take(&mut self.graph),

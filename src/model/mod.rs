@@ -22,15 +22,15 @@ pub use check::check;
 pub use conserved::Law;
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
-use crate::source::{Source, Span};
+use crate::source::{Sources, Span};
 
 /// A checked model.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// What `model NAME` says, or the source's name.
     pub name: String,
-    /// The text it came from.
-    pub source: Source,
+    /// The texts it came from.
+    pub sources: Sources,
     /// The comment above `model`, if it is a doc comment.
     pub doc: Option<String>,
     /// The independent variable's name.

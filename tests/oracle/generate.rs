@@ -73,7 +73,8 @@ pub fn model(bytes: &[u8]) -> String {
     );
     let sets = vec![rows, ring, few];
     let mut w = Writer { tape: &mut tape, text, readable: Vec::new(), functions: 0, time: false, sets };
-    let shapes: [&[Dim]; 8] = [&[], &[rows], &[ring], &[ring, ring], &[rows, ring], &[rows, rows], &[few], &[few, ring]];
+    let shapes: [&[Dim]; 8] =
+        [&[], &[rows], &[ring], &[ring, ring], &[rows, ring], &[rows, rows], &[few], &[few, ring]];
     // Parameters, whose defaults read the parameters before them.
     for k in 0..2 + w.tape.below(4) {
         let dims = if k == 0 { &[] } else { shapes[w.tape.below(shapes.len())] };

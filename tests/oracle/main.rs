@@ -32,7 +32,9 @@ impl Numbers {
     /// Numbers a model may meet but would rather not.
     fn unpleasant(&mut self, n: usize) -> Vec<f64> {
         const LIST: [f64; 10] = [0.0, -0.0, 1.0, -1e3, 1e-30, 1e300, -1e300, f64::INFINITY, f64::NAN, 5e-324];
-        (0..n).map(|_| if self.next() < 0.0 { self.next() } else { LIST[(self.0 >> 40) as usize % LIST.len()] }).collect()
+        (0..n)
+            .map(|_| if self.next() < 0.0 { self.next() } else { LIST[(self.0 >> 40) as usize % LIST.len()] })
+            .collect()
     }
 }
 
