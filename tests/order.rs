@@ -5,8 +5,11 @@
 mod trees;
 
 use rhapsode::solve::methods::dop853::DOP853;
-use rhapsode::solve::methods::rodas5p;
+use rhapsode::solve::methods::rodas4::RODAS4;
+use rhapsode::solve::methods::rodas5p::RODAS5P;
+use rhapsode::solve::methods::rosenbrock23::ROSENBROCK23;
 use rhapsode::solve::methods::tsit5::TSIT5;
+use rhapsode::solve::rosenbrock::Rosenbrock;
 use rhapsode::solve::tableau::{Dense, ErrorEstimate, Explicit};
 use trees::{Coefficients, Tree, trees};
 
@@ -109,40 +112,35 @@ fn explicit_dense_outputs_have_their_order() {
     }
 }
 
-/// Rodas5P in the form of H&W IV.7.4: Γ, its inverse's rows giving b and α from the u-form (H&W IV.7.24).
-struct Rosenbrock {
+const ROSENBROCK: [&Rosenbrock; 3] = [&ROSENBROCK23, &RODAS4, &RODAS5P];
+
+/// A Rosenbrock method in the form of the theory: α and β = α + Γ, with Γ itself.
+struct InTheory {
     coefficients: Coefficients,
     gamma: Vec<Vec<f64>>,
 }
 
-impl Rosenbrock {
-    /// Γ⁻¹ = I/γ − C, α = A Γ, β = α + Γ.
-    fn rodas5p() -> Self {
-        let s = rodas5p::C.len();
-        let diagonal = 1.0 / rodas5p::GAMMA;
+impl InTheory {
+    /// Γ⁻¹ = I/γ − C, α = A Γ, β = α + Γ (H&W IV.7.24).
+    fn new(method: &Rosenbrock) -> Self {
+        let s = method.c.len();
+        let diagonal = 1.0 / method.gamma;
         let mut gamma = vec![vec![0.0; s]; s];
         for column in 0..s {
             for i in column..s {
                 let unit = if i == column { 1.0 } else { 0.0 };
-                let sum: f64 = (column..i).map(|l| -rodas5p::CC[i][l] * gamma[l][column]).sum();
+                let sum: f64 = (column..i).map(|l| -method.cc[i][l] * gamma[l][column]).sum();
                 gamma[i][column] = (unit - sum) / diagonal;
             }
         }
-        let alpha: Vec<Vec<f64>> = rodas5p::A.iter().map(|row| times(row, &gamma)).collect();
+        let alpha: Vec<Vec<f64>> = method.a.iter().map(|row| times(row, &gamma)).collect();
         let beta = alpha.iter().zip(&gamma).map(|(a, g)| a.iter().zip(g).map(|(a, g)| a + g).collect()).collect();
-        Rosenbrock { coefficients: Coefficients { alone: beta, among: alpha }, gamma }
+        InTheory { coefficients: Coefficients { alone: beta, among: alpha }, gamma }
     }
 
     /// b = m Γ from weights m of the u.
     fn b(&self, m: &[f64]) -> Vec<f64> {
         times(m, &self.gamma)
-    }
-
-    /// m of the solution (error weight 1) and of the embedded one (0), as the last argument plus a share of u8.
-    fn m(share: f64) -> Vec<f64> {
-        let mut m = rodas5p::A[7].to_vec();
-        m[7] = share;
-        m
     }
 }
 
@@ -152,37 +150,58 @@ fn times(row: &[f64], matrix: &[Vec<f64>]) -> Vec<f64> {
 }
 
 #[test]
-fn rodas5p_has_its_order() {
-    let method = Rosenbrock::rodas5p();
-    has_order(&method.coefficients, &method.b(&Rosenbrock::m(1.0)), 5, 1.0, 1.0, "Rodas5P");
-    has_order(&method.coefficients, &method.b(&Rosenbrock::m(0.0)), 4, 1.0, 1.0, "Rodas5P, embedded");
+fn rosenbrock_methods_have_their_order() {
+    for method in ROSENBROCK {
+        let theory = InTheory::new(method);
+        has_order(&theory.coefficients, &theory.b(method.m), method.order, 1.0, 1.0, method.name);
+        // The error is the difference of two solutions; it has the order of the lower.
+        let error = theory.b(method.e);
+        has_order(&theory.coefficients, &error, method.error_order, 1.0, 0.0, &format!("error of {}", method.name));
+    }
+    // The embedded solution of Rosenbrock23 is the better one.
+    let theory = InTheory::new(&ROSENBROCK23);
+    let better: Vec<f64> = ROSENBROCK23.m.iter().zip(ROSENBROCK23.e).map(|(m, e)| m + e).collect();
+    has_order(&theory.coefficients, &theory.b(&better), 3, 1.0, 1.0, "Rosenbrock23, embedded");
 }
 
 #[test]
-fn rodas5p_dense_output_has_order_four() {
-    let method = Rosenbrock::rodas5p();
-    let m = Rosenbrock::m(1.0);
-    for theta in [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0] {
-        let [h0, h1, h2] = rodas5p::H;
-        let weight = |l: usize| theta * (m[l] + (1.0 - theta) * (h0[l] + theta * (h1[l] + theta * h2[l])));
-        let b = method.b(&(0..8).map(weight).collect::<Vec<_>>());
-        for q in 1..=4 {
-            let defect = method.coefficients.defect(&b, q, theta, 1.0);
-            assert!(defect < ROUNDING, "θ = {theta}: order {q} is missed by {defect:e}");
+fn rosenbrock_dense_outputs_have_their_order() {
+    for method in ROSENBROCK {
+        let theory = InTheory::new(method);
+        for theta in [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0] {
+            let inner = |l: usize| method.dense.iter().rev().fold(0.0, |sum, row| row[l] + theta * sum);
+            let weight = |l: usize| theta * (method.m[l] + (1.0 - theta) * inner(l));
+            let b = theory.b(&(0..method.c.len()).map(weight).collect::<Vec<_>>());
+            for q in 1..=method.dense_order {
+                let defect = theory.coefficients.defect(&b, q, theta, 1.0);
+                assert!(defect < ROUNDING, "{} at θ = {theta}: order {q} is missed by {defect:e}", method.name);
+            }
+            let next = theory.coefficients.defect(&b, method.dense_order + 1, theta, 1.0);
+            let inside = theta > 0.0 && theta < 1.0;
+            assert!(next > MISSED || !inside, "{} at θ = {theta}: the claim is too modest", method.name);
         }
     }
 }
 
 #[test]
-fn rodas5p_nodes_are_row_sums() {
+fn rosenbrock_nodes_are_row_sums() {
     // Non-autonomous problems (H&W IV.7.12): α_i = Σ α_ij, γ_i = Σ γ_ij.
-    let method = Rosenbrock::rodas5p();
-    for i in 0..8 {
-        let alpha: f64 = method.coefficients.among[i].iter().sum();
-        let gamma: f64 = method.gamma[i].iter().sum();
-        assert!((alpha - rodas5p::C[i]).abs() < 1e-13, "α{}: {alpha} and {}", i + 1, rodas5p::C[i]);
-        assert!((gamma - rodas5p::D[i]).abs() < 1e-13, "γ{}: {gamma} and {}", i + 1, rodas5p::D[i]);
+    for method in ROSENBROCK {
+        let theory = InTheory::new(method);
+        for i in 0..method.c.len() {
+            let alpha: f64 = theory.coefficients.among[i].iter().sum();
+            let gamma: f64 = theory.gamma[i].iter().sum();
+            assert!((alpha - method.c[i]).abs() < 1e-12, "{} α{}: {alpha}", method.name, i + 1);
+            assert!((gamma - method.d[i]).abs() < 1e-12, "{} γ{}: {gamma}", method.name, i + 1);
+        }
     }
+}
+
+#[test]
+fn rosenbrock_methods_know_their_form() {
+    let forms = ROSENBROCK.map(|m| (m.stiffly_accurate(), m.first_same_as_last()));
+    assert_eq!(forms, [(false, true), (true, false), (true, false)]);
+    assert_eq!((0..8).filter(|i| RODAS5P.adds_one(*i)).collect::<Vec<_>>(), [6, 7]);
 }
 
 /// A complex number, as little of it as is needed.
@@ -225,27 +244,32 @@ fn stability(matrix: &[Vec<f64>], b: &[f64], z: Complex) -> Complex {
     Complex(1.0, 0.0).add(z.mul(sum))
 }
 
-#[test]
-fn rodas5p_is_a_stable_and_l_stable() {
-    let method = Rosenbrock::rodas5p();
-    let (beta, b) = (&method.coefficients.alone, method.b(&Rosenbrock::m(1.0)));
+/// |R| ≤ 1 in the left half-plane, R → 0 far out, and R ≈ exp to the order near 0.
+fn is_l_stable(matrix: &[Vec<f64>], b: &[f64], order: u32, name: &str) {
     for ring in -60..=60 {
         let radius = 10f64.powf(f64::from(ring) / 20.0);
         // From the imaginary axis to the negative real one; the lower half is its mirror image.
         for ray in 0..=60 {
             let angle = std::f64::consts::FRAC_PI_2 * (1.0 + f64::from(ray) / 60.0);
             let z = if ray == 0 { Complex(0.0, radius) } else { Complex(radius * angle.cos(), radius * angle.sin()) };
-            let size = stability(beta, &b, z).abs();
-            assert!(size <= 1.0 + 1e-12, "|R({} + {}i)| = {size}", z.0, z.1);
+            let size = stability(matrix, b, z).abs();
+            assert!(size <= 1.0 + 1e-12, "{name}: |R({} + {}i)| = {size}", z.0, z.1);
         }
     }
     for z in [Complex(-1e6, 0.0), Complex(0.0, 1e6), Complex(-1e6, 1e6)] {
-        let size = stability(beta, &b, z).abs();
-        assert!(size < 1e-4, "|R| = {size} far out: not L-stable");
+        let size = stability(matrix, b, z).abs();
+        assert!(size < 1e-4, "{name}: |R| = {size} far out: not L-stable");
     }
-    // Near 0 it is the exponential, to order 5.
-    let near = |x: f64| (stability(beta, &b, Complex(x, 0.0)).0 - x.exp()).abs();
-    assert!((near(-0.2) / near(-0.1)).log2() > 5.8);
+    let near = |x: f64| (stability(matrix, b, Complex(x, 0.0)).0 - x.exp()).abs();
+    assert!((near(-0.2) / near(-0.1)).log2() > f64::from(order) + 0.8, "{name} near 0");
+}
+
+#[test]
+fn rosenbrock_methods_are_l_stable() {
+    for method in ROSENBROCK {
+        let theory = InTheory::new(method);
+        is_l_stable(&theory.coefficients.alone, &theory.b(method.m), method.order, method.name);
+    }
 }
 
 #[test]

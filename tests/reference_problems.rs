@@ -97,6 +97,19 @@ fn dop853_error_falls_with_tolerance() {
 }
 
 #[test]
+fn rosenbrock23_error_falls_with_tolerance() {
+    // Its estimate falls as h³, its error as h²: two thirds of what methods of order and error order p, p − 1 gain.
+    error_falls(Method::Rosenbrock23, 0.4, |p| p.stiff && p.dim <= 12);
+}
+
+#[test]
+fn rodas4_error_falls_with_tolerance() {
+    error_falls(Method::Rodas4, 0.6, |p| p.stiff && p.dim <= 100 && p.name != "beam");
+    // BEAM's fast oscillations reduce the order; Rodas5P was made against that.
+    error_falls(Method::Rodas4, 0.5, |p| p.name == "beam");
+}
+
+#[test]
 fn rodas5p_error_falls_with_tolerance() {
     error_falls(Method::Rodas5P, 0.6, |p| p.stiff && p.dim <= 100);
 }

@@ -31,7 +31,9 @@ fn nothing_fails_and_auto_is_near_what_was_asked_for() {
             if explicit && problem.stiff {
                 continue;
             }
-            for rtol in TOLERANCES {
+            // Steps of order 2 would number millions.
+            let loosest_only = matches!(method, Method::Rosenbrock23);
+            for rtol in TOLERANCES.into_iter().filter(|rtol| !loosest_only || *rtol > 5e-8) {
                 // KPP: BDF starts at order 1, whose step would be shorter than a double resolves at t = 43200. BEAM:
                 // eigenvalues on the imaginary axis, outside BDF's stability region; it arrives, late.
                 let late = (problem.name == "kpp_small_strato" && rtol < 1e-8) || problem.name == "beam";

@@ -2,8 +2,10 @@
 //! in `order.rs`.
 
 use rhapsode::solve::explicit::ExplicitStepper;
-use rhapsode::solve::methods::{bdf::Bdf, dop853::DOP853, rodas5p::Rodas5P, tsit5::TSIT5};
+use rhapsode::solve::methods::{bdf::Bdf, dop853::DOP853, tsit5::TSIT5};
+use rhapsode::solve::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
 use rhapsode::solve::problem::Problem;
+use rhapsode::solve::rosenbrock::{Rosenbrock, RosenbrockStepper};
 use rhapsode::solve::stepper::Stepper;
 use rhapsode::solve::tableau::Explicit;
 use rhapsode::solve::{Options, Tolerance};
@@ -81,14 +83,19 @@ fn explicit(method: &'static Explicit) -> Maker {
     Box::new(move |problem| Box::new(ExplicitStepper::new(method, problem.dim())))
 }
 
+fn rosenbrock(method: &'static Rosenbrock) -> Maker {
+    Box::new(move |problem| Box::new(RosenbrockStepper::new(method, problem).unwrap()))
+}
+
 #[test]
 fn one_step_methods_show_their_order() {
-    let rodas: Maker = Box::new(|p| Box::new(Rodas5P::new(p).unwrap()));
     // Name, stepper, order, order of the dense output's global error, numbers of steps.
     let methods = [
         ("Tsit5", explicit(&TSIT5), 5.0, 5.0, (40, 80)),
         ("DOP853", explicit(&DOP853), 8.0, 8.0, (5, 10)),
-        ("Rodas5P", rodas, 5.0, 5.0, (40, 80)),
+        ("Rosenbrock23", rosenbrock(&ROSENBROCK23), 2.0, 2.0, (160, 320)),
+        ("Rodas4", rosenbrock(&RODAS4), 4.0, 4.0, (40, 80)),
+        ("Rodas5P", rosenbrock(&RODAS5P), 5.0, 5.0, (40, 80)),
     ];
     for (name, make, order, dense_order, (coarse, fine)) in methods {
         for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {
@@ -140,11 +147,12 @@ fn inside(system: &dyn System, make: &dyn Fn(&Problem) -> Box<dyn Stepper>, star
 
 #[test]
 fn dense_outputs_show_their_order_inside_one_step() {
-    let rodas: Maker = Box::new(|p| Box::new(Rodas5P::new(p).unwrap()));
     let methods = [
         ("Tsit5", explicit(&TSIT5), 4.0, 0.05),
         ("DOP853", explicit(&DOP853), 7.0, 0.2),
-        ("Rodas5P", rodas, 4.0, 0.05),
+        ("Rosenbrock23", rosenbrock(&ROSENBROCK23), 2.0, 0.01),
+        ("Rodas4", rosenbrock(&RODAS4), 3.0, 0.05),
+        ("Rodas5P", rosenbrock(&RODAS5P), 4.0, 0.05),
     ];
     for (name, make, order, h) in methods {
         for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {

@@ -27,12 +27,12 @@ fn the_work_is_as_committed() {
     for name in PROBLEMS {
         let Some(problem) = common::problem(name) else { return };
         let compiled = Model::parse(&problem.text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
-        for method in [Method::Auto, Method::Tsit5, Method::Dop853, Method::Rodas5P, Method::Bdf] {
+        for method in Method::ALL {
             let explicit = matches!(method, Method::Tsit5 | Method::Dop853);
             if explicit && problem.stiff {
                 continue;
             }
-            let run = compiled.problem().span(problem.span.0..problem.span.1).method(method).rtol(1e-6).atol(1e-9);
+            let run = compiled.problem().span(problem.span.0..problem.span.1).method(*method).rtol(1e-6).atol(1e-9);
             let solution = run.solve().unwrap_or_else(|e| panic!("{name} {}: {e}", method.name()));
             let s = &solution.statistics;
             text += &format!(

@@ -12,9 +12,10 @@ use super::ErrorKind;
 use super::explicit::ExplicitStepper;
 use super::methods::bdf::Bdf;
 use super::methods::dop853::DOP853;
-use super::methods::rodas5p::Rodas5P;
+use super::methods::rodas5p::RODAS5P;
 use super::methods::tsit5::TSIT5;
 use super::problem::Problem;
+use super::rosenbrock::RosenbrockStepper;
 use super::stepper::Stepper;
 
 /// Larger stiff systems are given to BDF, smaller ones to Rodas5P.
@@ -105,7 +106,7 @@ impl Auto {
                     ));
                 }
                 let made: Box<dyn Stepper> = match problem.dim() <= SMALL {
-                    true => Box::new(Rodas5P::new(problem)?),
+                    true => Box::new(RosenbrockStepper::new(&RODAS5P, problem)?),
                     false => Box::new(Bdf::new(problem)?),
                 };
                 slot.insert(made)

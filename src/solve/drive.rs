@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::auto::Auto;
 use super::explicit::ExplicitStepper;
-use super::methods::{bdf::Bdf, dop853::DOP853, rodas5p::Rodas5P, tsit5::TSIT5};
+use super::methods::{bdf::Bdf, dop853::DOP853, tsit5::TSIT5};
+use super::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
 use super::problem::Problem;
+use super::rosenbrock::RosenbrockStepper;
 use super::stepper::Stepper;
 use super::{ErrorKind, Failure, Method, Options, Save, Solution, Tolerance};
 use crate::system::System;
@@ -37,7 +39,9 @@ impl Active {
             Method::Auto => Active::Auto(Box::new(Auto::new(problem))),
             Method::Tsit5 => Active::Fixed(Box::new(ExplicitStepper::new(&TSIT5, problem.dim()))),
             Method::Dop853 => Active::Fixed(Box::new(ExplicitStepper::new(&DOP853, problem.dim()))),
-            Method::Rodas5P => Active::Fixed(Box::new(Rodas5P::new(problem)?)),
+            Method::Rosenbrock23 => Active::Fixed(Box::new(RosenbrockStepper::new(&ROSENBROCK23, problem)?)),
+            Method::Rodas4 => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS4, problem)?)),
+            Method::Rodas5P => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS5P, problem)?)),
             Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
         })
     }

@@ -6,9 +6,11 @@ mod auto;
 mod drive;
 pub mod explicit;
 mod failure;
+mod fused;
 pub mod methods;
 mod options;
 pub mod problem;
+pub mod rosenbrock;
 mod solution;
 pub mod stepper;
 pub mod tableau;
@@ -27,6 +29,10 @@ pub enum Method {
     Tsit5,
     /// Explicit Runge–Kutta 8(5,3), Dormand & Prince, Hairer.
     Dop853,
+    /// Rosenbrock–Wanner 2(3), Shampine & Reichelt: for loose tolerances.
+    Rosenbrock23,
+    /// Rosenbrock–Wanner 4(3), Hairer & Wanner.
+    Rodas4,
     /// Rosenbrock–Wanner 5(4), Steinebach 2023.
     Rodas5P,
     /// Variable-order backward differentiation, orders 1 to 5.
@@ -35,7 +41,15 @@ pub enum Method {
 
 impl Method {
     /// All of them.
-    pub const ALL: &'static [Method] = &[Method::Auto, Method::Tsit5, Method::Dop853, Method::Rodas5P, Method::Bdf];
+    pub const ALL: &'static [Method] = &[
+        Method::Auto,
+        Method::Tsit5,
+        Method::Dop853,
+        Method::Rosenbrock23,
+        Method::Rodas4,
+        Method::Rodas5P,
+        Method::Bdf,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -43,6 +57,8 @@ impl Method {
             Method::Auto => "auto",
             Method::Tsit5 => "Tsit5",
             Method::Dop853 => "DOP853",
+            Method::Rosenbrock23 => "Rosenbrock23",
+            Method::Rodas4 => "Rodas4",
             Method::Rodas5P => "Rodas5P",
             Method::Bdf => "BDF",
         }

@@ -2,5 +2,7 @@
 
 pub mod bdf;
 pub mod dop853;
+pub mod rodas4;
 pub mod rodas5p;
+pub mod rosenbrock23;
 pub mod tsit5;

@@ -1,0 +1,402 @@
+//! The step of Rosenbrock–Wanner methods, written once; the methods are tableaus. One factorisation of W = I/(γh) − J and
+//! one solve per stage, no iteration: the methods for small and medium stiff systems.
+//!
+//! The form with u = Γk, which needs no products with J: H&W IV.7.24–25. The coefficients in the theory's form are
+//! Γ⁻¹ = I/γ − C, α = A Γ, b = m Γ.
+
+use super::ErrorKind;
+use super::fused::{combine, stage, weigh};
+use super::problem::Problem;
+use super::stepper::{Controller, Stepper, clip, first_step};
+use crate::linalg::Shifted;
+
+/// A Rosenbrock–Wanner method of s stages.
+pub struct Rosenbrock {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// Order of the solution.
+    pub order: u32,
+    /// Order of the embedded solution where the solution itself advances; the error estimate falls as h^(order + 1).
+    pub error_order: u32,
+    /// Order of the interpolant.
+    pub dense_order: u32,
+    /// γ: the diagonal of Γ.
+    pub gamma: f64,
+    /// Nodes of the stages, s.
+    pub c: &'static [f64],
+    /// Weights of h ∂f/∂t, s: the row sums of Γ.
+    pub d: &'static [f64],
+    /// Row i holds the i weights of earlier u in a stage's argument.
+    pub a: &'static [&'static [f64]],
+    /// Row i holds the i weights of earlier u/h on a stage's right side.
+    pub cc: &'static [&'static [f64]],
+    /// The solution: y1 = y0 + Σ m_i u_i.
+    pub m: &'static [f64],
+    /// The error estimate: Σ e_i u_i.
+    pub e: &'static [f64],
+    /// The interpolant: (1 − θ) y0 + θ (y1 + (1 − θ)(H1 + θ (H2 + …))) with H_r = Σ h_ri u_i.
+    pub dense: &'static [&'static [f64]],
+    /// β of the step-size controller.
+    pub beta: f64,
+}
+
+impl Rosenbrock {
+    /// Checks lengths, nodes, row sums of Γ, Σb = 1 and Σ(b − b̂) = 0; used in `const` position a wrong digit does not
+    /// compile.
+    pub const fn checked(self) -> Self {
+        let s = self.c.len();
+        assert!(self.d.len() == s && self.a.len() == s && self.cc.len() == s && self.m.len() == s && self.e.len() == s);
+        let mut i = 0;
+        while i < s {
+            assert!(self.a[i].len() == i && self.cc[i].len() == i, "a row has the wrong length");
+            // Γ⁻¹ d = 1, and c = A d because d = Γ 1.
+            assert!(near(self.d[i] / self.gamma - dot(self.cc[i], self.d), 1.0), "Γ⁻¹ d is not 1");
+            assert!(near(dot(self.a[i], self.d), self.c[i]), "a row does not sum to its node");
+            i += 1;
+        }
+        assert!(near(dot(self.m, self.d), 1.0), "the weights do not sum to 1");
+        assert!(near(dot(self.e, self.d), 0.0), "the error weights do not sum to 0");
+        let mut r = 0;
+        while r < self.dense.len() {
+            assert!(self.dense[r].len() == s, "a row of the interpolant has the wrong length");
+            r += 1;
+        }
+        self
+    }
+
+    /// Whether the argument of stage i is that of the stage before and the u of that.
+    pub const fn adds_one(&self, i: usize) -> bool {
+        i >= 2 && follows(self.a[i], self.a[i - 1])
+    }
+
+    /// Whether the solution is the argument of the last stage and its u (stiffly accurate methods).
+    pub const fn stiffly_accurate(&self) -> bool {
+        follows(self.m, self.a[self.c.len() - 1])
+    }
+
+    /// Whether the last stage is evaluated at the solution, whose f the next step begins with.
+    pub const fn first_same_as_last(&self) -> bool {
+        let s = self.c.len();
+        let mut i = 0;
+        while i + 1 < s {
+            if self.m[i] != self.a[s - 1][i] {
+                return false;
+            }
+            i += 1;
+        }
+        self.m[s - 1] == 0.0 && self.c[s - 1] == 1.0
+    }
+
+    /// Whether the error estimate is the last u.
+    const fn error_is_last(&self) -> bool {
+        let mut i = 0;
+        while i + 1 < self.e.len() {
+            if self.e[i] != 0.0 {
+                return false;
+            }
+            i += 1;
+        }
+        self.e[i] == 1.0
+    }
+}
+
+const fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (mut sum, mut i) = (0.0, 0);
+    while i < a.len() {
+        sum += a[i] * b[i];
+        i += 1;
+    }
+    sum
+}
+
+const fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-12
+}
+
+/// Whether `row` is `before` with a 1 behind.
+const fn follows(row: &[f64], before: &[f64]) -> bool {
+    let mut i = 0;
+    while i < before.len() {
+        if row[i] != before[i] {
+            return false;
+        }
+        i += 1;
+    }
+    row.len() == i + 1 && row[i] == 1.0
+}
+
+/// A Rosenbrock–Wanner method in progress.
+pub struct RosenbrockStepper {
+    method: &'static Rosenbrock,
+    n: usize,
+    t: f64,
+    h: f64,
+    y: Vec<f64>,
+    t_old: f64,
+    h_old: f64,
+    y_old: Vec<f64>,
+    f0: Vec<f64>,
+    ft: Vec<f64>,
+    jacobian: Vec<f64>,
+    w: Shifted,
+    /// The u of the step being tried, one after the other.
+    u: Vec<f64>,
+    /// Those of the last accepted step, for the interpolant.
+    u_old: Vec<f64>,
+    argument: Vec<f64>,
+    right: Vec<f64>,
+    /// The error estimate, or the interpolant's rows, one after the other.
+    dense: Vec<f64>,
+    dense_ready: bool,
+    error: Vec<f64>,
+    controller: Controller,
+    stiffness: f64,
+    /// [`Rosenbrock::adds_one`] of each stage, and the other properties of the tableau.
+    adds_one: Vec<bool>,
+    stiffly_accurate: bool,
+    first_same_as_last: bool,
+    error_is_last: bool,
+    /// f0, ft and J belong to the present point.
+    fresh: bool,
+}
+
+/// What became of an attempted step.
+enum Outcome {
+    /// Its error in units of the tolerance.
+    Error(f64),
+    /// f is not finite at a stage; `right` holds it.
+    NotFinite,
+    /// W cannot be factorised.
+    Singular,
+}
+
+impl RosenbrockStepper {
+    /// Memory for a problem.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`] if W does not fit.
+    pub fn new(method: &'static Rosenbrock, problem: &Problem) -> Result<Self, ErrorKind> {
+        let n = problem.dim();
+        let pattern = problem.system.jacobian_pattern();
+        let w = Shifted::new(pattern).map_err(|e| ErrorKind::Memory(e.0, 8 * 20_000 * 20_000))?;
+        let zeros = || vec![0.0; n];
+        let stages = || vec![0.0; method.c.len() * n];
+        Ok(RosenbrockStepper {
+            method,
+            n,
+            t: 0.0,
+            h: 0.0,
+            y: zeros(),
+            t_old: 0.0,
+            h_old: 1.0,
+            y_old: zeros(),
+            f0: zeros(),
+            ft: zeros(),
+            jacobian: vec![0.0; pattern.nnz()],
+            w,
+            u: stages(),
+            u_old: stages(),
+            argument: zeros(),
+            right: zeros(),
+            dense: vec![0.0; method.dense.len() * n],
+            dense_ready: false,
+            error: zeros(),
+            controller: Controller::new(method.error_order, method.beta),
+            stiffness: 0.0,
+            adds_one: (0..method.c.len()).map(|i| method.adds_one(i)).collect(),
+            stiffly_accurate: method.stiffly_accurate(),
+            first_same_as_last: method.first_same_as_last(),
+            error_is_last: method.error_is_last(),
+            fresh: false,
+        })
+    }
+
+    /// The stages (H&W IV.7.25) of a step h to `t_new`, the solution in `argument` and f there in `right`; ends early
+    /// where f is not finite.
+    fn attempt(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
+        let (n, method) = (self.n, self.method);
+        let s = method.c.len();
+        problem.statistics.factorizations += 1;
+        if !self.w.factor(1.0 / (method.gamma * h), &self.jacobian) {
+            return Outcome::Singular;
+        }
+        let time_dependent = problem.system.shape().time_dependent;
+        for i in 0..s {
+            let (done, rest) = self.u.split_at_mut(i * n);
+            if i == 0 {
+                self.right.copy_from_slice(&self.f0);
+            } else {
+                if self.adds_one[i] {
+                    add(&mut self.argument, &done[(i - 1) * n..]);
+                } else {
+                    combine(&mut self.argument, &self.y, method.a[i], done);
+                }
+                problem.rhs(self.t + method.c[i] * h, &self.argument, &mut self.right);
+                if self.right.iter().any(|f| !f.is_finite()) {
+                    return Outcome::NotFinite;
+                }
+            }
+            let u = &mut rest[..n];
+            let slope = (time_dependent && method.d[i] != 0.0).then_some((h * method.d[i], self.ft.as_slice()));
+            stage(u, &self.right, method.cc[i], done, 1.0 / h, slope);
+            self.w.solve(u);
+            problem.statistics.solves += 1;
+        }
+        if self.stiffly_accurate {
+            add(&mut self.argument, &self.u[(s - 1) * n..]);
+        } else if !self.first_same_as_last {
+            combine(&mut self.argument, &self.y, method.m, &self.u);
+        }
+        let error = if self.error_is_last {
+            &self.u[(s - 1) * n..]
+        } else {
+            weigh(&mut self.error, method.e, &self.u);
+            &self.error
+        };
+        let error = problem.norm(error, &self.y, &self.argument);
+        if error <= 1.0 && !self.first_same_as_last {
+            problem.rhs(t_new, &self.argument, &mut self.right);
+            if self.right.iter().any(|f| !f.is_finite()) {
+                return Outcome::NotFinite;
+            }
+        }
+        Outcome::Error(error)
+    }
+
+    /// An upper bound of |h λ|: the smaller of the row and column norms of J.
+    fn measure_stiffness(&mut self, problem: &Problem, h: f64) {
+        let pattern = problem.system.jacobian_pattern();
+        // Scratch: the state before the step before is done with.
+        let rows = &mut self.y_old;
+        rows.fill(0.0);
+        let mut most_column: f64 = 0.0;
+        for j in 0..self.n {
+            let mut column = 0.0;
+            for k in pattern.column(j) {
+                let value = self.jacobian[k].abs();
+                column += value;
+                rows[pattern.rows()[k]] += value;
+            }
+            most_column = most_column.max(column);
+        }
+        let most_row = rows.iter().fold(0.0f64, |most, r| most.max(*r));
+        self.stiffness = h.abs() * most_row.min(most_column);
+    }
+
+    /// Why no step is small enough.
+    fn failure(&mut self, problem: &Problem, outcome: &Outcome) -> ErrorKind {
+        match outcome {
+            Outcome::NotFinite => ErrorKind::NotFinite(problem.not_finite(&self.right)),
+            Outcome::Singular => ErrorKind::Singular,
+            Outcome::Error(_) => {
+                weigh(&mut self.error, self.method.e, &self.u);
+                ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y))
+            }
+        }
+    }
+}
+
+/// `x += u`
+fn add(x: &mut [f64], u: &[f64]) {
+    x.iter_mut().zip(u).for_each(|(x, u)| *x += u);
+}
+
+impl Stepper for RosenbrockStepper {
+    fn name(&self) -> &'static str {
+        self.method.name
+    }
+
+    fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
+        self.t = t;
+        self.y.copy_from_slice(y);
+        self.h = h;
+        self.fresh = false;
+        self.controller.reset();
+        problem.rhs(t, &self.y, &mut self.f0);
+        match problem.not_finite(&self.f0) {
+            names if names.is_empty() => Ok(()),
+            names => Err(ErrorKind::NotFinite(names)),
+        }
+    }
+
+    fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
+        let n = self.n;
+        if self.h == 0.0 {
+            let (order, left) = (self.method.error_order, end - self.t);
+            self.h = first_step(problem, self.t, &self.y, &self.f0, order, left, &mut self.u[..2 * n]);
+        }
+        if !self.fresh {
+            problem.jacobian(self.t, &self.y, &mut self.jacobian);
+            problem.time_derivative(self.t, &self.y, &mut self.ft);
+            self.fresh = true;
+        }
+        loop {
+            problem.check()?;
+            let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
+            let t_new = if h == end - self.t { end } else { self.t + h };
+            let outcome = self.attempt(problem, h, t_new);
+            let error = if let Outcome::Error(error) = outcome { error } else { f64::NAN };
+            if error <= 1.0 {
+                self.measure_stiffness(problem, h);
+                problem.statistics.steps += 1;
+                self.t_old = self.t;
+                self.h_old = h;
+                self.t = t_new;
+                std::mem::swap(&mut self.y_old, &mut self.y);
+                std::mem::swap(&mut self.y, &mut self.argument);
+                std::mem::swap(&mut self.u_old, &mut self.u);
+                std::mem::swap(&mut self.f0, &mut self.right);
+                self.dense_ready = false;
+                self.fresh = false;
+                let factor = self.controller.accept(error);
+                self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() { self.h } else { factor * h };
+                return Ok(());
+            }
+            problem.statistics.rejected += 1;
+            self.h = h * self.controller.reject(error);
+            if self.h.abs() < problem.least_step(self.t) {
+                return Err(self.failure(problem, &outcome));
+            }
+        }
+    }
+
+    fn t(&self) -> f64 {
+        self.t
+    }
+
+    fn y(&self) -> &[f64] {
+        &self.y
+    }
+
+    fn h(&self) -> f64 {
+        self.h
+    }
+
+    fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
+        let n = self.n;
+        if !self.dense_ready {
+            for (row, weights) in self.dense.chunks_exact_mut(n).zip(self.method.dense) {
+                weigh(row, weights, &self.u_old);
+            }
+            self.dense_ready = true;
+        }
+        let theta = (t - self.t_old) / self.h_old;
+        let rest = 1.0 - theta;
+        for (j, out) in out.iter_mut().enumerate() {
+            let inner = self.dense.chunks_exact(n).rev().fold(0.0, |sum, row| row[j] + theta * sum);
+            *out = rest * self.y_old[j] + theta * (self.y[j] + rest * inner);
+        }
+    }
+
+    fn stiffness(&self) -> f64 {
+        self.stiffness
+    }
+
+    fn cost(&self, rhs: f64) -> f64 {
+        let (factor, solve) = self.w.cost();
+        let s = self.method.c.len() as f64;
+        let evaluations = s + f64::from(u8::from(!self.first_same_as_last));
+        // J costs about as much as f; two triangles of weights and some passes.
+        evaluations * rhs + factor + s * solve + (2.0 * s * (s + 2.0)) * self.n as f64
+    }
+}
