@@ -66,7 +66,8 @@ pub fn tangent_model(
             symbols.iter().filter(|s| s.kind == Kind::Definition).map(|s| s.offset + s.len()).max().unwrap_or(0);
         let name = format!("d {}", model.symbol(family.symbol).name);
         let symbol = Symbol { name, offset, ..model.symbol(family.symbol).clone() };
-        let reads = pieces.iter().map(|p| graph.facts(p.value).reads).max().unwrap_or_default().max(Reads::Parameters);
+        // Never less than time: what only parameters decide would be looked for among the quantities bound with the model.
+        let reads = pieces.iter().map(|p| graph.facts(p.value).reads).max().unwrap_or_default().max(Reads::Time);
         let id = declare(graph, symbols, symbol, reads);
         direction.tangents.insert(family.symbol, id);
         definitions.push(Family { symbol: id, pieces });

@@ -62,7 +62,8 @@ impl Walk<'_> {
         value: ExprId,
         seed: ExprId,
     ) -> Result<(), Unsupported> {
-        for found in accumulate(self.graph, value, seed, self.least) {
+        let taken = ranges.iter().fold(0u64, |bits, range| bits | 1 << range.var.0);
+        for found in accumulate(self.graph, value, seed, self.least, taken) {
             let Node::Symbol(symbol, subs) = self.graph.node(found.leaf) else { continue };
             let list = self.graph.subscripts(subs).to_vec();
             let mut all = ranges.clone();
@@ -195,8 +196,9 @@ fn clip(affine: &Affine, ranges: &mut [IndexRange], lo: i64, hi: i64) -> Option<
     Some(range.lo <= range.hi)
 }
 
-/// Derivatives of `seed * root` by the leaves that read at least `least`.
-fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads) -> Vec<LeafDerivative> {
+/// Derivatives of `seed * root` by the leaves that read at least `least`. Indices of reductions become indices of the
+/// derivative, so those that are `taken` (bit per variable) outside are renamed first.
+fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads, taken: u64) -> Vec<LeafDerivative> {
     let mut adjoints: FxHashMap<ExprId, ExprId> = FxHashMap::default();
     adjoints.insert(root, seed);
     let mut found = Vec::new();
@@ -255,9 +257,11 @@ fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads) -> Ve
                 }
             }
             Node::Reduce(kind, var, lo, hi, body) => {
+                let taken = taken | graph.facts(adjoint).free;
+                let (var, body) = renamed(graph, var, body, taken);
                 let range = IndexRange { var, lo: lo.into(), hi: hi.into() };
                 let inner = reduction_weight(graph, kind, range, body, id);
-                for mut leaf in accumulate(graph, body, inner, least) {
+                for mut leaf in accumulate(graph, body, inner, least, taken | 1 << var.0) {
                     // A leaf that is the same in every turn collects the sum of its turns.
                     if graph.facts(leaf.leaf).free >> var.0 & 1 == 1 {
                         leaf.extra.insert(0, range);
@@ -271,6 +275,18 @@ fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads) -> Ve
         }
     }
     found
+}
+
+/// A reduction's index and body, renamed if the index is taken.
+fn renamed(graph: &mut Graph, var: VarId, body: ExprId, taken: u64) -> (VarId, ExprId) {
+    if taken >> var.0 & 1 == 0 {
+        return (var, body);
+    }
+    match graph.fresh_var(var, taken | graph.facts(body).free) {
+        Some(fresh) => (fresh, graph.substitute(body, &[(var, Affine::var(fresh))].into_iter().collect())),
+        // All names are in use: no derivative, rather than a wrong one.
+        None => (var, graph.constant(f64::NAN)),
+    }
 }
 
 /// d op(a) / d a; `None` where it is zero but for jumps.
@@ -335,11 +351,15 @@ pub fn reduction_weight(graph: &mut Graph, kind: Reduction, range: IndexRange, b
             let factor = graph.select(same, one, others);
             graph.reduce(Reduction::Prod, IndexRange { var: other, ..range }, factor)
         }
-        // Where several attain the extremum each counts: such points are kinks.
+        // Those that attain the extremum share it: right where they are the same quantity, between the slopes at a kink.
         Reduction::Min | Reduction::Max => {
             let zero = graph.constant(0.0);
             let attained = graph.compare(Compare::Eq, body, f);
-            graph.select(attained, one, zero)
+            let attained = graph.select(attained, one, zero);
+            let taken = graph.facts(body).free | 1 << range.var.0;
+            let (other, others) = renamed(graph, range.var, attained, taken);
+            let count = graph.reduce(Reduction::Sum, IndexRange { var: other, ..range }, others);
+            graph.div(attained, count)
         }
     }
 }

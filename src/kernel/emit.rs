@@ -44,6 +44,13 @@ impl Hoisted {
         Hoisted { base, ..Hoisted::default() }
     }
 
+    /// What is hoisted of the first `nodes` nodes of the graph.
+    pub fn among_first(&self, nodes: usize) -> Self {
+        let mut some = self.clone();
+        some.slots.retain(|id, _| (id.0 as usize) < nodes);
+        some
+    }
+
     fn slot(&mut self, id: ExprId) -> Option<usize> {
         if let Some(slot) = self.slots.get(&id) {
             return Some(self.base + slot);

@@ -207,8 +207,9 @@ fn extension_program(
     target: Target64,
     v: usize,
 ) -> Program {
-    // Nodes of the model's own graph keep their ids in its extensions, so what is hoisted already can be read.
-    let mut hoisted = lowered.hoisted.clone();
+    // Nodes of the model's own graph keep their ids in its extensions, so what is hoisted of them can be read; later
+    // ids mean other things in other extensions.
+    let mut hoisted = lowered.hoisted.among_first(model.graph.len());
     let mut kernel = job.kernel(graph, layout, Some(&mut hoisted), target.fma, model.dim(), v);
     kernel.lengths.p = lowered.bound;
     Program { kernels: vec![kernel] }

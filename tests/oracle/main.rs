@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use evaluate::{Dual, Oracle, Point};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rhapsode::backend::interpret::Interpreter;
 use rhapsode::backend::{Arguments, KernelId, Kernels};
 use rhapsode::kernel::program::Program;
@@ -313,8 +314,22 @@ fn most_random_models_are_accepted() {
     assert!(accepted >= 45, "only {accepted} of 60");
 }
 
+/// The same cases on every run, or as many others as `PROPTEST_CASES` says.
+fn cases(default: u32) -> ProptestConfig {
+    let fixed = ProptestConfig {
+        cases: default,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        return fixed;
+    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn random_models_mean_what_they_say(bytes in prop::collection::vec(any::<u8>(), 0..600), seed in any::<u64>()) {
@@ -327,7 +342,7 @@ proptest! {
 
 #[cfg(feature = "jit")]
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(80))]
 
     #[test]
     fn random_models_compile_to_the_same_bits(bytes in prop::collection::vec(any::<u8>(), 0..600), seed in any::<u64>()) {
