@@ -92,6 +92,21 @@ fn tsit5_error_falls_with_tolerance() {
 }
 
 #[test]
+fn bosh3_error_falls_with_tolerance() {
+    error_falls(Method::Bosh3, 0.6, |p| !p.stiff);
+}
+
+#[test]
+fn vern7_error_falls_with_tolerance() {
+    error_falls(Method::Vern7, 0.6, |p| !p.stiff);
+}
+
+#[test]
+fn vern9_error_falls_with_tolerance() {
+    error_falls(Method::Vern9, 0.6, |p| !p.stiff);
+}
+
+#[test]
 fn dop853_error_falls_with_tolerance() {
     error_falls(Method::Dop853, 0.6, |p| !p.stiff);
 }

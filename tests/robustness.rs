@@ -27,8 +27,7 @@ fn nothing_fails_and_auto_is_near_what_was_asked_for() {
         let compiled = compile(&problem);
         let (t0, t1) = problem.span;
         for method in Method::ALL {
-            let explicit = matches!(method, Method::Tsit5 | Method::Dop853);
-            if explicit && problem.stiff {
+            if problem.stiff && !method.suits_stiff() {
                 continue;
             }
             // Steps of order 2 would number millions.

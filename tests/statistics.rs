@@ -28,8 +28,7 @@ fn the_work_is_as_committed() {
         let Some(problem) = common::problem(name) else { return };
         let compiled = Model::parse(&problem.text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
         for method in Method::ALL {
-            let explicit = matches!(method, Method::Tsit5 | Method::Dop853);
-            if explicit && problem.stiff {
+            if problem.stiff && !method.suits_stiff() {
                 continue;
             }
             let run = compiled.problem().span(problem.span.0..problem.span.1).method(*method).rtol(1e-6).atol(1e-9);

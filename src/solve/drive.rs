@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::auto::Auto;
 use super::explicit::ExplicitStepper;
-use super::methods::{bdf::Bdf, dop853::DOP853, tsit5::TSIT5};
+use super::methods::{self, bdf::Bdf};
 use super::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
 use super::problem::Problem;
 use super::rosenbrock::RosenbrockStepper;
@@ -35,14 +35,16 @@ enum Active {
 
 impl Active {
     fn new(method: Method, problem: &Problem) -> Result<Self, ErrorKind> {
+        if let Some(tableau) = methods::tableau(method) {
+            return Ok(Active::Fixed(Box::new(ExplicitStepper::new(tableau, problem.dim()))));
+        }
         Ok(match method {
-            Method::Auto => Active::Auto(Box::new(Auto::new(problem))),
-            Method::Tsit5 => Active::Fixed(Box::new(ExplicitStepper::new(&TSIT5, problem.dim()))),
-            Method::Dop853 => Active::Fixed(Box::new(ExplicitStepper::new(&DOP853, problem.dim()))),
             Method::Rosenbrock23 => Active::Fixed(Box::new(RosenbrockStepper::new(&ROSENBROCK23, problem)?)),
             Method::Rodas4 => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS4, problem)?)),
             Method::Rodas5P => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS5P, problem)?)),
             Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
+            // `auto`; the tableaus were above.
+            _ => Active::Auto(Box::new(Auto::new(problem))),
         })
     }
 

@@ -28,6 +28,12 @@ pub struct ExplicitStepper {
     dense_ready: bool,
     /// Non-zero weights of each row of the tableau.
     rows: Vec<Vec<(usize, f64)>>,
+    /// Non-zero weights of the error estimate, or of the two.
+    error_rows: [Vec<(usize, f64)>; 2],
+    /// Whether the last two stages stand at the same time, so that their difference measures stiffness.
+    twins: bool,
+    /// Stages the interpolant adds have been evaluated for the last accepted step, or there are none.
+    extra_ready: bool,
     controller: Controller,
     stiffness: f64,
 }
@@ -54,6 +60,12 @@ impl ExplicitStepper {
             dense: vec![0.0; if matches!(method.dense, Dense::Rows(_)) { 7 * n } else { 0 }],
             dense_ready: false,
             rows: method.a.iter().map(|a| row(a)).collect(),
+            error_rows: match &method.error {
+                ErrorEstimate::Weights(e) => [row(e), Vec::new()],
+                ErrorEstimate::Pair(third, fifth) => [row(third), row(fifth)],
+            },
+            twins: method.c[method.stages - 2] == 1.0,
+            extra_ready: false,
             controller: Controller::new(method.error_order, 0.04),
             stiffness: 0.0,
         }
@@ -71,37 +83,29 @@ impl ExplicitStepper {
         for i in 1..stages {
             let (done, rest) = self.k.split_at_mut(i * n);
             let point = if i + 2 == stages { &mut self.y_late } else { &mut self.y_new };
-            combine(point, &self.y, h, done, &self.rows[i], n);
+            combine(point, Some(&self.y), h, done, &self.rows[i]);
             problem.rhs(self.t + self.method.c[i] * h, point, &mut rest[..n]);
         }
         if self.k[(stages - 1) * n..stages * n].iter().any(|k| !k.is_finite()) {
             return f64::NAN;
         }
-        match &self.method.error {
-            ErrorEstimate::Weights(weights) => {
-                for (j, error) in self.error.iter_mut().enumerate() {
-                    *error = h * weights.iter().enumerate().map(|(l, e)| e * self.k[l * n + j]).sum::<f64>();
-                }
-                problem.norm(&self.error, &self.y, &self.y_new)
-            }
-            ErrorEstimate::Pair(third, fifth) => {
-                // err = |h| e5² / √((e5² + 0.01 e3²) n)  (H&N&W II.10.17)
-                for (j, error) in self.error.iter_mut().enumerate() {
-                    *error = h * third.iter().enumerate().map(|(l, e)| e * self.k[l * n + j]).sum::<f64>();
-                }
-                let e3 = problem.norm(&self.error, &self.y, &self.y_new);
-                for (j, error) in self.error.iter_mut().enumerate() {
-                    *error = h * fifth.iter().enumerate().map(|(l, e)| e * self.k[l * n + j]).sum::<f64>();
-                }
-                let e5 = problem.norm(&self.error, &self.y, &self.y_new);
-                let scale = (e5 * e5 + 0.01 * e3 * e3).sqrt();
-                if scale == 0.0 { 0.0 } else { e5 * e5 / scale }
-            }
+        combine(&mut self.error, None, h, &self.k, &self.error_rows[0]);
+        let first = problem.norm(&self.error, &self.y, &self.y_new);
+        if self.error_rows[1].is_empty() {
+            return first;
         }
+        // err = |h| e5² / √((e5² + 0.01 e3²) n)  (H&N&W II.10.17)
+        combine(&mut self.error, None, h, &self.k, &self.error_rows[1]);
+        let e5 = problem.norm(&self.error, &self.y, &self.y_new);
+        let scale = (e5 * e5 + 0.01 * first * first).sqrt();
+        if scale == 0.0 { 0.0 } else { e5 * e5 / scale }
     }
 
     /// |h λ| from the last two stages, which stand at the same time (H&W IV.2.16), over the stability limit.
     fn measure_stiffness(&mut self, h: f64) {
+        if !self.twins {
+            return;
+        }
         let (n, last) = (self.n, (self.method.stages - 1) * self.n);
         let (mut up, mut down) = (0.0, 0.0);
         for j in 0..n {
@@ -113,14 +117,24 @@ impl ExplicitStepper {
         self.stiffness = if down > 0.0 { h.abs() * (up / down).sqrt() / self.method.real_stability } else { 0.0 };
     }
 
-    /// Evaluates the extra stages and coefficients of the order-7 interpolant (H&N&W II.6).
-    fn prepare_dense(&mut self, problem: &mut Problem, rows: &[[f64; 16]; 4]) {
-        let (n, stages, h) = (self.n, self.method.stages, self.h_old);
-        for i in stages..self.method.a.len() {
+    /// Evaluates the stages that only the interpolant needs.
+    fn extra_stages(&mut self, problem: &mut Problem) {
+        if self.extra_ready {
+            return;
+        }
+        let (n, h) = (self.n, self.h_old);
+        for i in self.method.stages..self.method.a.len() {
             let (done, rest) = self.k_old.split_at_mut(i * n);
-            combine(&mut self.y_late, &self.y_old, h, done, &self.rows[i], n);
+            combine(&mut self.y_late, Some(&self.y_old), h, done, &self.rows[i]);
             problem.rhs(self.t_old + self.method.c[i] * h, &self.y_late, &mut rest[..n]);
         }
+        self.extra_ready = true;
+    }
+
+    /// Evaluates the coefficients of the order-7 interpolant (H&N&W II.6).
+    fn prepare_dense(&mut self, problem: &mut Problem, rows: &[[f64; 16]; 4]) {
+        self.extra_stages(problem);
+        let (n, stages, h) = (self.n, self.method.stages, self.h_old);
         for j in 0..n {
             let dy = self.y[j] - self.y_old[j];
             let (f0, f1) = (self.k_old[j], self.k_old[(stages - 1) * n + j]);
@@ -136,11 +150,25 @@ impl ExplicitStepper {
     }
 }
 
-/// `out = y + h Σ a_l k_l`
-fn combine(out: &mut [f64], y: &[f64], h: f64, k: &[f64], row: &[(usize, f64)], n: usize) {
-    for (j, (out, y)) in out.iter_mut().zip(y).enumerate() {
-        let sum: f64 = row.iter().map(|(l, a)| a * k[l * n + j]).sum();
-        *out = y + h * sum;
+/// `out = y + h Σ a_l k_l`, or without y: four stages at a time, along the states.
+fn combine(out: &mut [f64], y: Option<&[f64]>, h: f64, k: &[f64], row: &[(usize, f64)]) {
+    let n = out.len();
+    let stage = |(l, a): (usize, f64)| (&k[l * n..(l + 1) * n], h * a);
+    match y {
+        Some(y) => out.copy_from_slice(y),
+        None => out.fill(0.0),
+    }
+    let mut fours = row.chunks_exact(4);
+    for four in &mut fours {
+        let [(p, a), (q, b), (r, c), (s, d)] = [stage(four[0]), stage(four[1]), stage(four[2]), stage(four[3])];
+        for ((((out, p), q), r), s) in out.iter_mut().zip(p).zip(q).zip(r).zip(s) {
+            *out += (a * p + b * q) + (c * r + d * s);
+        }
+    }
+    for (p, a) in fours.remainder().iter().map(|entry| stage(*entry)) {
+        for (out, p) in out.iter_mut().zip(p) {
+            *out += a * p;
+        }
     }
 }
 
@@ -182,6 +210,7 @@ impl Stepper for ExplicitStepper {
                 std::mem::swap(&mut self.y, &mut self.y_new);
                 std::mem::swap(&mut self.k_old, &mut self.k);
                 self.dense_ready = false;
+                self.extra_ready = self.method.a.len() == self.method.stages;
                 // First same as last.
                 let last = (self.method.stages - 1) * n;
                 self.k[..n].copy_from_slice(&self.k_old[last..last + n]);
@@ -224,6 +253,16 @@ impl Stepper for ExplicitStepper {
                 for (j, out) in out.iter_mut().enumerate() {
                     let sum: f64 = weights.iter().enumerate().map(|(l, b)| b * self.k_old[l * n + j]).sum();
                     *out = self.y_old[j] + self.h_old * sum;
+                }
+            }
+            Dense::Polynomials(rows) => {
+                self.extra_stages(problem);
+                out.copy_from_slice(&self.y_old);
+                for (l, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
+                    let b = self.h_old * theta * row.iter().rev().fold(0.0, |sum, c| sum * theta + c);
+                    for (out, k) in out.iter_mut().zip(&self.k_old[l * n..(l + 1) * n]) {
+                        *out += b * k;
+                    }
                 }
             }
             Dense::Rows(rows) => {

@@ -25,10 +25,16 @@ pub use solution::{Solution, Statistics, UnknownColumn};
 pub enum Method {
     /// Starts right for the problem and switches on evidence measured along the path.
     Auto,
+    /// Explicit Runge–Kutta 3(2), Bogacki & Shampine 1989.
+    Bosh3,
     /// Explicit Runge–Kutta 5(4), Tsitouras 2011.
     Tsit5,
+    /// Explicit Runge–Kutta 7(6), Verner 2010.
+    Vern7,
     /// Explicit Runge–Kutta 8(5,3), Dormand & Prince, Hairer.
     Dop853,
+    /// Explicit Runge–Kutta 9(8), Verner 2010.
+    Vern9,
     /// Rosenbrock–Wanner 2(3), Shampine & Reichelt: for loose tolerances.
     Rosenbrock23,
     /// Rosenbrock–Wanner 4(3), Hairer & Wanner.
@@ -43,8 +49,11 @@ impl Method {
     /// All of them.
     pub const ALL: &'static [Method] = &[
         Method::Auto,
+        Method::Bosh3,
         Method::Tsit5,
+        Method::Vern7,
         Method::Dop853,
+        Method::Vern9,
         Method::Rosenbrock23,
         Method::Rodas4,
         Method::Rodas5P,
@@ -55,13 +64,21 @@ impl Method {
     pub fn name(self) -> &'static str {
         match self {
             Method::Auto => "auto",
+            Method::Bosh3 => "Bosh3",
             Method::Tsit5 => "Tsit5",
+            Method::Vern7 => "Vern7",
             Method::Dop853 => "DOP853",
+            Method::Vern9 => "Vern9",
             Method::Rosenbrock23 => "Rosenbrock23",
             Method::Rodas4 => "Rodas4",
             Method::Rodas5P => "Rodas5P",
             Method::Bdf => "BDF",
         }
+    }
+
+    /// Whether it is meant for stiff systems too.
+    pub fn suits_stiff(self) -> bool {
+        methods::tableau(self).is_none()
     }
 
     /// The method of that name, upper or lower case.

@@ -34,6 +34,9 @@ pub enum ErrorEstimate {
 pub enum Dense {
     /// `y0 + h Σ b_i(θ) k_i`.
     Weights(fn(f64) -> [f64; 7]),
+    /// `y0 + h Σ b_i(θ) k_i` with `b_i(θ) = Σ_j row_i[j] θ^(j+1)`; an empty row is 0. Stages of `a` beyond those of a step
+    /// are evaluated when first asked for.
+    Polynomials(&'static [&'static [f64]]),
     /// H&N&W II.6: order 7 with the extra stages of `a` and these four rows.
     Rows(&'static [[f64; 16]; 4]),
 }
