@@ -39,6 +39,10 @@ impl Kernels for Interpreter {
         arguments.check(&flat.signature.lengths);
         flat.run(arguments);
     }
+
+    fn another(&self, program: &Program) -> Option<Self> {
+        Interpreter::new(program).ok()
+    }
 }
 
 /// A register: where it lies in the scratch part of `w`.

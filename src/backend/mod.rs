@@ -4,14 +4,16 @@
 //! caller's. [`interpret::Interpreter`] defines the meaning; `native::Native` (feature `jit`) agrees with it bit for
 //! bit. It knows nothing of models or expressions.
 
+mod eliminator;
 pub mod interpret;
 #[cfg(feature = "jit")]
 pub mod native;
 mod system;
 
+pub use eliminator::CompiledEliminator;
 pub use system::CompiledSystem;
 
-use crate::kernel::program::Lengths;
+use crate::kernel::program::{Lengths, Program};
 
 /// The position of a kernel in its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +49,11 @@ pub trait Kernels: Send + Sync {
     /// # Panics
     /// If a slice is shorter than [`Kernels::lengths`] says.
     fn call(&self, kernel: KernelId, arguments: Arguments<'_>);
+
+    /// Another program made ready in the same way; `None` if that fails.
+    fn another(&self, program: &Program) -> Option<Self>
+    where
+        Self: Sized;
 
     /// Bytes of machine code; 0 where there is none.
     fn code_bytes(&self) -> usize {

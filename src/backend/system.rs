@@ -1,10 +1,10 @@
 //! A compiled model as the solvers see it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::{Arguments, KernelId, Kernels};
-use crate::kernel::{Lowered, MatrixPlan};
-use crate::linalg::Pattern;
+use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
+use crate::kernel::{Lowered, MatrixPlan, Target64};
+use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{Shape, System};
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -15,6 +15,8 @@ pub struct CompiledSystem<K> {
     places: Places,
     plan: MatrixPlan,
     pattern: OnceLock<(Pattern, Option<Vec<usize>>)>,
+    /// Made, and its code compiled, when an implicit method first asks.
+    strategy: OnceLock<Arc<Strategy>>,
 }
 
 /// Where each kernel stands in the program.
@@ -50,7 +52,14 @@ impl<K: Kernels> CompiledSystem<K> {
             work: most + lowered.jacobian.values,
             time_dependent: places.time_derivative.is_some(),
         };
-        Some(CompiledSystem { kernels, shape, places, plan: lowered.jacobian.clone(), pattern: OnceLock::new() })
+        Some(CompiledSystem {
+            kernels,
+            shape,
+            places,
+            plan: lowered.jacobian.clone(),
+            pattern: OnceLock::new(),
+            strategy: OnceLock::new(),
+        })
     }
 
     fn pattern_and_places(&self) -> &(Pattern, Option<Vec<usize>>) {
@@ -58,7 +67,7 @@ impl<K: Kernels> CompiledSystem<K> {
     }
 }
 
-impl<K: Kernels> System for CompiledSystem<K> {
+impl<K: Kernels + 'static> System for CompiledSystem<K> {
     fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -69,6 +78,17 @@ impl<K: Kernels> System for CompiledSystem<K> {
 
     fn jacobian_entries(&self) -> usize {
         self.plan.values
+    }
+
+    fn strategy(&self) -> Arc<Strategy> {
+        let make = || {
+            let target = Target64 { fma: host_has_fma() };
+            Arc::new(Strategy::new(self.jacobian_pattern(), |plan, pattern| {
+                let code = CompiledEliminator::new(plan, pattern, &self.kernels, target)?;
+                Some(Arc::new(code) as Arc<dyn Eliminator>)
+            }))
+        };
+        self.strategy.get_or_init(make).clone()
     }
 
     fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {

@@ -1,10 +1,13 @@
 //! The lowered form: programs of kernels, their text, their verifier, and the way into it from equations.
 
+mod elimination;
 mod emit;
 mod lower;
 pub mod program;
+mod straight;
 mod text;
 mod verify;
 
+pub use elimination::lower_elimination;
 pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_jacobian_product, lower_parameter_jacobian};
 pub use verify::{Invalid, verify};

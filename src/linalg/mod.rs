@@ -1,17 +1,32 @@
 //! Matrices as the solvers need them: sparsity patterns and factorisations of `W = M/(γh) − J`.
 
 mod band;
+mod blocks;
 mod dense;
+mod elimination;
+mod eliminator;
+mod hybrid;
+mod krylov;
 mod order;
 mod pattern;
+mod pivoted;
 mod shifted;
 #[cfg(feature = "sparse")]
 mod sparse;
+mod strategy;
+mod valued;
 
 pub use band::BandLu;
-pub use dense::DenseLu;
+pub use dense::{DenseFactors, DenseLu};
+pub use elimination::{Elimination, Sources};
+pub use eliminator::{Eliminator, GOOD, TableEliminator};
+pub use hybrid::HybridEliminator;
+pub use krylov::Krylov;
 pub use order::reverse_cuthill_mckee;
 pub use pattern::Pattern;
-pub use shifted::{Shifted, TooLarge, narrow_band};
+pub use pivoted::{Pivoted, narrow_band};
+pub use shifted::{Shifted, TooLarge};
 #[cfg(feature = "sparse")]
 pub use sparse::SparseLu;
+pub use strategy::{Choice, Kind, Strategy, choose};
+pub use valued::plan_for_values;

@@ -1,31 +1,78 @@
-//! The matrix every implicit method solves with: `W = I/(γh) − J`, assembled from the Jacobian's values and factorised
-//! by whatever suits its pattern.
+//! The matrix every implicit method solves with: `W = s·I − J` with s = 1/(γh), by whatever [`super::choose`] says suits
+//! its pattern.
+//!
+//! Planned pivots (an [`Eliminator`]) are checked with the first solution of every factorisation. One that is not good is
+//! found again with pivoting, which then serves until W changes. At the first such case pivots are chosen anew from the
+//! values at hand; where those fail too, a few times, planning is given up.
 
-use super::band::BandLu;
-use super::{DenseLu, Pattern, reverse_cuthill_mckee};
+use std::sync::Arc;
 
-/// Up to this dimension W is dense whatever its pattern.
-const ALWAYS_DENSE: usize = 40;
-/// Above this dimension W is never dense (8 n² bytes).
-const NEVER_DENSE: usize = 20_000;
+use super::krylov::Krylov;
+use super::pivoted::Pivoted;
+use super::strategy::{Kind, STRAIGHT, Strategy};
+use super::valued::plan_for_values;
+use super::{Eliminator, Pattern, TableEliminator};
 
-/// Which factorisation is used.
-enum Factor {
-    Dense(DenseLu),
-    /// With the unknowns in another order, and room for a right side in it.
-    Band(BandLu, Vec<usize>, Vec<f64>),
-    #[cfg(feature = "sparse")]
-    Sparse(Box<super::sparse::SparseLu>),
-}
+/// After this many factorisations whose planned pivots were bad, planning is given up.
+const PATIENCE: u64 = 5;
 
 /// `W = s·I − J` and its factorisation.
 pub struct Shifted {
-    n: usize,
-    factor: Factor,
-    /// Place of each Jacobian value in the factor's storage.
-    places: Vec<usize>,
-    /// Places of the diagonal.
-    diagonal: Vec<usize>,
+    pattern: Pattern,
+    kind: Kind,
+    planned: Option<Planned>,
+    pivoted: Option<Pivoted>,
+    krylov: Option<Box<Krylov>>,
+    /// Whether the factorisation at hand is the pivoted one.
+    pivoting: bool,
+    replanned: bool,
+    fallbacks: u64,
+}
+
+/// A factorisation with planned pivots.
+struct Planned {
+    code: Arc<dyn Eliminator>,
+    factors: Vec<f64>,
+    scratch: Vec<f64>,
+    b: Vec<f64>,
+    shift: f64,
+    /// The Jacobian's values of the factorisation at hand.
+    jacobian: Vec<f64>,
+    /// Whether a solution has been checked since.
+    checked: bool,
+}
+
+impl Planned {
+    fn new(code: Arc<dyn Eliminator>, pattern: &Pattern) -> Self {
+        let (factors, scratch) = code.lengths();
+        Planned {
+            code,
+            factors: vec![0.0; factors],
+            scratch: vec![0.0; scratch],
+            b: vec![0.0; pattern.nrows()],
+            shift: 0.0,
+            jacobian: vec![0.0; pattern.nnz()],
+            checked: false,
+        }
+    }
+
+    fn factor(&mut self, shift: f64, jacobian: &[f64]) {
+        self.shift = shift;
+        self.jacobian.copy_from_slice(jacobian);
+        self.code.factor(shift, jacobian, &mut self.factors);
+        self.checked = false;
+    }
+
+    /// Solves with `b` in place; false if the first solution of the factorisation is not good, which `b` then holds.
+    #[inline]
+    fn solve(&mut self, b: &mut [f64]) -> bool {
+        self.b.copy_from_slice(b);
+        self.code.solve(&self.factors, &self.b, &mut self.scratch, b);
+        if !self.checked {
+            self.checked = self.code.check(self.shift, &self.jacobian, b, &self.b, &mut self.scratch);
+        }
+        self.checked
+    }
 }
 
 /// W would need more memory than can be had: bytes.
@@ -38,153 +85,141 @@ impl Shifted {
     /// # Errors
     /// [`TooLarge`] where only a dense factorisation is available and it would not fit.
     pub fn new(pattern: &Pattern) -> Result<Self, TooLarge> {
-        let n = pattern.nrows();
-        if n > ALWAYS_DENSE
-            && let Some((order, lower, upper)) = narrow_band(pattern)
-        {
-            let mut place = vec![0; n];
-            order.iter().enumerate().for_each(|(k, i)| place[*i] = k);
-            let band = BandLu::new(n, lower, upper);
-            let places = columns(pattern).map(|(i, j)| band.place(place[i], place[j])).collect();
-            let diagonal = (0..n).map(|j| band.place(j, j)).collect();
-            return Ok(Shifted { n, factor: Factor::Band(band, order, vec![0.0; n]), places, diagonal });
-        }
-        #[cfg(feature = "sparse")]
-        if n > ALWAYS_DENSE && (pattern.nnz() < n * n / 8 || n > NEVER_DENSE) {
-            let mut pairs: Vec<(usize, usize)> = columns(pattern).collect();
-            pairs.extend((0..n).map(|j| (j, j)));
-            let (with_diagonal, places) = Pattern::from_pairs(n, n, &pairs);
-            if let Some(sparse) = super::sparse::SparseLu::new(&with_diagonal) {
-                let (places, diagonal) = (places[..pattern.nnz()].to_vec(), places[pattern.nnz()..].to_vec());
-                return Ok(Shifted { n, factor: Factor::Sparse(Box::new(sparse)), places, diagonal });
-            }
-        }
-        if n > NEVER_DENSE {
-            return Err(TooLarge(8 * (n as u64) * (n as u64)));
-        }
-        let places = columns(pattern).map(|(i, j)| j * n + i).collect();
-        let diagonal = (0..n).map(|j| j * (n + 1)).collect();
-        Ok(Shifted { n, factor: Factor::Dense(DenseLu::new(n)), places, diagonal })
+        Self::with(pattern, &Strategy::new(pattern, |_, _| None))
     }
 
-    /// What kind of factorisation it is, in a word.
+    /// By a strategy made for this pattern.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(pattern: &Pattern, strategy: &Strategy) -> Result<Self, TooLarge> {
+        let mut w = Shifted {
+            pattern: pattern.clone(),
+            kind: strategy.kind,
+            planned: None,
+            pivoted: None,
+            krylov: None,
+            pivoting: false,
+            replanned: false,
+            fallbacks: 0,
+        };
+        match (&strategy.eliminator, strategy.kind) {
+            (Some(code), _) => w.planned = Some(Planned::new(code.clone(), pattern)),
+            (None, Kind::Krylov) => w.krylov = Some(Box::new(Krylov::new(pattern))),
+            (None, kind) => {
+                w.pivoted = Some(Pivoted::new(pattern, kind)?);
+                w.pivoting = true;
+            }
+        }
+        Ok(w)
+    }
+
+    /// What kind of factorisation it is, in a word or two.
     pub fn kind(&self) -> &'static str {
-        match self.factor {
-            Factor::Dense(_) => "dense",
-            Factor::Band(..) => "banded",
-            #[cfg(feature = "sparse")]
-            Factor::Sparse(_) => "sparse",
+        self.kind.name()
+    }
+
+    /// How often planned pivots were bad.
+    pub fn fallbacks(&self) -> u64 {
+        self.fallbacks
+    }
+
+    /// Iterations of the iterative solver; 0 where W is factorised.
+    pub fn iterations(&self) -> u64 {
+        self.krylov.as_ref().map_or(0, |krylov| krylov.iterations())
+    }
+
+    /// Where W is not factorised but iterated with: solutions shall leave a residual of at most this share of b.
+    pub fn set_accuracy(&mut self, accuracy: f64) {
+        if let Some(krylov) = &mut self.krylov {
+            krylov.set_accuracy(accuracy);
         }
     }
 
     /// Roughly how many operations a factorisation and a solve take.
     pub fn cost(&self) -> (f64, f64) {
-        let n = self.n as f64;
-        match &self.factor {
-            Factor::Dense(_) => (2.0 / 3.0 * n * n * n, 2.0 * n * n),
-            Factor::Band(lu, ..) => lu.cost(),
-            // Fill-in multiplies the entries some five times.
-            #[cfg(feature = "sparse")]
-            Factor::Sparse(_) => (100.0 * self.places.len() as f64, 10.0 * self.places.len() as f64),
+        match (&self.planned, &self.krylov, &self.pivoted) {
+            (Some(planned), ..) => planned.code.cost(),
+            (_, Some(krylov), _) => krylov.cost(),
+            (.., Some(pivoted)) => pivoted.cost(),
+            _ => (0.0, 0.0),
         }
     }
 
-    /// Assembles `shift·I − J` and factorises it; false if it is singular.
+    /// Assembles `shift·I − J` and factorises it; false if it is found singular.
     pub fn factor(&mut self, shift: f64, jacobian: &[f64]) -> bool {
-        let storage = match &mut self.factor {
-            Factor::Dense(lu) => lu.matrix_mut(),
-            Factor::Band(lu, ..) => lu.values_mut(),
-            #[cfg(feature = "sparse")]
-            Factor::Sparse(lu) => lu.values_mut(),
-        };
-        storage.fill(0.0);
-        for (place, value) in self.places.iter().zip(jacobian) {
-            storage[*place] = -value;
+        if let Some(planned) = &mut self.planned {
+            planned.factor(shift, jacobian);
+            self.pivoting = false;
+            return true;
         }
-        for place in &self.diagonal {
-            storage[*place] += shift;
+        if let Some(krylov) = &mut self.krylov {
+            return krylov.factor(shift, jacobian);
         }
-        match &mut self.factor {
-            Factor::Dense(lu) => lu.factor(),
-            Factor::Band(lu, ..) => lu.factor(),
-            #[cfg(feature = "sparse")]
-            Factor::Sparse(lu) => lu.factor(),
-        }
+        self.pivoted.as_mut().is_some_and(|pivoted| pivoted.factor(shift, jacobian))
     }
 
-    /// Solves `W x = b` in place.
+    /// Solves `W x = b` in place. Where W turns out to be singular, or b is not finite, b becomes NaN.
+    #[inline]
     pub fn solve(&mut self, b: &mut [f64]) {
-        debug_assert_eq!(b.len(), self.n);
-        match &mut self.factor {
-            Factor::Dense(lu) => lu.solve(b),
-            Factor::Band(lu, order, x) => {
-                x.iter_mut().zip(order.iter()).for_each(|(x, i)| *x = b[*i]);
-                lu.solve(x);
-                x.iter().zip(order.iter()).for_each(|(x, i)| b[*i] = *x);
+        debug_assert_eq!(b.len(), self.pattern.nrows());
+        match &mut self.planned {
+            Some(planned) if !self.pivoting => {
+                if !planned.solve(b) {
+                    self.fall_back(b);
+                }
             }
-            #[cfg(feature = "sparse")]
-            Factor::Sparse(lu) => lu.solve(b),
+            _ => self.solve_otherwise(b),
         }
     }
-}
 
-/// An order of the unknowns in which the matrix is a narrow band, with its numbers of sub- and super-diagonals.
-pub fn narrow_band(pattern: &Pattern) -> Option<(Vec<usize>, usize, usize)> {
-    let n = pattern.nrows();
-    // More entries than a narrow band can hold: no need to look for one.
-    if pattern.nnz() > 64 * n {
-        return None;
-    }
-    let order = reverse_cuthill_mckee(pattern);
-    let mut place = vec![0; n];
-    order.iter().enumerate().for_each(|(k, i)| place[*i] = k);
-    let (mut lower, mut upper) = (0, 0);
-    for (i, j) in columns(pattern) {
-        lower = lower.max(place[i].saturating_sub(place[j]));
-        upper = upper.max(place[j].saturating_sub(place[i]));
-    }
-    let width = 2 * lower + upper;
-    (width < n / 4 && width < 64).then_some((order, lower, upper))
-}
-
-/// (row, column) of every place, in order.
-fn columns(pattern: &Pattern) -> impl Iterator<Item = (usize, usize)> + '_ {
-    (0..pattern.ncols()).flat_map(move |j| pattern.column(j).map(move |k| (pattern.rows()[k], j)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Residual of W x = b for a pattern, relative to b.
-    fn residual(n: usize, pairs: &[(usize, usize)], kind: &str) -> f64 {
-        let (pattern, places) = Pattern::from_pairs(n, n, pairs);
-        let mut jacobian = vec![0.0; pattern.nnz()];
-        places.iter().enumerate().for_each(|(k, place)| jacobian[*place] = ((k * 37) % 19) as f64 / 19.0 - 0.4);
-        let mut w = Shifted::new(&pattern).unwrap_or_else(|e| panic!("{e:?}"));
-        assert_eq!(w.kind(), kind);
-        assert!(w.factor(3.0, &jacobian));
-        let b: Vec<f64> = (0..n).map(|k| (k % 7) as f64 - 3.0).collect();
-        let mut x = b.clone();
-        w.solve(&mut x);
-        let mut r: Vec<f64> = b.iter().zip(&x).map(|(b, x)| b - 3.0 * x).collect();
-        for (k, (i, j)) in columns(&pattern).enumerate() {
-            r[i] += jacobian[k] * x[j];
+    fn solve_otherwise(&mut self, b: &mut [f64]) {
+        match (&mut self.krylov, &mut self.pivoted) {
+            (Some(krylov), _) => krylov.solve(b),
+            (None, Some(pivoted)) => pivoted.solve(b),
+            (None, None) => b.fill(f64::NAN),
         }
-        r.iter().fold(0.0, |most: f64, r| most.max(r.abs()))
     }
 
-    #[test]
-    fn every_kind_solves() {
-        let dense: Vec<_> = (0..12).flat_map(|i| (0..12).map(move |j| (i, j))).collect();
-        assert!(residual(12, &dense, "dense") < 1e-12);
-        let band: Vec<_> =
-            (0..100usize).flat_map(|j| (j.saturating_sub(2)..(j + 2).min(100)).map(move |i| (i, j))).collect();
-        assert!(residual(100, &band, "banded") < 1e-12);
-        if cfg!(feature = "sparse") {
-            let scattered: Vec<_> =
-                (0..300usize).flat_map(|j| [(j, j), ((7 * j + 3) % 300, j), ((31 * j) % 300, j)]).collect();
-            assert!(residual(300, &scattered, "sparse") < 1e-11);
+    /// Planned pivots gave no good solution: pivots from the values at hand, or a factorisation with pivoting.
+    #[cold]
+    fn fall_back(&mut self, b: &mut [f64]) {
+        let Some(planned) = &mut self.planned else { return };
+        let finite = |values: &[f64]| values.iter().all(|x| x.is_finite());
+        if !finite(&planned.b) || !finite(&planned.jacobian) || !planned.shift.is_finite() {
+            // Not the pivots' fault.
+            b.fill(f64::NAN);
+            return;
+        }
+        b.copy_from_slice(&planned.b);
+        self.fallbacks += 1;
+        if !self.replanned {
+            self.replanned = true;
+            let plan = plan_for_values(&self.pattern, planned.shift, &planned.jacobian, 4 * STRAIGHT);
+            if let Some(plan) = plan {
+                let mut other = Planned::new(Arc::new(TableEliminator::new(&plan, &self.pattern)), &self.pattern);
+                other.factor(planned.shift, &planned.jacobian);
+                if other.solve(b) {
+                    self.kind = Kind::Table;
+                    *planned = other;
+                    return;
+                }
+                b.copy_from_slice(&planned.b);
+            }
+        }
+        if self.pivoted.is_none() {
+            self.pivoted = Pivoted::general(&self.pattern).ok();
+        }
+        let Some(pivoted) = &mut self.pivoted else { return b.fill(f64::NAN) };
+        self.pivoting = true;
+        if pivoted.factor(planned.shift, &planned.jacobian) {
+            pivoted.solve(b);
+        } else {
+            b.fill(f64::NAN);
+        }
+        if self.fallbacks > PATIENCE {
+            self.kind = pivoted.kind();
+            self.planned = None;
         }
     }
 }

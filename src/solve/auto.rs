@@ -17,6 +17,7 @@ use super::methods::tsit5::TSIT5;
 use super::problem::Problem;
 use super::rosenbrock::RosenbrockStepper;
 use super::stepper::Stepper;
+use crate::linalg::Shifted;
 
 /// Larger stiff systems are given to BDF, smaller ones to Rodas5P.
 const SMALL: usize = 500;
@@ -238,6 +239,10 @@ impl Stepper for Auto {
             (Some(implicit), true) => implicit.stiffness(),
             _ => self.explicit.stiffness(),
         }
+    }
+
+    fn shifted(&self) -> Option<&Shifted> {
+        self.implicit.as_ref().and_then(|implicit| implicit.shifted())
     }
 
     fn cost(&self, rhs: f64) -> f64 {

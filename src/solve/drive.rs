@@ -109,6 +109,10 @@ impl<'a> Run<'a> {
             behind = end;
             active.stepper().start(&mut self.problem, self.time, &y, h)?;
             let outcome = self.segment(&mut active, end);
+            if let Some(w) = active.stepper().shifted() {
+                self.problem.statistics.fallbacks = w.fallbacks();
+                self.problem.statistics.linear = w.kind().to_string();
+            }
             if let Active::Auto(auto) = &active {
                 self.problem.statistics.method = format!("auto ({})", auto.used());
             }

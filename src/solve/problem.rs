@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{ErrorKind, Options, Statistics, Tolerance};
+use crate::linalg::Shifted;
 use crate::system::System;
 
 /// The system being integrated, and the book-keeping every call to it goes through.
@@ -49,6 +50,15 @@ impl<'a> Problem<'a> {
     /// Number of states.
     pub fn dim(&self) -> usize {
         self.system.shape().dim()
+    }
+
+    /// Room for W and its factorisation, as the system's pattern asks for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`] if it does not fit.
+    pub fn shifted(&self) -> Result<Shifted, ErrorKind> {
+        Shifted::with(self.system.jacobian_pattern(), &self.system.strategy())
+            .map_err(|e| ErrorKind::Memory(e.0, 8 * 20_000 * 20_000))
     }
 
     /// Begins the segment between two breakpoints (infinite: none on that side), in either order.

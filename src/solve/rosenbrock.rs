@@ -178,7 +178,7 @@ impl RosenbrockStepper {
     pub fn new(method: &'static Rosenbrock, problem: &Problem) -> Result<Self, ErrorKind> {
         let n = problem.dim();
         let pattern = problem.system.jacobian_pattern();
-        let w = Shifted::new(pattern).map_err(|e| ErrorKind::Memory(e.0, 8 * 20_000 * 20_000))?;
+        let w = problem.shifted()?;
         let zeros = || vec![0.0; n];
         let stages = || vec![0.0; method.c.len() * n];
         Ok(RosenbrockStepper {
@@ -390,6 +390,10 @@ impl Stepper for RosenbrockStepper {
 
     fn stiffness(&self) -> f64 {
         self.stiffness
+    }
+
+    fn shifted(&self) -> Option<&Shifted> {
+        Some(&self.w)
     }
 
     fn cost(&self, rhs: f64) -> f64 {

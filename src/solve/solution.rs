@@ -30,10 +30,14 @@ pub struct Statistics {
     pub jacobians: u64,
     /// Factorisations of W.
     pub factorizations: u64,
+    /// Factorisations whose planned pivots were bad for the values at hand and were replaced.
+    pub fallbacks: u64,
     /// Solves with W.
     pub solves: u64,
     /// Events that fired.
     pub events: u64,
+    /// How W was factorised, in a word or two; empty where no method needed it.
+    pub linear: String,
     /// Changes of method by `auto`.
     pub switches: u64,
     /// Wall-clock seconds of the integration.

@@ -2,6 +2,7 @@
 
 use super::ErrorKind;
 use super::problem::Problem;
+use crate::linalg::Shifted;
 
 /// One integration method in progress. A stepper owns its state vector and memory; it allocates when made, never later.
 pub trait Stepper {
@@ -35,6 +36,11 @@ pub trait Stepper {
     /// What the last step says of stiffness: for explicit methods |h λ| of the dominant eigenvalue over the stability
     /// limit; for implicit ones an upper bound of |h λ|.
     fn stiffness(&self) -> f64;
+
+    /// The method's W, if it has one.
+    fn shifted(&self) -> Option<&Shifted> {
+        None
+    }
 
     /// Roughly how many operations an accepted step takes where one evaluation of f takes `rhs`.
     fn cost(&self, rhs: f64) -> f64;

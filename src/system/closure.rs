@@ -1,7 +1,8 @@
 //! A system from closures: hand-written right-hand sides for tests, benches and hosts.
 
 use super::{Names, Shape, System};
-use crate::linalg::Pattern;
+use crate::linalg::{Pattern, Strategy};
+use std::sync::{Arc, OnceLock};
 
 /// `f(t, y, p, dy)`.
 pub type Rhs = Box<dyn Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync>;
@@ -14,6 +15,7 @@ pub struct ClosureSystem {
     rhs: Rhs,
     jacobian: Option<Rhs>,
     time_derivative: Option<Rhs>,
+    strategy: OnceLock<Arc<Strategy>>,
 }
 
 impl ClosureSystem {
@@ -30,7 +32,14 @@ impl ClosureSystem {
             work: 2 * n,
             time_dependent: true,
         };
-        ClosureSystem { shape, pattern: Pattern::dense(n), rhs: Box::new(rhs), jacobian: None, time_derivative: None }
+        ClosureSystem {
+            shape,
+            pattern: Pattern::dense(n),
+            rhs: Box::new(rhs),
+            jacobian: None,
+            time_derivative: None,
+            strategy: OnceLock::new(),
+        }
     }
 
     /// With an exact Jacobian: `f(t, y, p, values)`, values column by column.
@@ -59,6 +68,10 @@ impl System for ClosureSystem {
 
     fn jacobian_pattern(&self) -> &Pattern {
         &self.pattern
+    }
+
+    fn strategy(&self) -> Arc<Strategy> {
+        self.strategy.get_or_init(|| Arc::new(Strategy::new(&self.pattern, |_, _| None))).clone()
     }
 
     fn rhs(&self, t: f64, y: &[f64], p: &[f64], _w: &mut [f64], dy: &mut [f64]) {

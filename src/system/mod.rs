@@ -11,7 +11,9 @@ mod names;
 pub use closure::ClosureSystem;
 pub use names::Names;
 
-use crate::linalg::Pattern;
+use std::sync::Arc;
+
+use crate::linalg::{Pattern, Strategy};
 
 /// Sizes and names of a system: fixed at construction.
 #[derive(Clone, Debug)]
@@ -47,6 +49,12 @@ pub trait System: Send + Sync {
     /// An upper bound on the number of non-zeros, known without making the pattern.
     fn jacobian_entries(&self) -> usize {
         self.jacobian_pattern().nnz()
+    }
+
+    /// How W is factorised, with what all runs share (plans, code). Made when an implicit method first asks; systems
+    /// that are solved many times keep it.
+    fn strategy(&self) -> Arc<Strategy> {
+        Arc::new(Strategy::new(self.jacobian_pattern(), |_, _| None))
     }
 
     /// `dy = f(t, y, p)`; `dy` has n elements.

@@ -45,7 +45,8 @@ impl Code {
         let page = 1 << 16;
         let size: usize = machines.iter().map(|machine| machine.bytes.len() + machine.alignment as usize).sum();
         let mut builder = JITBuilder::with_isa(host(Allocator::Backtracking)?.clone(), default_libcall_names());
-        let arena = ArenaMemoryProvider::new_with_size(size.next_multiple_of(page)).map_err(|e| e.to_string())?;
+        let arena =
+            ArenaMemoryProvider::new_with_size(size.max(1).next_multiple_of(page)).map_err(|e| e.to_string())?;
         builder.memory_provider(Box::new(arena));
         let imports: Vec<Import> = Import::all().collect();
         let mut used = vec![None; imports.len()];

@@ -120,6 +120,10 @@ impl Kernels for Native {
         code::checked_call(kernel.pointer, &kernel.signature.lengths, arguments);
     }
 
+    fn another(&self, program: &Program) -> Option<Self> {
+        Native::new(program).ok()
+    }
+
     fn code_bytes(&self) -> usize {
         self.bytes
     }

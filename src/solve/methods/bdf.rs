@@ -72,7 +72,7 @@ impl Bdf {
     pub fn new(problem: &Problem) -> Result<Self, ErrorKind> {
         let n = problem.dim();
         let pattern = problem.system.jacobian_pattern();
-        let w = Shifted::new(pattern).map_err(|e| ErrorKind::Memory(e.0, 8 * 20_000 * 20_000))?;
+        let w = problem.shifted()?;
         let zeros = || vec![0.0; n];
         Ok(Bdf {
             n,
@@ -403,6 +403,10 @@ impl Stepper for Bdf {
 
     fn stiffness(&self) -> f64 {
         self.stiffness
+    }
+
+    fn shifted(&self) -> Option<&Shifted> {
+        Some(&self.w)
     }
 
     fn cost(&self, rhs: f64) -> f64 {

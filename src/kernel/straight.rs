@@ -1,0 +1,86 @@
+//! Building straight-line kernels by hand: values with the habits that make good machine code (see RESEARCH: what is
+//! used far from where it was made goes through memory; functions of about 2,000 operations).
+
+use super::program::{Address, Affine, Buffer, Op, Piece, Stmt, Value};
+
+/// A result used more than this many statements after it was made is read back from the work buffer.
+const FAR: usize = 12;
+/// A piece is cut after this many statements.
+const LONG: usize = 2_000;
+
+/// A kernel's body under construction.
+#[derive(Debug, Default)]
+pub struct Straight {
+    pieces: Vec<Piece>,
+    piece: Piece,
+    /// Per element of the work buffer: the value last stored there, its piece and statement.
+    stored: Vec<Option<(Value, usize, usize)>>,
+}
+
+impl Straight {
+    /// The value of an operation.
+    pub fn op(&mut self, op: Op) -> Value {
+        let dst = Value(self.piece.values);
+        self.piece.values += 1;
+        self.piece.body.push(Stmt::Let { dst, op });
+        dst
+    }
+
+    /// A buffer's element.
+    pub fn load(&mut self, buffer: Buffer, element: usize) -> Value {
+        self.op(Op::Load(address(buffer, element)))
+    }
+
+    /// Writes to a buffer.
+    pub fn store(&mut self, buffer: Buffer, element: usize, value: Value) {
+        self.piece.body.push(Stmt::Store { to: address(buffer, element), value });
+    }
+
+    /// Keeps a value in the work buffer, for [`Self::kept`].
+    pub fn keep(&mut self, element: usize, value: Value) {
+        self.store(Buffer::W, element, value);
+        if self.stored.len() <= element {
+            self.stored.resize(element + 1, None);
+        }
+        self.stored[element] = Some((value, self.pieces.len(), self.piece.body.len()));
+    }
+
+    /// What was kept there: the value itself if it was made nearby, else read back.
+    pub fn kept(&mut self, element: usize) -> Value {
+        if let Some(Some((value, piece, at))) = self.stored.get(element)
+            && *piece == self.pieces.len()
+            && self.piece.body.len() - at <= FAR
+        {
+            return *value;
+        }
+        self.load(Buffer::W, element)
+    }
+
+    /// `a·b + c`, contracted where `fma` says so.
+    pub fn multiply_add(&mut self, a: Value, b: Value, c: Value, fma: bool) -> Value {
+        if fma {
+            return self.op(Op::Fma(a, b, c));
+        }
+        let product = self.op(Op::Binary(super::program::Binary::Mul, a, b));
+        self.op(Op::Binary(super::program::Binary::Add, product, c))
+    }
+
+    /// A place where no value is in use but through memory: long bodies are cut here.
+    pub fn may_cut(&mut self) {
+        if self.piece.body.len() >= LONG {
+            self.pieces.push(std::mem::take(&mut self.piece));
+        }
+    }
+
+    /// The finished pieces.
+    pub fn finish(mut self) -> Vec<Piece> {
+        if !self.piece.body.is_empty() || self.pieces.is_empty() {
+            self.pieces.push(self.piece);
+        }
+        self.pieces
+    }
+}
+
+fn address(buffer: Buffer, element: usize) -> Address {
+    Address { buffer, element: Affine::constant(element as i64) }
+}

@@ -1,0 +1,209 @@
+//! The slot for factorisations with planned pivots, and the implementation by loops over the plan's tables. A compiled
+//! system brings its own, as machine code.
+
+use super::{Elimination, Pattern};
+
+/// Factorises `J − s·I` by an [`Elimination`] and solves with the factors. Immutable; all memory is the caller's.
+pub trait Eliminator: Send + Sync {
+    /// Length of the factors' storage, and of the scratch of a solve or check.
+    fn lengths(&self) -> (usize, usize);
+
+    /// Computes the factors from a shift and the Jacobian's values. Pivots are not looked at; what was in the storage
+    /// does not matter.
+    fn factor(&self, shift: f64, jacobian: &[f64], factors: &mut [f64]);
+
+    /// `x = (s·I − J)⁻¹ b`
+    fn solve(&self, factors: &[f64], b: &[f64], scratch: &mut [f64], x: &mut [f64]);
+
+    /// Whether x solves a system within 1e-11 of `(s·I − J) x = b`, row by row: |b − W x| ≤ 1e-11·(|W|·|x| + |b|)
+    /// (Oettli & Prager, Numer. Math. 6 (1964) 405).
+    fn check(&self, shift: f64, jacobian: &[f64], x: &[f64], b: &[f64], scratch: &mut [f64]) -> bool;
+
+    /// Roughly how many operations a factorisation and a solve take.
+    fn cost(&self) -> (f64, f64);
+}
+
+/// The backward error up to which the solution of a factorisation with planned pivots is taken.
+pub const GOOD: f64 = 1e-11;
+
+/// Elimination by loops over tables.
+pub struct TableEliminator {
+    pattern: Pattern,
+    rows: Tables,
+    cost: (f64, f64),
+}
+
+/// The plan, flattened: per row a range of each list.
+pub(super) struct Tables {
+    /// (place in the order, place among the Jacobian's values) of a row's first values.
+    sources: Vec<(u32, u32)>,
+    source_starts: Vec<usize>,
+    /// Columns of the factors' entries, by place in the order.
+    columns: Vec<u32>,
+    pub starts: Vec<usize>,
+    pub left: Vec<usize>,
+    pub pivot: Vec<usize>,
+    /// Place in the order where the shift enters.
+    diagonal: Vec<usize>,
+    pub equations: Vec<usize>,
+    pub unknowns: Vec<usize>,
+    blocks: Vec<usize>,
+}
+
+impl Tables {
+    pub fn new(plan: &Elimination, pattern: &Pattern) -> Self {
+        let n = plan.dim();
+        let columns: Vec<u32> = (0..n).flat_map(|k| plan.row(k)).map(|c| c as u32).collect();
+        let (mut sources, mut source_starts) = (Vec::with_capacity(pattern.nnz()), vec![0]);
+        for (row, list) in plan.sources(pattern).iter().enumerate() {
+            sources.extend(list.iter().map(|(place, value)| (columns[plan.starts[row] + place], *value as u32)));
+            source_starts.push(sources.len());
+        }
+        let diagonal =
+            plan.diagonal().into_iter().enumerate().map(|(row, place)| columns[plan.starts[row] + place] as usize);
+        Tables {
+            sources,
+            source_starts,
+            diagonal: diagonal.collect(),
+            columns,
+            starts: plan.starts.clone(),
+            left: (0..n).map(|k| plan.left(k)).collect(),
+            pivot: (0..n).map(|k| plan.pivot(k)).collect(),
+            equations: plan.rows.clone(),
+            unknowns: plan.columns.clone(),
+            blocks: plan.blocks.clone(),
+        }
+    }
+
+    pub fn dim(&self) -> usize {
+        self.pivot.len()
+    }
+
+    pub fn columns(&self, range: std::ops::Range<usize>) -> &[u32] {
+        &self.columns[range]
+    }
+
+    /// Row i of J − s·I, spread out, less what the pivots before `upto` eliminate. L's entries are put in their places.
+    #[inline]
+    pub fn eliminate(&self, i: usize, upto: usize, shift: f64, jacobian: &[f64], factors: &mut [f64], row: &mut [f64]) {
+        for (column, value) in &self.sources[self.source_starts[i]..self.source_starts[i + 1]] {
+            row[*column as usize] = jacobian[*value as usize];
+        }
+        row[self.diagonal[i]] -= shift;
+        let (done, rest) = factors.split_at_mut(self.starts[i]);
+        let mut at = 0;
+        for place in self.starts[i]..self.left[i] {
+            rest[at] = std::mem::take(&mut row[self.columns[place] as usize]);
+            at += 1;
+        }
+        for place in self.left[i]..self.pivot[i] {
+            let k = self.columns[place] as usize;
+            if k >= upto {
+                break;
+            }
+            let l = std::mem::take(&mut row[k]);
+            rest[at] = l;
+            at += 1;
+            let range = self.pivot[k] + 1..self.starts[k + 1];
+            for (column, v) in self.columns[range.clone()].iter().zip(&done[range]) {
+                row[*column as usize] += l * v;
+            }
+        }
+    }
+
+    /// Puts −1/pivot and the row of V in their places.
+    #[inline]
+    pub fn finish(&self, i: usize, factors: &mut [f64], row: &mut [f64]) {
+        let d = -1.0 / std::mem::take(&mut row[i]);
+        let pivot = self.pivot[i];
+        factors[pivot] = d;
+        let range = pivot + 1..self.starts[i + 1];
+        for (column, v) in self.columns[range.clone()].iter().zip(&mut factors[range]) {
+            *v = std::mem::take(&mut row[*column as usize]) * d;
+        }
+    }
+
+    /// Σ factors·z over a range of the storage, added to `sum`.
+    #[inline]
+    pub fn dot(&self, range: std::ops::Range<usize>, factors: &[f64], z: &[f64], mut sum: f64) -> f64 {
+        for (k, l) in self.columns[range.clone()].iter().zip(&factors[range]) {
+            sum += l * z[*k as usize];
+        }
+        sum
+    }
+}
+
+impl TableEliminator {
+    /// With a plan made for this pattern.
+    pub fn new(plan: &Elimination, pattern: &Pattern) -> Self {
+        let cost = (2.0 * plan.multiply_adds as f64 + 10.0 * plan.dim() as f64, 2.0 * plan.entries() as f64);
+        TableEliminator { pattern: pattern.clone(), rows: Tables::new(plan, pattern), cost }
+    }
+}
+
+impl Eliminator for TableEliminator {
+    fn lengths(&self) -> (usize, usize) {
+        // Behind the factors: one row spread out. A check sums two vectors.
+        (self.rows.starts[self.rows.dim()] + self.rows.dim(), 2 * self.rows.dim())
+    }
+
+    fn factor(&self, shift: f64, jacobian: &[f64], factors: &mut [f64]) {
+        let n = self.rows.dim();
+        let (factors, row) = factors.split_at_mut(self.rows.starts[n]);
+        row.fill(0.0);
+        for i in 0..n {
+            self.rows.eliminate(i, i, shift, jacobian, factors, row);
+            self.rows.finish(i, factors, row);
+        }
+    }
+
+    fn solve(&self, factors: &[f64], b: &[f64], scratch: &mut [f64], x: &mut [f64]) {
+        let rows = &self.rows;
+        for block in rows.blocks.windows(2) {
+            for i in block[0]..block[1] {
+                let sum = rows.dot(rows.starts[i]..rows.pivot[i], factors, scratch, b[rows.equations[i]]);
+                scratch[i] = sum * factors[rows.pivot[i]];
+            }
+            for i in (block[0]..block[1]).rev() {
+                let sum = rows.dot(rows.pivot[i] + 1..rows.starts[i + 1], factors, scratch, scratch[i]);
+                scratch[i] = sum;
+                x[rows.unknowns[i]] = sum;
+            }
+        }
+    }
+
+    fn check(&self, shift: f64, jacobian: &[f64], x: &[f64], b: &[f64], scratch: &mut [f64]) -> bool {
+        nearby(&self.pattern, shift, jacobian, x, b, scratch)
+    }
+
+    fn cost(&self) -> (f64, f64) {
+        self.cost
+    }
+}
+
+/// [`Eliminator::check`] by a loop; `scratch` holds 2n numbers.
+pub(super) fn nearby(
+    pattern: &Pattern,
+    shift: f64,
+    jacobian: &[f64],
+    x: &[f64],
+    b: &[f64],
+    scratch: &mut [f64],
+) -> bool {
+    let n = b.len();
+    let (residual, size) = scratch[..2 * n].split_at_mut(n);
+    for i in 0..n {
+        let term = shift * x[i];
+        residual[i] = b[i] - term;
+        size[i] = b[i].abs() + term.abs();
+    }
+    for j in 0..n {
+        for k in pattern.column(j) {
+            let i = pattern.rows()[k];
+            let term = jacobian[k] * x[j];
+            residual[i] += term;
+            size[i] += term.abs();
+        }
+    }
+    residual.iter().zip(size.iter()).all(|(r, size)| r.abs() <= GOOD * size)
+}
