@@ -4,10 +4,11 @@ use std::io::{IsTerminal, Read};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rhapsode::diag::closest;
+use rhapsode::diag::{closest, render};
+use rhapsode::lang::format::{self, Refusal};
 use rhapsode::model::Grid;
 use rhapsode::solve::{ErrorKind, Failure, Method, Save, Solution};
-use rhapsode::source::Source;
+use rhapsode::source::{Source, Sources};
 use rhapsode::system::Names;
 use rhapsode::{Backend, Compiled, Errors, Model, SensitivityError, SolveError};
 
@@ -79,6 +80,34 @@ pub fn with_sensitivities(model: Model, by: &[String]) -> Result<Model, Stop> {
     })
 }
 
+/// Reads a text from a path, or from standard input for `-`.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn read(path: &str) -> Result<String, Stop> {
+    if path == "-" {
+        return read_stdin();
+    }
+    let refused = |reason: String| Stop::input(format!("error: cannot read `{path}`: {reason}"));
+    let file = std::fs::File::open(path).map_err(|error| refused(error.to_string()))?;
+    let mut bytes = Vec::new();
+    let read = file.take(Source::MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| refused(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| refused(format!("it is not UTF-8 text: {error}")))
+}
+
+/// The text of a model, formatted.
+///
+/// # Errors
+/// The diagnostics of its syntax errors, rendered.
+pub fn format(path: &str, text: &str) -> Result<String, Stop> {
+    let sources = Sources::new(if path == "-" { "<stdin>" } else { path }, text);
+    format::format(sources.main()).map_err(|refusal| match refusal {
+        Refusal::Errors(diagnostics) => Stop::input(render(&sources, &diagnostics, colour()).trim_end()),
+        Refusal::Meaning => Stop::input(format!("error: {path}: {refusal}")),
+    })
+}
+
 fn read_stdin() -> Result<String, Stop> {
     // One byte more than allowed is enough to be refused by the parser, however much more there is.
     let mut bytes = Vec::new();
@@ -89,8 +118,12 @@ fn read_stdin() -> Result<String, Stop> {
 }
 
 fn rendered(errors: &Errors) -> Stop {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    Stop::input(errors.render(colour).trim_end())
+    Stop::input(errors.render(colour()).trim_end())
+}
+
+/// Whether standard error shows colours.
+fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Compiles the model.

@@ -1,5 +1,5 @@
-//! How a command ends: with a sentence and an exit code. 0 is success, 2 a bad model or flag, 3 a run that could not
-//! reach its end (what was computed is written all the same).
+//! How a command ends: with a sentence and an exit code. 0 is success, 1 the answer "no" of a check that is only a check,
+//! 2 a bad model or flag, 3 a run that could not reach its end (what was computed is written all the same).
 
 use std::io;
 
@@ -10,6 +10,8 @@ pub enum Stop {
     Input(String),
     /// The run ended early; the sentence says where and why: exit code 3.
     Early(String),
+    /// Files are not formatted, which was the question: exit code 1.
+    Unformatted,
     /// Whoever read standard output has left: nothing to say, exit code 0.
     Pipe,
 }
@@ -33,6 +35,7 @@ impl Stop {
         match self {
             Stop::Input(_) => 2,
             Stop::Early(_) => 3,
+            Stop::Unformatted => 1,
             Stop::Pipe => 0,
         }
     }

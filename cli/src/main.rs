@@ -6,6 +6,7 @@ mod completions;
 mod engine;
 mod exit;
 mod explain;
+mod fmt;
 mod interrupt;
 mod new;
 mod output;
@@ -32,10 +33,11 @@ Examples:
   rhapsode run predator.ode --plot predator.svg  integrate it and draw it
   rhapsode run predator.ode --set a=2 -o out.csv change a parameter, keep the numbers
   rhapsode check predator.ode                    only look for mistakes
+  rhapsode fmt predator.ode                      tidy up spacing and columns
   rhapsode show predator.ode --jacobian          see what the compiler derived
   rhapsode explain E0209                         what an error means and how to mend it
 
-Exit codes: 0 success, 2 bad model or flag, 3 the run ended early (what was computed is written).";
+Exit codes: 0 success, 1 `fmt --check` found work, 2 bad model or flag, 3 the run ended early (what was computed is written).";
 
 /// A page of equations becomes native code and a trajectory.
 #[derive(Parser)]
@@ -55,6 +57,8 @@ enum Command {
     Show(show::Args),
     /// Explain a diagnostic code, with a model that shows it and the model mended
     Explain(explain::Args),
+    /// Give models one form: spacing, aligned columns, lines of readable length
+    Fmt(fmt::Args),
     /// Write a runnable, commented model to start from
     New(new::Args),
     /// Print a completion script for a shell
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Show(args) => show::show(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Fmt(args) => fmt::fmt(&args),
         Command::New(args) => new::new(&args),
         Command::Completions(args) => completions::completions(&args),
     };

@@ -8,7 +8,8 @@ use common::{DECAY, example, folder, outcome, rhapsode};
 
 #[test]
 fn help_has_examples() {
-    for arguments in [&["--help"][..], &["run", "--help"], &["show", "--help"], &["new", "--help"]] {
+    for arguments in [&["--help"][..], &["run", "--help"], &["show", "--help"], &["new", "--help"], &["fmt", "--help"]]
+    {
         let (code, out, _) = outcome(rhapsode().args(arguments));
         assert_eq!(code, 0);
         assert!(out.contains("Examples:\n  rhapsode "), "{out}");

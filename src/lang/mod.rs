@@ -4,6 +4,7 @@
 //! Invariant: `parse(print(ast)) == ast`, spans apart.
 
 pub mod ast;
+pub mod format;
 mod lexer;
 mod parser;
 mod print;
