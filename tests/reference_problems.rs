@@ -130,6 +130,24 @@ fn rodas5p_error_falls_with_tolerance() {
 }
 
 #[test]
+fn trbdf2_error_falls_with_tolerance() {
+    // As Rosenbrock23.
+    error_falls(Method::TrBdf2, 0.4, |p| p.stiff && p.dim <= 12);
+}
+
+#[test]
+fn kencarp4_error_falls_with_tolerance() {
+    error_falls(Method::KenCarp4, 0.6, |p| p.stiff && p.dim <= 100);
+}
+
+#[test]
+fn kvaerno5_error_falls_with_tolerance() {
+    error_falls(Method::Kvaerno5, 0.6, |p| p.stiff && p.dim <= 100 && p.name != "beam");
+    // Stages of order 2 on BEAM's fast oscillations: see Rodas4.
+    error_falls(Method::Kvaerno5, 0.5, |p| p.name == "beam");
+}
+
+#[test]
 fn bdf_error_falls_with_tolerance() {
     // BEAM: eigenvalues on the imaginary axis, outside BDF's stability region. KPP: it starts at t = 43200, where an
     // order-1 step at rtol 1e-10 would be shorter than a double can resolve (2e-11).

@@ -1,8 +1,10 @@
 //! The order every method shows: slopes of the error at fixed steps, at the ends of steps and inside them. The algebra is
 //! in `order.rs`.
 
+use rhapsode::solve::esdirk::{Esdirk, EsdirkStepper};
 use rhapsode::solve::explicit::ExplicitStepper;
 use rhapsode::solve::methods::{bdf::Bdf, bosh3::BOSH3, dop853::DOP853, tsit5::TSIT5, vern7::VERN7, vern9::VERN9};
+use rhapsode::solve::methods::{kencarp4::KENCARP4, kvaerno5::KVAERNO5, trbdf2::TRBDF2};
 use rhapsode::solve::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
 use rhapsode::solve::problem::Problem;
 use rhapsode::solve::rosenbrock::{Rosenbrock, RosenbrockStepper};
@@ -76,6 +78,9 @@ fn run(system: &dyn System, make: &dyn Fn(&Problem) -> Box<dyn Stepper>, steps: 
     (ends, dense)
 }
 
+/// The tolerances of `run` are so lax that an iteration would stop at once; in their units this is 1e-14.
+const EXACT: f64 = 1e-20;
+
 /// Makes a stepper for a problem.
 type Maker = Box<dyn Fn(&Problem) -> Box<dyn Stepper>>;
 
@@ -85,6 +90,10 @@ fn explicit(method: &'static Explicit) -> Maker {
 
 fn rosenbrock(method: &'static Rosenbrock) -> Maker {
     Box::new(move |problem| Box::new(RosenbrockStepper::new(method, problem).unwrap()))
+}
+
+fn esdirk(method: &'static Esdirk) -> Maker {
+    Box::new(move |problem| Box::new(EsdirkStepper::new(method, problem).unwrap().iterate_to(EXACT)))
 }
 
 #[test]
@@ -99,6 +108,9 @@ fn one_step_methods_show_their_order() {
         ("Rosenbrock23", rosenbrock(&ROSENBROCK23), 2.0, 2.0, (160, 320)),
         ("Rodas4", rosenbrock(&RODAS4), 4.0, 4.0, (40, 80)),
         ("Rodas5P", rosenbrock(&RODAS5P), 5.0, 5.0, (40, 80)),
+        ("TRBDF2", esdirk(&TRBDF2), 2.0, 2.0, (160, 320)),
+        ("KenCarp4", esdirk(&KENCARP4), 4.0, 4.0, (40, 80)),
+        ("Kvaerno5", esdirk(&KVAERNO5), 5.0, 5.0, (40, 80)),
     ];
     for (name, make, order, dense_order, (coarse, fine)) in methods {
         for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {
@@ -159,6 +171,9 @@ fn dense_outputs_show_their_order_inside_one_step() {
         ("Rosenbrock23", rosenbrock(&ROSENBROCK23), 2.0, 0.01),
         ("Rodas4", rosenbrock(&RODAS4), 3.0, 0.05),
         ("Rodas5P", rosenbrock(&RODAS5P), 4.0, 0.05),
+        ("TRBDF2", esdirk(&TRBDF2), 2.0, 0.01),
+        ("KenCarp4", esdirk(&KENCARP4), 3.0, 0.05),
+        ("Kvaerno5", esdirk(&KVAERNO5), 4.0, 0.05),
     ];
     for (name, make, order, h) in methods {
         for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {

@@ -105,6 +105,23 @@ impl Pattern {
         }
     }
 
+    /// The smaller of the norms by rows and by columns of values in this pattern, an upper bound of |λ|. `rows` is
+    /// scratch of as many numbers as there are rows.
+    pub fn norm(&self, values: &[f64], rows: &mut [f64]) -> f64 {
+        rows.fill(0.0);
+        let mut most_column: f64 = 0.0;
+        for j in 0..self.ncols() {
+            let mut column = 0.0;
+            for k in self.column(j) {
+                let value = values[k].abs();
+                column += value;
+                rows[self.rows[k]] += value;
+            }
+            most_column = most_column.max(column);
+        }
+        most_column.min(rows.iter().fold(0.0f64, |most, r| most.max(*r)))
+    }
+
     /// The place of entry (row, column), if it is in the pattern.
     pub fn place(&self, row: usize, column: usize) -> Option<usize> {
         let range = self.column(column);
@@ -153,5 +170,7 @@ mod tests {
         pattern.multiply(&values, &[1.0, 10.0, 100.0], &mut ax);
         pattern.multiply_transposed(&values, &[1.0, 10.0], &mut atx);
         assert_eq!((ax, atx), ([201.0, 430.0], [1.0, 30.0, 42.0]));
+        // Rows sum to 3 and 7, columns to 1, 3 and 6.
+        assert_eq!(pattern.norm(&values, &mut [0.0; 2]), 6.0);
     }
 }

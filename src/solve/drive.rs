@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::auto::Auto;
+use super::esdirk::EsdirkStepper;
 use super::explicit::ExplicitStepper;
 use super::methods::{self, bdf::Bdf};
+use super::methods::{kencarp4::KENCARP4, kvaerno5::KVAERNO5, trbdf2::TRBDF2};
 use super::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
 use super::problem::Problem;
 use super::rosenbrock::RosenbrockStepper;
@@ -42,6 +44,9 @@ impl Active {
             Method::Rosenbrock23 => Active::Fixed(Box::new(RosenbrockStepper::new(&ROSENBROCK23, problem)?)),
             Method::Rodas4 => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS4, problem)?)),
             Method::Rodas5P => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS5P, problem)?)),
+            Method::TrBdf2 => Active::Fixed(Box::new(EsdirkStepper::new(&TRBDF2, problem)?)),
+            Method::KenCarp4 => Active::Fixed(Box::new(EsdirkStepper::new(&KENCARP4, problem)?)),
+            Method::Kvaerno5 => Active::Fixed(Box::new(EsdirkStepper::new(&KVAERNO5, problem)?)),
             Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
             // `auto`; the tableaus were above.
             _ => Active::Auto(Box::new(Auto::new(problem))),

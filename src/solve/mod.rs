@@ -4,6 +4,7 @@
 
 mod auto;
 mod drive;
+pub mod esdirk;
 pub mod explicit;
 mod failure;
 mod fused;
@@ -41,6 +42,12 @@ pub enum Method {
     Rodas4,
     /// Rosenbrock–Wanner 5(4), Steinebach 2023.
     Rodas5P,
+    /// ESDIRK 2(3), trapezoidal rule and BDF2, Hosea & Shampine 1996: for loose tolerances.
+    TrBdf2,
+    /// ESDIRK 4(3), Kennedy & Carpenter 2003.
+    KenCarp4,
+    /// ESDIRK 5(4), Kværnø 2004.
+    Kvaerno5,
     /// Variable-order backward differentiation, orders 1 to 5.
     Bdf,
 }
@@ -57,6 +64,9 @@ impl Method {
         Method::Rosenbrock23,
         Method::Rodas4,
         Method::Rodas5P,
+        Method::TrBdf2,
+        Method::KenCarp4,
+        Method::Kvaerno5,
         Method::Bdf,
     ];
 
@@ -72,6 +82,9 @@ impl Method {
             Method::Rosenbrock23 => "Rosenbrock23",
             Method::Rodas4 => "Rodas4",
             Method::Rodas5P => "Rodas5P",
+            Method::TrBdf2 => "TRBDF2",
+            Method::KenCarp4 => "KenCarp4",
+            Method::Kvaerno5 => "Kvaerno5",
             Method::Bdf => "BDF",
         }
     }

@@ -263,24 +263,11 @@ impl RosenbrockStepper {
         Outcome::Error(error)
     }
 
-    /// An upper bound of |h λ|: the smaller of the row and column norms of J.
+    /// An upper bound of |h λ|: a norm of J.
     fn measure_stiffness(&mut self, problem: &Problem, h: f64) {
-        let pattern = problem.system.jacobian_pattern();
         // Scratch: the state before the step before is done with.
-        let rows = &mut self.y_old;
-        rows.fill(0.0);
-        let mut most_column: f64 = 0.0;
-        for j in 0..self.n {
-            let mut column = 0.0;
-            for k in pattern.column(j) {
-                let value = self.jacobian[k].abs();
-                column += value;
-                rows[pattern.rows()[k]] += value;
-            }
-            most_column = most_column.max(column);
-        }
-        let most_row = rows.iter().fold(0.0f64, |most, r| most.max(*r));
-        self.stiffness = h.abs() * most_row.min(most_column);
+        let norm = problem.system.jacobian_pattern().norm(&self.jacobian, &mut self.y_old);
+        self.stiffness = h.abs() * norm;
     }
 
     /// Why no step is small enough.

@@ -3,9 +3,12 @@
 pub mod bdf;
 pub mod bosh3;
 pub mod dop853;
+pub mod kencarp4;
+pub mod kvaerno5;
 pub mod rodas4;
 pub mod rodas5p;
 pub mod rosenbrock23;
+pub mod trbdf2;
 pub mod tsit5;
 pub mod vern7;
 pub mod vern9;
