@@ -231,7 +231,7 @@ impl Parser<'_> {
         Ok(Expr { span, kind: ExprKind::Number(value) })
     }
 
-    /// `variable = name [ primes ] [ subscripts ] [ primes ]`, with primes on one side of the subscripts only.
+    /// `variable = name ( primes [ subscripts ] | [ subscripts ] [ primes ] )`
     #[inline(never)]
     fn variable(&mut self) -> Parse<Expr> {
         let start = self.at;
@@ -263,7 +263,8 @@ impl Parser<'_> {
         Ok(Expr { span, kind: ExprKind::Call(name, arguments) })
     }
 
-    /// `reduction = name "[" reduction_index { "," reduction_index } "]" "(" expression { "," expression } ")"`
+    /// `reduction = ( "sum" | "prod" | "min" | "max" ) "[" reduction_index { "," reduction_index } "]" "(" expression ")"
+    /// | "dot" "[" reduction_index { "," reduction_index } "]" "(" expression "," expression ")"`
     #[inline(never)]
     fn reduction(&mut self) -> Parse<Expr> {
         let start = self.at;

@@ -3,6 +3,7 @@
 use super::{Parse, Parser};
 use crate::lang::ast::{Declaration, Expr, ForClause, Ident, Initial, ItemKind, Range};
 use crate::lang::token::Kind;
+use crate::source::Span;
 
 impl Parser<'_> {
     /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve | reaction |
@@ -110,7 +111,7 @@ impl Parser<'_> {
         Ok(ItemKind::Function { name, params, body })
     }
 
-    /// `solve = "solve" name "=" range [ "{" { option | "," | line-end } "}" ]`
+    /// `solve = "solve" name "=" range [ "{" { newline } [ option { separator option } [ separator ] ] "}" ]`
     fn solve(&mut self) -> Parse<ItemKind> {
         self.bump();
         let variable = self.name("the independent variable")?;
@@ -134,17 +135,23 @@ impl Parser<'_> {
                 }
                 _ => options.push(self.option()?),
             }
-            match self.peek() {
-                Kind::Newline | Kind::BraceClose => {}
-                Kind::Comma => {
-                    self.bump();
-                }
-                _ => return Err(self.unclosed(opener, "`,`, a new line or `}`")),
-            }
+            self.separator(opener)?;
         }
         self.in_block = false;
         self.bump();
         Ok(options)
+    }
+
+    /// `separator = "," { newline } | newline { newline }`, or nothing before the `}`.
+    fn separator(&mut self, opener: Span) -> Parse<()> {
+        match self.peek() {
+            Kind::Newline | Kind::BraceClose => Ok(()),
+            Kind::Comma => {
+                self.bump();
+                Ok(())
+            }
+            _ => Err(self.unclosed(opener, "`,`, a new line or `}`")),
+        }
     }
 
     /// `option = name "=" expression`
@@ -186,7 +193,7 @@ impl Parser<'_> {
         Ok(Declaration { name, subscripts, value, bounds, domain, span: self.since(start) })
     }
 
-    /// `initial = name [ primes ] [ subscripts ] [ primes ] [ unit ] "=" expression [ for_clauses ]`
+    /// `initial = name ( primes [ subscripts ] | [ subscripts ] [ primes ] ) [ unit ] "=" expression [ for_clauses ]`
     fn initial(&mut self) -> Parse<Initial> {
         let start = self.at;
         let name = self.name("a state")?;
