@@ -12,6 +12,8 @@ pub enum Stop {
     Early(String),
     /// Files are not formatted, which was the question: exit code 1.
     Unformatted,
+    /// An editor left its language server without `shutdown`: exit code 1, as the protocol asks.
+    Left,
     /// Whoever read standard output has left: nothing to say, exit code 0.
     Pipe,
 }
@@ -36,6 +38,7 @@ impl Stop {
             Stop::Input(_) => 2,
             Stop::Early(_) => 3,
             Stop::Unformatted => 1,
+            Stop::Left => 1,
             Stop::Pipe => 0,
         }
     }

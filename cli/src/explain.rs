@@ -35,7 +35,8 @@ pub fn explain(args: &Args) -> Result<(), Stop> {
     }
 }
 
-fn page(entry: &CodeEntry) -> String {
+/// The page about a code.
+pub fn page(entry: &CodeEntry) -> String {
     let indented = |text: &str| text.lines().map(|line| format!("    {}\n", shortened(line))).collect::<String>();
     let (code, title) = (entry.code, entry.title);
     let (failing, mended) = (indented(entry.failing), indented(entry.mended));

@@ -8,6 +8,8 @@ mod exit;
 mod explain;
 mod fmt;
 mod interrupt;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod new;
 mod output;
 mod plot;
@@ -63,6 +65,8 @@ enum Command {
     New(new::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    #[cfg(feature = "lsp")]
+    Lsp(lsp::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +78,8 @@ fn main() -> ExitCode {
         Command::Fmt(args) => fmt::fmt(&args),
         Command::New(args) => new::new(&args),
         Command::Completions(args) => completions::completions(&args),
+        #[cfg(feature = "lsp")]
+        Command::Lsp(args) => lsp::lsp(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

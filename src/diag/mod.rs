@@ -28,12 +28,35 @@ pub struct Diagnostic {
     pub related: Vec<(Span, String)>,
     /// What one could do or type.
     pub help: Option<String>,
+    /// Changes of the text, each of which would do what the hint says; editors offer them.
+    pub fixes: Vec<Fix>,
+}
+
+/// A change of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, as an order: "change to `k1`".
+    pub title: String,
+    /// What is replaced, or where a line is put.
+    pub span: Span,
+    /// What is put there.
+    pub text: String,
+    /// Whether the text becomes a line of its own before the statement that holds the span, which stays as it is.
+    pub line_before: bool,
 }
 
 impl Diagnostic {
     /// An error with code, place and headline.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Diagnostic { code, message: message.into(), span, label: String::new(), related: Vec::new(), help: None }
+        Diagnostic {
+            code,
+            message: message.into(),
+            span,
+            label: String::new(),
+            related: Vec::new(),
+            help: None,
+            fixes: Vec::new(),
+        }
     }
 
     /// With a remark under the underline.
@@ -51,6 +74,30 @@ impl Diagnostic {
     /// With a hint.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// With the likely intent: a hint, and the change that follows it.
+    pub fn did_you_mean(self, span: Span, meant: &str) -> Self {
+        self.help(format!("did you mean `{meant}`?")).fix(span, meant)
+    }
+
+    /// With a change: `text` in place of what stands at `span`.
+    pub fn fix(mut self, span: Span, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let title = match (text.is_empty(), span.start == span.end) {
+            (true, _) => "remove it".to_string(),
+            (false, true) => format!("insert `{text}`"),
+            (false, false) => format!("change to `{text}`"),
+        };
+        self.fixes.push(Fix { title, span, text, line_before: false });
+        self
+    }
+
+    /// With a change: `text` as a line of its own before the statement that holds `span`.
+    pub fn line_before(mut self, span: Span, text: impl Into<String>) -> Self {
+        let text = text.into();
+        self.fixes.push(Fix { title: format!("add `{text}`"), span, text, line_before: true });
         self
     }
 }

@@ -5,11 +5,13 @@
 
 pub mod ast;
 pub mod format;
+mod lexemes;
 mod lexer;
 mod parser;
 mod print;
 mod token;
 
+pub use lexemes::{Lexeme, LexemeKind, is_name, keywords, lexemes};
 pub use parser::parse;
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ macro_rules! keywords {
             End,
         }
 
+        /// All keywords.
+        pub(super) const WORDS: &[&str] = &[$($word),+];
+
         impl Kind {
             /// The keyword spelled `word`.
             pub fn keyword(word: &str) -> Option<Kind> {

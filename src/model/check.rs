@@ -483,7 +483,8 @@ impl Checker<'_> {
                     let subscripts = if dims.is_empty() { String::new() } else { format!("[{letters}]") };
                     self.diagnostics.push(
                         Diagnostic::new(codes::model::NO_INITIAL, span, format!("`{written}` has no initial value"))
-                            .help(format!("add `init {written}{subscripts} = 0`")),
+                            .help(format!("add `init {written}{subscripts} = 0`"))
+                            .line_before(span, format!("init {written}{subscripts} = 0")),
                     );
                     continue;
                 };
@@ -529,7 +530,7 @@ impl Checker<'_> {
                 (Some(n), ..) => diagnostic
                     .help(format!("the equation of `{name}` is of order {n}; it starts from derivatives below that")),
                 (None, Some(guess), false) if !self.found.initials.contains_key(&(guess, 0)) => {
-                    diagnostic.help(format!("did you mean `{guess}`?"))
+                    diagnostic.did_you_mean(target.span, guess)
                 }
                 (None, _, true) => {
                     diagnostic.help(format!("`{name}` is defined by an expression, which gives its value at all times"))

@@ -284,12 +284,15 @@ impl Checker<'_> {
         let guess = closest(name, visible.chain(local)).map(str::to_string);
         diagnostic = match (guess, self.found.initials.keys().any(|(known, _)| *known == name)) {
             (_, true) => diagnostic.help(format!("`{name}` has an initial value but no equation `{name}' = …`")),
-            (Some(guess), _) => diagnostic.help(format!("did you mean `{guess}`?")),
+            (Some(guess), _) => diagnostic.did_you_mean(ident.span, &guess),
             (None, _) if builtin::find(name).is_some() => {
                 diagnostic.help(format!("`{name}` is a function: write `{name}(…)`"))
             }
             (None, _) => diagnostic.help(format!("declare it, e.g. `param {name} = 1`, or define it: `{name} = …`")),
         };
+        if builtin::find(name).is_none() {
+            diagnostic = diagnostic.line_before(ident.span, format!("param {name} = 1"));
+        }
         self.diagnostics.push(diagnostic);
         None
     }
@@ -549,14 +552,14 @@ impl Checker<'_> {
             ("fabs", "abs"),
         ];
         let guess = aliases.iter().find(|(alias, _)| *alias == name).map(|(_, known)| *known);
-        let help = match guess.or_else(|| closest(name, known)) {
-            Some(guess) => format!("did you mean `{guess}`?"),
+        let diagnostic = Diagnostic::new(codes::model::UNKNOWN_FUNCTION, function.span, message);
+        self.diagnostics.push(match guess.or_else(|| closest(name, known)) {
+            Some(guess) => diagnostic.did_you_mean(function.span, guess),
             None => {
                 let letters = ["x", "y", "z"].iter().cycle().take(arguments.len().max(1)).copied().collect::<Vec<_>>();
-                format!("define it: `fn {name}({}) = …`", letters.join(", "))
+                diagnostic.help(format!("define it: `fn {name}({}) = …`", letters.join(", ")))
             }
-        };
-        self.diagnostics.push(Diagnostic::new(codes::model::UNKNOWN_FUNCTION, function.span, message).help(help));
+        });
     }
 
     fn reduction(
@@ -595,12 +598,11 @@ impl Checker<'_> {
                 (None, None) => {
                     let message = format!("`{name}` is not an index");
                     let known = closest(name, self.found.indices.keys().copied());
-                    let help = match known {
-                        Some(known) => format!("did you mean `{known}`?"),
-                        None => format!("give its range: `{}[{name} in 1..N](…)`", operator.name),
-                    };
-                    self.diagnostics
-                        .push(Diagnostic::new(codes::model::INDEX_HERE, index.index.span, message).help(help));
+                    let diagnostic = Diagnostic::new(codes::model::INDEX_HERE, index.index.span, message);
+                    self.diagnostics.push(match known {
+                        Some(known) => diagnostic.did_you_mean(index.index.span, known),
+                        None => diagnostic.help(format!("give its range: `{}[{name} in 1..N](…)`", operator.name)),
+                    });
                     return None;
                 }
             };

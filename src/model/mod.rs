@@ -6,6 +6,7 @@
 //! Invariants: the pieces of a family are disjoint and cover the symbol; every subscript in a template stays inside its
 //! array over the piece's ranges (or is marked as wrapping); definitions stand in order of evaluation.
 
+mod analysis;
 mod boxes;
 mod check;
 mod conserved;
@@ -18,8 +19,10 @@ mod order;
 mod reactions;
 mod solve_block;
 
+pub use analysis::{Access, Analysis, Entity, EntityId, Mention, Role, Target};
 pub use check::check;
 pub use conserved::Law;
+pub use solve_block::OPTIONS as SOLVE_OPTIONS;
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
 use crate::source::{Sources, Span};

@@ -125,7 +125,10 @@ impl Builder<'_> {
                 let diagnostic = Diagnostic::new(codes::reactions::ADDED_TERM, lhs.span, message);
                 let diagnostic = diagnostic.label("expected `name'`");
                 return self.diagnostics.push(match &lhs.kind {
-                    ExprKind::Name(name) => diagnostic.help(format!("did you mean `{name}' += …`?")),
+                    ExprKind::Name(name) => {
+                        let end = Span::new(lhs.span.end, lhs.span.end);
+                        diagnostic.help(format!("did you mean `{name}' += …`?")).fix(end, "'")
+                    }
                     _ => diagnostic.help("write the whole equation with `=`"),
                 });
             }

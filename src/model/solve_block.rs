@@ -6,7 +6,7 @@ use crate::diag::{Diagnostic, closest, codes};
 use crate::lang::ast::{Expr, ExprKind, Ident};
 
 /// The options a solve block knows, with what they take.
-const OPTIONS: &[(&str, &str)] = &[
+pub const OPTIONS: &[(&str, &str)] = &[
     ("rtol", "a number between 0 and 1"),
     ("atol", "a number, at least 0"),
     ("method", "the name of a method"),
@@ -24,7 +24,9 @@ impl Checker<'_> {
             let message = format!("expected the independent variable `{time}`, found `{}`", block.variable.name);
             self.diagnostics.push(
                 Diagnostic::new(codes::model::INDEPENDENT, block.variable.span, message)
-                    .help(format!("write `solve {time} = …`, or declare `time {}`", block.variable.name)),
+                    .help(format!("write `solve {time} = …`, or declare `time {}`", block.variable.name))
+                    .fix(block.variable.span, time)
+                    .line_before(block.variable.span, format!("time {}", block.variable.name)),
             );
         }
         if let (Some(t0), Some(t1)) = (self.constant(&block.range.lo), self.constant(&block.range.hi)) {
@@ -36,7 +38,9 @@ impl Checker<'_> {
                 let message = format!("the span {t0}..{t1} ends before it begins");
                 let span = block.range.lo.span.to(block.range.hi.span);
                 self.diagnostics.push(
-                    Diagnostic::new(codes::model::OPTION_VALUE, span, message).help(format!("write `{t1}..{t0}`")),
+                    Diagnostic::new(codes::model::OPTION_VALUE, span, message)
+                        .help(format!("write `{t1}..{t0}`"))
+                        .fix(span, format!("{t1}..{t0}")),
                 );
             } else {
                 run.span = Some((t0, t1));
@@ -71,11 +75,11 @@ impl Checker<'_> {
             unknown => {
                 let message = format!("unknown option `{unknown}`");
                 let known = OPTIONS.iter().map(|(name, _)| *name);
-                let help = match closest(unknown, known.clone()) {
-                    Some(guess) => format!("did you mean `{guess}`?"),
-                    None => format!("known options: {}", known.collect::<Vec<_>>().join(", ")),
-                };
-                self.diagnostics.push(Diagnostic::new(codes::model::UNKNOWN_OPTION, name.span, message).help(help));
+                let diagnostic = Diagnostic::new(codes::model::UNKNOWN_OPTION, name.span, message);
+                self.diagnostics.push(match closest(unknown, known.clone()) {
+                    Some(guess) => diagnostic.did_you_mean(name.span, guess),
+                    None => diagnostic.help(format!("known options: {}", known.collect::<Vec<_>>().join(", "))),
+                });
             }
         }
     }

@@ -28,18 +28,18 @@ impl Parser<'_> {
     pub(super) fn unexpected(&self, expected: &str) -> Box<Diagnostic> {
         let here = self.here();
         let kind = self.peek();
-        let other = |instead: &str, found: &str| {
-            let message = format!("expected {expected}, found `{found}`");
-            Box::new(Diagnostic::new(codes::OPERATOR, here, message).help(instead))
+        let other = |instead: &str, meant: &str| {
+            let message = format!("expected {expected}, found `{}`", self.slice(here));
+            Box::new(Diagnostic::new(codes::OPERATOR, here, message).help(instead).fix(here, meant))
         };
         match kind {
             Kind::Invalid => self.lexical(here),
-            Kind::StarStar => other("powers are written `^`", "**"),
-            Kind::AndAnd => other("write `and`", "&&"),
-            Kind::OrOr => other("write `or`", "||"),
-            Kind::Bang => other("write `not`", "!"),
-            Kind::Becomes => other("write `=`", ":="),
-            Kind::Semicolon => other("a statement ends with its line; remove the `;`", ";"),
+            Kind::StarStar => other("powers are written `^`", "^"),
+            Kind::AndAnd => other("write `and`", "and"),
+            Kind::OrOr => other("write `or`", "or"),
+            Kind::Bang => other("write `not`", "not "),
+            Kind::Becomes => other("write `=`", "="),
+            Kind::Semicolon => other("a statement ends with its line; remove the `;`", ""),
             Kind::Dot => self.not_yet(here, "members of components (`.`)"),
             Kind::Text => self.not_yet(here, "texts in quotes"),
             Kind::Prime => {
@@ -95,7 +95,17 @@ impl Parser<'_> {
         let shown: String = if first.is_control() { first.escape_unicode().collect() } else { first.to_string() };
         let error = Diagnostic::new(codes::CHARACTER, span, format!("unexpected character `{shown}`"));
         Box::new(match plain_spelling(first) {
-            Some(plain) => error.help(format!("did you mean {plain}?")),
+            Some(plain) => {
+                let error = error.help(format!("did you mean {plain}?"));
+                // A spelling that is the whole of the hint can be put in place.
+                match plain.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {
+                    Some(plain) if !plain.contains(['…', '(']) => {
+                        let first = Span::new(span.start, span.start + first.len_utf8() as u32);
+                        error.fix(first, plain)
+                    }
+                    _ => error,
+                }
+            }
             None => error,
         })
     }
@@ -107,7 +117,7 @@ impl Parser<'_> {
         let (number, name) = text.split_at(digits);
         let one_point = number.matches('.').count() <= 1;
         Box::new(if one_point && name.starts_with(starts_name) && name.len() <= SHOWN {
-            error.help(format!("if a product is meant, write `{number}*{name}`"))
+            error.help(format!("if a product is meant, write `{number}*{name}`")).fix(span, format!("{number}*{name}"))
         } else {
             error
         })
@@ -125,7 +135,8 @@ impl Parser<'_> {
             let word = self.slice(self.here());
             let message = format!("expected {what}, found the keyword `{word}`");
             let error = Diagnostic::new(codes::KEYWORD, self.here(), message);
-            return Box::new(error.help(format!("a keyword cannot be a name; write for example `{word}_`")));
+            let error = error.help(format!("a keyword cannot be a name; write for example `{word}_`"));
+            return Box::new(error.fix(self.here(), format!("{word}_")));
         }
         self.unexpected(what)
     }
@@ -178,8 +189,8 @@ impl Parser<'_> {
     pub(super) fn no_then(&self) -> Box<Diagnostic> {
         let error = self.unexpected("`then` after the condition");
         match self.peek() {
-            Kind::Assign => Box::new((*error).help("a comparison is written `==`")),
-            Kind::RateArrow => Box::new((*error).help("did you mean `>=`?")),
+            Kind::Assign => Box::new((*error).help("a comparison is written `==`").fix(self.here(), "==")),
+            Kind::RateArrow => Box::new((*error).did_you_mean(self.here(), ">=")),
             _ => error,
         }
     }
@@ -224,7 +235,7 @@ impl Parser<'_> {
         let expected = format!("`=` after {after}");
         let found = |help: &str| {
             let message = format!("expected {expected}, found {}", self.found());
-            Box::new(Diagnostic::new(codes::OPERATOR, self.here(), message).help(help))
+            Box::new(Diagnostic::new(codes::OPERATOR, self.here(), message).help(help).fix(self.here(), "="))
         };
         match self.peek() {
             Kind::Equal => found("an equation is written with one `=`"),
@@ -257,7 +268,10 @@ impl Parser<'_> {
         Box::new(match text.find(starts_name) {
             Some(at) if error.code == codes::NUMBER => {
                 let (number, name) = text.split_at(at);
-                error.help(format!("a coefficient is set apart: `{number} {name}`"))
+                let place = self.here();
+                error
+                    .help(format!("a coefficient is set apart: `{number} {name}`"))
+                    .fix(place, format!("{number} {name}"))
             }
             _ if matches!(self.peek(), Kind::Star | Kind::Number) => {
                 error.help("a coefficient is followed by its species: `2 A`")
@@ -273,7 +287,9 @@ impl Parser<'_> {
         let operand =
             matches!(before, Some(Kind::Name | Kind::Number | Kind::Prime | Kind::RoundClose | Kind::SquareClose));
         if error.code == codes::EXPECTED && error.help.is_none() && meets && operand {
-            return Box::new((*error).help("a product is written with `*`"));
+            let before = self.before();
+            let adjacent = Span::new(before.end, self.here().start);
+            return Box::new((*error).help("a product is written with `*`").fix(adjacent, "*"));
         }
         error
     }
@@ -315,7 +331,7 @@ impl Parser<'_> {
                 let message = format!("no statement begins with `{}`", self.shortened(here));
                 let error = Diagnostic::new(codes::STATEMENT, here, message);
                 Err(Box::new(match other.or_else(|| closest(word, STATEMENT_WORDS)) {
-                    Some(meant) => error.help(format!("did you mean `{meant}`?")),
+                    Some(meant) => error.did_you_mean(here, meant),
                     None => error.help(format!("a product is written with `*`; statements begin with {WORDS}")),
                 }))
             }
