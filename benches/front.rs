@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use rhapsode::source::Source;
+use rhapsode::source::Sources;
 use rhapsode::{Model, lang, model};
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -70,15 +70,15 @@ fn main() {
     let text = generated(lines);
     let megabytes = text.len() as f64 / 1e6;
     println!("{} lines, {megabytes:.2} MB", text.lines().count());
-    let source = Source::new("generated.ode", text.as_str());
+    let sources = Sources::new("generated.ode", text.as_str());
     for _ in 0..3 {
         let held = HELD.load(Ordering::Relaxed);
         MOST.store(held, Ordering::Relaxed);
         let start = Instant::now();
-        let (ast, errors) = lang::parse(black_box(&source));
+        let (ast, errors) = lang::parse(black_box(sources.main()));
         let parsed = start.elapsed().as_secs_f64();
         let most_parsed = MOST.load(Ordering::Relaxed) - held;
-        let (checked, complaints) = model::check(&source, &ast);
+        let (checked, complaints) = model::check(&sources, &ast);
         let checked_at = start.elapsed().as_secs_f64();
         let most = MOST.load(Ordering::Relaxed) - held;
         assert!(errors.is_empty() && complaints.is_empty(), "{errors:?} {complaints:?}");

@@ -4,13 +4,14 @@
 use libfuzzer_sys::fuzz_target;
 use rhapsode::lang::parse;
 use rhapsode::model::{Analysis, Mention, Target, check};
-use rhapsode::source::Source;
+use rhapsode::source::{Source, Sources};
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
     let source = Source::new("fuzz.ode", text.as_ref());
     let (ast, errors) = parse(&source);
-    let (model, complaints) = check(&source, &ast);
+    let sources = Sources::from(source.clone());
+    let (model, complaints) = check(&sources, &ast);
     assert_eq!(model.is_some(), complaints.is_empty());
     let all: Vec<_> = errors.into_iter().chain(complaints).collect();
     for diagnostic in &all {
@@ -18,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(span.start <= span.end && text.get(span.start as usize..span.end as usize).is_some(), "{diagnostic:?}");
         }
     }
-    rhapsode::diag::render(&source, &all, false);
+    rhapsode::diag::render(&sources, &all, false);
     editors(source);
 });
 

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use rhapsode::diag::render;
 use rhapsode::lang::ast::Ast;
 use rhapsode::lang::parse;
-use rhapsode::source::{Source, Span};
+use rhapsode::source::{Source, Sources, Span};
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
         diagnostic.related.iter().for_each(|(span, _)| inside(*span));
     }
     ast.items.iter().for_each(|item| inside(item.span));
-    render(&source, &diagnostics, false);
+    render(&Sources::from(source), &diagnostics, false);
     let printed = ast.to_string();
     let (again, complaints) = parse(&Source::new("printed.ode", printed.as_str()));
     assert!(complaints.is_empty(), "{printed}\n{complaints:?}");
