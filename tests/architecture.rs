@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("expr", &["math"]),
     ("model", &["source", "diag", "lang", "expr", "math"]),
     ("diff", &["expr", "model", "math"]),
-    ("kernel", &["expr", "model", "diff", "math", "linalg"]),
+    ("kernel", &["expr", "model", "diff", "math", "linalg", "system"]),
     ("backend", &["kernel", "math", "linalg", "system"]),
     ("linalg", &[]),
     ("system", &["linalg"]),

@@ -85,7 +85,7 @@ const EXACT: f64 = 1e-20;
 type Maker = Box<dyn Fn(&Problem) -> Box<dyn Stepper>>;
 
 fn explicit(method: &'static Explicit) -> Maker {
-    Box::new(move |problem| Box::new(ExplicitStepper::new(method, problem.dim())))
+    Box::new(move |problem| Box::new(ExplicitStepper::new(method, problem)))
 }
 
 fn rosenbrock(method: &'static Rosenbrock) -> Maker {

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::step::Steps;
 use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
 use crate::kernel::{Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
-use crate::system::{Shape, System};
+use crate::system::{CompiledStep, ExplicitFormula, Shape, System};
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
 /// indirection, not two.
@@ -17,6 +18,7 @@ pub struct CompiledSystem<K> {
     pattern: OnceLock<(Pattern, Option<Vec<usize>>)>,
     /// Made, and its code compiled, when an implicit method first asks.
     strategy: OnceLock<Arc<Strategy>>,
+    steps: Steps<K>,
 }
 
 /// Where each kernel stands in the program.
@@ -28,7 +30,7 @@ struct Places {
     outputs: Option<KernelId>,
 }
 
-impl<K: Kernels> CompiledSystem<K> {
+impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
     /// The system of a lowered model whose program became `kernels`; `None` if a kernel every system needs is missing.
     pub fn new(
         lowered: &Lowered,
@@ -59,6 +61,7 @@ impl<K: Kernels> CompiledSystem<K> {
             plan: lowered.jacobian.clone(),
             pattern: OnceLock::new(),
             strategy: OnceLock::new(),
+            steps: Steps::new(lowered),
         })
     }
 
@@ -67,7 +70,7 @@ impl<K: Kernels> CompiledSystem<K> {
     }
 }
 
-impl<K: Kernels + 'static> System for CompiledSystem<K> {
+impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
     fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -120,5 +123,9 @@ impl<K: Kernels + 'static> System for CompiledSystem<K> {
         if let Some(kernel) = self.places.outputs {
             self.kernels.call(kernel, Arguments { t, y, p, v: &[], w, out });
         }
+    }
+
+    fn explicit_step(&self, formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
+        self.steps.explicit(formula, &self.kernels)
     }
 }

@@ -33,6 +33,8 @@ pub struct Lowered {
     pub parameters: usize,
     /// Where the values of ∂f/∂y go.
     pub jacobian: MatrixPlan,
+    /// What it was lowered for.
+    pub target: Target64,
     hoisted: Hoisted,
 }
 
@@ -151,7 +153,7 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
         kernel.lengths.p = if kernel.name == "bind" { parameters } else { bound };
     }
     hoisted.frozen = true;
-    Lowered { program: Program { kernels }, bound, parameters, jacobian, hoisted }
+    Lowered { program: Program { kernels }, bound, parameters, jacobian, target, hoisted }
 }
 
 /// Lowers ∂f/∂p: the kernel and its plan (n rows, as many columns as parameters).

@@ -4,6 +4,7 @@ mod elimination;
 mod emit;
 mod lower;
 pub mod program;
+pub mod step;
 mod straight;
 mod text;
 mod verify;

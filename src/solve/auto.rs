@@ -70,7 +70,7 @@ impl Auto {
     pub fn new(problem: &Problem) -> Self {
         let method = if problem.rtol < TIGHT { &DOP853 } else { &TSIT5 };
         Auto {
-            explicit: ExplicitStepper::new(method, problem.dim()),
+            explicit: ExplicitStepper::new(method, problem),
             implicit: None,
             stiff: false,
             evidence: 0,

@@ -38,7 +38,7 @@ enum Active {
 impl Active {
     fn new(method: Method, problem: &Problem) -> Result<Self, ErrorKind> {
         if let Some(tableau) = methods::tableau(method) {
-            return Ok(Active::Fixed(Box::new(ExplicitStepper::new(tableau, problem.dim()))));
+            return Ok(Active::Fixed(Box::new(ExplicitStepper::new(tableau, problem))));
         }
         Ok(match method {
             Method::Rosenbrock23 => Active::Fixed(Box::new(RosenbrockStepper::new(&ROSENBROCK23, problem)?)),

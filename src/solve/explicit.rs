@@ -1,14 +1,23 @@
-//! The step of explicit Runge–Kutta methods, written once; the methods are tableaus.
+//! The step of explicit Runge–Kutta methods, written once; the methods are tableaus. Where the system offers the whole
+//! step as one function, that is called in the place of `attempt`: the same formula, rounded differently in the last
+//! bits.
+
+use std::sync::Arc;
 
 use super::ErrorKind;
 use super::problem::Problem;
 use super::stepper::{Controller, Stepper, clip, first_step};
 use super::tableau::{Dense, ErrorEstimate, Explicit};
+use crate::system::{CompiledStep, EXTRA, LIMITS};
 
 /// An explicit method in progress.
 pub struct ExplicitStepper {
     method: &'static Explicit,
     n: usize,
+    /// The whole step as one function, where the system has one.
+    compiled: Option<Arc<dyn CompiledStep>>,
+    /// What that function is told besides the state.
+    limits: Vec<f64>,
     t: f64,
     h: f64,
     y: Vec<f64>,
@@ -35,28 +44,36 @@ pub struct ExplicitStepper {
     /// Stages the interpolant adds have been evaluated for the last accepted step, or there are none.
     extra_ready: bool,
     controller: Controller,
-    stiffness: f64,
+    /// Squared differences of the last two stages and of their arguments; zeros where they tell nothing.
+    differences: (f64, f64),
 }
 
 impl ExplicitStepper {
-    /// Memory for n states.
-    pub fn new(method: &'static Explicit, n: usize) -> Self {
+    /// Memory for a problem.
+    pub fn new(method: &'static Explicit, problem: &Problem) -> Self {
+        let n = problem.dim();
+        let compiled = problem.system.explicit_step(&method.formula());
+        let stages = (method.a.len() * n).max(compiled.as_ref().map_or(0, |step| step.work()));
         let zeros = || vec![0.0; n];
+        // Behind a new state stands what a compiled step says of it.
+        let state = || vec![0.0; n + EXTRA];
         let row = |a: &[f64]| a.iter().copied().enumerate().filter(|(_, a)| *a != 0.0).collect();
         ExplicitStepper {
             method,
             n,
+            compiled,
+            limits: vec![0.0; LIMITS + 2 * n],
             t: 0.0,
             h: 0.0,
-            y: zeros(),
+            y: state(),
             t_old: 0.0,
             h_old: 1.0,
-            y_old: zeros(),
-            y_new: zeros(),
+            y_old: state(),
+            y_new: state(),
             y_late: zeros(),
             error: zeros(),
-            k: vec![0.0; method.a.len() * n],
-            k_old: vec![0.0; method.a.len() * n],
+            k: vec![0.0; stages],
+            k_old: vec![0.0; stages],
             dense: vec![0.0; if matches!(method.dense, Dense::Rows(_)) { 7 * n } else { 0 }],
             dense_ready: false,
             rows: method.a.iter().map(|a| row(a)).collect(),
@@ -64,10 +81,10 @@ impl ExplicitStepper {
                 ErrorEstimate::Weights(e) => [row(e), Vec::new()],
                 ErrorEstimate::Pair(third, fifth) => [row(third), row(fifth)],
             },
-            twins: method.c[method.stages - 2] == 1.0,
+            twins: method.twins(),
             extra_ready: false,
             controller: Controller::new(method.error_order, 0.04),
-            stiffness: 0.0,
+            differences: (0.0, 0.0),
         }
     }
 
@@ -76,33 +93,50 @@ impl ExplicitStepper {
         self.method.real_stability
     }
 
+    /// The step as the system's own function, or stage by stage.
+    #[inline]
+    fn try_step(&mut self, problem: &mut Problem, h: f64) -> f64 {
+        let Some(step) = &self.compiled else {
+            let error = self.attempt(problem, h);
+            self.measure_differences();
+            return error;
+        };
+        let n = self.n;
+        self.limits[0] = h;
+        let (y, limits) = (&self.y[..n], &self.limits[..LIMITS + n]);
+        step.attempt(self.t, y, problem.parameters(), limits, &mut self.k, &mut self.y_new);
+        problem.statistics.rhs += (self.method.stages - 1) as u64;
+        self.differences = (self.y_new[n + 1], self.y_new[n + 2]);
+        self.y_new[n]
+    }
+
     /// Stages of a step h (H&N&W II.1.8) and its error: NaN if f is not finite at the new point, whatever weight the
     /// estimate gives it (none, in DOP853), for behind such a point there is no going back.
     fn attempt(&mut self, problem: &mut Problem, h: f64) -> f64 {
         let (n, stages) = (self.n, self.method.stages);
         for i in 1..stages {
             let (done, rest) = self.k.split_at_mut(i * n);
-            let point = if i + 2 == stages { &mut self.y_late } else { &mut self.y_new };
-            combine(point, Some(&self.y), h, done, &self.rows[i]);
+            let point = if i + 2 == stages { &mut self.y_late } else { &mut self.y_new[..n] };
+            combine(point, Some(&self.y[..n]), h, done, &self.rows[i]);
             problem.rhs(self.t + self.method.c[i] * h, point, &mut rest[..n]);
         }
         if self.k[(stages - 1) * n..stages * n].iter().any(|k| !k.is_finite()) {
             return f64::NAN;
         }
         combine(&mut self.error, None, h, &self.k, &self.error_rows[0]);
-        let first = problem.norm(&self.error, &self.y, &self.y_new);
+        let first = problem.norm(&self.error, &self.y[..n], &self.y_new[..n]);
         if self.error_rows[1].is_empty() {
             return first;
         }
         // err = |h| e5² / √((e5² + 0.01 e3²) n)  (H&N&W II.10.17)
         combine(&mut self.error, None, h, &self.k, &self.error_rows[1]);
-        let e5 = problem.norm(&self.error, &self.y, &self.y_new);
+        let e5 = problem.norm(&self.error, &self.y[..n], &self.y_new[..n]);
         let scale = (e5 * e5 + 0.01 * first * first).sqrt();
         if scale == 0.0 { 0.0 } else { e5 * e5 / scale }
     }
 
-    /// |h λ| from the last two stages, which stand at the same time (H&W IV.2.16), over the stability limit.
-    fn measure_stiffness(&mut self, h: f64) {
+    /// How the last two stages and their arguments differ, where both stand at the same time (H&W IV.2.16).
+    fn measure_differences(&mut self) {
         if !self.twins {
             return;
         }
@@ -114,7 +148,7 @@ impl ExplicitStepper {
             up += df * df;
             down += dy * dy;
         }
-        self.stiffness = if down > 0.0 { h.abs() * (up / down).sqrt() / self.method.real_stability } else { 0.0 };
+        self.differences = (up, down);
     }
 
     /// Evaluates the stages that only the interpolant needs.
@@ -125,7 +159,7 @@ impl ExplicitStepper {
         let (n, h) = (self.n, self.h_old);
         for i in self.method.stages..self.method.a.len() {
             let (done, rest) = self.k_old.split_at_mut(i * n);
-            combine(&mut self.y_late, Some(&self.y_old), h, done, &self.rows[i]);
+            combine(&mut self.y_late, Some(&self.y_old[..n]), h, done, &self.rows[i]);
             problem.rhs(self.t_old + self.method.c[i] * h, &self.y_late, &mut rest[..n]);
         }
         self.extra_ready = true;
@@ -133,8 +167,17 @@ impl ExplicitStepper {
 
     /// Evaluates the coefficients of the order-7 interpolant (H&N&W II.6).
     fn prepare_dense(&mut self, problem: &mut Problem, rows: &[[f64; 16]; 4]) {
-        self.extra_stages(problem);
+        self.dense_ready = true;
         let (n, stages, h) = (self.n, self.method.stages, self.h_old);
+        if let Some(step) = &self.compiled {
+            self.limits[0] = h;
+            self.limits[LIMITS + n..].copy_from_slice(&self.y[..n]);
+            let (y, p) = (&self.y_old[..n], problem.parameters());
+            step.interpolant(self.t_old, y, p, &self.limits, &mut self.k_old, &mut self.dense);
+            problem.statistics.rhs += (self.method.a.len() - stages) as u64;
+            return;
+        }
+        self.extra_stages(problem);
         for j in 0..n {
             let dy = self.y[j] - self.y_old[j];
             let (f0, f1) = (self.k_old[j], self.k_old[(stages - 1) * n + j]);
@@ -146,7 +189,6 @@ impl ExplicitStepper {
                     h * row.iter().enumerate().map(|(l, d)| d * self.k_old[l * n + j]).sum::<f64>();
             }
         }
-        self.dense_ready = true;
     }
 }
 
@@ -179,12 +221,14 @@ impl Stepper for ExplicitStepper {
 
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
         self.t = t;
-        self.y.copy_from_slice(y);
+        let n = self.n;
+        self.y[..n].copy_from_slice(y);
         self.controller.reset();
-        self.stiffness = 0.0;
+        self.differences = (0.0, 0.0);
         self.h = h;
-        problem.rhs(t, &self.y, &mut self.k[..self.n]);
-        match problem.not_finite(&self.k[..self.n]) {
+        problem.limits(&mut self.limits);
+        problem.rhs(t, &self.y[..n], &mut self.k[..n]);
+        match problem.not_finite(&self.k[..n]) {
             names if names.is_empty() => Ok(()),
             names => Err(ErrorKind::NotFinite(names)),
         }
@@ -194,14 +238,13 @@ impl Stepper for ExplicitStepper {
         let n = self.n;
         if self.h == 0.0 {
             let (f0, scratch) = self.k.split_at_mut(n);
-            self.h = first_step(problem, self.t, &self.y, f0, self.method.error_order, end - self.t, scratch);
+            self.h = first_step(problem, self.t, &self.y[..n], f0, self.method.error_order, end - self.t, scratch);
         }
         loop {
             problem.check()?;
             let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
-            let error = self.attempt(problem, h);
+            let error = self.try_step(problem, h);
             if error <= 1.0 {
-                self.measure_stiffness(h);
                 problem.statistics.steps += 1;
                 self.t_old = self.t;
                 self.h_old = h;
@@ -222,11 +265,13 @@ impl Stepper for ExplicitStepper {
             problem.statistics.rejected += 1;
             self.h = h * self.controller.reject(error);
             if self.h.abs() < problem.least_step(self.t) {
+                // Stage by stage, for what each component has to say.
+                self.attempt(problem, h);
                 let stages = self.k[..self.method.stages * n].chunks_exact(n);
                 let bad = stages.into_iter().find(|stage| stage.iter().any(|k| !k.is_finite()));
                 return Err(match bad {
                     Some(stage) => ErrorKind::NotFinite(problem.not_finite(stage)),
-                    None => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y)),
+                    None => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y[..n])),
                 });
             }
         }
@@ -237,7 +282,7 @@ impl Stepper for ExplicitStepper {
     }
 
     fn y(&self) -> &[f64] {
-        &self.y
+        &self.y[..self.n]
     }
 
     fn h(&self) -> f64 {
@@ -257,7 +302,7 @@ impl Stepper for ExplicitStepper {
             }
             Dense::Polynomials(rows) => {
                 self.extra_stages(problem);
-                out.copy_from_slice(&self.y_old);
+                out.copy_from_slice(&self.y_old[..n]);
                 for (l, row) in rows.iter().enumerate().filter(|(_, row)| !row.is_empty()) {
                     let b = self.h_old * theta * row.iter().rev().fold(0.0, |sum, c| sum * theta + c);
                     for (out, k) in out.iter_mut().zip(&self.k_old[l * n..(l + 1) * n]) {
@@ -279,8 +324,10 @@ impl Stepper for ExplicitStepper {
         }
     }
 
+    /// |h λ| over the stability limit.
     fn stiffness(&self) -> f64 {
-        self.stiffness
+        let (up, down) = self.differences;
+        if down > 0.0 { self.h_old.abs() * (up / down).sqrt() / self.method.real_stability } else { 0.0 }
     }
 
     fn cost(&self, rhs: f64) -> f64 {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{ErrorKind, Options, Statistics, Tolerance};
 use crate::linalg::Shifted;
-use crate::system::System;
+use crate::system::{LIMITS, System};
 
 /// The system being integrated, and the book-keeping every call to it goes through.
 pub struct Problem<'a> {
@@ -45,6 +45,19 @@ impl<'a> Problem<'a> {
             started: Instant::now(),
             statistics: Statistics::default(),
         }
+    }
+
+    /// The bound parameters.
+    #[inline]
+    pub fn parameters(&self) -> &'a [f64] {
+        self.p
+    }
+
+    /// Fills in what a compiled step must know besides h ([`crate::system::CompiledStep::attempt`]).
+    pub fn limits(&self, limits: &mut [f64]) {
+        limits[1..LIMITS].copy_from_slice(&[self.rtol, self.inside.0, self.inside.1]);
+        let atol = limits[LIMITS..].iter_mut().take(self.dim()).enumerate();
+        atol.for_each(|(k, atol)| *atol = self.atol(k));
     }
 
     /// Number of states.

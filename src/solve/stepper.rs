@@ -53,6 +53,7 @@ pub struct Controller {
     alpha: f64,
     /// Exponent of the error before.
     beta: f64,
+    /// log₂ of the error before.
     last: f64,
     /// No growth directly after a rejection.
     rejected: bool,
@@ -62,25 +63,27 @@ pub struct Controller {
 const SAFETY: f64 = 0.9;
 const SHRINK: f64 = 0.2;
 const GROW: f64 = 8.0;
+/// The least error that is remembered, and its log₂.
+const LEAST: (f64, f64) = (1e-4, -13.287_712_379_549_449);
 
 impl Controller {
     /// For an error estimate of order `order` (error ~ h^(order+1)).
     pub fn new(order: u32, beta: f64) -> Self {
-        Controller { alpha: 1.0 / f64::from(order + 1) - 0.75 * beta, beta, last: 1e-4, rejected: false }
+        Controller { alpha: 1.0 / f64::from(order + 1) - 0.75 * beta, beta, last: LEAST.1, rejected: false }
     }
 
     /// Forgets the past.
     pub fn reset(&mut self) {
-        self.last = 1e-4;
+        self.last = LEAST.1;
         self.rejected = false;
     }
 
     /// The factor for the next step after an accepted one.
     pub fn accept(&mut self, error: f64) -> f64 {
-        let error = error.max(1e-10);
-        let factor = SAFETY * error.powf(-self.alpha) * self.last.powf(self.beta);
+        let log = log2(error.max(1e-10));
+        let factor = SAFETY * exp2(self.beta * self.last - self.alpha * log);
         let most = if self.rejected { 1.0 } else { GROW };
-        self.last = error.max(1e-4);
+        self.last = if error > LEAST.0 { log } else { LEAST.1 };
         self.rejected = false;
         factor.clamp(SHRINK, most)
     }
@@ -91,8 +94,36 @@ impl Controller {
         if !error.is_finite() {
             return 0.1;
         }
-        (SAFETY * error.powf(-self.alpha)).clamp(SHRINK, 0.9)
+        (SAFETY * exp2(-self.alpha * log2(error))).clamp(SHRINK, 0.9)
     }
+}
+
+/// log₂ of a positive normal number, to 10⁻¹⁰: a step size needs no more, and a power by the library would take as long
+/// as the whole step of a small system.
+fn log2(x: f64) -> f64 {
+    // x = 2ᵉ m with √½ < m < √2.
+    let bits = x.to_bits();
+    let e = (bits.wrapping_sub(std::f64::consts::FRAC_1_SQRT_2.to_bits()) as i64) >> 52;
+    let m = f64::from_bits(bits.wrapping_sub((e << 52) as u64));
+    // log m = 2 artanh s with s = (m − 1)/(m + 1)
+    let s = (m - 1.0) / (m + 1.0);
+    let q = s * s;
+    let series = 1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q / 11.0))));
+    e as f64 + 2.0 * std::f64::consts::LOG2_E * s * series
+}
+
+/// 2ˣ to 10⁻⁹, for |x| < 1000.
+fn exp2(x: f64) -> f64 {
+    // Adding 1.5·2⁵² rounds to an integer.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let n = (x.clamp(-1000.0, 1000.0) + ROUND) - ROUND;
+    let r = (x - n) * std::f64::consts::LN_2;
+    let series = 1.0
+        + r * (1.0
+            + r * (0.5
+                + r * (1.0 / 6.0
+                    + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5040.0 + r / 40320.0)))))));
+    series * f64::from_bits(((1023 + n as i64) as u64) << 52)
 }
 
 /// A first step (H&N&W II.4, algorithm "starting step size"). `scratch` holds 2n numbers.
@@ -136,4 +167,37 @@ pub fn first_step(
 pub fn clip(t: f64, h: f64, end: f64) -> f64 {
     let left = end - t;
     if h.abs() * 1.01 >= left.abs() { left } else { h }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_are_good_enough_for_step_sizes() {
+        for k in -4000..4000 {
+            let x = 1.07f64.powi(k / 10) * (1.0 + f64::from(k) * 1e-5);
+            assert!((log2(x) - x.log2()).abs() < 1e-10 * (1.0 + x.log2().abs()), "log2({x})");
+            let y = f64::from(k) * 0.0371;
+            assert!((exp2(y) / y.exp2() - 1.0).abs() < 1e-9, "exp2({y})");
+        }
+        assert_eq!(log2(1.0), 0.0);
+        assert_eq!(exp2(0.0), 1.0);
+        assert!((log2(1e-4) - LEAST.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn factors_are_those_of_the_formula() {
+        let (alpha, beta) = (1.0 / 8.0 - 0.75 * 0.04, 0.04);
+        let mut controller = Controller::new(7, 0.04);
+        for (error, last) in [(0.5f64, 1e-4f64), (0.03, 0.5), (2e-7, 0.03), (0.9, 1e-4)] {
+            let wanted = (0.9 * error.powf(-alpha) * last.powf(beta)).clamp(0.2, 8.0);
+            let found = controller.accept(error);
+            assert!((found / wanted - 1.0).abs() < 1e-8, "{found} {wanted}");
+        }
+        assert!((controller.reject(30.0) / (0.9 * 30f64.powf(-alpha)) - 1.0).abs() < 1e-8);
+        assert_eq!((controller.reject(f64::NAN), controller.reject(f64::INFINITY)), (0.1, 0.1));
+        assert_eq!(controller.reject(1e30), 0.2);
+        assert_eq!(controller.accept(1e-9), 1.0, "no growth after a rejection");
+    }
 }

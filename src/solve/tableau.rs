@@ -1,5 +1,7 @@
 //! Explicit Runge–Kutta methods as data: one constant per method, in its own file.
 
+use crate::system::{ErrorFormula, ExplicitFormula};
+
 /// An explicit method whose last stage is evaluated at the new point (first same as last).
 pub struct Explicit {
     /// The name on the command line.
@@ -61,6 +63,21 @@ impl Explicit {
             ErrorEstimate::Pair(e3, e5) => assert!(sums_to_zero(e3) && sums_to_zero(e5)),
         }
         self
+    }
+
+    /// Whether the last two stages stand at the same time, so that their difference measures stiffness.
+    pub const fn twins(&self) -> bool {
+        self.c[self.stages - 2] == 1.0
+    }
+
+    /// The step as a system is asked for it.
+    pub fn formula(&self) -> ExplicitFormula<'static> {
+        let error = match self.error {
+            ErrorEstimate::Weights(weights) => ErrorFormula::Weights(weights),
+            ErrorEstimate::Pair(third, fifth) => ErrorFormula::Pair(third, fifth),
+        };
+        let interpolant: &[_] = if let Dense::Rows(rows) = self.dense { rows } else { &[] };
+        ExplicitFormula { name: self.name, c: self.c, a: self.a, stages: self.stages, error, interpolant }
     }
 
     /// The weights of the solution.

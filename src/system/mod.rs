@@ -7,9 +7,11 @@
 
 mod closure;
 mod names;
+mod step;
 
 pub use closure::ClosureSystem;
 pub use names::Names;
+pub use step::{CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS};
 
 use std::sync::Arc;
 
@@ -68,4 +70,9 @@ pub trait System: Send + Sync {
 
     /// The recorded quantities at (t, y).
     fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// A whole step of an explicit method as one function, where the system has one to offer.
+    fn explicit_step(&self, _formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
+        None
+    }
 }

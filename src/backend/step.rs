@@ -1,0 +1,133 @@
+//! Whole steps of methods for one system: generated when a method first asks, interpreted at first, compiled once that
+//! pays.
+//!
+//! Interpreter and native code agree bit for bit, so when the change happens shows in the clock only. Which systems have
+//! steps to offer depends on their size alone.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::interpret::Interpreter;
+use super::{Arguments, KernelId, Kernels};
+use crate::kernel::program::{Kernel, Program};
+use crate::kernel::step::{explicit_interpolant, explicit_step, operations};
+use crate::kernel::{Lowered, Target64};
+use crate::system::{CompiledStep, ExplicitFormula};
+
+/// Systems with more states have no steps of one kernel: vectors of that length are worth loops.
+const STATES: usize = 40;
+/// Nor do systems whose right-hand side has more operations than this, unrolled.
+const OPERATIONS: usize = 1_000;
+/// Nor steps of more operations.
+const STEP: usize = 20_000;
+
+/// The steps a system has been asked for.
+pub struct Steps<K> {
+    rhs: Option<Kernel>,
+    target: Target64,
+    made: Mutex<Vec<Made<K>>>,
+}
+
+/// By formula; `None` where a system has nothing to offer.
+type Made<K> = (&'static str, Option<Arc<Step<K>>>);
+
+impl<K: Kernels + Clone + 'static> Steps<K> {
+    /// Nothing made yet.
+    pub fn new(lowered: &Lowered) -> Self {
+        let small = |rhs: &&Kernel| (1..=STATES).contains(&rhs.lengths.out) && operations(rhs) <= OPERATIONS;
+        let rhs = lowered.program.kernel("rhs").filter(small).cloned();
+        Steps { rhs, target: lowered.target, made: Mutex::new(Vec::new()) }
+    }
+
+    /// A step of an explicit method.
+    pub fn explicit(&self, formula: &ExplicitFormula, kernels: &K) -> Option<Arc<dyn CompiledStep>> {
+        let rhs = self.rhs.as_ref()?;
+        let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let known = made.iter().find(|(name, _)| *name == formula.name).map(|(_, step)| step.clone());
+        let step = known.unwrap_or_else(|| {
+            let step = self.make(rhs, formula, kernels).map(Arc::new);
+            made.push((formula.name, step.clone()));
+            step
+        })?;
+        Some(step)
+    }
+
+    fn make(&self, rhs: &Kernel, formula: &ExplicitFormula, kernels: &K) -> Option<Step<K>> {
+        if operations(rhs).saturating_mul(formula.stages) > STEP {
+            return None;
+        }
+        let mut made = vec![explicit_step(rhs, formula, self.target)?];
+        if !formula.interpolant.is_empty() {
+            made.push(explicit_interpolant(rhs, formula, self.target)?);
+        }
+        Step::new(Program { kernels: made }, kernels.clone())
+    }
+}
+
+/// One step.
+struct Step<K> {
+    program: Program,
+    /// Kernels of the kind that the program is to become.
+    kind: K,
+    interpreter: Interpreter,
+    native: OnceLock<Option<K>>,
+    calls: AtomicU32,
+    /// Interpreted steps that cost about as much as compiling.
+    enough: u32,
+    work: usize,
+}
+
+const STEP_KERNEL: KernelId = KernelId(0);
+const INTERPOLANT: KernelId = KernelId(1);
+
+impl<K: Kernels> Step<K> {
+    fn new(program: Program, kind: K) -> Option<Self> {
+        let interpreter = Interpreter::new(&program).ok()?;
+        let work = (0..program.kernels.len()).map(|k| interpreter.lengths(KernelId(k)).w).max()?;
+        let size: usize = program.kernels.iter().map(operations).sum();
+        let own = operations(&program.kernels[0]);
+        // Compiling takes some 0.15 ms and 0.5 µs an operation, an interpreted operation some 2 ns.
+        let enough = (75_000 + 250 * size) / own.max(1);
+        Some(Step {
+            program,
+            kind,
+            interpreter,
+            native: OnceLock::new(),
+            calls: AtomicU32::new(0),
+            enough: u32::try_from(enough).unwrap_or(u32::MAX),
+            work,
+        })
+    }
+
+    #[inline]
+    fn call(&self, kernel: KernelId, arguments: Arguments<'_>) {
+        match self.native.get() {
+            Some(Some(native)) => native.call(kernel, arguments),
+            _ => self.interpret(kernel, arguments),
+        }
+    }
+
+    #[cold]
+    fn interpret(&self, kernel: KernelId, arguments: Arguments<'_>) {
+        // Exactly one thread sees this count; the others go on interpreting meanwhile.
+        if self.calls.fetch_add(1, Ordering::Relaxed) == self.enough {
+            let _ = self.native.set(self.kind.another(&self.program));
+        }
+        self.interpreter.call(kernel, arguments);
+    }
+}
+
+impl<K: Kernels> CompiledStep for Step<K> {
+    fn work(&self) -> usize {
+        self.work
+    }
+
+    #[inline]
+    fn attempt(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(STEP_KERNEL, Arguments { t, y, p, v: limits, w, out });
+    }
+
+    fn interpolant(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(INTERPOLANT, Arguments { t, y, p, v: limits, w, out });
+    }
+}

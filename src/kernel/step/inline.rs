@@ -1,0 +1,140 @@
+//! Symbolic execution of a kernel: its operations, on operands that are values of other code.
+
+use crate::kernel::program::{Buffer, Carried, Kernel, LoopVar, Op, Stmt, Value};
+use crate::kernel::straight::Straight;
+
+/// What a kernel is run on.
+pub struct Operands<'a> {
+    /// The independent variable; any value will do where [`reads_time`] says that it is not read.
+    pub t: Value,
+    /// The state.
+    pub y: &'a [Value],
+}
+
+/// The number of operations of a kernel with its loops unrolled; `usize::MAX` if there are very many.
+pub fn operations(kernel: &Kernel) -> usize {
+    fn count(body: &[Stmt]) -> usize {
+        let each = |statement: &Stmt| match statement {
+            Stmt::Let { .. } => 1,
+            Stmt::Store { .. } | Stmt::Wrap { .. } => 0,
+            Stmt::Loop { lo, hi, body, .. } => count(body).saturating_mul((hi - lo + 1).max(0) as usize),
+        };
+        body.iter().fold(0usize, |sum, statement| sum.saturating_add(each(statement)))
+    }
+    kernel.pieces.iter().fold(0, |sum, piece| sum.saturating_add(count(&piece.body)))
+}
+
+/// Whether a kernel reads the independent variable.
+pub fn reads_time(kernel: &Kernel) -> bool {
+    fn reads(body: &[Stmt]) -> bool {
+        body.iter().any(|statement| match statement {
+            Stmt::Let { op, .. } => *op == Op::Time,
+            Stmt::Loop { body, .. } => reads(body),
+            Stmt::Store { .. } | Stmt::Wrap { .. } => false,
+        })
+    }
+    kernel.pieces.iter().any(|piece| reads(&piece.body))
+}
+
+/// The results of a kernel on these operands; `None` if it leaves one out or reads work space it has not written.
+pub fn inline(code: &mut Straight, kernel: &Kernel, operands: &Operands) -> Option<Vec<Value>> {
+    let mut run = Run {
+        code,
+        operands,
+        values: Vec::new(),
+        loops: Vec::new(),
+        work: vec![None; kernel.lengths.w],
+        out: vec![None; kernel.lengths.out],
+    };
+    for piece in &kernel.pieces {
+        run.values = vec![None; piece.values as usize];
+        run.loops = vec![0; piece.loops as usize];
+        run.body(&piece.body)?;
+    }
+    run.out.into_iter().collect()
+}
+
+struct Run<'a, 'b> {
+    code: &'a mut Straight,
+    operands: &'a Operands<'b>,
+    /// Per value of the piece: what it is here.
+    values: Vec<Option<Value>>,
+    loops: Vec<i64>,
+    work: Vec<Option<Value>>,
+    out: Vec<Option<Value>>,
+}
+
+impl Run<'_, '_> {
+    fn body(&mut self, body: &[Stmt]) -> Option<()> {
+        for statement in body {
+            match statement {
+                Stmt::Let { dst, op } => {
+                    let value = self.operation(op)?;
+                    self.set(*dst, value);
+                }
+                Stmt::Store { to, value } => {
+                    let (value, at) = (self.get(*value)?, to.element.eval(&self.loops) as usize);
+                    let buffer = if to.buffer == Buffer::W { &mut self.work } else { &mut self.out };
+                    *buffer.get_mut(at)? = Some(value);
+                }
+                Stmt::Wrap { var, of, extent } => {
+                    self.loops[var.0 as usize] = of.eval(&self.loops).rem_euclid(*extent);
+                }
+                Stmt::Loop { var, lo, hi, carried, body } => self.turns(*var, *lo, *hi, carried, body)?,
+            }
+        }
+        Some(())
+    }
+
+    fn turns(&mut self, var: LoopVar, lo: i64, hi: i64, carried: &[Carried], body: &[Stmt]) -> Option<()> {
+        for c in carried {
+            let init = self.get(c.init)?;
+            self.set(c.acc, init);
+        }
+        for turn in lo..=hi {
+            self.loops[var.0 as usize] = turn;
+            self.body(body)?;
+            let nexts = carried.iter().map(|c| self.get(c.next)).collect::<Option<Vec<_>>>()?;
+            for (c, next) in carried.iter().zip(nexts) {
+                self.set(c.acc, next);
+                self.set(c.result, next);
+            }
+        }
+        Some(())
+    }
+
+    fn operation(&mut self, op: &Op) -> Option<Value> {
+        let op = match op {
+            Op::Time => return Some(self.operands.t),
+            Op::Index(var) => Op::Const(self.loops[var.0 as usize] as f64),
+            Op::Load(from) => {
+                let at = from.element.eval(&self.loops) as usize;
+                match from.buffer {
+                    Buffer::Y => return self.operands.y.get(at).copied(),
+                    Buffer::W => return self.work.get(at).copied().flatten(),
+                    buffer => return Some(self.code.load(buffer, at)),
+                }
+            }
+            Op::Const(value) => Op::Const(*value),
+            Op::Unary(op, a) => Op::Unary(*op, self.get(*a)?),
+            Op::Binary(op, a, b) => Op::Binary(*op, self.get(*a)?, self.get(*b)?),
+            Op::Fma(a, b, c) => Op::Fma(self.get(*a)?, self.get(*b)?, self.get(*c)?),
+            Op::Call1(function, a) => Op::Call1(*function, self.get(*a)?),
+            Op::Call2(function, a, b) => Op::Call2(*function, self.get(*a)?, self.get(*b)?),
+            Op::Compare(op, a, b) => Op::Compare(*op, self.get(*a)?, self.get(*b)?),
+            Op::And(a, b) => Op::And(self.get(*a)?, self.get(*b)?),
+            Op::Or(a, b) => Op::Or(self.get(*a)?, self.get(*b)?),
+            Op::Not(a) => Op::Not(self.get(*a)?),
+            Op::Select(c, a, b) => Op::Select(self.get(*c)?, self.get(*a)?, self.get(*b)?),
+        };
+        Some(self.code.op(op))
+    }
+
+    fn get(&self, value: Value) -> Option<Value> {
+        self.values[value.0 as usize]
+    }
+
+    fn set(&mut self, value: Value, here: Value) {
+        self.values[value.0 as usize] = Some(here);
+    }
+}

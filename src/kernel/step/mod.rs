@@ -1,0 +1,12 @@
+//! Whole steps as kernels: a method's formula and a model's right-hand side become one straight line of operations.
+//!
+//! The lowered right-hand side is executed symbolically once per stage (`inline`): loops unroll, the work buffer and the
+//! result disappear into values. What remains has no branch and no loop, and every operation acts on one number of one
+//! trajectory: the same lines may run on one lane or on several, in any precision. Stages go to the work buffer as they
+//! are made and are read back where they are used, so that few values are alive at a time.
+
+mod explicit;
+mod inline;
+
+pub use explicit::{explicit_interpolant, explicit_step};
+pub use inline::operations;

@@ -1,0 +1,62 @@
+//! Whole steps as one call: what a system may offer to methods that ask, and what they say when asking.
+//!
+//! A method describes its step as data; a system that knows its own equations answers with the step as one function, or
+//! not at all. Neither needs to know how the other is made. Whether a step is offered depends on the system and the
+//! method only, never on how often or when it is asked for, so that results do not either.
+
+/// An explicit Runge–Kutta step whose last stage stands at the new point (first same as last).
+#[derive(Clone, Copy, Debug)]
+pub struct ExplicitFormula<'a> {
+    /// What the formula is known by; formulas of one name are the same.
+    pub name: &'static str,
+    /// Nodes.
+    pub c: &'a [f64],
+    /// Row i: the weights of the stages before stage i. The row of the last stage of a step is b.
+    pub a: &'a [&'a [f64]],
+    /// Stages of a step, the one at the new point included.
+    pub stages: usize,
+    /// Weights of the error estimate.
+    pub error: ErrorFormula<'a>,
+    /// Rows of an interpolant in the form of H&N&W II.6, over all stages of `a`; none if it is not of that form.
+    pub interpolant: &'a [[f64; 16]],
+}
+
+/// How the error of a step is estimated.
+#[derive(Clone, Copy, Debug)]
+pub enum ErrorFormula<'a> {
+    /// `h Σ e_i k_i`.
+    Weights(&'a [f64]),
+    /// Estimates of orders 3 and 5, combined as H&N&W II.10 says.
+    Pair(&'a [f64], &'a [f64]),
+}
+
+/// One step of a method for one system, as one function. A pure function of its arguments; safe from many threads.
+pub trait CompiledStep: Send + Sync {
+    /// Numbers a step needs in `w`; the stages come first, n each.
+    fn work(&self) -> usize;
+
+    /// Tries a step from (t, y).
+    ///
+    /// - `limits`: h, rtol, the least and the greatest time at which f may be asked for, then n absolute tolerances;
+    /// - `w`: on entry f(t, y) in the first n places; on return all stages, n each;
+    /// - `out`: the new state, n numbers; then the error in units of the tolerance (NaN if f is not finite at the new
+    ///   point), and Σ(k_s − k_{s−1})² and Σ(g_s − g_{s−1})² over the last two stages and their arguments, whose
+    ///   quotient estimates |λ|² (H&W IV.2).
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    fn attempt(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// The coefficients of the interpolant of a step already taken, from its stages in `w`, which gains the extra ones.
+    /// `limits` as in [`Self::attempt`], with the n numbers of the new state behind them; `out`: 7 n numbers
+    /// (H&N&W II.6).
+    ///
+    /// # Panics
+    /// If a slice is too short, or the formula has no interpolant of that form.
+    fn interpolant(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+}
+
+/// Numbers in front of the absolute tolerances in `limits`.
+pub const LIMITS: usize = 4;
+/// Numbers behind the new state in `out`.
+pub const EXTRA: usize = 3;

@@ -1,0 +1,279 @@
+//! Whole steps as one kernel against the same steps stage by stage.
+
+mod common;
+
+use std::sync::Arc;
+
+use rhapsode::linalg::Pattern;
+use rhapsode::solve::methods::tableau;
+use rhapsode::solve::tableau::Explicit;
+use rhapsode::solve::{Method, Options, Save, Solution, Tolerance, integrate};
+use rhapsode::system::{CompiledStep, EXTRA, Shape, System};
+use rhapsode::{Backend, Compiled, Model};
+
+/// A system that keeps its steps to itself.
+struct Plain<'a>(&'a dyn System);
+
+impl System for Plain<'_> {
+    fn shape(&self) -> &Shape {
+        self.0.shape()
+    }
+    fn jacobian_pattern(&self) -> &Pattern {
+        self.0.jacobian_pattern()
+    }
+    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
+        self.0.rhs(t, y, p, w, dy);
+    }
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        self.0.jacobian(t, y, p, w, values);
+    }
+    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
+        self.0.time_derivative(t, y, p, w, ft);
+    }
+    fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.0.outputs(t, y, p, w, out);
+    }
+}
+
+/// The explicit methods.
+fn explicit() -> impl Iterator<Item = (&'static Explicit, Method)> {
+    Method::ALL.iter().filter_map(|method| tableau(*method).map(|tableau| (tableau, *method)))
+}
+
+/// Loops, wrapped subscripts, sums, time, conditions, functions, work arrays: everything a right-hand side can hold.
+const EVERYTHING: &str = "
+const N = 5
+index i, j = 1..N
+index k = 1..N periodic
+param a = 0.3, b = 2
+param W[i,j] = sin(i + 2*j)/N
+init x[i] = 0.1*i, u[k] = cos(k), z = 1
+flow[i] = tanh(sum[j](W[i,j]*x[j]))
+total = sum[i](flow[i]^2)
+x[i]' = -x[i] + flow[i] + a*sin(b*t)
+u[k]' = u[k+1] - 2*u[k] + u[k-1] + (if z > 0.5 then exp(-z)*x[k] else sqrt(abs(z)))
+z' = -z*total + max(u[1], min(u[2], 0.2*t)) + i_sum
+i_sum = sum[i](i*x[i])/100
+";
+
+fn compile(text: &str, backend: Backend) -> Compiled {
+    Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile_with(backend).unwrap()
+}
+
+fn start(compiled: &Compiled) -> (Vec<f64>, Vec<f64>) {
+    let p = compiled.bind(&compiled.problem().parameter_values().unwrap());
+    (compiled.initial(0.0, &p), p)
+}
+
+/// The numbers of one step from a start: new state, error, differences, stages; then the interpolant's coefficients.
+fn one_step(step: &dyn CompiledStep, compiled: &Compiled, method: &Explicit, t: f64, h: f64) -> (Vec<f64>, Vec<f64>) {
+    let (y, p) = start(compiled);
+    let n = y.len();
+    let mut limits = vec![h, 1e-6, f64::NEG_INFINITY, f64::INFINITY];
+    limits.extend((0..n).map(|k| 1e-6 * (1.0 + k as f64)));
+    let mut w = vec![f64::NAN; step.work()];
+    let mut scratch = vec![0.0; compiled.system().shape().work];
+    compiled.system().rhs(t, &y, &p, &mut scratch, &mut w[..n]);
+    let mut out = vec![f64::NAN; n + EXTRA];
+    step.attempt(t, &y, &p, &limits, &mut w, &mut out);
+    out.extend_from_slice(&w[..method.stages * n]);
+    let mut dense = Vec::new();
+    if !method.formula().interpolant.is_empty() {
+        limits.extend_from_slice(&out[..n]);
+        dense = vec![f64::NAN; 7 * n];
+        step.interpolant(t, &y, &p, &limits, &mut w, &mut dense);
+    }
+    (out, dense)
+}
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn steps_of_both_backends_agree_bit_for_bit() {
+    for (name, text, h) in models() {
+        let (native, interpreted) = (compile(&text, Backend::Jit), compile(&text, Backend::Interpret));
+        for (method, _) in explicit() {
+            let steps: Vec<Arc<dyn CompiledStep>> = [&native, &interpreted]
+                .iter()
+                .map(|c| c.system().explicit_step(&method.formula()).unwrap_or_else(|| panic!("{name} has no step")))
+                .collect();
+            let expected = one_step(&*steps[1], &interpreted, method, 0.25, h);
+            assert!(expected.0.iter().chain(&expected.1).all(|x| x.is_finite()), "{name}: {expected:?}");
+            // Native code takes over after some hundred steps.
+            for call in 0..2_000 {
+                let found = one_step(&*steps[0], &native, method, 0.25, h);
+                assert_eq!(bits(&found.0), bits(&expected.0), "{name} {} call {call}", method.name);
+                assert_eq!(bits(&found.1), bits(&expected.1), "{name} {} call {call}", method.name);
+            }
+        }
+    }
+}
+
+/// The tableau, multiplied out with no thought of order or rounding.
+#[test]
+fn a_step_is_what_its_tableau_says() {
+    for (name, text, h) in models() {
+        let compiled = compile(&text, Backend::Interpret);
+        let (y, p) = start(&compiled);
+        let n = y.len();
+        let mut scratch = vec![0.0; compiled.system().shape().work];
+        for (method, _) in explicit() {
+            let step = compiled.system().explicit_step(&method.formula()).unwrap();
+            let t = 0.25;
+            let (found, _) = one_step(&*step, &compiled, method, t, h);
+            let mut k: Vec<Vec<f64>> = Vec::new();
+            let mut arguments: Vec<Vec<f64>> = Vec::new();
+            for i in 0..method.stages {
+                let sum = |j: usize| (0..i).map(|l| method.a[i][l] * k[l][j]).sum::<f64>();
+                let argument: Vec<f64> = (0..n).map(|j| y[j] + h * sum(j)).collect();
+                let mut f = vec![0.0; n];
+                compiled.system().rhs(t + method.c[i] * h, &argument, &p, &mut scratch, &mut f);
+                k.push(f);
+                arguments.push(argument);
+            }
+            let (new, late) = (&arguments[method.stages - 1], &arguments[method.stages - 2]);
+            let norm = |weights: &[f64]| {
+                let share = |j: usize| {
+                    let error: f64 = h * weights.iter().zip(&k).map(|(e, k)| e * k[j]).sum::<f64>();
+                    error / (1e-6 * (1.0 + j as f64) + 1e-6 * y[j].abs().max(new[j].abs()))
+                };
+                ((0..n).map(|j| share(j).powi(2)).sum::<f64>() / n as f64).sqrt()
+            };
+            let error = match method.error {
+                rhapsode::solve::tableau::ErrorEstimate::Weights(e) => norm(e),
+                rhapsode::solve::tableau::ErrorEstimate::Pair(third, fifth) => {
+                    let (e3, e5) = (norm(third), norm(fifth));
+                    e5 * e5 / (e5 * e5 + 0.01 * e3 * e3).sqrt()
+                }
+            };
+            let close = |found: f64, wanted: f64, scale: f64, what: &str| {
+                let size = scale.max(wanted.abs());
+                assert!((found - wanted).abs() <= size, "{name} {} {what}: {found} {wanted}", method.name);
+            };
+            for j in 0..n {
+                close(found[j], new[j], 1e-15 * (1.0 + new[j].abs()), "y");
+                for i in 0..method.stages {
+                    close(found[n + EXTRA + i * n + j], k[i][j], 1e-13 * (1.0 + k[i][j].abs()), "k");
+                }
+            }
+            // The estimates are small differences of large sums.
+            close(found[n], error, 1e-6 * error + 1e-9, "error");
+            let squares = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+            if !method.twins() {
+                assert_eq!(&found[n + 1..n + 3], &[0.0, 0.0], "{name} {}", method.name);
+                continue;
+            }
+            let up = squares(&k[method.stages - 1], &k[method.stages - 2]);
+            let rounding: f64 = k[method.stages - 1].iter().map(|k| (1e-14 * (1.0 + k.abs())).powi(2)).sum();
+            close(found[n + 1], up, 1e-6 * up + rounding, "up");
+            let down = squares(new, late);
+            close(found[n + 2], down, 1e-6 * down + 1e-28, "down");
+        }
+    }
+}
+
+/// A model and a step within its stability.
+fn models() -> Vec<(&'static str, String, f64)> {
+    let short = |(name, text)| (name, text, if name == "pollution" { 1e-12 } else { 0.01 });
+    let models = [
+        ("lorenz", include_str!("../examples/models/lorenz.ode").to_string()),
+        ("everything", EVERYTHING.to_string()),
+        ("hodgkin_huxley", include_str!("../examples/models/hodgkin_huxley.ode").to_string()),
+        ("pollution", include_str!("../examples/models/pollution.ode").to_string()),
+        ("decay", "init x = 1\nx' = -x".to_string()),
+    ];
+    models.into_iter().map(short).collect()
+}
+
+/// Those that an explicit method gets through.
+fn mild() -> Vec<(&'static str, String)> {
+    models().into_iter().filter(|(.., h)| *h == 0.01).map(|(name, text, _)| (name, text)).collect()
+}
+
+fn options(method: Method, rtol: f64, end: f64) -> Options<'static> {
+    let mut options = Options::new(0.0, end);
+    options.method = method;
+    options.rtol = rtol;
+    options.atol = Tolerance::Scalar(1e-3 * rtol);
+    options
+}
+
+fn solve(system: &dyn System, compiled: &Compiled, options: &Options) -> Solution {
+    let (y, p) = start(compiled);
+    integrate(system, &y, &p, options).unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn runs_of_both_backends_agree_and_do_not_depend_on_what_ran_before() {
+    for (name, text) in mild() {
+        let (native, interpreted) = (compile(&text, Backend::Jit), compile(&text, Backend::Interpret));
+        for (_, method) in explicit() {
+            let mut options = options(method, 1e-7, 2.0);
+            options.save = Save::At((0..=40).map(|k| 0.05 * f64::from(k)).collect());
+            let expected = solve(interpreted.system(), &interpreted, &options);
+            for _ in 0..8 {
+                let found = solve(native.system(), &native, &options);
+                let n = native.system().shape().dim();
+                for k in 0..n {
+                    assert_eq!(bits(found.state(k)), bits(expected.state(k)), "{name} {}", method.name());
+                }
+                assert_eq!(found.statistics.rhs, expected.statistics.rhs, "{name} {}", method.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn compiled_and_plain_steps_take_the_same_way() {
+    for (name, text) in mild() {
+        let compiled = compile(&text, Backend::Jit);
+        for (_, method) in explicit() {
+            let rtol = 1e-7;
+            let mut options = options(method, rtol, 2.0);
+            options.save = Save::At((0..=40).map(|k| 0.05 * f64::from(k)).collect());
+            let (whole, plain) =
+                (solve(compiled.system(), &compiled, &options), solve(&Plain(compiled.system()), &compiled, &options));
+            let (a, b) = (&whole.statistics, &plain.statistics);
+            assert_eq!((a.steps, a.rejected), (b.steps, b.rejected), "{name} {}", method.name());
+            for k in 0..compiled.system().shape().dim() {
+                for (a, b) in whole.state(k).iter().zip(plain.state(k)) {
+                    // Less than the tolerance: where the estimate is all rounding, step sizes differ a little.
+                    assert!((a - b).abs() <= 0.1 * rtol * (1.0 + b.abs()), "{name} {}: {a}, {b}", method.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn large_systems_have_no_step_of_one_kernel() {
+    let wide = "const N = 200\nindex i = 1..N\ninit x[i] = i\nx[i]' = -x[i]";
+    let compiled = compile(wide, Backend::Jit);
+    assert!(explicit().all(|(method, _)| compiled.system().explicit_step(&method.formula()).is_none()));
+}
+
+#[test]
+fn a_jump_is_seen_from_one_side_and_a_bad_point_is_refused() {
+    // f jumps at the breakpoint; both sides must see their own limit at it.
+    let compiled = compile("init x = 0\nx' = if t < 1 then 1 else -1", Backend::Jit);
+    for (_, method) in explicit() {
+        let mut options = options(method, 1e-9, 2.0);
+        options.breakpoints = vec![1.0];
+        let solution = solve(compiled.system(), &compiled, &options);
+        assert!(solution.last()[0].abs() < 1e-14, "{} {:?}", method.name(), solution.last());
+        assert!(solution.statistics.rejected == 0, "{}", method.name());
+    }
+    let compiled = compile("init x = 1\nx' = x^2", Backend::Jit);
+    let (y, p) = start(&compiled);
+    for (_, method) in explicit() {
+        let error = integrate(compiled.system(), &y, &p, &options(method, 1e-8, 2.0)).expect_err("a pole at 1");
+        assert!((error.time - 1.0).abs() < 1e-3, "{error}");
+    }
+    // No step can be small enough: the component is named.
+    let compiled = compile("init x = 1, y = 1\nx' = -1e-3*x\ny' = sqrt(0.5 - t)*y", Backend::Jit);
+    let (y, p) = start(&compiled);
+    let error = integrate(compiled.system(), &y, &p, &options(Method::Tsit5, 1e-8, 2.0)).expect_err("not a number");
+    assert!(error.to_string().contains('y'), "{error}");
+}
