@@ -8,13 +8,13 @@
 //! | `solve` | `y`: the factors; `v`: b | `out`: x = (s·I − J)⁻¹ b |
 //! | `check` | `t`: s; `y`: the values of J; `p`: x; `v`: b | `out[0]`: 1 if x is good, else 0 |
 //!
-//! `check` accepts x where it solves a nearby system: |b − W x| ≤ 1e-11·(|W|·|x| + |b|) in every row (the componentwise
+//! `check` accepts x where it solves a nearby system: |b − W x| ≤ 1e-11·(|W|·|x| + |b|) + 1e-250 in every row (the componentwise
 //! backward error of Oettli & Prager 1964, which no scaling of rows or columns changes).
 
 use super::lower::Target64;
 use super::program::{Binary, Buffer, Compare, Kernel, Lengths, Op, Program, Unary, Value};
 use super::straight::Straight;
-use crate::linalg::{Elimination, GOOD, Pattern};
+use crate::linalg::{Elimination, GOOD, Pattern, TINY};
 
 /// The kernels of a plan for `s·I − J`, J of `pattern`.
 pub fn lower_elimination(plan: &Elimination, pattern: &Pattern, target: Target64) -> Program {
@@ -141,6 +141,8 @@ fn check(pattern: &Pattern) -> Kernel {
         }
         let good = code.op(Op::Const(GOOD));
         let limit = code.op(Op::Binary(Binary::Mul, size, good));
+        let tiny = code.op(Op::Const(TINY));
+        let limit = code.op(Op::Binary(Binary::Add, limit, tiny));
         let residual = magnitude(&mut code, residual);
         // False for NaN; carried from row to row as 1 or 0, since truth values do not cross pieces.
         let holds = code.op(Op::Compare(Compare::Le, residual, limit));

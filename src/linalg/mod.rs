@@ -19,7 +19,7 @@ mod valued;
 pub use band::BandLu;
 pub use dense::{DenseFactors, DenseLu};
 pub use elimination::{Elimination, Sources};
-pub use eliminator::{Eliminator, GOOD, TableEliminator};
+pub use eliminator::{Eliminator, GOOD, TINY, TableEliminator};
 pub use hybrid::HybridEliminator;
 pub use krylov::Krylov;
 pub use order::reverse_cuthill_mckee;

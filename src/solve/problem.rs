@@ -120,6 +120,22 @@ impl<'a> Problem<'a> {
         }
     }
 
+    /// `1 / (atol + rtol·max(|y0|, |y1|))` per component, for a method's own norms.
+    pub fn weights(&self, y0: &[f64], y1: &[f64], out: &mut [f64]) {
+        match self.atol {
+            Tolerance::Scalar(atol) => {
+                for ((out, a), b) in out.iter_mut().zip(y0).zip(y1) {
+                    *out = 1.0 / scale(*atol, self.rtol, *a, *b);
+                }
+            }
+            Tolerance::PerState(atol) => {
+                for (((out, a), b), atol) in out.iter_mut().zip(y0).zip(y1).zip(atol) {
+                    *out = 1.0 / scale(*atol, self.rtol, *a, *b);
+                }
+            }
+        }
+    }
+
     /// Root mean square of `error / (atol + rtol·max(|y0|, |y1|))` (H&N&W II.4.11).
     pub fn norm(&self, error: &[f64], y0: &[f64], y1: &[f64]) -> f64 {
         let mut sum = 0.0;

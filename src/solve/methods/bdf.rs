@@ -1,11 +1,15 @@
 //! BDF: variable-order numerical differentiation formulas, orders 1 to 5, in backward differences with quasi-constant
-//! steps. One factorisation serves many steps: the method for large stiff systems.
+//! steps. One Jacobian serves many steps: the method for large stiff systems.
 //!
-//! Source: L. F. Shampine, M. W. Reichelt, The MATLAB ODE suite, SIAM J. Sci. Comput. 18 (1997) 1–22, section 2; the
-//! change of step size by the matrices R(r) U is their equation after (8). Newton's convergence test: H&W IV.8.
+//! Sources: L. F. Shampine, M. W. Reichelt, The MATLAB ODE suite, SIAM J. Sci. Comput. 18 (1997) 1–22, section 2: the
+//! formulas, the change of step size by the matrices R(r) U after their equation (8), and the preference for the order at
+//! hand. P. N. Brown, G. D. Byrne, A. C. Hindmarsh, VODE, SIAM J. Sci. Stat. Comput. 10 (1989) 1038, sections 3–4: the
+//! convergence rate of Newton's iteration remembered from step to step, its tolerance as a share of the error test, the
+//! age of a Jacobian, and the use of a factorisation made for another step size.
 
 use crate::linalg::Shifted;
 use crate::solve::ErrorKind;
+use crate::solve::fused::weigh;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Stepper, clip, first_step};
 
@@ -13,10 +17,28 @@ const MAX_ORDER: usize = 5;
 const NEWTON_ITERATIONS: usize = 4;
 /// κ of Shampine & Reichelt, table 1: what NDFs add to BDFs.
 const KAPPA: [f64; MAX_ORDER + 1] = [0.0, -0.1850, -1.0 / 9.0, -0.0823, -0.0415, 0.0];
-
 /// γ_k = Σ 1/j
-fn gamma(k: usize) -> f64 {
-    (1..=k).map(|j| 1.0 / j as f64).sum()
+const GAMMA: [f64; MAX_ORDER + 1] = [0.0, 1.0, 1.5, 11.0 / 6.0, 25.0 / 12.0, 137.0 / 60.0];
+/// What Newton's iteration may leave of the error test's unit.
+const NEWTON_SHARE: f64 = 0.01;
+/// A rate of convergence slower than this asks for a new Jacobian at the next step; where W is dear, the second.
+const SLOW: (f64, f64) = (0.1, 0.4);
+/// A Jacobian older than so many steps is renewed.
+const OLD: u32 = 50;
+/// Where a factorisation is dear, one made for a c not farther away than this share serves.
+const NEAR: f64 = 0.25;
+/// After f was no number somewhere, so many solutions are tried for it.
+const CAUTIOUS: u32 = 200;
+/// The rate presumed of a new Jacobian.
+const NEW_RATE: f64 = 0.3;
+/// How much shorter than the estimate a step is taken when the order falls, stays, rises.
+const CAUTION: [f64; 3] = [1.3, 1.2, 1.4];
+/// Steps are not changed for less than this.
+const LEAST_GROWTH: f64 = 1.1;
+
+/// C_k of the error estimate ≈ C_k ∇^(k+1) y.
+const fn error_constant(k: usize) -> f64 {
+    KAPPA[k] * GAMMA[k] + 1.0 / (k as f64 + 1.0)
 }
 
 /// The method in progress.
@@ -30,18 +52,29 @@ pub struct Bdf {
     /// Backward differences ∇^k y, k = 0 … MAX_ORDER + 2, one after the other.
     differences: Vec<f64>,
     jacobian: Vec<f64>,
-    /// J belongs to the present point (else to an earlier one).
+    /// J belongs to the step being tried (else to an earlier one).
     fresh: bool,
-    /// γ_k(1 − κ_k)/h the factorisation was made for; 0: none.
+    /// Steps since J was evaluated.
+    age: u32,
+    /// A norm of J, which bounds |λ|.
+    jacobian_norm: f64,
+    /// The c = h/((1 − κ)γ) the factorisation was made for; 0: none.
     factored: f64,
+    /// A factorisation costs many times what an iteration does.
+    dear: bool,
+    /// So many solutions yet are tried for being inside the domain of f, since its border was met.
+    cautious: u32,
+    /// The rate at which Newton's iteration has converged with this J.
+    rate: f64,
     w: Shifted,
     y: Vec<f64>,
     predicted: Vec<f64>,
     iterate: Vec<f64>,
     psi: Vec<f64>,
-    f: Vec<f64>,
     d: Vec<f64>,
     correction: Vec<f64>,
+    /// 1/(atol + rtol |y|), for all norms of a step.
+    weights: Vec<f64>,
     scratch: Vec<f64>,
     f0: Vec<f64>,
     /// Dense output of the last step: its end, step, order, differences.
@@ -51,7 +84,6 @@ pub struct Bdf {
     dense: Vec<f64>,
     /// The interpolant reads `dense`, since the differences have been rescaled.
     dense_kept: bool,
-    stiffness: f64,
     /// An order to hold on to and the past to start it from.
     held: Option<(usize, History)>,
 }
@@ -59,6 +91,7 @@ pub struct Bdf {
 /// The solution before the start, by time.
 type History = fn(f64) -> Vec<f64>;
 
+#[derive(PartialEq)]
 enum Newton {
     Converged,
     Diverged,
@@ -72,7 +105,11 @@ impl Bdf {
     pub fn new(problem: &Problem) -> Result<Self, ErrorKind> {
         let n = problem.dim();
         let pattern = problem.system.jacobian_pattern();
-        let w = problem.shifted()?;
+        let mut w = problem.shifted()?;
+        // Newton's iteration corrects what an iterative solver leaves.
+        w.set_accuracy(1e-3);
+        let (factor, solve) = w.cost();
+        let dear = factor > 6.0 * (solve + (4 * pattern.nnz()) as f64);
         let zeros = || vec![0.0; n];
         Ok(Bdf {
             n,
@@ -83,15 +120,20 @@ impl Bdf {
             differences: vec![0.0; (MAX_ORDER + 3) * n],
             jacobian: vec![0.0; pattern.nnz()],
             fresh: false,
+            age: 0,
+            jacobian_norm: 0.0,
             factored: 0.0,
+            dear,
+            cautious: 0,
+            rate: NEW_RATE,
             w,
             y: zeros(),
             predicted: zeros(),
             iterate: zeros(),
             psi: zeros(),
-            f: zeros(),
             d: zeros(),
             correction: zeros(),
+            weights: zeros(),
             scratch: vec![0.0; (MAX_ORDER + 1).max(2) * n],
             f0: zeros(),
             t_dense: 0.0,
@@ -99,7 +141,6 @@ impl Bdf {
             order_dense: 1,
             dense: vec![0.0; (MAX_ORDER + 1) * n],
             dense_kept: false,
-            stiffness: 0.0,
             held: None,
         })
     }
@@ -127,93 +168,243 @@ impl Bdf {
     /// Rescales the differences to the step `factor·h` (Shampine & Reichelt, R(r) and U).
     fn rescale(&mut self, factor: f64) {
         let (n, q) = (self.n, self.order);
-        let r = |factor: f64| {
-            let mut m = [[0.0; MAX_ORDER + 1]; MAX_ORDER + 1];
-            m[0] = [1.0; MAX_ORDER + 1];
-            for i in 1..=q {
-                for j in 1..=q {
-                    m[i][j] = m[i - 1][j] * (i as f64 - 1.0 - factor * j as f64) / i as f64;
-                }
+        // ∇^0 y = y keeps its value: rows and columns 1 … q.
+        let r = rows(q, factor);
+        for i in 1..=q {
+            // (R U)_li; U is upper triangular: column i has entries in rows 1 … i.
+            let mut column = [0.0; MAX_ORDER];
+            for (l, entry) in column[..q].iter_mut().enumerate() {
+                *entry = (1..=i).map(|m| r[l + 1][m] * U[m][i]).sum();
             }
-            m
-        };
-        let (rf, u) = (r(factor), r(1.0));
-        let mut ru = [[0.0; MAX_ORDER + 1]; MAX_ORDER + 1];
-        for i in 0..=q {
-            for j in 0..=q {
-                ru[i][j] = (0..=q).map(|l| rf[i][l] * u[l][j]).sum();
-            }
+            weigh(&mut self.scratch[i * n..(i + 1) * n], &column[..q], &self.differences[n..]);
         }
-        for i in 0..=q {
-            for j in 0..n {
-                self.scratch[i * n + j] = (0..=q).map(|l| ru[l][i] * self.differences[l * n + j]).sum();
-            }
-        }
-        self.differences[..(q + 1) * n].copy_from_slice(&self.scratch[..(q + 1) * n]);
+        self.differences[n..(q + 1) * n].copy_from_slice(&self.scratch[n..(q + 1) * n]);
         self.equal_steps = 0;
+    }
+
+    /// The step `factor·h` from now on.
+    fn change_step(&mut self, factor: f64) {
+        self.rescale(factor);
+        self.h *= factor;
+    }
+
+    /// Where the differences lead, ψ = Σ γ_k ∇^k y / α, and the weights of this step's norms.
+    fn predict(&mut self, problem: &Problem, alpha: f64) {
+        let (n, q) = (self.n, self.order);
+        weigh(&mut self.predicted, &[1.0; MAX_ORDER + 1][..=q], &self.differences);
+        let mut weights = GAMMA;
+        weights.iter_mut().for_each(|g| *g /= alpha);
+        weigh(&mut self.psi, &weights[1..=q], &self.differences[n..]);
+        problem.weights(&self.y, &self.predicted, &mut self.weights);
+    }
+
+    /// J, where the step being tried leads.
+    fn update_jacobian(&mut self, problem: &mut Problem, t: f64) {
+        problem.jacobian(t, &self.predicted, &mut self.jacobian);
+        self.fresh = true;
+        self.age = 0;
+        self.factored = 0.0;
+        self.rate = NEW_RATE;
+        let pattern = problem.system.jacobian_pattern();
+        let column = |j: usize| pattern.column(j).map(|k| self.jacobian[k].abs()).sum::<f64>();
+        self.jacobian_norm = (0..self.n).map(column).fold(0.0, f64::max);
+    }
+
+    /// A factorisation of W that serves for c, if there can be one.
+    fn factorise(&mut self, problem: &mut Problem, c: f64) -> bool {
+        let off = (c / self.factored - 1.0).abs();
+        if off == 0.0 || (self.dear && off < NEAR) {
+            return true;
+        }
+        problem.statistics.factorizations += 1;
+        self.factored = if self.w.factor(1.0 / c, &self.jacobian) { c } else { 0.0 };
+        self.factored != 0.0
     }
 
     /// Solves `d` from `(1 − κ)γ d + ψ = h f(t, y⁰ + d)` by simplified Newton iteration.
     fn newton(&mut self, problem: &mut Problem, t: f64, c: f64, tolerance: f64) -> Newton {
+        let n = self.n;
         self.d.fill(0.0);
         self.iterate.copy_from_slice(&self.predicted);
-        let mut last: Option<f64> = None;
+        // For a factorisation made for another c (Brown, Byrne & Hindmarsh, section 4.1).
+        let relaxed = 2.0 * c / (c + self.factored);
+        let inverse = 1.0 / c;
+        let mut last = 0.0;
         for iteration in 0..NEWTON_ITERATIONS {
-            problem.rhs(t, &self.iterate, &mut self.f);
+            problem.rhs(t, &self.iterate, &mut self.correction);
             // W·δ = f − (ψ + d)/c with W = 1/c − J
-            for j in 0..self.n {
-                self.correction[j] = self.f[j] - (self.psi[j] + self.d[j]) / c;
-            }
-            if self.correction.iter().any(|x| !x.is_finite()) {
-                return Newton::Diverged;
+            for ((r, psi), d) in self.correction.iter_mut().zip(&self.psi).zip(&self.d) {
+                *r -= (psi + d) * inverse;
             }
             self.w.solve(&mut self.correction);
             problem.statistics.solves += 1;
-            let size = problem.norm(&self.correction, &self.predicted, &self.predicted);
-            let rate = last.map(|last| size / last);
-            if let Some(rate) = rate {
-                let left = (NEWTON_ITERATIONS - iteration) as i32;
-                if rate >= 1.0 || rate.powi(left) / (1.0 - rate) * size > tolerance {
+            let mut sum = 0.0;
+            for j in 0..n {
+                let delta = relaxed * self.correction[j];
+                self.d[j] += delta;
+                self.iterate[j] = self.predicted[j] + self.d[j];
+                let share = delta * self.weights[j];
+                sum += share * share;
+            }
+            let size = (sum / n as f64).sqrt();
+            if iteration > 0 {
+                let rate = size / last;
+                let left = (NEWTON_ITERATIONS - 1 - iteration) as i32;
+                if !(rate < 1.0) || rate.powi(left) / (1.0 - rate) * rate * size > tolerance {
+                    self.rate = 1.0;
                     return Newton::Diverged;
                 }
+                // What was learnt before fades.
+                self.rate = rate.max(0.3 * self.rate);
             }
-            for j in 0..self.n {
-                self.d[j] += self.correction[j];
-                self.iterate[j] = self.predicted[j] + self.d[j];
+            if size * (self.rate / (1.0 - self.rate).max(1e-3)).min(1.0) <= tolerance {
+                return if self.outside(problem, t) { Newton::Diverged } else { Newton::Converged };
             }
-            if size == 0.0
-                || rate.is_some_and(|rate| rate / (1.0 - rate) * size < tolerance)
-                || (rate.is_none() && size < 1e-2 * tolerance)
-            {
-                return Newton::Converged;
+            if !size.is_finite() {
+                self.cautious = CAUTIOUS;
+                return Newton::Diverged;
             }
-            last = Some(size);
+            last = size;
         }
         Newton::Diverged
     }
 
-    fn update_jacobian(&mut self, problem: &mut Problem, t: f64) {
-        problem.jacobian(t, &self.predicted, &mut self.jacobian);
-        self.fresh = true;
-        self.factored = 0.0;
-    }
-
-    /// A norm of J bounds |λ|.
-    fn measure_stiffness(&mut self, problem: &Problem, h: f64) {
-        let pattern = problem.system.jacobian_pattern();
-        let mut most: f64 = 0.0;
-        for j in 0..self.n {
-            most = most.max(pattern.column(j).map(|k| self.jacobian[k].abs()).sum());
+    /// Whether f is no number at a solution near the border of its domain: there would be no way on from there.
+    fn outside(&mut self, problem: &mut Problem, t: f64) -> bool {
+        if self.cautious == 0 {
+            return false;
         }
-        self.stiffness = h.abs() * most;
+        self.cautious -= 1;
+        problem.rhs(t, &self.iterate, &mut self.correction);
+        self.correction.iter().any(|f| !f.is_finite())
     }
 
-    fn too_small(&self, problem: &Problem) -> ErrorKind {
-        match problem.not_finite(&self.f) {
+    /// Newton's iteration with J as it is, else with a new one.
+    fn solve(&mut self, problem: &mut Problem, t: f64, c: f64) -> Newton {
+        // Rounding of f sets a limit at very small tolerances.
+        let tolerance = (NEWTON_SHARE / error_constant(self.order)).max(10.0 * f64::EPSILON / problem.rtol);
+        let slow = if self.dear { SLOW.1 } else { SLOW.0 };
+        if self.age >= OLD || (self.age > 0 && self.rate > slow) {
+            self.update_jacobian(problem, t);
+        }
+        loop {
+            if self.factorise(problem, c) && self.newton(problem, t, c, tolerance) == Newton::Converged {
+                return Newton::Converged;
+            }
+            if self.fresh && self.factored == c {
+                return Newton::Diverged;
+            }
+            if self.fresh {
+                // The factorisation was made for another c, or J has no regular W here.
+                if self.factored == 0.0 {
+                    return Newton::Diverged;
+                }
+                self.factored = 0.0;
+            } else {
+                self.update_jacobian(problem, t);
+            }
+        }
+    }
+
+    /// Error in units of the tolerance of order k, whose estimate is a multiple of `v`.
+    fn error(&self, k: usize, v: &[f64]) -> f64 {
+        let sum: f64 = v.iter().zip(&self.weights).map(|(v, w)| (v * w) * (v * w)).sum();
+        error_constant(k) * (sum / self.n as f64).sqrt()
+    }
+
+    /// After a failed error test: a shorter step, and a lower order where that allows a longer one.
+    fn shorten(&mut self, error: f64, repeated: bool) {
+        let (n, q) = (self.n, self.order);
+        let mut factor = power(error, q) / CAUTION[1];
+        if q > 1 {
+            // ∇^q y as it would be at the new point.
+            for j in 0..n {
+                self.correction[j] = self.differences[q * n + j] + self.d[j];
+            }
+            let below = power(self.error(q - 1, &self.correction), q - 1) / CAUTION[0];
+            if (below > factor || repeated) && self.held.is_none() {
+                factor = below;
+                self.order = q - 1;
+            }
+        }
+        let factor = if factor.is_nan() { 0.1 } else { factor };
+        self.change_step(factor.clamp(0.1, if repeated { 0.5 } else { 0.9 }));
+    }
+
+    /// Takes the solved step's differences over.
+    fn advance(&mut self) {
+        let (n, q) = (self.n, self.order);
+        for j in 0..n {
+            let d = self.d[j];
+            self.differences[(q + 2) * n + j] = d - self.differences[(q + 1) * n + j];
+            self.differences[(q + 1) * n + j] = d;
+        }
+        for k in (0..=q).rev() {
+            let (low, high) = self.differences.split_at_mut((k + 1) * n);
+            low[k * n..].iter_mut().zip(&high[..n]).for_each(|(low, high)| *low += high);
+        }
+    }
+
+    /// Order and step for what follows: the order whose error allows the longest step, the one at hand preferred.
+    fn reconsider(&mut self, problem: &Problem, error: f64) {
+        let (n, q) = (self.n, self.order);
+        let part = |k: usize| &self.differences[k * n..(k + 1) * n];
+        let mut best = (power(error, q) / CAUTION[1], q);
+        if q > 1 {
+            let below = power(self.error(q - 1, part(q)), q - 1) / CAUTION[0];
+            if below > best.0 {
+                // Not a reason to lengthen steps.
+                best = (below.min(1.0).max(best.0), q - 1);
+            }
+        }
+        if q < MAX_ORDER {
+            let above = power(self.error(q + 1, part(q + 2)), q + 1) / CAUTION[2];
+            if above > best.0 {
+                best = (above, q + 1);
+            }
+        }
+        // Not beyond the longest step allowed: growth taken back at once would cost a factorisation and the order's rise.
+        let grow = best.0.min(10.0).min(problem.max_step / self.h.abs());
+        if grow < LEAST_GROWTH && best.1 >= q {
+            return;
+        }
+        // The interpolant of this step still needs its own differences: keep them before they are rescaled.
+        self.dense[..(q + 1) * n].copy_from_slice(&self.differences[..(q + 1) * n]);
+        self.dense_kept = true;
+        self.order = best.1;
+        self.change_step(grow.max(1.0).min(problem.max_step / self.h.abs()));
+    }
+
+    fn too_small(&mut self, problem: &mut Problem, t: f64) -> ErrorKind {
+        problem.rhs(t, &self.predicted, &mut self.correction);
+        match problem.not_finite(&self.correction) {
             names if names.is_empty() => ErrorKind::StepTooSmall(problem.worst(&self.d, &self.predicted)),
             names => ErrorKind::NotFinite(names),
         }
     }
+}
+
+/// R(r)_ij = Π (m − 1 − r j)/m, m = 1 … i, for i, j ≤ q.
+const fn rows(q: usize, factor: f64) -> [[f64; MAX_ORDER + 1]; MAX_ORDER + 1] {
+    let mut m = [[1.0; MAX_ORDER + 1]; MAX_ORDER + 1];
+    let mut i = 1;
+    while i <= q {
+        let mut j = 1;
+        while j <= q {
+            m[i][j] = m[i - 1][j] * (i as f64 - 1.0 - factor * j as f64) / i as f64;
+            j += 1;
+        }
+        i += 1;
+    }
+    m
+}
+
+/// U = R(1), its own inverse.
+const U: [[f64; MAX_ORDER + 1]; MAX_ORDER + 1] = rows(MAX_ORDER, 1.0);
+
+/// How many times longer a step of order k may be whose error is this.
+fn power(error: f64, k: usize) -> f64 {
+    error.max(1e-10).powf(-1.0 / (k as f64 + 1.0))
 }
 
 impl Stepper for Bdf {
@@ -227,7 +418,6 @@ impl Stepper for Bdf {
         self.h = h;
         self.order = 1;
         self.equal_steps = 0;
-        self.factored = 0.0;
         self.differences.fill(0.0);
         self.differences[..self.n].copy_from_slice(y);
         problem.rhs(t, y, &mut self.f0);
@@ -261,115 +451,46 @@ impl Stepper for Bdf {
             self.rescale(clipped / self.h);
             self.h = clipped;
         }
-        let tolerance = (10.0 * f64::EPSILON / problem.rtol).max(0.03f64.min(problem.rtol.sqrt()));
+        let mut failures = 0;
         loop {
             problem.check()?;
             let (h, q) = (self.h, self.order);
             // The rest of the span may be shorter than a step that moves t by itself.
             if h.abs() < problem.least_step(self.t) && h != end - self.t {
-                return Err(self.too_small(problem));
+                return Err(self.too_small(problem, self.t + h));
             }
             let t_new = if h == end - self.t { end } else { self.t + h };
-            let alpha = gamma(q) * (1.0 - KAPPA[q]);
-            let c = h / alpha;
-            for j in 0..n {
-                self.predicted[j] = (0..=q).map(|k| self.differences[k * n + j]).sum();
-                self.psi[j] = (1..=q).map(|k| gamma(k) * self.differences[k * n + j]).sum::<f64>() / alpha;
-            }
-            let converged = loop {
-                if self.factored != 1.0 / c {
-                    problem.statistics.factorizations += 1;
-                    if !self.w.factor(1.0 / c, &self.jacobian) {
-                        self.factored = 0.0;
-                        if self.fresh {
-                            break false;
-                        }
-                        self.update_jacobian(problem, t_new);
-                        continue;
-                    }
-                    self.factored = 1.0 / c;
-                }
-                match self.newton(problem, t_new, c, tolerance) {
-                    Newton::Converged => break true,
-                    Newton::Diverged if self.fresh => break false,
-                    Newton::Diverged => self.update_jacobian(problem, t_new),
-                }
-            };
-            if !converged {
+            let alpha = GAMMA[q] * (1.0 - KAPPA[q]);
+            self.predict(problem, alpha);
+            if self.solve(problem, t_new, h / alpha) == Newton::Diverged {
                 problem.statistics.rejected += 1;
                 // J stands at a point the step will not reach now, perhaps one where it is no number.
                 self.fresh = false;
-                self.rescale(0.5);
-                self.h = 0.5 * h;
+                self.change_step(if failures > 1 { 0.25 } else { 0.5 });
+                failures += 1;
                 continue;
             }
-            let error_constant = |k: usize| KAPPA[k] * gamma(k) + 1.0 / (k as f64 + 1.0);
-            for j in 0..n {
-                self.correction[j] = error_constant(q) * self.d[j];
-            }
-            let error = problem.norm(&self.correction, &self.predicted, &self.iterate);
+            let error = self.error(q, &self.d);
             if !(error <= 1.0) {
                 problem.statistics.rejected += 1;
-                let factor = (0.9 * error.powf(-1.0 / (q as f64 + 1.0))).clamp(0.2, 0.9);
-                let factor = if factor.is_nan() { 0.2 } else { factor };
-                self.rescale(factor);
-                self.h = factor * h;
+                self.fresh = false;
+                self.shorten(error, failures > 0);
+                failures += 1;
                 continue;
             }
-            // Accepted.
             problem.statistics.steps += 1;
-            self.measure_stiffness(problem, h);
             self.t = t_new;
             self.y.copy_from_slice(&self.iterate);
             self.equal_steps += 1;
             self.fresh = false;
-            for j in 0..n {
-                let d = self.d[j];
-                self.differences[(q + 2) * n + j] = d - self.differences[(q + 1) * n + j];
-                self.differences[(q + 1) * n + j] = d;
-            }
-            for k in (0..=q).rev() {
-                for j in 0..n {
-                    self.differences[k * n + j] += self.differences[(k + 1) * n + j];
-                }
-            }
+            self.age += 1;
+            self.advance();
             self.t_dense = self.t;
             self.h_dense = h;
             self.order_dense = q;
             self.dense_kept = false;
-            if self.equal_steps < q + 1 || self.held.is_some() {
-                return Ok(());
-            }
-            // Order and step for what follows: the order whose error allows the largest step.
-            let size = |s: &mut Self, k: usize, at: usize| {
-                for j in 0..n {
-                    s.correction[j] = error_constant(k) * s.differences[at * n + j];
-                }
-                problem.norm(&s.correction, &s.y, &s.y)
-            };
-            let below = if q > 1 { size(self, q - 1, q) } else { f64::INFINITY };
-            let above = if q < MAX_ORDER { size(self, q + 1, q + 2) } else { f64::INFINITY };
-            let factor = |error: f64, k: usize| error.max(1e-10).powf(-1.0 / (k as f64 + 1.0));
-            let candidates = [
-                (factor(below, q - 1 + usize::from(q == 1)), q - 1),
-                (factor(error, q), q),
-                (factor(above, q + 1), q + 1),
-            ];
-            let mut best = candidates[1];
-            for (candidate, allowed) in [(candidates[0], q > 1), (candidates[2], q < MAX_ORDER)] {
-                if allowed && candidate.0 > best.0 {
-                    best = candidate;
-                }
-            }
-            // Not beyond the longest step allowed: growth taken back at once would cost a factorisation and the order's rise.
-            let grow = (0.9 * best.0).min(10.0).min(problem.max_step / h.abs());
-            // The interpolant of this step still needs its own differences: keep them before they are rescaled.
-            if !(0.9..1.2).contains(&grow) || best.1 != q {
-                self.keep_dense(q);
-                self.order = best.1;
-                self.rescale(grow);
-                self.h = grow * h;
-                self.dense_kept = true;
+            if self.equal_steps > q && self.held.is_none() {
+                self.reconsider(problem, error);
             }
             return Ok(());
         }
@@ -402,7 +523,7 @@ impl Stepper for Bdf {
     }
 
     fn stiffness(&self) -> f64 {
-        self.stiffness
+        self.h.abs() * self.jacobian_norm
     }
 
     fn shifted(&self) -> Option<&Shifted> {
@@ -411,14 +532,8 @@ impl Stepper for Bdf {
 
     fn cost(&self, rhs: f64) -> f64 {
         let (factor, solve) = self.w.cost();
-        // Two iterations a step, a factorisation every eighth; some thirty passes over the differences.
-        2.0 * (rhs + solve) + factor / 8.0 + (30 * self.n) as f64
-    }
-}
-
-impl Bdf {
-    /// Sets the differences of an accepted step of order q aside for its interpolant.
-    fn keep_dense(&mut self, q: usize) {
-        self.dense[..(q + 1) * self.n].copy_from_slice(&self.differences[..(q + 1) * self.n]);
+        // One and a half iterations a step, a factorisation every fourth (where it is dear, every tenth); some twenty
+        // passes over the differences.
+        1.5 * (rhs + solve) + factor / if self.dear { 10.0 } else { 4.0 } + (20 * self.n) as f64
     }
 }
