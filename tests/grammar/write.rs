@@ -2,6 +2,8 @@
 //!
 //! Between tokens stand blanks, line ends and comments wherever the head of the grammar file allows them. The choices are
 //! a repeatable stream; beyond a depth every choice is the one that ends soonest.
+// Two packages include this file, each for a part of it.
+#![allow(dead_code)]
 
 use super::ebnf::{Grammar, Part, Production};
 

@@ -1,0 +1,154 @@
+// The grammar of Rhapsode models for editors. It follows ../rhapsode.ebnf, whose production names its rules bear (a level
+// of the expression grammar is hidden, `_sum`; the node it makes is `sum`).
+//
+// Numbers (the point of `1..N` is the range's) and line ends are found by src/scanner.c: a statement ends with its line unless more must follow, a bracket is open, or the
+// next line begins with `then`, `else`, `and`, `or`, `in` or `for`.
+
+const list = (part) => seq(part, repeat(seq(',', part)));
+
+const reducer = choice('sum', 'prod', 'min', 'max', 'dot');
+
+module.exports = grammar({
+  name: 'rhapsode',
+
+  externals: ($) => [$._line_end, $.number, $._error_sentinel],
+  extras: ($) => [/[\s\uFEFF]/, $.comment],
+  word: ($) => $.name,
+
+  conflicts: ($) => [
+    [$.reaction, $.variable],
+    [$.variable, $.species],
+    [$.variable, $.instance],
+    [$.for_clauses],
+  ],
+
+  rules: {
+    file: ($) => repeat(seq($._statement, $._line_end)),
+
+    _statement: ($) => choice(
+      $.model, $.parameters, $.constants, $.initials, $.outputs, $.time, $.index, $.function, $.solve, $.component,
+      $.use_file, $.reaction, $.instance, $.equation,
+    ),
+
+    model: ($) => seq('model', field('name', $.name)),
+    parameters: ($) => seq('param', list($.declaration)),
+    constants: ($) => seq('const', list($.declaration)),
+    initials: ($) => seq('init', list($.initial)),
+    outputs: ($) => seq('output', list($.declaration)),
+    time: ($) => seq('time', field('name', $.name), optional($.annotation)),
+    index: ($) => seq('index', list(field('name', $.name)), '=', $.range, optional('periodic')),
+    function: ($) => seq(
+      'fn', field('name', $.name), '(', optional(list(field('parameter', $.name))), ')', '=', $._expression,
+    ),
+    solve: ($) => seq(
+      'solve', field('variable', $.name), '=', $.range,
+      optional(seq('{', optional(seq($.option, repeat(seq($._separator, $.option)), optional($._separator))), '}')),
+    ),
+    _separator: ($) => choice(',', $._line_end),
+    option: ($) => seq(field('name', $.name), '=', $._expression),
+
+    component: ($) => seq(
+      'component', field('name', $.name), '(', optional(list($.declaration)), ')',
+      '{', repeat(seq($._part, $._line_end)), optional($._part), '}',
+    ),
+    _part: ($) => choice(
+      $.parameters, $.constants, $.initials, $.outputs, $.index, $.function, $.reaction, $.instance, $.equation,
+    ),
+    use_file: ($) => seq('use', $.text),
+    instance: ($) => seq(
+      field('name', $.name), optional($.subscripts), '=', field('component', $.name), '(', list($.argument), ')',
+      optional($.for_clauses),
+    ),
+    argument: ($) => seq(field('name', $.name), '=', $._expression),
+
+    reaction: ($) => seq(
+      optional(seq(field('label', $.name), ':')),
+      $.side,
+      choice(
+        seq(choice('->', '=>'), $.side, '@', $._expression),
+        seq('<->', $.side, '@', $._expression, ',', $._expression),
+      ),
+      optional($.for_clauses),
+    ),
+    // `0` stands for nothing.
+    side: ($) => choice($.number, seq($.species, repeat(seq('+', $.species)))),
+    species: ($) => seq(optional($.number), field('name', $.name), optional($.subscripts)),
+
+    equation: ($) => seq(
+      field('left', $._sum), choice(seq(optional($.annotation), '='), '+='), field('right', $._expression),
+      optional($.for_clauses),
+    ),
+    declaration: ($) => seq(
+      field('name', $.name), optional($.subscripts), optional($.annotation), optional(seq('=', $._expression)),
+      optional($.bounds), optional($.for_clauses),
+    ),
+    initial: ($) => seq(
+      field('name', $.name), optional(choice(seq($.primes, optional($.subscripts)), seq($.subscripts, optional($.primes)))),
+      optional($.annotation), '=', $._expression, optional($.for_clauses),
+    ),
+    bounds: ($) => seq('in', '(', $._expression, ',', $._expression, ')'),
+    // A comma after a clause goes on with the clauses or, in a declaration, with the next one: what follows decides.
+    for_clauses: ($) => seq('for', list($.for_clause)),
+    for_clause: ($) => seq(field('name', $.name), 'in', $.range),
+    range: ($) => seq($._sum, '..', $._sum),
+
+    annotation: ($) => seq(':', $.unit),
+    unit: ($) => seq($._unit_factor, repeat(seq(choice('*', '·', '/'), $._unit_factor))),
+    _unit_factor: ($) => seq($._unit_base, optional(choice(seq('^', $.unit_exponent), $.superscripts))),
+    _unit_base: ($) => choice($.name, $.unit_sign, $.number, seq('(', $.unit, ')')),
+    unit_exponent: ($) => choice(
+      seq(optional('-'), $.number),
+      seq('(', optional('-'), $.number, optional(seq('/', $.number)), ')'),
+    ),
+    unit_sign: ($) => token(choice('%', '‰', /°\p{Alphabetic}*/)),
+    superscripts: ($) => token(/⁻?[⁰¹²³⁴-⁹]+/),
+    quantity: ($) => seq($.number, '[', $.unit, ']'),
+
+    _expression: ($) => choice($.conditional, $._disjunction),
+    conditional: ($) => seq('if', $._expression, 'then', $._expression, 'else', $._expression),
+
+    _disjunction: ($) => choice($.disjunction, $._conjunction),
+    disjunction: ($) => seq($._conjunction, repeat1(seq('or', $._conjunction))),
+    _conjunction: ($) => choice($.conjunction, $._negation),
+    conjunction: ($) => seq($._negation, repeat1(seq('and', $._negation))),
+    _negation: ($) => choice($.negation, $._comparison),
+    negation: ($) => seq('not', $._negation),
+    _comparison: ($) => choice($.comparison, $._sum),
+    comparison: ($) => seq($._sum, choice('<', '<=', '>', '>=', '==', '!='), $._sum),
+    _sum: ($) => choice($.sum, $._product),
+    sum: ($) => seq($._product, repeat1(seq(choice('+', '-'), $._product))),
+    _product: ($) => choice($.product, $._unary),
+    product: ($) => seq($._unary, repeat1(seq(choice('*', '/'), $._unary))),
+    _unary: ($) => choice($.unary, $._power),
+    unary: ($) => seq(choice('-', '+'), $._unary),
+    _power: ($) => choice($.power, $._primary),
+    power: ($) => seq($._primary, '^', $._unary),
+    _primary: ($) => choice(
+      $.quantity, $.number, $.true, $.false, seq('(', $._expression, ')'), $.reduction, $.call, $.variable,
+    ),
+    true: () => 'true',
+    false: () => 'false',
+
+    // The names of reductions are names like any other where no index follows.
+    variable: ($) => choice(
+      seq(
+        repeat($.segment), field('name', $.name),
+        optional(choice(seq($.primes, optional($.subscripts)), seq($.subscripts, optional($.primes)))),
+      ),
+      seq(field('name', alias(reducer, $.name)), optional($.primes)),
+    ),
+    segment: ($) => seq($.name, optional($.subscripts), '.'),
+    call: ($) => seq(field('function', choice($.name, alias(reducer, $.name))), '(', optional(list($._expression)), ')'),
+    reduction: ($) => seq(
+      field('function', alias(reducer, $.name)),
+      '[', list($.reduction_index), ']', '(', list($._expression), ')',
+    ),
+    reduction_index: ($) => seq(field('name', $.name), optional(seq('in', $.range))),
+    subscripts: ($) => seq('[', list($._expression), ']'),
+
+    primes: () => token(/'+/),
+    name: () => /[_\p{Alphabetic}][_\p{Alphabetic}0-9₀-₉\u0300-\u036f]*/,
+    text: () => token(/"[^"\n]*"/),
+    comment: () => token(/#[^\n]*/),
+  },
+});
