@@ -172,6 +172,7 @@ fn item_kind() -> impl Strategy<Value = ItemKind> {
         (any_expr(), any_expr(), domain()).prop_map(|(lhs, rhs, domain)| ItemKind::Equation { lhs, rhs, domain }),
         (any_expr(), any_expr(), domain()).prop_map(|(lhs, rhs, domain)| ItemKind::Addition { lhs, rhs, domain }),
         reaction().prop_map(ItemKind::Reaction),
+        Just(ItemKind::Reactions(Ident { name: "combinatorial".to_string(), span: Span::new(0, 0) })),
         (name(), range_of(any_expr()), some((name().prop_map(ident), any_expr()), 0))
             .prop_map(|(name, range, options)| ItemKind::Solve { variable: ident(name), range, options }),
     ]

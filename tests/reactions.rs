@@ -107,12 +107,127 @@ fn what_goes_wrong_with_names_shows_both_places() {
     assert_eq!(errors.diagnostics()[0].code.0, "E0206", "{errors}");
 }
 
+/// Right-hand sides at the same point of two models, state by state.
+fn same_slopes(network: &str, plain: &str) {
+    let slopes = |text: &str| {
+        let compiled = Model::parse(text).unwrap_or_else(|errors| panic!("{errors}")).compile().unwrap();
+        let bound = compiled.bind(&compiled.problem().parameter_values().unwrap());
+        let names = compiled.model().states();
+        // A number for each state that does not depend on its place.
+        let value = |name: &str| 1.0 + name.bytes().fold(0u32, |h, b| (h * 31 + u32::from(b)) % 997) as f64 / 100.0;
+        let y: Vec<f64> = (0..names.len()).map(|k| value(&names.get(k))).collect();
+        let (mut w, mut dy) = (vec![0.0; compiled.system().shape().work], vec![0.0; y.len()]);
+        compiled.system().rhs(0.5, &y, &bound, &mut w, &mut dy);
+        let mut list: Vec<(String, f64)> = dy.iter().enumerate().map(|(k, dy)| (names.get(k), *dy)).collect();
+        list.sort_by(|a, b| a.0.cmp(&b.0));
+        list
+    };
+    let (network, plain) = (slopes(network), slopes(plain));
+    assert_eq!(network.len(), plain.len());
+    for ((name, a), (other, b)) in network.iter().zip(&plain) {
+        assert_eq!(name, other);
+        assert!((a - b).abs() <= 1e-12 * (1.0 + b.abs()), "{name}: {a}, expected {b}");
+    }
+}
+
 #[test]
-fn arrays_of_reactions_are_refused_once() {
-    let text = "const N = 3\nindex i = 1..N\nparam k = 1\ninit A[i] = 1\nA[i] -> 0 @ k for i in 1..N\n";
-    let errors = Model::parse(text).unwrap_err();
-    let [diagnostic] = errors.diagnostics() else { panic!("{errors}") };
-    assert_eq!(diagnostic.code.0, "E0114");
+fn a_chain_of_hops_is_a_family() {
+    let head = "const N = 5\nindex i = 1..N\nparam k = 2, q[i] = i\ninit A[i] = i\n";
+    same_slopes(
+        &format!("{head}hop: A[i] <-> A[i+1] @ k, q[i] for i in 1..N-1\nA[1] -> 0 @ k\n"),
+        &format!(
+            "{head}hop[i] = k*A[i] - q[i]*A[i+1] for i in 1..N-1\nA[i]' = hop[i-1] - hop[i] for i in 2..N-1\n\
+             A[1]' = -hop[1] - k*A[1]\nA[N]' = hop[N-1]\n"
+        ),
+    );
+}
+
+#[test]
+fn hops_around_a_ring_wrap_in_both_directions() {
+    let head = "const N = 6\nindex i = 1..N periodic\nparam k = 2, q = 3\ninit A[i] = i, B[i] = 0\n";
+    same_slopes(
+        &format!("{head}A[i] -> A[i+1] @ k\nA[i] -> A[i-2] + B[i] @ q\n"),
+        &format!("{head}A[i]' = -k*A[i] + k*A[i-1] - q*A[i] + q*A[i+2]\nB[i]' = q*A[i]\n"),
+    );
+}
+
+#[test]
+fn sites_share_a_ligand() {
+    let head = "const N = 4\nindex i = 1..N\nindex s = 1..2\nparam kf = 2, kr = 3, c[s] = s\n\
+                init L = 1, R[i,s] = i + s, C[i] = 0\n";
+    same_slopes(
+        &format!("{head}bind: L + R[i,s] <-> C[i] @ kf*c[s], kr\nR[1,s] => 0.5 L @ c[s]\n"),
+        &format!(
+            "{head}bind[i,s] = kf*c[s]*L*R[i,s] - kr*C[i]\nL' = -sum[i, s](bind[i,s]) + 0.5*sum[s](c[s])\n\
+             R[i,s]' = -bind[i,s]\nR[1,s]' = -bind[1,s] - c[s]\nC[i]' = sum[s](bind[i,s])\n"
+        ),
+    );
+}
+
+#[test]
+fn arrays_take_added_terms_too() {
+    let head = "const N = 4\nindex i, j = 1..N\nparam k = 2\ninit A[i,j] = i + j\n";
+    same_slopes(
+        &format!("{head}A[i,j]' += -A[i,j]\nA[2,j]' += k\nA[i,3]' += t for i in 2..3\n2 A[i,1] -> 0 @ k\n"),
+        &format!(
+            "{head}A[i,j]' = -A[i,j] + (if i == 2 then k else 0) + (if j == 3 and i > 1 and i < 4 then t else 0) \
+             - (if j == 1 then 2*k*A[i,1]^2 else 0)\n"
+        ),
+    );
+}
+
+/// Elements that no reaction mentions do not change, and compiling does not depend on the size.
+#[test]
+fn arrays_of_reactions_stay_families() {
+    let text = |n: usize| {
+        format!(
+            "const N = {n}\nindex i = 1..N\nparam k = 2\ninit A[i] = 1\nA[i] -> A[i+1] @ k for i in 2..N-2\n\
+             A[i] + A[i-1] -> 2 A[i] @ k for i in 3..5\n"
+        )
+    };
+    let pieces = |n| Model::parse(&text(n)).unwrap().checked().derivatives[0].pieces.len();
+    assert_eq!(pieces(20), pieces(100_000));
+    let compiled = Model::parse(&text(20)).unwrap().compile().unwrap();
+    let run = compiled.problem().span(0.0..1.0).solve().unwrap();
+    assert_eq!(run.column("A[1]").unwrap().last(), Some(&1.0));
+    assert_eq!(run.column("A[20]").unwrap().last(), Some(&1.0));
+}
+
+#[test]
+fn mistakes_in_arrays_of_reactions_point_at_the_subscript() {
+    let head = "const N = 4\nindex i = 1..N\nparam k = 2\ninit A[i] = 1, B = 0\n";
+    for (line, code) in [
+        ("A[i] -> A[i+1] @ k", "E0209"),
+        ("A[2*i] -> B @ k", "E0218"),
+        ("A[i] -> B @ k\nA -> B @ k", "E0211"),
+        ("A[i] -> B[i] @ k", "E0211"),
+    ] {
+        let errors = Model::parse(&format!("{head}{line}\n")).unwrap_err();
+        let codes: Vec<&str> = errors.diagnostics().iter().map(|d| d.code.0).collect();
+        assert!(codes.contains(&code), "{line}: {errors}");
+    }
+}
+
+#[test]
+fn distinct_encounters_are_counted_where_asked() {
+    let head = "param k = 3\ninit A = 1, B = 0, C = 0\n";
+    let network = "2 A + B -> 3 C @ k\n3 C <-> A @ k, 1\n";
+    same_slopes(
+        &format!("reactions combinatorial\n{head}{network}"),
+        &format!("{head}v = k*A^2*B/2\nw = k*C^3/6 - A\nA' = -2*v + w\nB' = -v\nC' = 3*v - 3*w\n"),
+    );
+    same_slopes(&format!("reactions plain\n{head}{network}"), &format!("{head}{network}"));
+    let errors = Model::parse(&format!("reactions combinatoric\nreactions plain\n{head}{network}")).unwrap_err();
+    let found: Vec<&str> = errors.diagnostics().iter().map(|d| d.code.0).collect();
+    assert_eq!(found, ["E0243", "E0202"], "{errors}");
+}
+
+#[test]
+fn conserved_sums_of_arrays_go_element_by_element() {
+    let text = "const N = 3\nindex i = 1..N\nparam k = 1\ninit A[i] = 1, B[i] = 0, E = 1\n\
+                A[i] + E -> B[i] + E @ k\nA[i] -> A[i+1] @ k for i in 1..2\n";
+    let shown = Model::parse(text).unwrap().show(Show::Conserved, Format::Text).unwrap();
+    assert_eq!(shown, "A[1] + A[2] + A[3] + B[1] + B[2] + B[3]\nE\n");
 }
 
 #[test]

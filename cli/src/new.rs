@@ -36,6 +36,8 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "rate_network",
     "neural_ode",
     "lambda_cdm",
+    "enzyme",
+    "diffusing_dimer",
 ];
 
 /// Write a model to start from

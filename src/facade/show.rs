@@ -160,7 +160,9 @@ impl Model {
         if model.species.is_empty() {
             return Err("the model has no reactions, which conserved sums are found from".to_string());
         }
-        let laws = model.conserved().ok_or("the coefficients of the reactions are too large for exact arithmetic")?;
+        let laws = model
+            .conserved()
+            .ok_or("the reactions are too many, or their coefficients too large, for exact arithmetic")?;
         if laws.is_empty() {
             return Ok("no sum of species is conserved\n".to_string());
         }
@@ -179,7 +181,10 @@ impl Model {
                     (n, Format::Text) => text += &format!("{n}*"),
                     (n, Format::Latex) => text += &format!("{n} \\, "),
                 }
-                text += &subscripted(&mut graph, &names, format, model.species[species.0], Vec::new());
+                let (symbol, at) = &model.species[species.0];
+                let subscript = |at: &i64| Subscript { affine: crate::expr::Affine::constant(*at), wrap: false };
+                let at = at.iter().map(subscript).collect();
+                text += &subscripted(&mut graph, &names, format, *symbol, at);
             }
             text.push('\n');
         }

@@ -86,6 +86,8 @@ pub enum ItemKind {
     },
     /// `bind: E + S <-> ES @ kf, kr`
     Reaction(Reaction),
+    /// `reactions combinatorial`: how mass action counts.
+    Reactions(Ident),
     /// `solve t = 0..1e11 { rtol = 1e-8, save = log(1e-6, 1e11, 200) }`
     Solve {
         /// The independent variable as written.

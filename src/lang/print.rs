@@ -152,6 +152,7 @@ impl Display for ItemKind {
                 for_clauses(f, domain)
             }
             ItemKind::Reaction(reaction) => reaction.fmt(f),
+            ItemKind::Reactions(word) => write!(f, "reactions {}", word.name),
             ItemKind::Solve { variable, range, options } => {
                 write!(f, "solve {variable} = {range}")?;
                 for (place, (name, value)) in options.iter().enumerate() {

@@ -123,6 +123,7 @@ impl Checker<'_> {
         let bounds = self.parameter_bounds(&parameters);
         let outputs = self.outputs(&lowered);
         let run = self.solve_block(&time);
+        let (reactions, species) = self.contributions(network);
         self.check_size();
         if !self.diagnostics.is_empty() {
             return None;
@@ -134,8 +135,6 @@ impl Checker<'_> {
             .filter_map(|symbol| lowered.values().find(|(known, _)| known == symbol))
             .map(|(symbol, pieces)| Family { symbol: *symbol, pieces: pieces.clone() })
             .collect();
-        let of_name: FxHashMap<&str, SymbolId> =
-            states.iter().filter_map(|(name, orders)| Some((name.as_str(), *orders.first()?))).collect();
         let mut model = Model {
             name: self.found.model.map_or_else(|| sources.main().name().to_string(), |name| name.name.clone()),
             sources: sources.clone(),
@@ -151,8 +150,8 @@ impl Checker<'_> {
             defaults,
             bounds,
             outputs,
-            reactions: network.contributions.clone(),
-            species: network.species.keys().filter_map(|name| of_name.get(name.as_str()).copied()).collect(),
+            reactions,
+            species,
             run,
         };
         model.lay_out();
@@ -294,6 +293,13 @@ impl Checker<'_> {
         let mut result = Vec::new();
         for (name, (order, target)) in self.found.equations.clone() {
             let shape = self.shape(name, &target, false);
+            if target.added
+                && let Some(shape) = &shape
+                && !self.terms_stay_inside(name, &target, shape)
+            {
+                self.entities.insert(name.to_string(), Entity::Failed);
+                continue;
+            }
             let mut dims = shape.map(|s| s.dims);
             // Initial values may reach elements the equations do not: then those lack an equation, which is told.
             for k in 0..order {

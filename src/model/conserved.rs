@@ -27,10 +27,10 @@ const MOST_RAYS: usize = 1000;
 
 impl Model {
     /// A basis of the conserved sums, as few negative weights as possible, ordered by first species; none if the numbers
-    /// do not fit 128 bits. Species with a term added by `+=` take part in no law.
+    /// do not fit 128 bits or the reactions are too many. Species with a term added by `+=` take part in no law.
     pub fn conserved(&self) -> Option<Vec<Law>> {
         let mut reactions = Vec::new();
-        for contribution in &self.reactions {
+        for contribution in self.reactions.as_ref()? {
             reactions.push(whole(contribution.net.iter().map(|(species, amount)| (species.0, *amount)))?);
         }
         laws(self.species.len(), &reactions)

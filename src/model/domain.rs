@@ -4,9 +4,10 @@ use super::boxes::Bounds;
 use super::check::Checker;
 use super::expression::Scope;
 use super::names::Statement;
+use super::reactions::names_in_subscript;
 use crate::diag::{Diagnostic, codes};
 use crate::expr::{Affine, IndexRange, VarId};
-use crate::lang::ast::{ExprKind, Range};
+use crate::lang::ast::Range;
 
 /// The elements of one statement's left side.
 #[derive(Clone, Debug)]
@@ -61,9 +62,7 @@ impl Checker<'_> {
                 scope.ranges.push(IndexRange { var: *var, lo: range.0, hi: range.1 });
             }
             // Declared indices used on the left range over their sets.
-            if let ExprKind::Name(_) | ExprKind::Sum(_) = subscript.kind {
-                self.bring_declared_indices(subscript, &mut scope)?;
-            }
+            self.bring_declared_indices(subscript, &mut scope)?;
             let affine = self.affine(subscript, &scope)?;
             let (bounds, var, periodic) = match (affine.terms.as_slice(), affine.offset) {
                 ([], n) if number_is_size && n >= 1 => ((1, n), None, false),
@@ -122,17 +121,7 @@ impl Checker<'_> {
     /// Puts the declared indices named in a left-side subscript into scope.
     fn bring_declared_indices(&mut self, subscript: &crate::lang::ast::Expr, scope: &mut Scope) -> Option<()> {
         let mut names = Vec::new();
-        match &subscript.kind {
-            ExprKind::Name(name) => names.push(name.as_str()),
-            ExprKind::Sum(terms) => {
-                for (_, term) in terms {
-                    if let ExprKind::Name(name) = &term.kind {
-                        names.push(name);
-                    }
-                }
-            }
-            _ => {}
-        }
+        names_in_subscript(subscript, &mut names);
         for name in names {
             if scope.indices.iter().any(|(known, _)| known == name) {
                 continue;

@@ -34,10 +34,15 @@ impl Checker<'_> {
         let number_is_size = number_is_size && target.statements.len() == 1;
         let regions: Vec<Option<Region>> = target.statements.iter().map(|s| self.region(s, number_is_size)).collect();
         let regions: Vec<Region> = regions.into_iter().collect::<Option<_>>()?;
+        // Terms written for neighbours of a periodic index wrap around: their index, not where they reach, is the size.
+        let ahead = |r: &Region, d: usize| match &r.vars[d] {
+            Some((.., ahead)) if target.added && r.periodic[d] => *ahead,
+            _ => 0,
+        };
         let dims = (0..rank)
             .map(|d| Dim {
-                lo: regions.iter().map(|r| r.bounds[d].0).min().unwrap_or(1),
-                hi: regions.iter().map(|r| r.bounds[d].1).max().unwrap_or(0),
+                lo: regions.iter().map(|r| r.bounds[d].0 - ahead(r, d)).min().unwrap_or(1),
+                hi: regions.iter().map(|r| r.bounds[d].1 - ahead(r, d)).max().unwrap_or(0),
                 periodic: regions.iter().any(|r| r.periodic[d]),
             })
             .collect();
@@ -54,6 +59,9 @@ impl Checker<'_> {
         base: &Scope,
     ) -> Option<Vec<Piece>> {
         let whole: Bounds = dims.iter().map(|d| (d.lo, d.hi)).collect();
+        if target.added {
+            return self.added_pieces(target, shape, dims, whole, base);
+        }
         let boxes: Vec<Bounds> = shape.regions.iter().map(|r| r.bounds.clone()).collect();
         let parts = match most_specific(&boxes, &whole) {
             Ok(parts) => parts,

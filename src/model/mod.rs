@@ -6,11 +6,13 @@
 //! Invariants: the pieces of a family are disjoint and cover the symbol; every subscript in a template stays inside its
 //! array over the piece's ranges (or is marked as wrapping); definitions stand in order of evaluation.
 
+mod added;
 mod analysis;
 mod boxes;
 mod check;
 mod conserved;
 mod constants;
+mod contributions;
 mod domain;
 mod expression;
 mod families;
@@ -58,10 +60,11 @@ pub struct Model {
     pub bounds: Vec<Option<(f64, f64)>>,
     /// The recorded quantities.
     pub outputs: Vec<Family>,
-    /// What each reaction, and each term added with `+=`, changes; in the order of the file.
-    pub reactions: Vec<Contribution>,
-    /// The states that [`SpeciesId`]s count.
-    pub species: Vec<SymbolId>,
+    /// What each reaction, and each term added with `+=`, changes; in the order of the file, arrays element by element.
+    /// None where those are too many.
+    pub reactions: Option<Vec<Contribution>>,
+    /// The states that [`SpeciesId`]s count, element by element.
+    pub species: Vec<(SymbolId, Vec<i64>)>,
     /// What the solve block says.
     pub run: Run,
 }

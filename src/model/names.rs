@@ -5,7 +5,7 @@
 
 use indexmap::IndexMap;
 
-use super::reactions::Network;
+use super::reactions::{Network, Term};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, ItemKind, Range};
 use crate::source::Span;
@@ -27,6 +27,8 @@ pub struct Target<'a> {
     pub statements: Vec<Statement<'a>>,
     pub doc: Option<&'a str>,
     pub span: Span,
+    /// The statements are terms of a sum, wherever they speak of the same element.
+    pub added: bool,
 }
 
 /// A declared index set.
@@ -192,7 +194,7 @@ impl<'a> Collector<'a, '_> {
             ItemKind::Equation { lhs, rhs, domain } => self.equation(doc, lhs, rhs, domain),
             ItemKind::Addition { lhs, .. } => {
                 if let ExprKind::Prime(inner, 1) = &lhs.kind
-                    && let ExprKind::Name(name) = &inner.kind
+                    && let ExprKind::Name(name) | ExprKind::Subscript(Ident { name, .. }, _) = &inner.kind
                 {
                     self.species(name, lhs.span);
                 }
@@ -205,6 +207,8 @@ impl<'a> Collector<'a, '_> {
                     self.species(&species.name.name, species.name.span);
                 }
             }
+            // Read with the network.
+            ItemKind::Reactions(_) => {}
             ItemKind::Solve { variable, range, options } => match self.found.solve {
                 Some(first) => self.twice("the solve block", span, first.span),
                 None => self.found.solve = Some(SolveBlock { variable, range, options, span }),
@@ -253,8 +257,19 @@ impl<'a> Collector<'a, '_> {
         let Some(change) = self.network.species.get(name) else { return };
         let known = self.found.equations.contains_key(name);
         if !known && self.claim(name, span, "a state") {
-            let statement = Statement { subscripts: &[], domain: &[], value: Some(&change.derivative), span };
-            let target = Target { statements: vec![statement], ..Target::new(span) };
+            let scalar = change.terms.iter().all(|term| term.subscripts.is_empty());
+            let statements = if scalar {
+                vec![Statement { subscripts: &[], domain: &[], value: Some(&change.sum), span }]
+            } else {
+                let statement = |term: &'a Term| Statement {
+                    subscripts: &term.subscripts,
+                    domain: &term.domain,
+                    value: Some(&term.signed),
+                    span: term.span,
+                };
+                change.terms.iter().map(statement).collect()
+            };
+            let target = Target { statements, added: !scalar, ..Target::new(span) };
             self.found.equations.insert(name, (1, target));
         }
     }
@@ -269,8 +284,14 @@ impl<'a> Collector<'a, '_> {
     /// The fluxes of all reactions are definitions under the reactions' labels.
     fn fluxes(&mut self) {
         for flux in &self.network.fluxes {
-            let statement = Statement { subscripts: &[], domain: &[], value: Some(&flux.value), span: flux.span };
-            let target = Target { statements: vec![statement], doc: flux.doc.as_deref(), span: flux.span };
+            let statement = Statement {
+                subscripts: &flux.subscripts,
+                domain: &flux.domain,
+                value: Some(&flux.value),
+                span: flux.span,
+            };
+            let target =
+                Target { statements: vec![statement], doc: flux.doc.as_deref(), span: flux.span, added: false };
             self.found.definitions.entry(&flux.name).or_insert(target);
         }
     }
@@ -334,6 +355,6 @@ impl<'a> Collector<'a, '_> {
 
 impl Target<'_> {
     fn new(span: Span) -> Self {
-        Target { statements: Vec::new(), doc: None, span }
+        Target { statements: Vec::new(), doc: None, span, added: false }
     }
 }

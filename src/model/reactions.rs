@@ -3,16 +3,21 @@
 //! What is made here are syntax trees with the spans of what was written, so that everything after (names, order of
 //! evaluation, derivatives) treats a network like equations typed by hand. Nothing is evaluated.
 //!
-//! Mass action: the rate of `a A + b B -> … @ k` is `k*A^a*B^b`, without the factor 1/(a! b!) of BioNetGen and Catalyst.
+//! Mass action: the rate of `a A + b B -> … @ k` is `k*A^a*B^b`; after the statement `reactions combinatorial` it is
+//! that over a! b!, the number of distinct encounters, as BioNetGen and Catalyst count.
+//!
+//! Reactions with subscripts are families: their flux is an array over the reaction's indices, and each species gains
+//! a term over the elements it is written for (see `families.rs`, where such terms are added up).
 //!
 //! Invariants: sums are flat, in the order of the reactions in the file; a flux is one definition however many species
 //! it moves, so it is computed once and its errors are told once.
 
 use indexmap::IndexMap;
 
-use super::{Contribution, SpeciesId};
-use crate::diag::{Diagnostic, codes};
-use crate::lang::ast::{Ast, Expr, ExprKind, Factor, ForClause, Ident, ItemKind, Rate, Reaction, Sign, Species};
+use crate::diag::{Diagnostic, closest, codes};
+use crate::lang::ast::{
+    Ast, Expr, ExprKind, Factor, ForClause, Ident, ItemKind, Rate, Reaction, ReductionIndex, Sign, Species,
+};
 use crate::source::Span;
 
 /// The reactions and added terms of a file.
@@ -23,7 +28,7 @@ pub struct Network {
     /// One per species, in order of first mention.
     pub species: IndexMap<String, Change>,
     /// What each reaction or added term changes, in order.
-    pub contributions: Vec<Contribution>,
+    pub changes: Vec<Changes>,
 }
 
 /// The net flux of a reaction.
@@ -34,6 +39,10 @@ pub struct Flux {
     pub doc: Option<String>,
     /// The label or, without one, the reaction.
     pub span: Span,
+    /// The indices it runs over, as subscripts; none for a single reaction.
+    pub subscripts: Vec<Expr>,
+    /// `for` clauses that restrict them.
+    pub domain: Vec<ForClause>,
     /// Forward minus reverse rate.
     pub value: Expr,
 }
@@ -44,14 +53,43 @@ pub struct Change {
     pub span: Span,
     /// Whether a reaction or an added term mentions it there, in words.
     pub first: &'static str,
-    /// The sum over its reactions and added terms.
-    pub derivative: Expr,
-    terms: Vec<(Sign, Expr)>,
+    /// What its reactions and added terms add to its derivative, in order.
+    pub terms: Vec<Term>,
+    /// The sum of `terms`, if none has subscripts.
+    pub sum: Expr,
+}
+
+/// Something added to the derivative of a species, for some elements of it.
+pub struct Term {
+    /// The elements.
+    pub subscripts: Vec<Expr>,
+    /// `for` clauses of their indices.
+    pub domain: Vec<ForClause>,
+    /// What is added or subtracted.
+    pub value: (Sign, Expr),
+    /// The term with its sign.
+    pub signed: Expr,
+    /// The species where it is written.
+    pub span: Span,
+}
+
+/// What one reaction or added term changes, per unit of its flux.
+pub struct Changes {
+    /// The flux; none for an added term.
+    pub flux: Option<usize>,
+    /// Species, subscripts and amounts.
+    pub net: Vec<(String, Vec<Expr>, f64)>,
 }
 
 /// Collects the reactions and added terms of a file.
 pub fn network(ast: &Ast, diagnostics: &mut Vec<Diagnostic>) -> Network {
-    let mut builder = Builder { network: Network::default(), diagnostics };
+    let indices = ast.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Index { names, .. } => Some(names.iter().map(|ident| ident.name.as_str())),
+        _ => None,
+    });
+    let indices = indices.flatten().collect();
+    let mut builder = Builder { network: Network::default(), indices, combinatorial: false, diagnostics };
+    builder.convention(ast);
     for item in &ast.items {
         match &item.kind {
             ItemKind::Reaction(reaction) => builder.reaction(reaction, item.doc.as_deref(), item.span),
@@ -61,24 +99,51 @@ pub fn network(ast: &Ast, diagnostics: &mut Vec<Diagnostic>) -> Network {
     }
     let mut network = builder.network;
     for change in network.species.values_mut() {
-        change.derivative = sum(std::mem::take(&mut change.terms), change.span);
+        if change.terms.iter().all(|term| term.subscripts.is_empty()) {
+            change.sum = sum(change.terms.iter().map(|term| term.value.clone()).collect(), change.span);
+        }
     }
     network
 }
 
-struct Builder<'d> {
+struct Builder<'a, 'd> {
     network: Network,
+    /// Declared index names.
+    indices: Vec<&'a str>,
+    /// Whether mass action counts distinct encounters.
+    combinatorial: bool,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
-impl Builder<'_> {
-    fn reaction(&mut self, reaction: &Reaction, doc: Option<&str>, span: Span) {
-        let sides = || reaction.reactants.iter().chain(&reaction.products);
-        let subscripts = sides().flat_map(|species| &species.subscripts).map(|expr| expr.span);
-        let indexed = subscripts.chain(reaction.domain.iter().map(|clause| clause.index.span)).next();
-        if let Some(span) = indexed {
-            return self.not_yet(span, "arrays of reactions");
+impl<'a> Builder<'a, '_> {
+    /// What `reactions …` says of mass action.
+    fn convention(&mut self, ast: &Ast) {
+        let mut first: Option<Span> = None;
+        for item in &ast.items {
+            let ItemKind::Reactions(word) = &item.kind else { continue };
+            if let Some(first) = first {
+                let message = "the convention of mass action is stated twice";
+                let diagnostic = Diagnostic::new(codes::model::DECLARED_TWICE, word.span, message);
+                self.diagnostics.push(diagnostic.related(first, "first stated here"));
+                continue;
+            }
+            first = Some(word.span);
+            match word.name.as_str() {
+                "combinatorial" => self.combinatorial = true,
+                "plain" => {}
+                other => {
+                    let message = format!("expected `plain` or `combinatorial` after `reactions`, found `{other}`");
+                    let diagnostic = Diagnostic::new(codes::reactions::CONVENTION, word.span, message);
+                    self.diagnostics.push(match closest(other, ["plain", "combinatorial"]) {
+                        Some(guess) => diagnostic.help(format!("did you mean `{guess}`?")).fix(word.span, guess),
+                        None => diagnostic,
+                    });
+                }
+            }
         }
+    }
+
+    fn reaction(&mut self, reaction: &'a Reaction, doc: Option<&str>, span: Span) {
         self.check_coefficients(reaction);
         let (name, place) = match &reaction.label {
             Some(label) => (label.name.clone(), label.span),
@@ -86,68 +151,129 @@ impl Builder<'_> {
         };
         let value = match &reaction.rate {
             Rate::Explicit(rate) => rate.clone(),
-            Rate::MassAction(rate) => mass_action(rate, &reaction.reactants),
+            Rate::MassAction(rate) => self.mass_action(rate, &reaction.reactants),
             Rate::Reversible(forward, reverse) => {
-                let forward = mass_action(forward, &reaction.reactants);
-                let reverse = mass_action(reverse, &reaction.products);
+                let forward = self.mass_action(forward, &reaction.reactants);
+                let reverse = self.mass_action(reverse, &reaction.products);
                 let span = forward.span.to(reverse.span);
                 Expr { span, kind: ExprKind::Sum(vec![(Sign::Plus, forward), (Sign::Minus, reverse)]) }
             }
         };
-        // What a catalyst loses it gains: it is a species, with no change from this reaction.
-        let mut net: IndexMap<SpeciesId, f64> = IndexMap::new();
-        let signed = |side: &[Species], sign: f64| {
-            side.iter().map(|s| (s.name.clone(), sign * s.coefficient)).collect::<Vec<(Ident, f64)>>()
+        let indices = self.indices_of(reaction);
+        let named = |ident: &Ident| Expr { span: ident.span, kind: ExprKind::Name(ident.name.clone()) };
+        let subscripts: Vec<Expr> = indices.iter().map(named).collect();
+        let flux = match subscripts.as_slice() {
+            [] => Expr { span: place, kind: ExprKind::Name(name.clone()) },
+            list => {
+                let ident = Ident { name: name.clone(), span: place };
+                Expr { span: place, kind: ExprKind::Subscript(ident, list.to_vec()) }
+            }
         };
-        for (ident, amount) in signed(&reaction.reactants, -1.0).into_iter().chain(signed(&reaction.products, 1.0)) {
-            let species = self.change(&ident, "in this reaction");
-            *net.entry(species).or_default() += amount;
+        // What a catalyst loses it gains: it is a species, with no change from this reaction.
+        let mut net: IndexMap<(String, String), (&Species, f64)> = IndexMap::new();
+        for (side, sign) in [(&reaction.reactants, -1.0), (&reaction.products, 1.0)] {
+            for species in side {
+                self.change(&species.name, "in this reaction");
+                let key = (species.name.name.clone(), element(species));
+                net.entry(key).or_insert((species, 0.0)).1 += sign * species.coefficient;
+            }
         }
-        net.retain(|_, amount| *amount != 0.0);
-        for (species, amount) in &net {
-            let flux = Expr { span: place, kind: ExprKind::Name(name.clone()) };
+        net.retain(|_, (_, amount)| *amount != 0.0);
+        for (species, amount) in net.values() {
+            let mut read = Vec::new();
+            species.subscripts.iter().for_each(|expr| names_in_subscript(expr, &mut read));
+            let along = |ident: &&Ident| !read.contains(&ident.name.as_str());
+            let summed: Vec<ReductionIndex> = indices
+                .iter()
+                .filter(along)
+                .map(|index| ReductionIndex {
+                    index: index.clone(),
+                    range: reaction.domain.iter().find(|c| c.index.name == index.name).map(|c| c.range.clone()),
+                })
+                .collect();
+            let flux = match summed.as_slice() {
+                [] => flux.clone(),
+                _ => {
+                    let sum = Ident { name: "sum".to_string(), span: place };
+                    Expr { span: place, kind: ExprKind::Reduce(sum, summed, vec![flux.clone()]) }
+                }
+            };
             let sign = if *amount < 0.0 { Sign::Minus } else { Sign::Plus };
-            let term = times(amount.abs(), flux);
-            self.network.species[species.0].terms.push((sign, term));
+            let domain = reaction.domain.iter().filter(|c| read.contains(&c.index.name.as_str())).cloned().collect();
+            let value = (sign, times(amount.abs(), flux));
+            self.term(&species.name, species.subscripts.clone(), domain, value, "in this reaction");
         }
-        self.network.contributions.push(Contribution { label: Some(name.clone()), net: net.into_iter().collect() });
-        self.network.fluxes.push(Flux { name, doc: doc.map(str::to_string), span: place, value });
+        let net = net.into_iter().map(|((name, _), (species, amount))| (name, species.subscripts.clone(), amount));
+        self.network.changes.push(Changes { flux: Some(self.network.fluxes.len()), net: net.collect() });
+        let domain = reaction.domain.clone();
+        self.network.fluxes.push(Flux { name, doc: doc.map(str::to_string), span: place, subscripts, domain, value });
+    }
+
+    /// The indices a reaction runs over: those of its `for` clauses, then declared ones its species are written with.
+    fn indices_of(&self, reaction: &'a Reaction) -> Vec<Ident> {
+        let mut list: Vec<Ident> = reaction.domain.iter().map(|clause| clause.index.clone()).collect();
+        let species = reaction.reactants.iter().chain(&reaction.products);
+        for subscript in species.flat_map(|species| &species.subscripts) {
+            let mut found = Vec::new();
+            names_in_subscript(subscript, &mut found);
+            for name in found {
+                if self.indices.contains(&name) && list.iter().all(|known| known.name != name) {
+                    list.push(Ident { name: name.to_string(), span: subscript.span });
+                }
+            }
+        }
+        list
     }
 
     fn addition(&mut self, lhs: &Expr, rhs: &Expr, domain: &[ForClause]) {
-        let ident = match &lhs.kind {
+        let target = match &lhs.kind {
             ExprKind::Prime(inner, 1) => match &inner.kind {
-                ExprKind::Name(name) => Ident { name: name.clone(), span: inner.span },
-                _ => return self.not_yet(lhs.span, "terms added to arrays"),
+                ExprKind::Name(name) => Some((Ident { name: name.clone(), span: inner.span }, Vec::new())),
+                ExprKind::Subscript(ident, subscripts) => Some((ident.clone(), subscripts.clone())),
+                _ => None,
             },
-            _ => {
-                let message = "`+=` adds a term to a first derivative, found something else on the left";
-                let diagnostic = Diagnostic::new(codes::reactions::ADDED_TERM, lhs.span, message);
-                let diagnostic = diagnostic.label("expected `name'`");
-                return self.diagnostics.push(match &lhs.kind {
-                    ExprKind::Name(name) => {
-                        let end = Span::new(lhs.span.end, lhs.span.end);
-                        diagnostic.help(format!("did you mean `{name}' += …`?")).fix(end, "'")
-                    }
-                    _ => diagnostic.help("write the whole equation with `=`"),
-                });
-            }
+            _ => None,
         };
-        if let Some(clause) = domain.first() {
-            return self.not_yet(clause.index.span, "terms added to arrays");
-        }
-        let species = self.change(&ident, "in this added term");
-        self.network.species[species.0].terms.push((Sign::Plus, rhs.clone()));
-        self.network.contributions.push(Contribution { label: None, net: vec![(species, 1.0)] });
+        let Some((ident, subscripts)) = target else {
+            let message = "`+=` adds a term to a first derivative, found something else on the left";
+            let diagnostic = Diagnostic::new(codes::reactions::ADDED_TERM, lhs.span, message);
+            let diagnostic = diagnostic.label("expected `name'`");
+            return self.diagnostics.push(match &lhs.kind {
+                ExprKind::Name(name) => {
+                    let end = Span::new(lhs.span.end, lhs.span.end);
+                    diagnostic.help(format!("did you mean `{name}' += …`?")).fix(end, "'")
+                }
+                _ => diagnostic.help("write the whole equation with `=`"),
+            });
+        };
+        self.term(&ident, subscripts.clone(), domain.to_vec(), (Sign::Plus, rhs.clone()), "in this added term");
+        self.network.changes.push(Changes { flux: None, net: vec![(ident.name, subscripts, 1.0)] });
     }
 
-    fn change(&mut self, ident: &Ident, first: &'static str) -> SpeciesId {
+    fn term(
+        &mut self,
+        species: &Ident,
+        subscripts: Vec<Expr>,
+        domain: Vec<ForClause>,
+        value: (Sign, Expr),
+        first: &'static str,
+    ) {
+        let place = self.change(species, first);
+        let signed = match &value {
+            (Sign::Plus, expr) => expr.clone(),
+            (Sign::Minus, expr) => Expr { span: expr.span, kind: ExprKind::Negate(Box::new(expr.clone())) },
+        };
+        self.network.species[place].terms.push(Term { subscripts, domain, value, signed, span: species.span });
+    }
+
+    /// The species' place.
+    fn change(&mut self, ident: &Ident, first: &'static str) -> usize {
         let place = self.network.species.get_index_of(&ident.name);
-        SpeciesId(place.unwrap_or_else(|| {
-            let derivative = Expr { span: ident.span, kind: ExprKind::Number(0.0) };
-            let change = Change { span: ident.span, first, derivative, terms: Vec::new() };
+        place.unwrap_or_else(|| {
+            let sum = Expr { span: ident.span, kind: ExprKind::Number(0.0) };
+            let change = Change { span: ident.span, first, terms: Vec::new(), sum };
             self.network.species.insert_full(ident.name.clone(), change).0
-        }))
+        })
     }
 
     /// A coefficient is positive; where it is an exponent it is whole as well.
@@ -176,38 +302,61 @@ impl Builder<'_> {
             }
         }
     }
-
-    fn not_yet(&mut self, span: Span, what: &str) {
-        let message = format!("{what} are not yet supported");
-        self.diagnostics.push(Diagnostic::new(codes::lang::UNSUPPORTED, span, message));
-    }
 }
 
 /// The largest molecularity of a mass-action reaction.
 const MOST: f64 = 1000.0;
 
-/// `k*A^a*B^b`, species in order of first mention, repeated ones counted together.
-fn mass_action(rate: &Expr, side: &[Species]) -> Expr {
-    let mut powers: IndexMap<&str, (f64, Span)> = IndexMap::new();
-    for species in side {
-        powers.entry(&species.name.name).or_insert((0.0, species.name.span)).0 += species.coefficient;
+/// A species' subscripts as text, so that equal ones are found.
+fn element(species: &Species) -> String {
+    species.subscripts.iter().map(|expr| format!("{expr},")).collect()
+}
+
+/// Names that a subscript reads.
+pub fn names_in_subscript<'e>(expr: &'e Expr, found: &mut Vec<&'e str>) {
+    match &expr.kind {
+        ExprKind::Name(name) => found.push(name),
+        ExprKind::Negate(inner) => names_in_subscript(inner, found),
+        ExprKind::Sum(terms) => terms.iter().for_each(|(_, term)| names_in_subscript(term, found)),
+        ExprKind::Product(factors) => factors.iter().for_each(|(_, factor)| names_in_subscript(factor, found)),
+        _ => {}
     }
-    let mut factors = vec![(Factor::Times, rate.clone())];
-    for (name, (exponent, span)) in powers {
-        let base = Expr { span, kind: ExprKind::Name(name.to_string()) };
-        let power = match exponent {
-            1.0 => base,
-            n => {
-                let exponent = Expr { span, kind: ExprKind::Number(n) };
-                Expr { span, kind: ExprKind::Power(Box::new(base), Box::new(exponent)) }
+}
+
+impl Builder<'_, '_> {
+    /// `k*A^a*B^b`, species in order of first mention, repeated ones counted together; over a! b! by the other
+    /// convention.
+    fn mass_action(&self, rate: &Expr, side: &[Species]) -> Expr {
+        let mut powers: IndexMap<(&str, String), (f64, &Species)> = IndexMap::new();
+        for species in side {
+            powers.entry((&species.name.name, element(species))).or_insert((0.0, species)).0 += species.coefficient;
+        }
+        let mut factors = vec![(Factor::Times, rate.clone())];
+        for (exponent, species) in powers.into_values() {
+            let span = species.name.span;
+            let kind = match species.subscripts.as_slice() {
+                [] => ExprKind::Name(species.name.name.clone()),
+                list => ExprKind::Subscript(species.name.clone(), list.to_vec()),
+            };
+            let base = Expr { span, kind };
+            let number = |value: f64| Expr { span, kind: ExprKind::Number(value) };
+            factors.push((
+                Factor::Times,
+                match exponent {
+                    1.0 => base,
+                    n => Expr { span, kind: ExprKind::Power(Box::new(base), Box::new(number(n))) },
+                },
+            ));
+            let encounters: f64 = (2..=exponent.min(MOST) as u64).map(|n| n as f64).product();
+            if self.combinatorial && encounters > 1.0 {
+                factors.push((Factor::Over, number(encounters)));
             }
-        };
-        factors.push((Factor::Times, power));
+        }
+        if factors.len() == 1 {
+            return rate.clone();
+        }
+        Expr { span: rate.span, kind: ExprKind::Product(factors) }
     }
-    if factors.len() == 1 {
-        return rate.clone();
-    }
-    Expr { span: rate.span, kind: ExprKind::Product(factors) }
 }
 
 fn times(amount: f64, flux: Expr) -> Expr {

@@ -187,7 +187,9 @@ impl<'a> Oracle<'a> {
                     }
                 }
                 // `tests/reactions.rs` holds networks against the equations they stand for.
-                ItemKind::Reaction(_) | ItemKind::Addition { .. } => panic!("the oracle reads equations"),
+                ItemKind::Reaction(_) | ItemKind::Reactions(_) | ItemKind::Addition { .. } => {
+                    panic!("the oracle reads equations")
+                }
                 ItemKind::Equation { lhs, rhs, domain } => {
                     let (inner, order) = match &lhs.kind {
                         ExprKind::Prime(inner, order) => (inner.as_ref(), *order),

@@ -363,6 +363,10 @@ fn examples_mean_what_they_say() {
         let path = entry.unwrap().path();
         // The same equations in a size that lists of elements can hold.
         let text = std::fs::read_to_string(&path).unwrap();
+        // The oracle reads equations; networks are held against the equations they stand for in `tests/reactions.rs`.
+        if text.contains(" @ ") {
+            continue;
+        }
         let text = ["32", "40", "60", "64", "100", "200"]
             .iter()
             .fold(text, |text, size| text.replace(&format!("const N = {size}\n"), "const N = 6\n"));

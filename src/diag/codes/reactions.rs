@@ -8,6 +8,8 @@ pub const EQUATION_BESIDE: Code = Code("E0240");
 pub const COEFFICIENT: Code = Code("E0241");
 /// A term added to what is no first derivative.
 pub const ADDED_TERM: Code = Code("E0242");
+/// An unknown convention of mass action.
+pub const CONVENTION: Code = Code("E0243");
 
 /// The entries, ascending.
 pub const ENTRIES: &[CodeEntry] = &[
@@ -36,5 +38,13 @@ pub const ENTRIES: &[CodeEntry] = &[
                       first derivative of a name; other quantities are given by one equation with `=`.",
         failing: "param k = 1\ninit A = 1\nA -> 0 @ k\nA += 2\n",
         mended: "param k = 1\ninit A = 1\nA -> 0 @ k\nA' += 2\n",
+    },
+    CodeEntry {
+        code: CONVENTION,
+        title: "convention of mass action",
+        explanation: "`reactions plain`, the default, gives `2 A -> B @ k` the rate k*A^2. `reactions combinatorial` \
+                      counts distinct encounters as BioNetGen and Catalyst do: k*A^2/2. There is no other.",
+        failing: "reactions combinatoric\nparam k = 1\ninit A = 1, B = 0\n2 A -> B @ k\n",
+        mended: "reactions combinatorial\nparam k = 1\ninit A = 1, B = 0\n2 A -> B @ k\n",
     },
 ];

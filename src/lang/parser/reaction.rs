@@ -38,6 +38,17 @@ impl Parser<'_> {
         false
     }
 
+    /// Whether the statement here is `reactions WORD`: two names side by side, which nothing else begins with.
+    pub(super) fn is_convention(&self) -> bool {
+        self.peek() == Kind::Name && self.slice(self.here()) == "reactions" && self.peek_second() == Kind::Name
+    }
+
+    /// `convention = "reactions" name`
+    pub(super) fn convention(&mut self) -> Parse<ItemKind> {
+        self.bump();
+        Ok(ItemKind::Reactions(self.name("`plain` or `combinatorial`")?))
+    }
+
     /// `reaction = [ name ":" ] side ( "->" side "@" expression | "<->" side "@" expression "," expression
     /// | "=>" side "@" expression ) [ for_clauses ]`
     pub(super) fn reaction(&mut self) -> Parse<ItemKind> {

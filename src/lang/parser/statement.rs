@@ -25,6 +25,7 @@ impl Parser<'_> {
             Kind::Function => self.function()?,
             Kind::Solve => self.solve()?,
             _ if self.reserved() => return Ok(None),
+            _ if self.is_convention() => self.convention()?,
             _ if self.is_reaction() => self.reaction()?,
             _ => self.equation()?,
         };

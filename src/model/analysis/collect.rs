@@ -74,7 +74,7 @@ impl Analysis {
                     self.define(Role::State, &species.name, 1, None, Some(item.span));
                 }
             }
-            ItemKind::Init(_) | ItemKind::Solve { .. } => {}
+            ItemKind::Init(_) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
         }
     }
 

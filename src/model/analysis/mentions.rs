@@ -102,6 +102,7 @@ impl Analysis {
                     }
                 }
             }
+            ItemKind::Reactions(_) => {}
             ItemKind::Solve { variable, range, options } => {
                 self.read(variable, &local);
                 self.range(range, &mut local);
