@@ -148,6 +148,20 @@ fn kvaerno5_error_falls_with_tolerance() {
 }
 
 #[test]
+fn radau5_error_falls_with_tolerance() {
+    error_falls(Method::RadauIIA5, 0.6, |p| p.stiff && p.dim <= 100 && p.name != "beam");
+    // BEAM's fast oscillations reduce the order to that of the stages, 3, for which tolerances to the power 2/3 are lax.
+    error_falls(Method::RadauIIA5, 0.35, |p| p.name == "beam");
+}
+
+#[test]
+fn radau_error_falls_with_tolerance() {
+    error_falls(Method::Radau, 0.6, |p| p.stiff && p.dim <= 100 && p.name != "beam");
+    // As RadauIIA5.
+    error_falls(Method::Radau, 0.35, |p| p.name == "beam");
+}
+
+#[test]
 fn bdf_error_falls_with_tolerance() {
     // BEAM: eigenvalues on the imaginary axis, outside BDF's stability region. KPP: it starts at t = 43200, where an
     // order-1 step at rtol 1e-10 would be shorter than a double can resolve (2e-11).

@@ -1,8 +1,10 @@
 //! The order every method shows: slopes of the error at fixed steps, at the ends of steps and inside them. The algebra is
 //! in `order.rs`.
 
+use rhapsode::solve::collocation::{Radau, RadauStepper};
 use rhapsode::solve::esdirk::{Esdirk, EsdirkStepper};
 use rhapsode::solve::explicit::ExplicitStepper;
+use rhapsode::solve::methods::radau::{RADAU5, RADAU9, RADAU13};
 use rhapsode::solve::methods::{bdf::Bdf, bosh3::BOSH3, dop853::DOP853, tsit5::TSIT5, vern7::VERN7, vern9::VERN9};
 use rhapsode::solve::methods::{kencarp4::KENCARP4, kvaerno5::KVAERNO5, trbdf2::TRBDF2};
 use rhapsode::solve::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
@@ -96,6 +98,12 @@ fn esdirk(method: &'static Esdirk) -> Maker {
     Box::new(move |problem| Box::new(EsdirkStepper::new(method, problem).unwrap().iterate_to(EXACT)))
 }
 
+fn radau(family: &'static [&'static Radau]) -> Maker {
+    // Their transformation magnifies rounding.
+    let make = move |problem: &Problem| RadauStepper::new("Radau", family, problem).unwrap().iterate_to(10.0 * EXACT);
+    Box::new(move |problem| Box::new(make(problem)))
+}
+
 #[test]
 fn one_step_methods_show_their_order() {
     // Name, stepper, order, order of the dense output's global error, numbers of steps.
@@ -111,6 +119,8 @@ fn one_step_methods_show_their_order() {
         ("TRBDF2", esdirk(&TRBDF2), 2.0, 2.0, (160, 320)),
         ("KenCarp4", esdirk(&KENCARP4), 4.0, 4.0, (40, 80)),
         ("Kvaerno5", esdirk(&KVAERNO5), 5.0, 5.0, (40, 80)),
+        ("RadauIIA5", radau(&[&RADAU5]), 5.0, 4.0, (20, 40)),
+        ("Radau9", radau(&[&RADAU9]), 9.0, 6.0, (6, 12)),
     ];
     for (name, make, order, dense_order, (coarse, fine)) in methods {
         for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {
@@ -160,6 +170,54 @@ fn inside(system: &dyn System, make: &dyn Fn(&Problem) -> Box<dyn Stepper>, star
     [0.2, 0.4, 0.5, 0.6, 0.8].map(at).into_iter().fold(0.0, f64::max)
 }
 
+/// Once around the unit circle at a speed that depends on t: y = (cos φ, sin φ), φ = 1.5 t − 0.2 cos t; linear, or with a
+/// factor 0.9 + 0.1 (y1² + y2²) that is 1 on the solution.
+fn circle(linear: bool) -> ClosureSystem {
+    let factor = move |y: &[f64]| if linear { 1.0 } else { 0.9 + 0.1 * (y[0] * y[0] + y[1] * y[1]) };
+    let speed = |t: f64| 1.5 + 0.2 * t.sin();
+    ClosureSystem::new(2, 0, move |t, y, _, dy| {
+        let speed = speed(t) * factor(y);
+        (dy[0], dy[1]) = (-speed * y[1], speed * y[0]);
+    })
+    .with_jacobian(move |t, y, _, j| {
+        let (speed, r) = (speed(t), factor(y));
+        let slope = if linear { 0.0 } else { 0.2 * speed };
+        j[0] = -slope * y[0] * y[1];
+        j[1] = speed * r + slope * y[0] * y[0];
+        j[2] = -speed * r - slope * y[1] * y[1];
+        j[3] = slope * y[0] * y[1];
+    })
+}
+
+#[test]
+fn radau13_shows_its_order_in_single_steps() {
+    // From a few long steps to rounding there is no room for a slope of 13; errors of single steps, the largest of many
+    // starts, fall as h^14.
+    let exact = |t: f64| {
+        let (sin, cos) = (1.5 * t - 0.2 * t.cos()).sin_cos();
+        [cos, sin]
+    };
+    for kind in ["linear", "nonlinear"] {
+        let system = circle(kind == "linear");
+        let error = |start: f64, h: f64| {
+            let mut options = Options::new(start, start + h);
+            (options.rtol, options.atol) = (0.9, Tolerance::Scalar(1e6));
+            let mut problem = Problem::new(&system, &[], &options);
+            let mut stepper = radau(&[&RADAU13])(&problem);
+            stepper.start(&mut problem, start, &exact(start), h).unwrap();
+            stepper.step(&mut problem, start + h).unwrap();
+            assert_eq!(stepper.t(), start + h, "one step");
+            let end = exact(start + h);
+            stepper.y().iter().zip(end).map(|(y, e)| (y - e).abs()).fold(0.0, f64::max)
+        };
+        let most = |h: f64| (0..62).map(|k| error(0.1 * f64::from(k), h)).fold(0.0, f64::max);
+        let (a, b) = (most(1.0), most(0.8));
+        let slope = (a / b).ln() / (1.0f64 / 0.8).ln();
+        println!("Radau13 {kind}: local slope at the end {slope:.2} ({a:.1e} {b:.1e})");
+        assert!((slope - 14.0).abs() < 0.25, "{kind}: slope {slope}");
+    }
+}
+
 #[test]
 fn dense_outputs_show_their_order_inside_one_step() {
     let methods = [
@@ -174,6 +232,9 @@ fn dense_outputs_show_their_order_inside_one_step() {
         ("TRBDF2", esdirk(&TRBDF2), 2.0, 0.01),
         ("KenCarp4", esdirk(&KENCARP4), 3.0, 0.05),
         ("Kvaerno5", esdirk(&KVAERNO5), 4.0, 0.05),
+        ("RadauIIA5", radau(&[&RADAU5]), 3.0, 0.05),
+        ("Radau9", radau(&[&RADAU9]), 5.0, 0.1),
+        ("Radau13", radau(&[&RADAU13]), 7.0, 0.3),
     ];
     for (name, make, order, h) in methods {
         for (kind, system) in [("linear", linear()), ("nonlinear", nonlinear())] {

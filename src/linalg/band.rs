@@ -1,23 +1,26 @@
-//! Banded LU with partial pivoting (as LAPACK's `gbtrf`, unblocked): pivoting widens the upper band by the lower.
+//! Banded LU with partial pivoting (as LAPACK's `gbtrf`, unblocked): pivoting widens the upper band by the lower. Real or
+//! complex.
+
+use super::Scalar;
 
 /// LU of a matrix with `lower` sub- and `upper` super-diagonals.
 #[derive(Clone, Debug)]
-pub struct BandLu {
+pub struct BandLu<T = f64> {
     n: usize,
     lower: usize,
     upper: usize,
     /// Rows of storage per column: `2*lower + upper + 1`.
     height: usize,
     /// Entry (i, j) stands at `j*height + lower + upper + i - j`.
-    values: Vec<f64>,
+    values: Vec<T>,
     pivots: Vec<usize>,
 }
 
-impl BandLu {
+impl<T: Scalar> BandLu<T> {
     /// Room for an n × n band matrix.
     pub fn new(n: usize, lower: usize, upper: usize) -> Self {
         let height = 2 * lower + upper + 1;
-        BandLu { n, lower, upper, height, values: vec![0.0; height * n], pivots: vec![0; n] }
+        BandLu { n, lower, upper, height, values: vec![T::default(); height * n], pivots: vec![0; n] }
     }
 
     /// Operations of a factorisation and of a solve.
@@ -32,7 +35,7 @@ impl BandLu {
     }
 
     /// The entries, by [`Self::place`].
-    pub fn values_mut(&mut self) -> &mut [f64] {
+    pub fn values_mut(&mut self) -> &mut [T] {
         &mut self.values
     }
 
@@ -45,17 +48,17 @@ impl BandLu {
             let column = j * height + diagonal;
             let mut pivot = 0;
             for i in 1..=below {
-                if self.values[column + i].abs() > self.values[column + pivot].abs() {
+                if self.values[column + i].size() > self.values[column + pivot].size() {
                     pivot = i;
                 }
             }
             let value = self.values[column + pivot];
-            if value == 0.0 || !value.is_finite() {
+            if value.size() == 0.0 || !value.size().is_finite() {
                 return false;
             }
             self.pivots[j] = j + pivot;
             self.values.swap(column, column + pivot);
-            let inverse = 1.0 / value;
+            let inverse = T::from(1.0) / value;
             self.values[column + 1..=column + below].iter_mut().for_each(|l| *l *= inverse);
             let last = (j + self.upper + kl).min(n - 1);
             let (left, right) = self.values.split_at_mut((j + 1) * height);
@@ -67,9 +70,9 @@ impl BandLu {
                     right.swap(at, at + pivot);
                 }
                 let u = right[at];
-                if u != 0.0 {
+                if u != T::default() {
                     for (x, l) in right[at + 1..at + 1 + below].iter_mut().zip(multipliers) {
-                        *x -= l * u;
+                        *x -= *l * u;
                     }
                 }
             }
@@ -78,7 +81,7 @@ impl BandLu {
     }
 
     /// Solves `A x = b` in place.
-    pub fn solve(&self, b: &mut [f64]) {
+    pub fn solve(&self, b: &mut [T]) {
         let (n, kl, height) = (self.n, self.lower, self.height);
         let diagonal = self.lower + self.upper;
         for j in 0..n {
@@ -87,7 +90,7 @@ impl BandLu {
             let below = kl.min(n - 1 - j);
             let column = j * height + diagonal;
             for (r, l) in b[j + 1..j + 1 + below].iter_mut().zip(&self.values[column + 1..]) {
-                *r -= l * x;
+                *r -= *l * x;
             }
         }
         for j in (0..n).rev() {
@@ -96,7 +99,7 @@ impl BandLu {
             b[j] = x;
             let above = diagonal.min(j);
             for (r, u) in b[j - above..j].iter_mut().zip(&self.values[column - above..column]) {
-                *r -= u * x;
+                *r -= *u * x;
             }
         }
     }
@@ -110,7 +113,7 @@ mod tests {
     #[test]
     fn agrees_with_dense() {
         let (n, kl, ku) = (13, 2, 3);
-        let mut band = BandLu::new(n, kl, ku);
+        let mut band = BandLu::<f64>::new(n, kl, ku);
         let mut dense = DenseLu::new(n);
         for j in 0..n {
             for i in j.saturating_sub(ku)..(j + kl + 1).min(n) {

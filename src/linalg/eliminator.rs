@@ -1,7 +1,7 @@
 //! The slot for factorisations with planned pivots, and the implementation by loops over the plan's tables. A compiled
 //! system brings its own, as machine code.
 
-use super::{Elimination, Pattern};
+use super::{Elimination, Pattern, Scalar};
 
 /// Factorises `J − s·I` by an [`Elimination`] and solves with the factors. Immutable; all memory is the caller's.
 pub trait Eliminator: Send + Sync {
@@ -87,9 +87,17 @@ impl Tables {
 
     /// Row i of J − s·I, spread out, less what the pivots before `upto` eliminate. L's entries are put in their places.
     #[inline]
-    pub fn eliminate(&self, i: usize, upto: usize, shift: f64, jacobian: &[f64], factors: &mut [f64], row: &mut [f64]) {
+    pub fn eliminate<T: Scalar>(
+        &self,
+        i: usize,
+        upto: usize,
+        shift: T,
+        jacobian: &[f64],
+        factors: &mut [T],
+        row: &mut [T],
+    ) {
         for (column, value) in &self.sources[self.source_starts[i]..self.source_starts[i + 1]] {
-            row[*column as usize] = jacobian[*value as usize];
+            row[*column as usize] = T::from(jacobian[*value as usize]);
         }
         row[self.diagonal[i]] -= shift;
         let (done, rest) = factors.split_at_mut(self.starts[i]);
@@ -108,15 +116,15 @@ impl Tables {
             at += 1;
             let range = self.pivot[k] + 1..self.starts[k + 1];
             for (column, v) in self.columns[range.clone()].iter().zip(&done[range]) {
-                row[*column as usize] += l * v;
+                row[*column as usize] += l * *v;
             }
         }
     }
 
     /// Puts −1/pivot and the row of V in their places.
     #[inline]
-    pub fn finish(&self, i: usize, factors: &mut [f64], row: &mut [f64]) {
-        let d = -1.0 / std::mem::take(&mut row[i]);
+    pub fn finish<T: Scalar>(&self, i: usize, factors: &mut [T], row: &mut [T]) {
+        let d = T::from(-1.0) / std::mem::take(&mut row[i]);
         let pivot = self.pivot[i];
         factors[pivot] = d;
         let range = pivot + 1..self.starts[i + 1];
@@ -127,11 +135,34 @@ impl Tables {
 
     /// Σ factors·z over a range of the storage, added to `sum`.
     #[inline]
-    pub fn dot(&self, range: std::ops::Range<usize>, factors: &[f64], z: &[f64], mut sum: f64) -> f64 {
+    pub fn dot<T: Scalar>(&self, range: std::ops::Range<usize>, factors: &[T], z: &[T], mut sum: T) -> T {
         for (k, l) in self.columns[range.clone()].iter().zip(&factors[range]) {
-            sum += l * z[*k as usize];
+            sum += *l * z[*k as usize];
         }
         sum
+    }
+
+    /// All rows, one after the other; `row` holds n numbers and is all 0 before and behind.
+    pub fn factor<T: Scalar>(&self, shift: T, jacobian: &[f64], factors: &mut [T], row: &mut [T]) {
+        for i in 0..self.dim() {
+            self.eliminate(i, i, shift, jacobian, factors, row);
+            self.finish(i, factors, row);
+        }
+    }
+
+    /// `x = (s·I − J)⁻¹ b`; `z` is scratch of n numbers.
+    pub fn solve<T: Scalar>(&self, factors: &[T], b: &[T], z: &mut [T], x: &mut [T]) {
+        for block in self.blocks.windows(2) {
+            for i in block[0]..block[1] {
+                let sum = self.dot(self.starts[i]..self.pivot[i], factors, z, b[self.equations[i]]);
+                z[i] = sum * factors[self.pivot[i]];
+            }
+            for i in (block[0]..block[1]).rev() {
+                let sum = self.dot(self.pivot[i] + 1..self.starts[i + 1], factors, z, z[i]);
+                z[i] = sum;
+                x[self.unknowns[i]] = sum;
+            }
+        }
     }
 }
 
@@ -153,25 +184,11 @@ impl Eliminator for TableEliminator {
         let n = self.rows.dim();
         let (factors, row) = factors.split_at_mut(self.rows.starts[n]);
         row.fill(0.0);
-        for i in 0..n {
-            self.rows.eliminate(i, i, shift, jacobian, factors, row);
-            self.rows.finish(i, factors, row);
-        }
+        self.rows.factor(shift, jacobian, factors, row);
     }
 
     fn solve(&self, factors: &[f64], b: &[f64], scratch: &mut [f64], x: &mut [f64]) {
-        let rows = &self.rows;
-        for block in rows.blocks.windows(2) {
-            for i in block[0]..block[1] {
-                let sum = rows.dot(rows.starts[i]..rows.pivot[i], factors, scratch, b[rows.equations[i]]);
-                scratch[i] = sum * factors[rows.pivot[i]];
-            }
-            for i in (block[0]..block[1]).rev() {
-                let sum = rows.dot(rows.pivot[i] + 1..rows.starts[i + 1], factors, scratch, scratch[i]);
-                scratch[i] = sum;
-                x[rows.unknowns[i]] = sum;
-            }
-        }
+        self.rows.solve(factors, b, scratch, x);
     }
 
     fn check(&self, shift: f64, jacobian: &[f64], x: &[f64], b: &[f64], scratch: &mut [f64]) -> bool {

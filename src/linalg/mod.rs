@@ -10,7 +10,9 @@ mod krylov;
 mod order;
 mod pattern;
 mod pivoted;
+mod scalar;
 mod shifted;
+mod shifted_complex;
 #[cfg(feature = "sparse")]
 mod sparse;
 mod strategy;
@@ -25,7 +27,9 @@ pub use krylov::Krylov;
 pub use order::reverse_cuthill_mckee;
 pub use pattern::Pattern;
 pub use pivoted::{Pivoted, narrow_band};
+pub use scalar::{Complex, Scalar};
 pub use shifted::{Shifted, TooLarge};
+pub use shifted_complex::ShiftedComplex;
 #[cfg(feature = "sparse")]
 pub use sparse::SparseLu;
 pub use strategy::{Choice, Kind, Strategy, choose};

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::auto::Auto;
+use super::collocation::RadauStepper;
 use super::esdirk::EsdirkStepper;
 use super::explicit::ExplicitStepper;
+use super::methods::radau::{FIXED, VARIABLE};
 use super::methods::{self, bdf::Bdf};
 use super::methods::{kencarp4::KENCARP4, kvaerno5::KVAERNO5, trbdf2::TRBDF2};
 use super::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
@@ -47,6 +49,8 @@ impl Active {
             Method::TrBdf2 => Active::Fixed(Box::new(EsdirkStepper::new(&TRBDF2, problem)?)),
             Method::KenCarp4 => Active::Fixed(Box::new(EsdirkStepper::new(&KENCARP4, problem)?)),
             Method::Kvaerno5 => Active::Fixed(Box::new(EsdirkStepper::new(&KVAERNO5, problem)?)),
+            Method::RadauIIA5 => Active::Fixed(Box::new(RadauStepper::new(method.name(), FIXED, problem)?)),
+            Method::Radau => Active::Fixed(Box::new(RadauStepper::new(method.name(), VARIABLE, problem)?)),
             Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
             // `auto`; the tableaus were above.
             _ => Active::Auto(Box::new(Auto::new(problem))),

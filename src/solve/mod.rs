@@ -3,6 +3,7 @@
 //! [`integrate`] drives a [`stepper::Stepper`]; each method is one file in [`methods`].
 
 mod auto;
+pub mod collocation;
 mod drive;
 pub mod esdirk;
 pub mod explicit;
@@ -48,6 +49,10 @@ pub enum Method {
     KenCarp4,
     /// ESDIRK 5(4), Kværnø 2004.
     Kvaerno5,
+    /// Radau IIA of order 5, Hairer & Wanner.
+    RadauIIA5,
+    /// Radau IIA of orders 5, 9 and 13, changing between them.
+    Radau,
     /// Variable-order backward differentiation, orders 1 to 5.
     Bdf,
 }
@@ -67,6 +72,8 @@ impl Method {
         Method::TrBdf2,
         Method::KenCarp4,
         Method::Kvaerno5,
+        Method::RadauIIA5,
+        Method::Radau,
         Method::Bdf,
     ];
 
@@ -85,6 +92,8 @@ impl Method {
             Method::TrBdf2 => "TRBDF2",
             Method::KenCarp4 => "KenCarp4",
             Method::Kvaerno5 => "Kvaerno5",
+            Method::RadauIIA5 => "RadauIIA5",
+            Method::Radau => "Radau",
             Method::Bdf => "BDF",
         }
     }

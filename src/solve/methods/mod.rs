@@ -5,6 +5,7 @@ pub mod bosh3;
 pub mod dop853;
 pub mod kencarp4;
 pub mod kvaerno5;
+pub mod radau;
 pub mod rodas4;
 pub mod rodas5p;
 pub mod rosenbrock23;
