@@ -10,7 +10,8 @@ use crate::backend::Arguments;
 use crate::diag::closest;
 use crate::diff::Wanted;
 use crate::expr::{Environment, Evaluator, SymbolId};
-use crate::model::{Family, Kind, Model};
+use crate::model::{Family, Kind, Model, SpeciesId, dependents};
+use crate::system::Eliminated;
 
 /// No parameter or state has that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,6 +220,26 @@ impl Compiled {
             self.inner.kernels.call(kernel, arguments);
         }
         bound
+    }
+
+    /// The states that conserved sums determine: of each sum the one that is largest at the start, which loses fewest
+    /// digits. None where there is no such sum.
+    pub(super) fn eliminated(&self, y0: &[f64]) -> Vec<Eliminated> {
+        let model = self.inner.model.checked();
+        let laws = self.inner.laws.get_or_init(|| model.conserved().unwrap_or_default());
+        let place = |species: SpeciesId| {
+            let (symbol, at) = &model.species[species.0];
+            let symbol = model.symbol(*symbol);
+            symbol.offset + symbol.place(at)
+        };
+        let list = dependents(laws, |species| y0[place(species)].abs()).unwrap_or_default();
+        list.into_iter()
+            .map(|(species, own, others)| Eliminated {
+                state: place(species),
+                own: own as f64,
+                others: others.into_iter().map(|(species, weight)| (place(species), weight as f64)).collect(),
+            })
+            .collect()
     }
 
     /// The initial state for bound parameters.

@@ -11,7 +11,7 @@ pub use problem::{Problem, SolveError};
 pub use show::Show;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
@@ -156,7 +156,16 @@ impl Model {
         let lowered = self.lower();
         let (kernels, system) = self.emit(&lowered, backend)?;
         let compile_seconds = start.elapsed().as_secs_f64() + self.parse_seconds;
-        Ok(Compiled { inner: Arc::new(Inner { model: self.clone(), lowered, kernels, system, compile_seconds }) })
+        Ok(Compiled {
+            inner: Arc::new(Inner {
+                model: self.clone(),
+                lowered,
+                kernels,
+                system,
+                compile_seconds,
+                laws: OnceLock::new(),
+            }),
+        })
     }
 
     /// A lowered program becomes kernels, and the kernels a system.
@@ -300,6 +309,8 @@ struct Inner {
     kernels: Arc<dyn Kernels>,
     system: Box<dyn System>,
     compile_seconds: f64,
+    /// Conserved sums, found when first asked for.
+    laws: OnceLock<Vec<model::Law>>,
 }
 
 impl Compiled {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::bind::{MissingParameter, UnknownName, parameter_values};
 use crate::diag::closest;
 use crate::model::Grid;
 use crate::solve::{Failure, Method, Options, Save, Solution, Tolerance, integrate};
+use crate::system::Reduced;
 
 /// A run to be. Every setter takes and returns it; [`Problem::solve`] runs it.
 #[derive(Clone)]
@@ -22,6 +24,7 @@ pub struct Problem<'a> {
     options: Options<'a>,
     grid: Option<Grid>,
     method_error: Option<String>,
+    reduce: bool,
 }
 
 /// Why a run did not reach its end.
@@ -68,6 +71,7 @@ impl<'a> Problem<'a> {
             options,
             grid: run.save,
             method_error,
+            reduce: run.reduce,
         }
     }
 
@@ -124,6 +128,13 @@ impl<'a> Problem<'a> {
     /// The points to keep, as a grid over the span.
     pub fn grid(mut self, grid: Grid) -> Self {
         self.grid = Some(grid);
+        self
+    }
+
+    /// Whether states that conserved sums determine are left out of the integration. All states are in the solution
+    /// either way, and their sums hold exactly when they are.
+    pub fn reduce(mut self, reduce: bool) -> Self {
+        self.reduce = reduce;
         self
     }
 
@@ -187,7 +198,21 @@ impl<'a> Problem<'a> {
         if let Some(points) = self.grid.and_then(|grid| grid.points(options.t0, options.t1)) {
             options.save = Save::At(points);
         }
-        integrate(self.compiled.system(), &y0, &bound, &options).map_err(SolveError::Failed)
+        let system = self.compiled.system();
+        let eliminated = if self.reduce { self.compiled.eliminated(&y0) } else { Vec::new() };
+        if eliminated.is_empty() {
+            return integrate(system, &y0, &bound, &options).map_err(SolveError::Failed);
+        }
+        let reduced = Reduced::new(system, eliminated, &y0);
+        if let Tolerance::PerState(list) = &options.atol {
+            options.atol = Tolerance::PerState(reduced.keep(list));
+        }
+        let shape = Arc::new(system.shape().clone());
+        let all = |solution: Solution| solution.expanded(shape.clone(), |few, all| reduced.expand(few, all));
+        match integrate(&reduced, &reduced.keep(&y0), &bound, &options) {
+            Ok(solution) => Ok(all(solution)),
+            Err(failure) => Err(SolveError::Failed(Failure { partial: Box::new(all(*failure.partial)), ..failure })),
+        }
     }
 
     /// The method name of the solve block, if there is no such method.

@@ -37,6 +37,34 @@ impl Model {
     }
 }
 
+/// A species that follows from others: its weight in a conserved sum, and theirs. None of them is one that follows.
+pub type Dependent = (SpeciesId, i128, Vec<(SpeciesId, i128)>);
+
+/// One species per law that the others determine; of those in a law the one that `prefer` puts first (larger is better).
+/// None if the numbers grow too large.
+pub fn dependents(laws: &[Law], prefer: impl Fn(SpeciesId) -> f64) -> Option<Vec<Dependent>> {
+    let mut done: Vec<(usize, Row)> = Vec::new();
+    for law in laws {
+        let mut row: Row = law.weights.iter().map(|(species, weight)| (species.0, *weight)).collect();
+        for (pivot, other) in &done {
+            row = eliminated(row, other, *pivot)?;
+        }
+        let best =
+            row.keys().copied().max_by(|a, b| prefer(SpeciesId(*a)).total_cmp(&prefer(SpeciesId(*b))).then(b.cmp(a)));
+        let Some(pivot) = best else { continue };
+        let row = primitive(row, pivot);
+        for (place, other) in &mut done {
+            *other = primitive(eliminated(std::mem::take(other), &row, pivot)?, *place);
+        }
+        done.push((pivot, row));
+    }
+    let split = |(pivot, row): (usize, Row)| {
+        let others = row.iter().filter(|(s, _)| **s != pivot).map(|(s, weight)| (SpeciesId(*s), *weight)).collect();
+        (SpeciesId(pivot), row[&pivot], others)
+    };
+    Some(done.into_iter().map(split).collect())
+}
+
 /// The laws of a network of `n` species.
 fn laws(n: usize, reactions: &[Row]) -> Option<Vec<Law>> {
     let mut echelon = Echelon::default();

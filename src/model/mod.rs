@@ -23,7 +23,7 @@ mod solve_block;
 
 pub use analysis::{Access, Analysis, Entity, EntityId, Mention, Role, Target};
 pub use check::check;
-pub use conserved::Law;
+pub use conserved::{Law, dependents};
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
@@ -194,6 +194,8 @@ pub struct Run {
     pub max_step: Option<f64>,
     /// Limit on the number of steps.
     pub max_steps: Option<u64>,
+    /// Whether states that conserved sums determine are left out of the integration.
+    pub reduce: bool,
 }
 
 /// A grid of points to keep.

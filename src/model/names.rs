@@ -77,6 +77,8 @@ pub struct Statements<'a> {
     /// Initial values by name and order.
     pub initials: IndexMap<(&'a str, u32), Target<'a>>,
     pub solve: Option<SolveBlock<'a>>,
+    /// Whether there are reactions.
+    pub reacting: bool,
 }
 
 /// Sorts the statements of a file.
@@ -200,6 +202,7 @@ impl<'a> Collector<'a, '_> {
                 }
             }
             ItemKind::Reaction(reaction) => {
+                self.found.reacting = true;
                 if let Some(label) = &reaction.label {
                     self.label(label);
                 }

@@ -14,6 +14,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("first_step", "a positive number"),
     ("max_step", "a positive number"),
     ("max_steps", "a whole number of at least 1"),
+    ("reduce", "`conserved` or `none`"),
 ];
 
 impl Checker<'_> {
@@ -69,6 +70,20 @@ impl Checker<'_> {
             "max_steps" => run.max_steps = self.number(name, value, |x| x >= 1.0 && x == x.trunc()).map(|x| x as u64),
             "method" => match &value.kind {
                 ExprKind::Name(method) => run.method = Some((method.clone(), value.span)),
+                _ => self.bad_value(name, value),
+            },
+            "reduce" => match &value.kind {
+                ExprKind::Name(word) if word == "none" => run.reduce = false,
+                ExprKind::Name(word) if word == "conserved" => {
+                    run.reduce = true;
+                    if !self.found.reacting {
+                        let message = "there is nothing to reduce: the model has no reactions";
+                        self.diagnostics.push(
+                            Diagnostic::new(codes::reactions::NOTHING_TO_REDUCE, name.span.to(value.span), message)
+                                .help("conserved sums are found from reactions; leave the option out"),
+                        );
+                    }
+                }
                 _ => self.bad_value(name, value),
             },
             "save" => run.save = self.grid(name, value),

@@ -54,6 +54,19 @@ impl Solution {
         Solution { times, states, outputs, shape, statistics }
     }
 
+    /// The same run with more states: `expand` makes the row of all states from the row of those that were integrated.
+    pub fn expanded(self, shape: Arc<Shape>, expand: impl Fn(&[f64], &mut [f64])) -> Self {
+        let (len, n, m) = (self.len(), self.shape.dim(), shape.dim());
+        let mut states = vec![0.0; len * m];
+        let (mut few, mut all) = (vec![0.0; n], vec![0.0; m]);
+        for row in 0..len {
+            (0..n).for_each(|k| few[k] = self.states[k * len + row]);
+            expand(&few, &mut all);
+            (0..m).for_each(|k| states[k * len + row] = all[k]);
+        }
+        Solution { states, shape, ..self }
+    }
+
     /// The saved times.
     pub fn times(&self) -> &[f64] {
         &self.times

@@ -7,10 +7,12 @@
 
 mod closure;
 mod names;
+mod reduced;
 mod step;
 
 pub use closure::ClosureSystem;
 pub use names::Names;
+pub use reduced::{Eliminated, Reduced};
 pub use step::{CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS};
 
 use std::sync::Arc;

@@ -10,6 +10,8 @@ pub const COEFFICIENT: Code = Code("E0241");
 pub const ADDED_TERM: Code = Code("E0242");
 /// An unknown convention of mass action.
 pub const CONVENTION: Code = Code("E0243");
+/// A reduction without reactions.
+pub const NOTHING_TO_REDUCE: Code = Code("E0244");
 
 /// The entries, ascending.
 pub const ENTRIES: &[CodeEntry] = &[
@@ -46,5 +48,13 @@ pub const ENTRIES: &[CodeEntry] = &[
                       counts distinct encounters as BioNetGen and Catalyst do: k*A^2/2. There is no other.",
         failing: "reactions combinatoric\nparam k = 1\ninit A = 1, B = 0\n2 A -> B @ k\n",
         mended: "reactions combinatorial\nparam k = 1\ninit A = 1, B = 0\n2 A -> B @ k\n",
+    },
+    CodeEntry {
+        code: NOTHING_TO_REDUCE,
+        title: "nothing to reduce",
+        explanation: "`reduce = conserved` integrates fewer states: those that conserved sums of species determine follow \
+                      from the others. Such sums are found from reactions, so a model of equations alone has none.",
+        failing: "init x = 1\nx' = -x\nsolve t = 0..1 { reduce = conserved }\n",
+        mended: "init A = 1, B = 0\nA -> B @ 1\nsolve t = 0..1 { reduce = conserved }\n",
     },
 ];
