@@ -41,7 +41,7 @@ fn steps_allocate_nothing() {
     let lorenz = Model::parse(include_str!("../examples/models/lorenz.ode")).unwrap().compile().unwrap();
     let banded = Model::parse(include_str!("../examples/models/brusselator_1d.ode")).unwrap().compile().unwrap();
     for (name, compiled) in [("lorenz", &lorenz), ("brusselator_1d", &banded)] {
-        for method in Method::ALL.iter().copied() {
+        for method in Method::ALL.iter().copied().filter(|method| !method.is_second_order()) {
             // Steps are interpreted until compiling them pays: that happens here.
             for _ in 0..40 {
                 count(compiled, method, 8.0);

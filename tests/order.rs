@@ -10,11 +10,12 @@ use rhapsode::solve::esdirk::Esdirk;
 use rhapsode::solve::methods::kencarp4::KENCARP4;
 use rhapsode::solve::methods::kvaerno5::KVAERNO5;
 use rhapsode::solve::methods::radau::{RADAU5, RADAU9, RADAU13};
+use rhapsode::solve::methods::rdpk3sp49::RDPK3SP49;
 use rhapsode::solve::methods::rodas4::RODAS4;
 use rhapsode::solve::methods::rodas5p::RODAS5P;
 use rhapsode::solve::methods::rosenbrock23::ROSENBROCK23;
-use rhapsode::solve::methods::tableau;
 use rhapsode::solve::methods::trbdf2::TRBDF2;
+use rhapsode::solve::methods::{adams, tableau};
 use rhapsode::solve::rosenbrock::Rosenbrock;
 use rhapsode::solve::tableau::{Dense, ErrorEstimate, Explicit};
 use trees::{Coefficients, Tree, trees};
@@ -473,6 +474,36 @@ fn rosenbrock_methods_are_l_stable() {
     for method in ROSENBROCK {
         let theory = InTheory::new(method);
         is_l_stable(&theory.coefficients.alone, &theory.b(method.m), method.order, method.name);
+    }
+}
+
+#[test]
+fn rdpk3sp49_has_its_orders_as_a_table() {
+    let method = &RDPK3SP49;
+    let stages = method.beta.len();
+    let mut square = method.expanded();
+    // The slope at the new point is a stage of the error estimate.
+    square.iter_mut().for_each(|row| row.push(0.0));
+    let b = square[stages].clone();
+    for (row, c) in square.iter().zip(method.c) {
+        assert!((row.iter().sum::<f64>() - c).abs() < 1e-13, "{row:?} and {c}");
+    }
+    let coefficients = Coefficients { alone: square.clone(), among: square };
+    has_order(&coefficients, &b, method.order, 1.0, 1.0, method.name);
+    has_order(&coefficients, method.error, method.error_order, 1.0, 0.0, "error of RDPK3Sp49");
+}
+
+#[test]
+fn adams_coefficients_are_those_of_the_formula() {
+    // At constant steps: Adams–Bashforth in backward differences (H&N&W III.1.7).
+    let gamma = [1.0, 1.0 / 2.0, 5.0 / 12.0, 3.0 / 8.0, 251.0 / 720.0, 95.0 / 288.0, 19087.0 / 60480.0];
+    let mut coefficients = adams::Coefficients::new();
+    for k in [1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6] {
+        coefficients.update(0.1, k);
+        coefficients.accepted(0.1, k);
+    }
+    for (i, gamma) in gamma.iter().enumerate() {
+        assert!((coefficients.g[i + 1] - gamma).abs() < 1e-14, "g{}: {} and {gamma}", i + 1, coefficients.g[i + 1]);
     }
 }
 

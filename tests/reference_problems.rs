@@ -107,6 +107,27 @@ fn vern9_error_falls_with_tolerance() {
 }
 
 #[test]
+fn taylor_error_falls_with_tolerance() {
+    error_falls(Method::Taylor, 0.6, |p| !p.stiff);
+}
+
+#[test]
+fn adams_error_falls_with_tolerance() {
+    error_falls(Method::Adams, 0.6, |p| !p.stiff);
+}
+
+#[test]
+fn low_storage_error_falls_with_tolerance() {
+    error_falls(Method::Rdpk3Sp49, 0.6, |p| !p.stiff);
+}
+
+#[test]
+fn rkc_error_falls_with_tolerance() {
+    // Arenstorf: at 1e-4 order 2 loses the orbit altogether, so that there is no error to compare with.
+    error_falls(Method::Rkc, 0.5, |p| !p.stiff && p.name != "arenstorf");
+}
+
+#[test]
 fn dop853_error_falls_with_tolerance() {
     error_falls(Method::Dop853, 0.6, |p| !p.stiff);
 }

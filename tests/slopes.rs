@@ -4,9 +4,11 @@
 use rhapsode::solve::collocation::{Radau, RadauStepper};
 use rhapsode::solve::esdirk::{Esdirk, EsdirkStepper};
 use rhapsode::solve::explicit::ExplicitStepper;
+use rhapsode::solve::low_storage::LowStorageStepper;
 use rhapsode::solve::methods::radau::{RADAU5, RADAU9, RADAU13};
 use rhapsode::solve::methods::{bdf::Bdf, bosh3::BOSH3, dop853::DOP853, tsit5::TSIT5, vern7::VERN7, vern9::VERN9};
 use rhapsode::solve::methods::{kencarp4::KENCARP4, kvaerno5::KVAERNO5, trbdf2::TRBDF2};
+use rhapsode::solve::methods::{rdpk3sp49::RDPK3SP49, rkc::Rkc};
 use rhapsode::solve::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
 use rhapsode::solve::problem::Problem;
 use rhapsode::solve::rosenbrock::{Rosenbrock, RosenbrockStepper};
@@ -112,6 +114,8 @@ fn one_step_methods_show_their_order() {
         ("Tsit5", explicit(&TSIT5), 5.0, 5.0, (40, 80)),
         ("Vern7", explicit(&VERN7), 7.0, 7.0, (10, 20)),
         ("Vern9", explicit(&VERN9), 9.0, 9.0, (4, 8)),
+        ("RDPK3Sp49", Box::new(|p| Box::new(LowStorageStepper::new(&RDPK3SP49, p.dim()))), 4.0, 4.0, (40, 80)),
+        ("RKC", Box::new(|p| Box::new(Rkc::new(p.dim()))), 2.0, 2.0, (100, 200)),
         ("DOP853", explicit(&DOP853), 8.0, 8.0, (5, 10)),
         ("Rosenbrock23", rosenbrock(&ROSENBROCK23), 2.0, 2.0, (160, 320)),
         ("Rodas4", rosenbrock(&RODAS4), 4.0, 4.0, (40, 80)),

@@ -12,7 +12,7 @@ mod step;
 mod system;
 
 pub use eliminator::CompiledEliminator;
-pub use system::CompiledSystem;
+pub use system::{CompiledSystem, SeriesMaker};
 
 use crate::kernel::program::{Lengths, Program};
 

@@ -1,12 +1,14 @@
 //! A compiled model as the solvers see it.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::step::Steps;
 use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
+use crate::kernel::program::Program;
 use crate::kernel::{Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
-use crate::system::{CompiledStep, ExplicitFormula, Shape, System};
+use crate::system::{CompiledStep, ExplicitFormula, SecondOrder, Shape, System, Taylor};
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
 /// indirection, not two.
@@ -19,6 +21,44 @@ pub struct CompiledSystem<K> {
     /// Made, and its code compiled, when an implicit method first asks.
     strategy: OnceLock<Arc<Strategy>>,
     steps: Steps<K>,
+    series: Option<SeriesMaker>,
+    /// (x, v) of x' = v, or a state that is neither.
+    velocities: Option<Result<Vec<(usize, usize)>, usize>>,
+    second_order: OnceLock<Result<Arc<SecondOrder>, String>>,
+    /// The series made so far, by order.
+    made: Mutex<BTreeMap<usize, Made<K>>>,
+}
+
+/// Lowers the kernel `taylor` of an order and tells whether it is free of branches, or says why there is none.
+pub type SeriesMaker = Box<dyn Fn(usize) -> Result<(Program, bool), String> + Send + Sync>;
+
+/// A series, or why there is none.
+type Made<K> = Result<Arc<Series<K>>, String>;
+
+/// The Taylor coefficients of a compiled model.
+struct Series<K> {
+    kernels: K,
+    kernel: KernelId,
+    order: usize,
+    smooth: bool,
+}
+
+impl<K: Kernels> Taylor for Series<K> {
+    fn order(&self) -> usize {
+        self.order
+    }
+
+    fn smooth(&self) -> bool {
+        self.smooth
+    }
+
+    fn work(&self) -> usize {
+        self.kernels.lengths(self.kernel).w
+    }
+
+    fn coefficients(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.kernels.call(self.kernel, Arguments { t, y, p, v: &[], w, out });
+    }
 }
 
 /// Where each kernel stands in the program.
@@ -62,7 +102,42 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             pattern: OnceLock::new(),
             strategy: OnceLock::new(),
             steps: Steps::new(lowered),
+            series: None,
+            velocities: None,
+            second_order: OnceLock::new(),
+            made: Mutex::default(),
         })
+    }
+
+    /// With a way to make Taylor coefficients.
+    pub fn with_series(mut self, maker: SeriesMaker) -> Self {
+        self.series = Some(maker);
+        self
+    }
+
+    /// With the places (x, v) of equations x' = v, or of a state that is neither x nor v.
+    pub fn with_velocities(mut self, velocities: Result<Vec<(usize, usize)>, usize>) -> Self {
+        self.velocities = Some(velocities);
+        self
+    }
+
+    /// Positions and velocities, if no acceleration depends on a velocity.
+    fn structure(&self) -> Result<Arc<SecondOrder>, String> {
+        let name = |place: usize| self.shape.states.get(place);
+        let pairs = match &self.velocities {
+            Some(Ok(pairs)) => pairs,
+            Some(Err(place)) => return Err(format!("{} is neither a position, x' = v, nor a velocity", name(*place))),
+            None => return Err("it does not say which states are velocities".to_string()),
+        };
+        let mut is_velocity = vec![false; self.shape.dim()];
+        pairs.iter().for_each(|(_, v)| is_velocity[*v] = true);
+        let pattern = &self.pattern_and_places().0;
+        for (_, v) in pairs {
+            if let Some(row) = pattern.rows()[pattern.column(*v)].iter().find(|row| is_velocity[**row]) {
+                return Err(format!("the derivative of {} depends on the velocity {}", name(*row), name(*v)));
+            }
+        }
+        Ok(pairs.as_slice().into())
     }
 
     fn pattern_and_places(&self) -> &(Pattern, Option<Vec<usize>>) {
@@ -127,5 +202,24 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
 
     fn explicit_step(&self, formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
         self.steps.explicit(formula, &self.kernels)
+    }
+
+    fn second_order(&self) -> Result<Arc<SecondOrder>, String> {
+        self.second_order.get_or_init(|| self.structure()).clone()
+    }
+
+    fn taylor(&self, order: usize) -> Result<Arc<dyn Taylor>, String> {
+        let Some(maker) = &self.series else {
+            return Err("this system was compiled without Taylor coefficients".to_string());
+        };
+        // A thread that panicked while holding the lock left the map whole.
+        let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let entry = made.entry(order).or_insert_with(|| {
+            let (program, smooth) = maker(order)?;
+            let kernels = self.kernels.another(&program).ok_or("no native code could be made of them")?;
+            let kernel = kernels.find("taylor").ok_or("the kernel `taylor` is missing")?;
+            Ok(Arc::new(Series { kernels, kernel, order, smooth }))
+        });
+        entry.clone().map(|series| series as Arc<dyn Taylor>)
     }
 }

@@ -7,10 +7,13 @@
 mod forward;
 mod reverse;
 mod sensitivity;
+mod series_nodes;
+mod taylor;
 
 pub use forward::jacobian_product;
 pub use reverse::parameter_jacobian;
 pub use sensitivity::{Wanted, with_sensitivities};
+pub use taylor::{Computed, NoSeries, Series, taylor};
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Subscript, SymbolId};
 use crate::model::{Family, Model, Symbol};

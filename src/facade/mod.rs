@@ -15,11 +15,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
-use crate::backend::{CompiledSystem, KernelId, Kernels, host_has_fma};
+use crate::backend::{CompiledSystem, KernelId, Kernels, SeriesMaker, host_has_fma};
 use crate::diag::{Diagnostic, codes};
 use crate::diff::{Derivatives, derive};
 use crate::expr::SymbolId;
-use crate::kernel::{Lowered, Target64, lower};
+use crate::kernel::{Lowered, Target64, lower, lower_taylor};
 use crate::model::{self, check};
 use crate::source::{Source, Sources, Span};
 use crate::system::{Names, System};
@@ -186,8 +186,15 @@ impl Model {
 
     fn system_of<K: Kernels + Clone + 'static>(&self, lowered: &Lowered, kernels: K) -> Result<Emitted, CompileError> {
         let system = CompiledSystem::new(lowered, kernels.clone(), self.states(), self.outputs());
+        let (model, derivatives) = (self.checked.clone(), self.derivatives.clone());
+        let extended = lowered.without_program();
+        let series: SeriesMaker = Box::new(move |order| {
+            let target = Target64 { fma: host_has_fma() };
+            lower_taylor(&model, &derivatives, &extended, target, order).map_err(|e| e.to_string())
+        });
+        let velocities = model::positions_and_velocities(&self.checked);
         match system {
-            Some(system) => Ok((Arc::new(kernels), Box::new(system))),
+            Some(system) => Ok((Arc::new(kernels), Box::new(system.with_series(series).with_velocities(velocities)))),
             None => Err(CompileError("a kernel is missing from the lowered program".to_string())),
         }
     }

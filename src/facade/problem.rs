@@ -111,6 +111,12 @@ impl<'a> Problem<'a> {
         self
     }
 
+    /// The first step to try; the step of methods with steps of one length.
+    pub fn first_step(mut self, step: f64) -> Self {
+        self.options.first_step = Some(step);
+        self
+    }
+
     /// The integrator.
     pub fn method(mut self, method: Method) -> Self {
         self.options.method = method;

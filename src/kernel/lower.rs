@@ -35,7 +35,7 @@ pub struct Lowered {
     pub jacobian: MatrixPlan,
     /// What it was lowered for.
     pub target: Target64,
-    hoisted: Hoisted,
+    pub(super) hoisted: Hoisted,
 }
 
 /// How a kernel's values make up a sparse matrix: value k of the kernel belongs to the k-th (row, column) pair; pairs
@@ -72,7 +72,7 @@ pub struct Target64 {
     pub fma: bool,
 }
 
-struct ModelLayout<'a> {
+pub(super) struct ModelLayout<'a> {
     symbols: &'a [Symbol],
     parameters: usize,
     /// Places of the definitions that only parameters decide, behind the parameters.
@@ -184,11 +184,11 @@ pub fn lower_jacobian_product(model: &Model, lowered: &Lowered, target: Target64
     extension_program(&job, &graph, &layout, model, lowered, target, model.dim())
 }
 
-fn state_definitions(model: &Model) -> Vec<&Family> {
+pub(super) fn state_definitions(model: &Model) -> Vec<&Family> {
     model.definitions.iter().filter(|f| model.graph.symbol_reads(f.symbol) > Reads::Parameters).collect()
 }
 
-fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], lowered: &Lowered) -> ModelLayout<'a> {
+pub(super) fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], lowered: &Lowered) -> ModelLayout<'a> {
     let mut hoisted_arrays = FxHashMap::default();
     let mut at = 0;
     for family in &model.definitions {
@@ -218,15 +218,15 @@ fn extension_program(
 }
 
 /// One kernel to be.
-struct Job<'a> {
-    name: &'static str,
+pub(super) struct Job<'a> {
+    pub name: &'static str,
     /// Arrays to compute first, in order.
-    definitions: Vec<&'a Family>,
-    targets: Vec<Nest>,
-    out: usize,
+    pub definitions: Vec<&'a Family>,
+    pub targets: Vec<Nest>,
+    pub out: usize,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     fn kernel(
         &self,
         graph: &Graph,
@@ -251,7 +251,7 @@ impl Job<'_> {
     }
 
     /// The definitions the targets read, through others too.
-    fn needed_definitions(&self, graph: &Graph) -> Vec<&Family> {
+    pub fn needed_definitions(&self, graph: &Graph) -> Vec<&'a Family> {
         let mut roots: Vec<ExprId> =
             self.targets.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
         let mut needed = Vec::new();
@@ -319,7 +319,7 @@ fn copy_nest(graph: &mut Graph, id: SymbolId, symbol: &Symbol, offset: usize) ->
 }
 
 /// Nests that compute an array into its place in the work buffer.
-fn definition_nests(family: &Family, layout: &ModelLayout) -> Vec<Nest> {
+pub(super) fn definition_nests(family: &Family, layout: &ModelLayout) -> Vec<Nest> {
     let (_, base, dims) = layout.place(family.symbol);
     let nest = |piece: &crate::model::Piece| Nest {
         ranges: piece.ranges.clone(),
@@ -357,7 +357,7 @@ fn push_store(
     nests[at].stores.push((target, value));
 }
 
-fn store(buffer: Buffer, base: usize, dims: &[(i64, usize)], subscripts: &[Affine]) -> Target {
+pub(super) fn store(buffer: Buffer, base: usize, dims: &[(i64, usize)], subscripts: &[Affine]) -> Target {
     let mut target = Target { buffer, base: base as i64, terms: Vec::new() };
     let mut stride: i64 = dims.iter().map(|(_, n)| *n as i64).product();
     for (affine, (lo, extent)) in subscripts.iter().zip(dims) {
@@ -453,6 +453,11 @@ impl MatrixPlan {
 }
 
 impl Lowered {
+    /// All but the program: what further kernels of the same model need.
+    pub fn without_program(&self) -> Lowered {
+        Lowered { program: Program::default(), hoisted: self.hoisted.clone(), jacobian: MatrixPlan::default(), ..*self }
+    }
+
     /// The pieces of a kernel, for inspection.
     pub fn pieces(&self, kernel: &str) -> &[Piece] {
         self.program.kernel(kernel).map_or(&[], |k| &k.pieces)

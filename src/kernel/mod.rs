@@ -4,6 +4,7 @@ mod elimination;
 mod emit;
 mod lower;
 pub mod program;
+mod series;
 pub mod step;
 mod straight;
 mod text;
@@ -11,4 +12,5 @@ mod verify;
 
 pub use elimination::lower_elimination;
 pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_jacobian_product, lower_parameter_jacobian};
+pub use series::lower_taylor;
 pub use verify::{Invalid, verify};

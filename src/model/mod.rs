@@ -19,11 +19,13 @@ mod families;
 mod names;
 mod order;
 mod reactions;
+mod second_order;
 mod solve_block;
 
 pub use analysis::{Access, Analysis, Entity, EntityId, Mention, Role, Target};
 pub use check::check;
 pub use conserved::{Law, dependents};
+pub use second_order::positions_and_velocities;
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};

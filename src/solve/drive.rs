@@ -6,13 +6,15 @@ use super::auto::Auto;
 use super::collocation::RadauStepper;
 use super::esdirk::EsdirkStepper;
 use super::explicit::ExplicitStepper;
+use super::low_storage::LowStorageStepper;
 use super::methods::radau::{FIXED, VARIABLE};
-use super::methods::{self, bdf::Bdf};
+use super::methods::{self, adams::Adams, bdf::Bdf, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
 use super::methods::{kencarp4::KENCARP4, kvaerno5::KVAERNO5, trbdf2::TRBDF2};
 use super::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
 use super::problem::Problem;
 use super::rosenbrock::RosenbrockStepper;
 use super::stepper::Stepper;
+use super::symplectic::SymplecticStepper;
 use super::{ErrorKind, Failure, Method, Options, Save, Solution, Tolerance};
 use crate::system::System;
 
@@ -42,6 +44,9 @@ impl Active {
         if let Some(tableau) = methods::tableau(method) {
             return Ok(Active::Fixed(Box::new(ExplicitStepper::new(tableau, problem))));
         }
+        if let Some(constants) = methods::symplectic_method(method) {
+            return Ok(Active::Fixed(Box::new(SymplecticStepper::new(constants, problem)?)));
+        }
         Ok(match method {
             Method::Rosenbrock23 => Active::Fixed(Box::new(RosenbrockStepper::new(&ROSENBROCK23, problem)?)),
             Method::Rodas4 => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS4, problem)?)),
@@ -51,6 +56,11 @@ impl Active {
             Method::Kvaerno5 => Active::Fixed(Box::new(EsdirkStepper::new(&KVAERNO5, problem)?)),
             Method::RadauIIA5 => Active::Fixed(Box::new(RadauStepper::new(method.name(), FIXED, problem)?)),
             Method::Radau => Active::Fixed(Box::new(RadauStepper::new(method.name(), VARIABLE, problem)?)),
+            Method::Adams => Active::Fixed(Box::new(Adams::new(problem.dim()))),
+            Method::Rdpk3Sp49 => Active::Fixed(Box::new(LowStorageStepper::new(&RDPK3SP49, problem.dim()))),
+            Method::Rkc => Active::Fixed(Box::new(Rkc::new(problem.dim()))),
+            Method::Dprkn6 => Active::Fixed(Box::new(Dprkn6::new(problem)?)),
+            Method::Taylor => Active::Fixed(Box::new(Taylor::new(problem)?)),
             Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
             // `auto`; the tableaus were above.
             _ => Active::Auto(Box::new(Auto::new(problem))),

@@ -9,12 +9,14 @@ pub mod esdirk;
 pub mod explicit;
 mod failure;
 mod fused;
+pub mod low_storage;
 pub mod methods;
 mod options;
 pub mod problem;
 pub mod rosenbrock;
 mod solution;
 pub mod stepper;
+pub mod symplectic;
 pub mod tableau;
 
 pub use drive::integrate;
@@ -37,6 +39,24 @@ pub enum Method {
     Dop853,
     /// Explicit Runge–Kutta 9(8), Verner 2010.
     Vern9,
+    /// Taylor series of an order chosen by the tolerance, Jorba & Zou 2005.
+    Taylor,
+    /// Adams–Bashforth–Moulton of orders 1 to 12, Shampine & Gordon 1975: for dear right-hand sides.
+    Adams,
+    /// Explicit Runge–Kutta 4(3) in four vectors of memory, Ranocha et al. 2022: for partial differential equations.
+    Rdpk3Sp49,
+    /// Runge–Kutta–Chebyshev of order 2, Sommeijer, Shampine & Verwer 1998: for parabolic problems.
+    Rkc,
+    /// Runge–Kutta–Nyström 6(4), Dormand & Prince 1987: for x'' = g(t, x).
+    Dprkn6,
+    /// Störmer–Verlet, order 2, steps of one length: for x'' = g(t, x).
+    Verlet,
+    /// Symplectic of order 4, McLachlan & Atela 1992: for x'' = g(t, x).
+    McLachlan4,
+    /// Symplectic of order 6, Kahan & Li 1997: for x'' = g(t, x).
+    KahanLi6,
+    /// Symplectic of order 8, Kahan & Li 1997: for x'' = g(t, x).
+    KahanLi8,
     /// Rosenbrock–Wanner 2(3), Shampine & Reichelt: for loose tolerances.
     Rosenbrock23,
     /// Rosenbrock–Wanner 4(3), Hairer & Wanner.
@@ -66,6 +86,15 @@ impl Method {
         Method::Vern7,
         Method::Dop853,
         Method::Vern9,
+        Method::Taylor,
+        Method::Adams,
+        Method::Rdpk3Sp49,
+        Method::Rkc,
+        Method::Dprkn6,
+        Method::Verlet,
+        Method::McLachlan4,
+        Method::KahanLi6,
+        Method::KahanLi8,
         Method::Rosenbrock23,
         Method::Rodas4,
         Method::Rodas5P,
@@ -86,6 +115,15 @@ impl Method {
             Method::Vern7 => "Vern7",
             Method::Dop853 => "DOP853",
             Method::Vern9 => "Vern9",
+            Method::Taylor => "Taylor",
+            Method::Adams => "Adams",
+            Method::Rdpk3Sp49 => "RDPK3Sp49",
+            Method::Rkc => "RKC",
+            Method::Dprkn6 => "DPRKN6",
+            Method::Verlet => "Verlet",
+            Method::McLachlan4 => "McLachlan4",
+            Method::KahanLi6 => "KahanLi6",
+            Method::KahanLi8 => "KahanLi8",
             Method::Rosenbrock23 => "Rosenbrock23",
             Method::Rodas4 => "Rodas4",
             Method::Rodas5P => "Rodas5P",
@@ -100,7 +138,13 @@ impl Method {
 
     /// Whether it is meant for stiff systems too.
     pub fn suits_stiff(self) -> bool {
-        methods::tableau(self).is_none()
+        let non_stiff = matches!(self, Method::Taylor | Method::Adams | Method::Rdpk3Sp49 | Method::Rkc);
+        methods::tableau(self).is_none() && !non_stiff && !self.is_second_order()
+    }
+
+    /// Whether it solves equations x'' = g(t, x) only.
+    pub fn is_second_order(self) -> bool {
+        self == Method::Dprkn6 || methods::symplectic_method(self).is_some()
     }
 
     /// The method of that name, upper or lower case.

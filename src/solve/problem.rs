@@ -1,11 +1,12 @@
 //! What a stepper works on: the system with its parameters, tolerances, limits and counts.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{ErrorKind, Options, Statistics, Tolerance};
 use crate::linalg::Shifted;
-use crate::system::{LIMITS, System};
+use crate::system::{LIMITS, SecondOrder, System, Taylor};
 
 /// The system being integrated, and the book-keeping every call to it goes through.
 pub struct Problem<'a> {
@@ -84,6 +85,12 @@ impl<'a> Problem<'a> {
     pub fn rhs(&mut self, t: f64, y: &[f64], dy: &mut [f64]) {
         self.statistics.rhs += 1;
         self.system.rhs(self.inside(t), y, self.p, &mut self.work, dy);
+    }
+
+    /// Taylor coefficients at (t, y), counted as one evaluation of f. `w` is as long as they say.
+    pub fn taylor(&mut self, series: &dyn Taylor, t: f64, y: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.statistics.rhs += 1;
+        series.coefficients(self.inside(t), y, self.p, w, out);
     }
 
     /// ∂f/∂y in the order of the pattern.
@@ -199,6 +206,23 @@ impl<'a> Problem<'a> {
     /// How far the end is.
     pub fn time_left(&self, t: f64) -> f64 {
         (self.options.t1 - t).abs()
+    }
+
+    /// The first step asked for.
+    pub fn first_step(&self) -> Option<f64> {
+        self.options.first_step
+    }
+
+    /// Positions and velocities of a second-order system, for the method of that name.
+    ///
+    /// # Errors
+    /// If the system is of another kind: which equation, and what would work.
+    pub fn second_order(&self, method: &str) -> Result<Arc<SecondOrder>, ErrorKind> {
+        self.system.second_order().map_err(|reason| {
+            ErrorKind::Options(format!(
+                "the method {method} solves equations x'' = g(t, x) only: {reason}; write them so, or try DOP853 or Vern9"
+            ))
+        })
     }
 
     /// Seconds since the start.

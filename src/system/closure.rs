@@ -1,6 +1,6 @@
 //! A system from closures: hand-written right-hand sides for tests, benches and hosts.
 
-use super::{Names, Shape, System};
+use super::{Names, SecondOrder, Shape, System};
 use crate::linalg::{Pattern, Strategy};
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +15,7 @@ pub struct ClosureSystem {
     rhs: Rhs,
     jacobian: Option<Rhs>,
     time_derivative: Option<Rhs>,
+    second_order: Option<Arc<SecondOrder>>,
     strategy: OnceLock<Arc<Strategy>>,
 }
 
@@ -38,6 +39,7 @@ impl ClosureSystem {
             rhs: Box::new(rhs),
             jacobian: None,
             time_derivative: None,
+            second_order: None,
             strategy: OnceLock::new(),
         }
     }
@@ -51,6 +53,12 @@ impl ClosureSystem {
     /// With an exact ∂f/∂t.
     pub fn with_time_derivative(mut self, f: impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync + 'static) -> Self {
         self.time_derivative = Some(Box::new(f));
+        self
+    }
+
+    /// Declares that x' = v holds for these places (x, v), and that no v' depends on a velocity.
+    pub fn with_velocities(mut self, pairs: &SecondOrder) -> Self {
+        self.second_order = Some(pairs.into());
         self
     }
 
@@ -110,6 +118,10 @@ impl System for ClosureSystem {
         for (entry, f0) in ft.iter_mut().zip(base.iter()) {
             *entry = (*entry - f0) / delta;
         }
+    }
+
+    fn second_order(&self) -> Result<Arc<SecondOrder>, String> {
+        self.second_order.clone().ok_or_else(|| "it does not say which states are velocities".to_string())
     }
 
     fn outputs(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], _out: &mut [f64]) {}

@@ -5,11 +5,13 @@
 //! them apart. Mutable memory belongs to the caller: every call takes a work slice `w` of [`Shape::work`] numbers
 //! whose contents need not survive between calls.
 
+mod abilities;
 mod closure;
 mod names;
 mod reduced;
 mod step;
 
+pub use abilities::{SecondOrder, Taylor};
 pub use closure::ClosureSystem;
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
@@ -76,5 +78,22 @@ pub trait System: Send + Sync {
     /// A whole step of an explicit method as one function, where the system has one to offer.
     fn explicit_step(&self, _formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
         None
+    }
+
+    /// The solution's Taylor coefficients up to an order; made when first asked for.
+    ///
+    /// # Errors
+    /// A sentence that says why there are none.
+    fn taylor(&self, order: usize) -> Result<Arc<dyn Taylor>, String> {
+        let _ = order;
+        Err("a system given as a function has no Taylor coefficients".to_string())
+    }
+
+    /// The structure of equations x'' = g(t, x) written as x' = v, v' = g(t, x).
+    ///
+    /// # Errors
+    /// A sentence that says which equation is of another kind.
+    fn second_order(&self) -> Result<Arc<SecondOrder>, String> {
+        Err("it does not say which states are velocities".to_string())
     }
 }

@@ -43,7 +43,9 @@ impl Code {
     /// Puts functions in place and resolves what they refer to.
     pub fn new(machines: &[Machine]) -> Result<Self, String> {
         let page = 1 << 16;
-        let size: usize = machines.iter().map(|machine| machine.bytes.len() + machine.alignment as usize).sum();
+        // The arena may begin a new page for each function, and leave the rest of the last one unused.
+        let room = |machine: &Machine| (machine.bytes.len() + machine.alignment as usize).next_multiple_of(4096);
+        let size: usize = machines.iter().map(room).sum();
         let mut builder = JITBuilder::with_isa(host(Allocator::Backtracking)?.clone(), default_libcall_names());
         let arena =
             ArenaMemoryProvider::new_with_size(size.max(1).next_multiple_of(page)).map_err(|e| e.to_string())?;

@@ -1,20 +1,27 @@
 //! The integration methods, one file each: what it is, where it comes from, its coefficients, its step.
 
+pub mod adams;
 pub mod bdf;
 pub mod bosh3;
 pub mod dop853;
+pub mod dprkn6;
 pub mod kencarp4;
 pub mod kvaerno5;
 pub mod radau;
+pub mod rdpk3sp49;
+pub mod rkc;
 pub mod rodas4;
 pub mod rodas5p;
 pub mod rosenbrock23;
+pub mod symplectic;
+pub mod taylor;
 pub mod trbdf2;
 pub mod tsit5;
 pub mod vern7;
 pub mod vern9;
 
 use super::Method;
+use super::symplectic::Symplectic;
 use super::tableau::Explicit;
 
 /// The tableau of an explicit Runge–Kutta method; `None` for the others.
@@ -25,6 +32,17 @@ pub fn tableau(method: Method) -> Option<&'static Explicit> {
         Method::Vern7 => Some(&vern7::VERN7),
         Method::Dop853 => Some(&dop853::DOP853),
         Method::Vern9 => Some(&vern9::VERN9),
+        _ => None,
+    }
+}
+
+/// The constants of a symplectic method; `None` for the others.
+pub fn symplectic_method(method: Method) -> Option<&'static Symplectic> {
+    match method {
+        Method::Verlet => Some(&symplectic::VERLET),
+        Method::McLachlan4 => Some(&symplectic::MCLACHLAN4),
+        Method::KahanLi6 => Some(&symplectic::KAHAN_LI6),
+        Method::KahanLi8 => Some(&symplectic::KAHAN_LI8),
         _ => None,
     }
 }

@@ -1,0 +1,265 @@
+//! Taylor: the Taylor series of the solution, its coefficients computed by kernels made from the model's equations; order
+//! from the tolerance, step from the last two coefficients, dense output by the series itself. The non-stiff method for
+//! smooth right-hand sides and tight tolerances.
+//!
+//! Source: À. Jorba, M. Zou, A software package for the numerical integration of ODEs by means of high-order Taylor
+//! methods, Experimental Mathematics 14 (2005) 99–117: order §3.1, step §3.2. Their step makes the last terms of the series
+//! as small as the tolerance; here that is asked of every component by its own tolerance, and what the series misses is
+//! measured: P'(h) − f(P(h)), for which the coefficients of the next step are there already, is (N + 1) h^N times the
+//! first term left out. Where f jumps, that rejects the step; where it has
+//! branches, the defect is measured inside the step too.
+
+use std::sync::Arc;
+
+use crate::solve::ErrorKind;
+use crate::solve::problem::Problem;
+use crate::solve::stepper::{Stepper, clip, first_step};
+use crate::system;
+
+/// Orders the method uses.
+const ORDERS: (usize, usize) = (4, 30);
+
+/// N = ⌈1 − ½ log ε⌉ (§3.1).
+pub fn order(rtol: f64) -> usize {
+    let order = (1.0 - 0.5 * rtol.ln()).ceil();
+    (order as usize).clamp(ORDERS.0, ORDERS.1)
+}
+
+/// Longest growth of a step where the last coefficients vanish and say nothing.
+const GROW: f64 = 8.0;
+
+/// Where inside a step the defect is measured too if the equations have branches.
+const INSIDE: [f64; 3] = [0.21, 0.5, 0.79];
+
+/// The method in progress.
+pub struct Taylor {
+    series: Arc<dyn system::Taylor>,
+    n: usize,
+    order: usize,
+    t: f64,
+    h: f64,
+    y: Vec<f64>,
+    t_old: f64,
+    y_old: Vec<f64>,
+    /// y_1 … y_N at t, n numbers each.
+    jet: Vec<f64>,
+    jet_old: Vec<f64>,
+    /// What P'(h) misses, times h/(N + 1).
+    error: Vec<f64>,
+    work: Vec<f64>,
+    /// The step before, or the first to try.
+    last: f64,
+}
+
+impl Taylor {
+    /// Memory, and the kernel of the order that the tolerance asks for.
+    ///
+    /// # Errors
+    /// If the system has no Taylor coefficients.
+    pub fn new(problem: &Problem) -> Result<Self, ErrorKind> {
+        Taylor::with_order(problem, order(problem.rtol))
+    }
+
+    /// The same with an order of one's own.
+    ///
+    /// # Errors
+    /// If the system has no Taylor coefficients.
+    pub fn with_order(problem: &Problem, order: usize) -> Result<Self, ErrorKind> {
+        let series = problem.system.taylor(order).map_err(|reason| {
+            ErrorKind::Options(format!("the method Taylor cannot solve this system: {reason}; try DOP853 or Vern9"))
+        })?;
+        let n = problem.dim();
+        let zeros = || vec![0.0; n];
+        Ok(Taylor {
+            n,
+            order,
+            t: 0.0,
+            h: 0.0,
+            y: zeros(),
+            t_old: 0.0,
+            y_old: zeros(),
+            jet: vec![0.0; n * order],
+            jet_old: vec![0.0; n * order],
+            error: zeros(),
+            work: vec![0.0; series.work()],
+            last: 0.0,
+            series,
+        })
+    }
+
+    /// The step that makes the last two terms as small as the tolerance; infinite where both are 0, NaN where one is not
+    /// a number.
+    fn length(&self, problem: &Problem) -> f64 {
+        let (n, order) = (self.n, self.order);
+        let (mut before, mut last) = (0.0f64, 0.0f64);
+        let (a, b) = (&self.jet[(order - 2) * n..(order - 1) * n], &self.jet[(order - 1) * n..]);
+        for (j, ((y, a), b)) in self.y.iter().zip(a).zip(b).enumerate() {
+            let scale = 1.0 / (problem.atol(j) + problem.rtol * y.abs()).max(f64::MIN_POSITIVE);
+            // `max` would pass over a NaN.
+            let (a, b) = (a.abs() * scale, b.abs() * scale);
+            before = if a > before || a.is_nan() { a } else { before };
+            last = if b > last || b.is_nan() { b } else { last };
+        }
+        // h = min over m of a_m^(−1/m)
+        let slowness = (before.ln() / (order - 1) as f64).max(last.ln() / order as f64);
+        if before.is_nan() || last.is_nan() { f64::NAN } else { (-slowness).exp() }
+    }
+
+    /// `y = P(h)`, `error = factor P'(h)`
+    fn evaluate(&mut self, h: f64, factor: f64) {
+        let mut place = 0;
+        while place + 4 <= self.n {
+            let (p, d) = horner::<4>(&self.jet, &self.y_old, place, self.n, h);
+            for (k, (p, d)) in p.into_iter().zip(d).enumerate() {
+                self.y[place + k] = p;
+                self.error[place + k] = factor * d;
+            }
+            place += 4;
+        }
+        while place < self.n {
+            let ([p], [d]) = horner::<1>(&self.jet, &self.y_old, place, self.n, h);
+            self.y[place] = p;
+            self.error[place] = factor * d;
+            place += 1;
+        }
+    }
+}
+
+/// P(h) and P'(h) of the components from `place` on.
+#[inline]
+fn horner<const M: usize>(jet: &[f64], y: &[f64], place: usize, n: usize, h: f64) -> ([f64; M], [f64; M]) {
+    let (mut p, mut d) = ([0.0; M], [0.0; M]);
+    for row in jet.chunks_exact(n).rev() {
+        for ((p, d), c) in p.iter_mut().zip(&mut d).zip(&row[place..place + M]) {
+            *d = *d * h + *p;
+            *p = *p * h + c;
+        }
+    }
+    for ((p, d), y) in p.iter_mut().zip(&mut d).zip(&y[place..place + M]) {
+        *d = *d * h + *p;
+        *p = *p * h + y;
+    }
+    (p, d)
+}
+
+impl Stepper for Taylor {
+    fn name(&self) -> &'static str {
+        "Taylor"
+    }
+
+    fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
+        self.t = t;
+        self.y.copy_from_slice(y);
+        problem.taylor(self.series.as_ref(), t, &self.y, &mut self.work, &mut self.jet);
+        for dy in self.jet.chunks_exact(self.n) {
+            let names = problem.not_finite(dy);
+            if !names.is_empty() {
+                return Err(ErrorKind::NotFinite(names));
+            }
+        }
+        self.last = h;
+        self.h = self.length(problem) * problem.direction;
+        if h != 0.0 && self.h.abs() > h.abs() {
+            self.h = h;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
+        let n = self.n;
+        if self.h.is_infinite() {
+            // The last coefficients say nothing: the right-hand side is a polynomial, or flat here and not elsewhere.
+            self.h = if self.last != 0.0 {
+                GROW * self.last
+            } else {
+                let (f0, scratch) = self.jet_old.split_at_mut(n);
+                f0.copy_from_slice(&self.jet[..n]);
+                first_step(problem, self.t, &self.y, f0, self.order as u32, end - self.t, scratch)
+            };
+        }
+        std::mem::swap(&mut self.y, &mut self.y_old);
+        let outcome = loop {
+            if let Err(kind) = problem.check() {
+                break Err(kind);
+            }
+            let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
+            let factor = h / (self.order + 1) as f64;
+            let mut error = 0.0f64;
+            if !self.series.smooth() {
+                // A step must not pass over a branch unseen.
+                for theta in INSIDE {
+                    self.evaluate(theta * h, factor);
+                    let (f, _) = self.jet_old.split_at_mut(n);
+                    problem.rhs(self.t + theta * h, &self.y, f);
+                    self.error.iter_mut().zip(&*f).for_each(|(error, f)| *error -= factor * f);
+                    let defect = problem.norm(&self.error, &self.y_old, &self.y);
+                    error = if defect > error || defect.is_nan() { defect } else { error };
+                }
+            }
+            self.evaluate(h, factor);
+            let t = if h == end - self.t { end } else { self.t + h };
+            problem.taylor(self.series.as_ref(), t, &self.y, &mut self.work, &mut self.jet_old);
+            for (error, f) in self.error.iter_mut().zip(&self.jet_old) {
+                *error -= factor * f;
+            }
+            // A point with coefficients that are not finite is one there is no going on from.
+            let next = self.jet_old.iter().all(|c| c.is_finite());
+            let last = if next { problem.norm(&self.error, &self.y_old, &self.y) } else { f64::NAN };
+            let error = if last > error || last.is_nan() { last } else { error };
+            if error <= 1.0 {
+                break Ok((t, h));
+            }
+            problem.statistics.rejected += 1;
+            let shrink = if error.is_finite() { 0.9 * error.powf(-1.0 / (self.order + 1) as f64) } else { 0.1 };
+            self.h = h * shrink.clamp(0.1, 0.5);
+            if self.h.abs() < problem.least_step(self.t) {
+                break Err(match self.jet_old.chunks_exact(n).find(|row| row.iter().any(|c| !c.is_finite())) {
+                    Some(row) => ErrorKind::NotFinite(problem.not_finite(row)),
+                    None => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y_old)),
+                });
+            }
+        };
+        match outcome {
+            Ok((t, h)) => {
+                problem.statistics.steps += 1;
+                std::mem::swap(&mut self.jet, &mut self.jet_old);
+                (self.t_old, self.t, self.last) = (self.t, t, h);
+                self.h = self.length(problem) * problem.direction;
+                Ok(())
+            }
+            Err(kind) => {
+                std::mem::swap(&mut self.y, &mut self.y_old);
+                Err(kind)
+            }
+        }
+    }
+
+    fn t(&self) -> f64 {
+        self.t
+    }
+
+    fn y(&self) -> &[f64] {
+        &self.y
+    }
+
+    fn h(&self) -> f64 {
+        self.h
+    }
+
+    fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
+        let h = t - self.t_old;
+        for (place, out) in out.iter_mut().enumerate() {
+            let ([p], _) = horner::<1>(&self.jet_old, &self.y_old, place, self.n, h);
+            *out = p;
+        }
+    }
+
+    fn stiffness(&self) -> f64 {
+        0.0
+    }
+
+    fn cost(&self, rhs: f64) -> f64 {
+        // A product of two series of N terms takes N²/2 operations for the one of their values.
+        rhs * (self.order * self.order) as f64 / 2.0
+    }
+}
