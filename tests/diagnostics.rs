@@ -9,7 +9,7 @@
 //! diagnostic must be announced, with its exact place and headline. `BLESS=1 cargo test --test diagnostics` writes
 //! the comments.
 
-use rhapsode::diag::codes::lang::ENTRIES;
+use rhapsode::diag::codes::{lang, syntax};
 use rhapsode::diag::{CodeEntry, Diagnostic, render};
 use rhapsode::lang::parse;
 use rhapsode::source::{Source, Sources};
@@ -101,7 +101,7 @@ fn fixtures_give_exactly_the_diagnostics_they_state() {
 
 /// The codes of the text itself; those of the model checker are in `diagnostics_model.rs`.
 fn entries() -> impl Iterator<Item = &'static CodeEntry> {
-    ENTRIES.iter()
+    lang::ENTRIES.iter().chain(syntax::ENTRIES)
 }
 
 #[test]

@@ -41,11 +41,11 @@ fn deep_nesting_is_refused() {
         let text = format!("x' = {}\ny' = 1\n", opener.repeat(MANY));
         let (ast, diagnostics) = answer(&text);
         assert_eq!(diagnostics.len(), 1, "{opener}");
-        assert_eq!(diagnostics[0].code.0, "E0113", "{opener}");
+        assert_eq!(diagnostics[0].code.0, "E0121", "{opener}");
         assert_eq!(ast.items.len(), 1, "the statement after {opener} is read");
     }
-    assert_eq!(codes(&format!("x' = {}1{}\n", "(".repeat(MANY), ")".repeat(MANY))), ["E0113"]);
-    assert_eq!(codes(&"(".repeat(MANY)), ["E0113"]);
+    assert_eq!(codes(&format!("x' = {}1{}\n", "(".repeat(MANY), ")".repeat(MANY))), ["E0121"]);
+    assert_eq!(codes(&"(".repeat(MANY)), ["E0121"]);
     assert_eq!(codes(&"[".repeat(MANY)), ["E0103"]);
     assert_eq!(codes(&"{".repeat(MANY)), ["E0103"]);
 }
@@ -54,7 +54,7 @@ fn deep_nesting_is_refused() {
 fn nesting_up_to_the_limit_is_read() {
     let nested = |levels: usize| format!("x' = {}1{}\n", "(".repeat(levels), ")".repeat(levels));
     assert!(codes(&nested(255)).is_empty());
-    assert_eq!(codes(&nested(256)), ["E0113"]);
+    assert_eq!(codes(&nested(256)), ["E0121"]);
 }
 
 #[test]

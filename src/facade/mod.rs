@@ -108,7 +108,9 @@ impl Model {
         let derivatives = derive(&checked).map_err(|unsupported| {
             let span =
                 checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
-            Errors::new(sources, vec![Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string())])
+            let error = Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string());
+            let help = format!("write the expression of `{}` where it is used", unsupported.symbol);
+            Errors::new(sources, vec![error.help(help)])
         })?;
         let parse_seconds = start.elapsed().as_secs_f64();
         Ok(Model {

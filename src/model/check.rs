@@ -114,7 +114,8 @@ impl Checker<'_> {
         self.declare_definitions();
         if self.found.equations.is_empty() && self.diagnostics.is_empty() {
             let message = "the model has no differential equation: expected at least one `x' = …`";
-            self.diagnostics.push(Diagnostic::new(codes::model::NO_STATES, Span::new(0, 0), message));
+            let error = Diagnostic::new(codes::model::NO_STATES, Span::new(0, 0), message);
+            self.diagnostics.push(error.help("add for example `init x = 0` and `x' = 1`"));
         }
         let lowered = self.lower_definitions();
         let derivatives = self.lower_equations(&states);

@@ -197,7 +197,9 @@ impl Checker<'_> {
         }
         if order > 0 && !matches!(entity, Some(Entity::State(_) | Entity::Failed) | None) {
             let message = format!("`{name}` has no differential equation, so `{name}'` has no meaning");
-            self.diagnostics.push(Diagnostic::new(codes::model::PRIME, span, message));
+            let error = Diagnostic::new(codes::model::PRIME, span, message);
+            self.diagnostics
+                .push(error.help(format!("write what it stands for, or give it an equation `{name}' = …`")));
             return None;
         }
         let symbol = match entity {
@@ -238,7 +240,8 @@ impl Checker<'_> {
                     None => {
                         let message =
                             format!("the equation of `{name}` gives only derivative {}, not {order}", orders.len());
-                        self.diagnostics.push(Diagnostic::new(codes::model::PRIME, span, message));
+                        let error = Diagnostic::new(codes::model::PRIME, span, message);
+                        self.diagnostics.push(error.help("give a quantity of that order an equation of its own"));
                         return None;
                     }
                 }
@@ -252,7 +255,8 @@ impl Checker<'_> {
 
     fn refuse(&mut self, span: Span, name: &str, reason: &'static str) -> Option<ExprId> {
         let message = format!("`{name}` cannot be used here: {reason}");
-        self.diagnostics.push(Diagnostic::new(codes::model::NOT_HERE, span, message));
+        let help = "declare a parameter, `param x0 = 1`, and use it in both places";
+        self.diagnostics.push(Diagnostic::new(codes::model::NOT_HERE, span, message).help(help));
         None
     }
 
@@ -455,8 +459,8 @@ impl Checker<'_> {
 
     fn not_affine(&mut self, expr: &Expr) -> Option<Affine> {
         let message = "expected whole numbers, constants and indices, added or scaled";
-        self.diagnostics
-            .push(Diagnostic::new(codes::model::NOT_AFFINE, expr.span, message).label("this cannot be a subscript"));
+        let error = Diagnostic::new(codes::model::NOT_AFFINE, expr.span, message).label("this cannot be a subscript");
+        self.diagnostics.push(error.help("a number that is known beforehand is declared with `const`"));
         None
     }
 

@@ -347,7 +347,8 @@ impl<'a> Collector<'a, '_> {
             self.diagnostics.push(
                 Diagnostic::new(codes::model::ORDERS, lhs.span, message)
                     .label(format!("order {order} here"))
-                    .related(first, format!("order {known} here")),
+                    .related(first, format!("order {known} here"))
+                    .help("give the lower derivative a name of its own, as in `v = x'`"),
             );
             return;
         }

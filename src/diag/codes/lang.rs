@@ -8,13 +8,13 @@ pub const CHARACTER: Code = Code("E0101");
 pub const NUMBER: Code = Code("E0102");
 /// Something other than what the grammar expects.
 pub const EXPECTED: Code = Code("E0103");
-/// A bracket without its partner.
+/// A bracket that is not closed.
 pub const BRACKET: Code = Code("E0104");
 /// A statement that begins with an unknown word.
 pub const STATEMENT: Code = Code("E0105");
 /// A keyword where a name is expected.
 pub const KEYWORD: Code = Code("E0106");
-/// An operator of another language, or `=` and `==` mixed up.
+/// An operator of another language.
 pub const OPERATOR: Code = Code("E0107");
 /// A chain of comparisons.
 pub const CHAIN: Code = Code("E0108");
@@ -26,7 +26,7 @@ pub const PRIME: Code = Code("E0110");
 pub const LINE: Code = Code("E0111");
 /// A text in quotes that does not end on its line.
 pub const TEXT: Code = Code("E0112");
-/// A bound on names, nesting, statements or the size of the file.
+/// A bound on names, statements or the size of the file.
 pub const LIMIT: Code = Code("E0113");
 /// A part of the language that is reserved but does not work yet.
 pub const UNSUPPORTED: Code = Code("E0114");
@@ -36,18 +36,17 @@ pub const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: CHARACTER,
         title: "unexpected character",
-        explanation: "The character begins no token of the language. Typographic signs such as `−`, `×` or `²`, often \
-                      pasted from a document, have plain spellings: `-`, `*`, `^2`.",
-        failing: "area = r²\n",
-        mended: "area = r^2\n",
+        explanation: "The character begins no token of the language. Names may use letters of any script, digits and \
+                      `_`.",
+        failing: "param price$ = 3\n",
+        mended: "param price = 3\n",
     },
     CodeEntry {
         code: NUMBER,
         title: "malformed number",
-        explanation: "Numbers are decimal: `12`, `1.5`, `.5`, `2.`, `1e-3`. A name cannot follow a number directly; a \
-                      product is written with `*`. Numbers beyond the range of a 64-bit float are refused.",
-        failing: "x' = -2x\n",
-        mended: "x' = -2*x\n",
+        explanation: "Numbers are decimal, with one point at most: `12`, `1.5`, `.5`, `2.`, `1e-3`.",
+        failing: "param k = 1.2.3\n",
+        mended: "param k = 1.23\n",
     },
     CodeEntry {
         code: EXPECTED,
@@ -60,9 +59,9 @@ pub const ENTRIES: &[CodeEntry] = &[
     },
     CodeEntry {
         code: BRACKET,
-        title: "bracket without its partner",
-        explanation: "Every `(`, `[` and `{` needs the bracket that closes it, and every closing bracket needs one to \
-                      close. Parentheses group and call; square brackets hold subscripts.",
+        title: "bracket that is not closed",
+        explanation: "Every `(`, `[` and `{` needs the bracket that closes it. Parentheses group and call; square \
+                      brackets hold subscripts.",
         failing: "x' = -k*(x - 1\n",
         mended: "x' = -k*(x - 1)\n",
     },
@@ -85,8 +84,7 @@ pub const ENTRIES: &[CodeEntry] = &[
     CodeEntry {
         code: OPERATOR,
         title: "operator of another language",
-        explanation: "Powers are written `^`, logic `and`, `or`, `not`; an equation has `=` and a comparison `==`. A \
-                      statement ends with its line and needs no `;`.",
+        explanation: "Powers are written `^`, logic `and`, `or`, `not`, and a definition with `=`.",
         failing: "x' = -x**2\n",
         mended: "x' = -x^2\n",
     },
@@ -133,8 +131,7 @@ pub const ENTRIES: &[CodeEntry] = &[
         code: LIMIT,
         title: "limit exceeded",
         explanation: "Memory and time are bounded: a file has at most 32 MiB, 1,000,000 statements and 10,000,000 \
-                      tokens, a name at most 255 bytes, an expression at most 256 levels of nesting, and a report at \
-                      most 100 errors.",
+                      tokens, a name at most 255 bytes, and a report at most 100 errors.",
         failing: "param aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\
                   aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\
                   aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa = 1\n",

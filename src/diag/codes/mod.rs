@@ -1,4 +1,4 @@
-//! The table of diagnostic codes, one file per phase: [`lang`] (E01xx), [`model`] and [`reactions`] (E02xx),
+//! The table of diagnostic codes, one file per phase: [`lang`] and [`syntax`] (E01xx), [`model`] and [`reactions`] (E02xx),
 //! [`run`] (E03xx).
 //!
 //! Adding a code: a constant and an entry in the phase's file, and a fixture in `tests/diagnostics/` that shows it.
@@ -7,6 +7,7 @@ pub mod lang;
 pub mod model;
 pub mod reactions;
 pub mod run;
+pub mod syntax;
 
 /// A diagnostic code such as `E0102`; the table [`CODES`] explains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,7 +42,7 @@ pub struct CodeEntry {
 }
 
 /// All codes, ascending, a slice per phase.
-pub const CODES: &[&[CodeEntry]] = &[lang::ENTRIES, model::ENTRIES, reactions::ENTRIES, run::ENTRIES];
+pub const CODES: &[&[CodeEntry]] = &[lang::ENTRIES, syntax::ENTRIES, model::ENTRIES, reactions::ENTRIES, run::ENTRIES];
 
 #[cfg(test)]
 mod tests {

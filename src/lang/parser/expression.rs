@@ -5,8 +5,9 @@
 //! A production that finds no operator hands its operand's result on untouched, and what builds a node is a function of
 //! its own: so a level of parentheses, which passes through all of them, takes little stack.
 
+use super::report::specific;
 use super::{Parse, Parser};
-use crate::diag::codes::lang as codes;
+use crate::diag::codes::syntax;
 use crate::lang::ast::{Comparison, Expr, ExprKind, Factor, Ident, ReductionIndex, Sign};
 use crate::lang::token::Kind;
 
@@ -31,7 +32,9 @@ impl Parser<'_> {
             return Err(self.no_then());
         }
         let yes = Box::new(self.expression()?);
-        self.expect(Kind::Else, "`else` after the first branch")?;
+        if !self.accept(Kind::Else) {
+            return Err(specific(self.unexpected("`else` after the first branch"), syntax::BRANCH));
+        }
         let no = Box::new(self.expression()?);
         Ok(Expr { span: start.to(self.before()), kind: ExprKind::If(condition, yes, no) })
     }
@@ -226,7 +229,7 @@ impl Parser<'_> {
         if vanished || !value.is_finite() {
             let size = if vanished { "small" } else { "large" };
             let message = format!("the number is too {size} for a 64-bit float");
-            return Err(self.error(codes::NUMBER, span, message));
+            return Err(self.error(syntax::NUMBER_RANGE, span, message));
         }
         Ok(Expr { span, kind: ExprKind::Number(value) })
     }
@@ -285,7 +288,7 @@ impl Parser<'_> {
             let plural = if wanted == 1 { "" } else { "s" };
             let message =
                 format!("expected {wanted} argument{plural} after `{}[…]`, found {}", name.name, arguments.len());
-            return Err(self.error(codes::EXPECTED, span, message));
+            return Err(self.error(syntax::REDUCTION, span, message));
         }
         self.not_called_or_primed()?;
         Ok(Expr { span, kind: ExprKind::Reduce(name, indices, arguments) })

@@ -1,8 +1,9 @@
 //! Reactions: two sides, an arrow and a rate.
 
 use super::recovery::MAX_UNBALANCED;
+use super::report::specific;
 use super::{Parse, Parser};
-use crate::diag::codes::lang as codes;
+use crate::diag::codes::syntax;
 use crate::lang::ast::{ExprKind, ItemKind, Rate, Reaction, Species};
 use crate::lang::token::Kind;
 
@@ -66,13 +67,18 @@ impl Parser<'_> {
         let products = self.side()?;
         if !self.accept(Kind::At) {
             let error = *self.no_arrow();
-            return Err(Box::new(if error.code == codes::EXPECTED { error.help(AFTER_ARROW) } else { error }));
+            return Err(Box::new(if error.code == syntax::REACTION && error.help.is_none() {
+                error.help(AFTER_ARROW)
+            } else {
+                error
+            }));
         }
         let first = self.expression()?;
         let rate = match arrow {
             Kind::BothArrow => {
                 if self.peek() != Kind::Comma {
-                    let error = *self.unexpected("`,` and the reverse rate after the forward rate");
+                    let error =
+                        *specific(self.unexpected("`,` and the reverse rate after the forward rate"), syntax::RATES);
                     let error = error.related(place, "this arrow goes both ways");
                     return Err(Box::new(error.help("write both rates: `@ kf, kr`; or one direction: `->`")));
                 }
@@ -80,7 +86,7 @@ impl Parser<'_> {
                 Rate::Reversible(first, self.expression()?)
             }
             _ if self.peek() == Kind::Comma => {
-                let error = *self.unexpected("one rate");
+                let error = *specific(self.unexpected("one rate"), syntax::RATES);
                 let error = error.related(place, "this arrow goes one way");
                 return Err(Box::new(error.help("a reversible reaction is written `A <-> B @ kf, kr`")));
             }

@@ -5,7 +5,7 @@
 
 use super::{Parse, Parser};
 use crate::diag::Diagnostic;
-use crate::diag::codes::lang as codes;
+use crate::diag::codes::{lang as codes, syntax};
 use crate::lang::token::Kind;
 
 /// How many tokens are looked at to tell whether a line is an equation.
@@ -25,8 +25,8 @@ impl Parser<'_> {
             // The line before asked for more and a new statement came.
             diagnostic = *self.nothing_after(self.at - 1);
         }
-        let may_be_reserved = |code| code != codes::UNSUPPORTED && code != codes::BRACKET && code != codes::LIMIT;
-        if may_be_reserved(diagnostic.code)
+        let certain = [codes::UNSUPPORTED, codes::BRACKET, codes::LIMIT, syntax::STRAY_BRACKET, syntax::NESTING];
+        if !certain.contains(&diagnostic.code)
             && let Some(what) = self.later_operator(start)
         {
             let span = self.since(start);

@@ -1,8 +1,8 @@
 //! What is said when something else was expected: from the general "expected …, found …" to the likely mistake.
 
 use super::{MAX_DEPTH, Parse, Parser};
-use crate::diag::codes::lang as codes;
-use crate::diag::{Diagnostic, closest};
+use crate::diag::codes::{lang as codes, syntax};
+use crate::diag::{Code, Diagnostic, closest};
 use crate::lang::ast::{Expr, ExprKind};
 use crate::lang::lexer::{MAX_NAME, starts_name};
 use crate::lang::token::{Kind, STATEMENT_WORDS};
@@ -39,7 +39,7 @@ impl Parser<'_> {
             Kind::OrOr => other("write `or`", "or"),
             Kind::Bang => other("write `not`", "not "),
             Kind::Becomes => other("write `=`", "="),
-            Kind::Semicolon => other("a statement ends with its line; remove the `;`", ""),
+            Kind::Semicolon => coded(other("a statement ends with its line; remove the `;`", ""), syntax::SEMICOLON),
             Kind::Dot => self.not_yet(here, "members of components (`.`)"),
             Kind::Text => self.not_yet(here, "texts in quotes"),
             Kind::Prime => {
@@ -50,9 +50,16 @@ impl Parser<'_> {
             _ if kind.is_closer() && self.inside == 0 && !self.in_block => {
                 let found = self.found();
                 let message = format!("{found} closes nothing");
-                Box::new(Diagnostic::new(codes::BRACKET, here, message).help(format!("remove it: expected {expected}")))
+                Box::new(
+                    Diagnostic::new(syntax::STRAY_BRACKET, here, message)
+                        .help(format!("remove it: expected {expected}")),
+                )
             }
-            _ => self.error(codes::EXPECTED, here, format!("expected {expected}, found {}", self.found())),
+            _ => {
+                let ended = matches!(kind, Kind::Newline | Kind::End);
+                let code = if ended { syntax::UNFINISHED } else { codes::EXPECTED };
+                self.error(code, here, format!("expected {expected}, found {}", self.found()))
+            }
         }
     }
 
@@ -93,9 +100,10 @@ impl Parser<'_> {
             return self.malformed_number(span, text);
         }
         let shown: String = if first.is_control() { first.escape_unicode().collect() } else { first.to_string() };
-        let error = Diagnostic::new(codes::CHARACTER, span, format!("unexpected character `{shown}`"));
+        let mut error = Diagnostic::new(codes::CHARACTER, span, format!("unexpected character `{shown}`"));
         Box::new(match plain_spelling(first) {
             Some(plain) => {
+                error.code = syntax::TYPOGRAPHY;
                 let error = error.help(format!("did you mean {plain}?"));
                 // A spelling that is the whole of the hint can be put in place.
                 match plain.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {
@@ -112,11 +120,12 @@ impl Parser<'_> {
 
     fn malformed_number(&self, span: Span, text: &str) -> Box<Diagnostic> {
         let message = format!("malformed number `{}`", self.shortened(span));
-        let error = Diagnostic::new(codes::NUMBER, span, message);
+        let mut error = Diagnostic::new(codes::NUMBER, span, message);
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, name) = text.split_at(digits);
         let one_point = number.matches('.').count() <= 1;
         Box::new(if one_point && name.starts_with(starts_name) && name.len() <= SHOWN {
+            error.code = syntax::NO_OPERATOR;
             error.help(format!("if a product is meant, write `{number}*{name}`")).fix(span, format!("{number}*{name}"))
         } else {
             error
@@ -153,11 +162,11 @@ impl Parser<'_> {
         let expected = format!("an expression{after}");
         match kind {
             Kind::If => {
-                let error = self.unexpected(&expected);
+                let error = coded(self.unexpected(&expected), syntax::BARE_IF);
                 Box::new((*error).help("put parentheses around `if … then … else …`"))
             }
             Kind::Assign if self.tokens[self.at.saturating_sub(1)].kind == Kind::Assign => {
-                let error = self.unexpected(&expected);
+                let error = coded(self.unexpected(&expected), syntax::EQUALS);
                 Box::new((*error).help("a comparison is written `==`"))
             }
             Kind::SquareOpen => {
@@ -175,7 +184,7 @@ impl Parser<'_> {
         let expected = if token.kind == Kind::For { "an index" } else { "an expression" };
         let place = Span::new(token.span.end, token.span.end);
         let message = format!("expected {expected} after `{}`, found the end of the line", self.slice(token.span));
-        self.error(codes::EXPECTED, place, message)
+        self.error(syntax::UNFINISHED, place, message)
     }
 
     /// A comparison, whose operator stands at `first`, is followed by another.
@@ -189,9 +198,12 @@ impl Parser<'_> {
     pub(super) fn no_then(&self) -> Box<Diagnostic> {
         let error = self.unexpected("`then` after the condition");
         match self.peek() {
-            Kind::Assign => Box::new((*error).help("a comparison is written `==`").fix(self.here(), "==")),
+            Kind::Assign => {
+                let error = coded(error, syntax::EQUALS);
+                Box::new((*error).help("a comparison is written `==`").fix(self.here(), "=="))
+            }
             Kind::RateArrow => Box::new((*error).did_you_mean(self.here(), ">=")),
-            _ => error,
+            _ => specific(error, syntax::BRANCH),
         }
     }
 
@@ -207,7 +219,8 @@ impl Parser<'_> {
             return Box::new(error.related(opener, format!("this `{bracket}` is not closed")));
         }
         let error = *self.with_operator_help(self.unexpected(what));
-        Box::new(if error.code == codes::EXPECTED { error.related(opener, remark) } else { error })
+        let wants_more = [codes::EXPECTED, syntax::NO_OPERATOR].contains(&error.code);
+        Box::new(if wants_more { error.related(opener, remark) } else { error })
     }
 
     /// Something follows a complete statement on its line.
@@ -217,7 +230,7 @@ impl Parser<'_> {
         }
         let error = match self.peek() {
             Kind::Assign => {
-                let error = self.unexpected("an operator or the end of the line");
+                let error = coded(self.unexpected("an operator or the end of the line"), syntax::EQUALS);
                 Box::new((*error).help("an equation has one `=`; a comparison is written `==`"))
             }
             Kind::SquareOpen => {
@@ -235,7 +248,7 @@ impl Parser<'_> {
         let expected = format!("`=` after {after}");
         let found = |help: &str| {
             let message = format!("expected {expected}, found {}", self.found());
-            Box::new(Diagnostic::new(codes::OPERATOR, self.here(), message).help(help).fix(self.here(), "="))
+            Box::new(Diagnostic::new(syntax::EQUALS, self.here(), message).help(help).fix(self.here(), "="))
         };
         match self.peek() {
             Kind::Equal => found("an equation is written with one `=`"),
@@ -252,7 +265,7 @@ impl Parser<'_> {
         let seen = (self.line..self.at).any(|index| self.kind_at(index).is_arrow());
         let wanted =
             if seen { "`@` and the rate after the products" } else { "`->`, `<->` or `=>` after the reactants" };
-        let error = self.unexpected(wanted);
+        let error = specific(self.unexpected(wanted), syntax::REACTION);
         let operator = matches!(self.peek(), Kind::Star | Kind::Slash | Kind::Caret | Kind::Minus | Kind::Prime);
         if operator || matches!(self.peek(), Kind::Name | Kind::RoundOpen) {
             return Box::new((*error).help("a side lists species with `+` between: `2 A + B`; the rate follows `@`"));
@@ -266,7 +279,7 @@ impl Parser<'_> {
         let error = *if self.peek().is_keyword() { self.no_name(expected) } else { self.unexpected(expected) };
         let text = self.slice(self.here());
         Box::new(match text.find(starts_name) {
-            Some(at) if error.code == codes::NUMBER => {
+            Some(at) if [codes::NUMBER, syntax::NO_OPERATOR].contains(&error.code) => {
                 let (number, name) = text.split_at(at);
                 let place = self.here();
                 error
@@ -289,6 +302,7 @@ impl Parser<'_> {
         if error.code == codes::EXPECTED && error.help.is_none() && meets && operand {
             let before = self.before();
             let adjacent = Span::new(before.end, self.here().start);
+            let error = coded(error, syntax::NO_OPERATOR);
             return Box::new((*error).help("a product is written with `*`").fix(adjacent, "*"));
         }
         error
@@ -309,7 +323,7 @@ impl Parser<'_> {
     /// An expression is nested too deeply.
     pub(super) fn too_deep(&self) -> Box<Diagnostic> {
         let message = format!("the expression is nested more than {MAX_DEPTH} levels deep");
-        let error = Diagnostic::new(codes::LIMIT, self.here(), message);
+        let error = Diagnostic::new(syntax::NESTING, self.here(), message);
         Box::new(error.help("name parts of it in equations of their own"))
     }
 
@@ -351,6 +365,18 @@ impl Parser<'_> {
 }
 
 const WORDS: &str = "`param`, `init`, `const`, `output`, `index`, `time`, `fn` or `solve`";
+
+/// The error under another code.
+fn coded(mut error: Box<Diagnostic>, code: Code) -> Box<Diagnostic> {
+    error.code = code;
+    error
+}
+
+/// The same, unless it is more than "something else was expected".
+pub(super) fn specific(error: Box<Diagnostic>, code: Code) -> Box<Diagnostic> {
+    let general = [codes::EXPECTED, syntax::UNFINISHED].contains(&error.code);
+    if general { coded(error, code) } else { error }
+}
 
 /// How a character that editors and documents put in is written in a model.
 fn plain_spelling(c: char) -> Option<&'static str> {
