@@ -45,7 +45,7 @@ fn diagnostics_tell_all_errors_with_code_place_and_related_places() {
     let mut client = Client::open(text);
     let list = client.diagnostics();
     let codes: Vec<_> = list.iter().map(|d| d["code"].as_str().unwrap()).collect();
-    assert_eq!(codes, ["E0207", "E0101", "E0103"]);
+    assert_eq!(codes, ["E0207", "E0101", "E0127"]);
     assert_eq!(list[0]["relatedInformation"][0]["location"]["range"], range(text, "a", 2));
     assert_eq!((&list[1]["range"], &list[2]["range"]["start"]), (&range(text, "$", 0), &behind(text, "1 +", 0)));
     assert_eq!(list[0]["source"], "rhapsode");
