@@ -6,11 +6,11 @@ use std::path::Path;
 
 use rhapsode::Model;
 use rhapsode::diag::CodeEntry;
-use rhapsode::diag::codes::{model, reactions};
+use rhapsode::diag::codes::{model, reactions, units};
 
 /// The codes of the phase.
 fn entries() -> impl Iterator<Item = &'static CodeEntry> {
-    model::ENTRIES.iter().chain(reactions::ENTRIES)
+    model::ENTRIES.iter().chain(reactions::ENTRIES).chain(units::ENTRIES)
 }
 
 #[test]
@@ -57,7 +57,8 @@ fn every_code_in_use_is_explained() {
         }
         let text = std::fs::read_to_string(path).unwrap();
         assert!(!text.contains("Code(\"E"), "codes are named in diag/codes");
-        used += text.matches("codes::model::").count() + text.matches("codes::reactions::").count();
+        let uses = |phase: &str| text.matches(&format!("codes::{phase}::")).count();
+        used += uses("model") + uses("reactions") + uses("units");
     }
     assert!(used >= entries().count(), "{used} uses of {} codes", entries().count());
 }

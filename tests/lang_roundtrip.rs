@@ -63,6 +63,7 @@ fn any_expr() -> BoxedStrategy<Expr> {
         3 => number().prop_map(|value| expr(ExprKind::Number(value))),
         3 => name().prop_map(|name| expr(ExprKind::Name(name))),
         1 => any::<bool>().prop_map(|value| expr(ExprKind::Bool(value))),
+        1 => (number(), unit()).prop_map(|(value, unit)| expr(ExprKind::Quantity(value, Box::new(unit)))),
     ];
     leaf.prop_recursive(5, 40, 4, |inner| {
         let sign = prop_oneof![Just(Sign::Plus), Just(Sign::Minus)];
@@ -106,6 +107,30 @@ fn any_expr() -> BoxedStrategy<Expr> {
     .boxed()
 }
 
+fn unit() -> BoxedStrategy<Unit> {
+    const NAMES: &[&str] = &["m", "mol", "µg", "min", "%", "°C", "°", "‰", "Ω"];
+    let base = prop_oneof![
+        4 => prop::sample::select(NAMES).prop_map(|name| UnitBase::Name(name.to_owned())),
+        1 => number().prop_filter("positive", |value| *value > 0.0).prop_map(UnitBase::Number),
+    ];
+    let exponent = prop_oneof![4 => Just((1, 1)), 2 => (-9i32..10).prop_map(|n| (n, 1)), 1 => Just((-1, 2))];
+    let of = |base: BoxedStrategy<UnitBase>| {
+        let how = prop_oneof![Just(Factor::Times), Just(Factor::Over)];
+        let factor = (how, base, exponent.clone()).prop_map(|(how, base, exponent)| UnitFactor {
+            how,
+            base,
+            exponent,
+            span: NOWHERE,
+        });
+        some(factor, 1).prop_map(|mut factors| {
+            factors[0].how = Factor::Times;
+            Unit { factors, span: NOWHERE }
+        })
+    };
+    let plain = of(base.clone().boxed());
+    of(prop_oneof![4 => base, 1 => plain.prop_map(UnitBase::Group)].boxed()).boxed()
+}
+
 fn domain() -> impl Strategy<Value = Vec<ForClause>> {
     let clause = (name(), range_of(any_expr())).prop_map(|(name, range)| ForClause { index: ident(name), range });
     prop_oneof![Just(Vec::new()), prop::collection::vec(clause, 1..3)]
@@ -114,10 +139,17 @@ fn domain() -> impl Strategy<Value = Vec<ForClause>> {
 fn declarations() -> impl Strategy<Value = Vec<Declaration>> {
     let value = prop::option::of(any_expr());
     let bounds = prop::option::of((any_expr(), any_expr()));
-    let declaration =
-        (name(), some(any_expr(), 0), value, bounds, domain()).prop_map(|(name, subscripts, value, bounds, domain)| {
-            Declaration { name: ident(name), subscripts, value, bounds, domain, span: NOWHERE }
-        });
+    let declaration = ((name(), prop::option::of(unit())), some(any_expr(), 0), value, bounds, domain()).prop_map(
+        |((name, unit), subscripts, value, bounds, domain)| Declaration {
+            name: ident(name),
+            subscripts,
+            unit,
+            value,
+            bounds,
+            domain,
+            span: NOWHERE,
+        },
+    );
     some(declaration, 1)
 }
 
@@ -141,11 +173,13 @@ fn reaction() -> impl Strategy<Value = Reaction> {
 }
 
 fn item_kind() -> impl Strategy<Value = ItemKind> {
-    let initial = (name(), 0u32..3, some(any_expr(), 0), any_expr(), domain()).prop_map(
-        |(name, order, subscripts, value, domain)| Initial {
+    let annotation = || prop::option::of(unit());
+    let initial = ((name(), annotation()), 0u32..3, some(any_expr(), 0), any_expr(), domain()).prop_map(
+        |((name, unit), order, subscripts, value, domain)| Initial {
             name: ident(name),
             order,
             subscripts,
+            unit,
             value,
             domain,
             span: NOWHERE,
@@ -154,7 +188,7 @@ fn item_kind() -> impl Strategy<Value = ItemKind> {
     let names = || some(name().prop_map(ident), 1);
     prop_oneof![
         name().prop_map(|name| ItemKind::Model(ident(name))),
-        name().prop_map(|name| ItemKind::Time(ident(name))),
+        (name(), annotation()).prop_map(|(name, unit)| ItemKind::Time(ident(name), unit)),
         declarations().prop_map(ItemKind::Param),
         declarations().prop_map(ItemKind::Const),
         declarations().prop_map(ItemKind::Output),
@@ -169,7 +203,10 @@ fn item_kind() -> impl Strategy<Value = ItemKind> {
             params,
             body
         }),
-        (any_expr(), any_expr(), domain()).prop_map(|(lhs, rhs, domain)| ItemKind::Equation { lhs, rhs, domain }),
+        (any_expr(), annotation(), any_expr(), domain()).prop_map(|(lhs, unit, rhs, domain)| {
+            let named = matches!(lhs.kind, ExprKind::Name(_) | ExprKind::Subscript(..));
+            ItemKind::Equation { lhs, unit: unit.filter(|_| named), rhs, domain }
+        }),
         (any_expr(), any_expr(), domain()).prop_map(|(lhs, rhs, domain)| ItemKind::Addition { lhs, rhs, domain }),
         reaction().prop_map(ItemKind::Reaction),
         Just(ItemKind::Reactions(Ident { name: "combinatorial".to_string(), span: Span::new(0, 0) })),
@@ -223,6 +260,8 @@ fn parentheses_stay_only_where_they_matter() {
         ("u[ i - 1 , j ]' * (N - 1)", "u[i-1,j]'*(N - 1)"),
         ("x''[i]", "x[i]''"),
         ("sum[ j in 1 .. N - 1 ]( x[j] )", "sum[j in 1..N-1](x[j])"),
+        ("1e3 [ m/s² ]^2", "1000 [m/s^2]^2"),
+        ("5 [kg·m/(s*K⁻¹)^(2/4)]", "5 [kg*m/(s*K^-1)^(1/2)]"),
         ("1e-3 + 30000000 + 0.50 + 1e22", "0.001 + 3e7 + 0.5 + 1e22"),
     ] {
         assert_eq!(canonical(text), expected);

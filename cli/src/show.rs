@@ -13,6 +13,7 @@ Examples:
   rhapsode show hires.ode --jacobian --format latex      for a paper
   rhapsode show brusselator_1d.ode --sparsity            where the Jacobian is not zero
   rhapsode show mapk_cascade.ode --conserved             totals that stay what they are
+  rhapsode show infusion.ode --units                     what is in which unit, and where numbers are converted
   rhapsode show hires.ode --graph | dot -Tsvg > hires.svg
   rhapsode show hires.ode --asm                          the machine code";
 
@@ -50,6 +51,9 @@ struct View {
     /// Sums of species that no reaction changes, found from the stoichiometry
     #[arg(long)]
     conserved: bool,
+    /// The unit of every quantity, found or stated, and the conversions put into the equations
+    #[arg(long)]
+    units: bool,
     /// The lowered program, which every backend runs
     #[arg(long)]
     program: bool,
@@ -84,6 +88,7 @@ pub fn show(args: &Args) -> Result<(), Stop> {
         View { sparsity: true, .. } => Show::Sparsity,
         View { graph: true, .. } => Show::Graph,
         View { conserved: true, .. } => Show::Conserved,
+        View { units: true, .. } => Show::Units,
         View { program: true, .. } => Show::Program,
         View { clif: true, .. } => Show::Clif,
         View { asm: true, .. } => Show::Asm,

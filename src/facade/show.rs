@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Model;
 use crate::expr::{Affine, ExprId, Format, Graph, IndexRange, Names, Node, Printer, SubsId, Subscript, SymbolId};
-use crate::model::{Family, Symbol};
+use crate::model::{Family, QuantityUnit, Symbol};
 
 /// The views of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Show {
     Graph,
     /// Sums of species that no reaction changes.
     Conserved,
+    /// The unit of every quantity, and the conversions put into the equations.
+    Units,
     /// The lowered form.
     Program,
     /// Cranelift's intermediate form.
@@ -51,6 +53,7 @@ impl Model {
             Show::Sparsity => Ok(self.sparsity()),
             Show::Graph => Ok(self.graph()),
             Show::Conserved => self.conserved(format),
+            Show::Units => self.units(),
             Show::Program => Ok(self.lower().program.to_string()),
             Show::Clif | Show::Asm => self.listing(what),
         }
@@ -187,6 +190,34 @@ impl Model {
                 text += &subscripted(&mut graph, &names, format, *symbol, at);
             }
             text.push('\n');
+        }
+        Ok(text)
+    }
+
+    fn units(&self) -> Result<String, String> {
+        let model = self.checked();
+        let units = model.units.as_ref().ok_or("the model states no unit")?;
+        let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
+        let names = width(&mut units.quantities.iter().map(|q| q.name.chars().count()));
+        let known = |q: &QuantityUnit| q.unit.clone().unwrap_or_else(|| "-".to_string());
+        let column = width(&mut units.quantities.iter().map(|q| known(q).chars().count()));
+        let mut text = String::new();
+        for quantity in &units.quantities {
+            let (unit, name) = (known(quantity), &quantity.name);
+            let origin = match (&quantity.unit, quantity.declared) {
+                (_, true) => "declared",
+                (Some(_), false) => "inferred",
+                (None, false) => "nothing determines it",
+            };
+            let _ = writeln!(text, "{name:names$}  {unit:column$}  {origin}");
+        }
+        text += if units.conversions.is_empty() { "\nno conversions\n" } else { "\nconversions\n" };
+        for conversion in &units.conversions {
+            let source = model.sources.find(conversion.span.start);
+            let (line, column) = source.line_column(conversion.span.start);
+            let what = source.slice(conversion.span);
+            let (from, to) = (&conversion.from, &conversion.to);
+            let _ = writeln!(text, "{line}:{column}  {what}: {from} to {to},{}", conversion.formula());
         }
         Ok(text)
     }

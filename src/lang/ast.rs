@@ -46,7 +46,7 @@ pub enum ItemKind {
     /// `output NAME[i] = EXPR, …`
     Output(Vec<Declaration>),
     /// `time z: UNIT`
-    Time(Ident),
+    Time(Ident, Option<Unit>),
     /// `index i, j = LO..HI periodic`
     Index {
         /// The index names declared together.
@@ -70,6 +70,8 @@ pub enum ItemKind {
     Equation {
         /// Left side, as written.
         lhs: Expr,
+        /// `: UNIT` after a name on the left.
+        unit: Option<Unit>,
         /// Right side.
         rhs: Expr,
         /// The `for` clauses, outermost first.
@@ -106,6 +108,8 @@ pub struct Declaration {
     pub name: Ident,
     /// Subscripts: index names, constant expressions or (for sizes) a range's upper bound.
     pub subscripts: Vec<Expr>,
+    /// `: UNIT`.
+    pub unit: Option<Unit>,
     /// `= EXPR`, absent for a parameter that must be given from outside.
     pub value: Option<Expr>,
     /// `in (LO, HI)`.
@@ -125,6 +129,8 @@ pub struct Initial {
     pub order: u32,
     /// Subscripts.
     pub subscripts: Vec<Expr>,
+    /// `: UNIT`.
+    pub unit: Option<Unit>,
     /// The value at the start.
     pub value: Expr,
     /// `for` clauses.
@@ -224,6 +230,8 @@ pub struct Expr {
 pub enum ExprKind {
     /// A decimal number.
     Number(f64),
+    /// A number with its unit: `10 [mV]`.
+    Quantity(f64, Box<Unit>),
     /// `true` or `false`.
     Bool(bool),
     /// A name.
@@ -254,6 +262,39 @@ pub enum ExprKind {
     Call(Ident, Vec<Expr>),
     /// `sum[i, j in 1..3](body)`, also `prod`, `min`, `max`; `dot[j](a, b)` has two bodies.
     Reduce(Ident, Vec<ReductionIndex>, Vec<Expr>),
+}
+
+/// `mg/L`, `m^(1/2)`, `1e6*cells/mL`: at least one factor, from the left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// The factors; the first is always `Times`.
+    pub factors: Vec<UnitFactor>,
+    /// The whole unit.
+    pub span: Span,
+}
+
+/// A factor of a unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnitFactor {
+    /// How it enters the product.
+    pub how: Factor,
+    /// What is raised to the exponent.
+    pub base: UnitBase,
+    /// Numerator and denominator of the exponent, in lowest terms, the denominator positive.
+    pub exponent: (i32, i32),
+    /// Base and exponent.
+    pub span: Span,
+}
+
+/// What a factor of a unit is a power of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UnitBase {
+    /// `mV`, `%`, `°C`.
+    Name(String),
+    /// A positive number.
+    Number(f64),
+    /// A unit in parentheses.
+    Group(Unit),
 }
 
 /// The sign of a term.

@@ -79,6 +79,9 @@ pub(super) fn tokens(text: &str, first: u32) -> Tokens {
     Tokens { list, docs, truncated }
 }
 
+/// The raised signs that exponents of units may be written with: 0 to 9, then minus.
+pub(super) const SUPERSCRIPTS: &str = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻";
+
 /// What a nom parser of this file returns: the rest and what it took.
 type Taken<'a> = IResult<&'a [u8], &'a [u8], ()>;
 
@@ -169,6 +172,15 @@ impl Lexer<'_> {
             return Some(self.name(start));
         }
         self.at += c.len_utf8();
+        // Signs of units: `°C` and `⁻¹` are one token each.
+        if c == '°' && matches!(self.rest(), [b'C' | b'F', after @ ..] if !after.first().is_some_and(|b| b.is_ascii_alphanumeric())) {
+            self.at += 1;
+        }
+        while SUPERSCRIPTS.contains(c)
+            && let Some(next) = self.text[self.at..].chars().next().filter(|next| SUPERSCRIPTS.contains(*next))
+        {
+            self.at += next.len_utf8();
+        }
         if c.is_whitespace() || c == '\u{feff}' { None } else { Some(Kind::Invalid) }
     }
 }

@@ -12,7 +12,7 @@ mod print;
 mod token;
 
 pub use lexemes::{Lexeme, LexemeKind, is_name, keywords, lexemes};
-pub use parser::parse;
+pub use parser::{parse, parse_unit};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Tokens to syntax tree: one function per production of `grammar/rhapsode.ebnf`, under the production's name.
 //!
 //! This file holds the entry, the file production and the cursor; [`statement`] has the statements, [`expression`] the
-//! expressions (precedence by hand), [`recovery`] finds the end of a statement that failed, and [`report`] words the
+//! expressions (precedence by hand), [`unit`] the units, [`recovery`] finds the end of a statement that failed, and [`report`] words the
 //! errors.
 //!
 //! Invariants: nothing is reported twice (a statement gives at most one syntax error); every loop consumes a token;
@@ -13,8 +13,9 @@ mod reaction;
 mod recovery;
 mod report;
 mod statement;
+mod unit;
 
-use super::ast::{Ast, Item};
+use super::ast::{Ast, Item, Unit};
 use super::lexer::{self, MAX_TOKENS, Tokens};
 use super::token::{Kind, Token};
 use crate::diag::codes::lang as codes;
@@ -46,6 +47,13 @@ pub fn parse(source: &Source) -> (Ast, Vec<Diagnostic>) {
     let mut parser = Parser::new(text, first, lexer::tokens(text, first));
     let ast = parser.file();
     (ast, parser.diagnostics)
+}
+
+/// Reads a unit that stands alone, such as `mg/L`; none if the text is anything else.
+pub fn parse_unit(text: &str) -> Option<Unit> {
+    let mut parser = Parser::new(text, 0, lexer::tokens(text, 0));
+    let unit = parser.unit().ok()?;
+    (parser.kind_at(parser.at) == Kind::End).then_some(unit)
 }
 
 struct Parser<'a> {

@@ -5,7 +5,7 @@
 
 use super::ast::{
     Ast, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Item, ItemKind, Range, Rate, Reaction,
-    ReductionIndex, Sign, Species,
+    ReductionIndex, Sign, Species, Unit, UnitBase, UnitFactor,
 };
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -35,7 +35,7 @@ impl ExprKind {
             ExprKind::Sum(_) => Level::Sum,
             ExprKind::Product(_) => Level::Product,
             ExprKind::Negate(_) => Level::Unary,
-            ExprKind::Number(value) if value.is_sign_negative() => Level::Unary,
+            ExprKind::Number(value) | ExprKind::Quantity(value, _) if value.is_sign_negative() => Level::Unary,
             ExprKind::Power(..) => Level::Power,
             _ => Level::Primary,
         }
@@ -60,6 +60,10 @@ impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ExprKind::Number(value) => number(f, *value),
+            ExprKind::Quantity(value, unit) => {
+                number(f, *value)?;
+                write!(f, " [{unit}]")
+            }
             ExprKind::Bool(value) => value.fmt(f),
             ExprKind::Name(name) => f.write_str(name),
             ExprKind::Subscript(name, subscripts) => write!(f, "{}[{:#}]", name.name, Commas(subscripts)),
@@ -138,13 +142,18 @@ impl Display for ItemKind {
             ItemKind::Const(declarations) => write!(f, "const {}", Commas(declarations)),
             ItemKind::Init(initials) => write!(f, "init {}", Commas(initials)),
             ItemKind::Output(declarations) => write!(f, "output {}", Commas(declarations)),
-            ItemKind::Time(name) => write!(f, "time {name}"),
+            ItemKind::Time(name, unit) => {
+                write!(f, "time {name}")?;
+                annotation(f, unit)
+            }
             ItemKind::Index { names, range, periodic } => {
                 write!(f, "index {} = {range}{}", Commas(names), if *periodic { " periodic" } else { "" })
             }
             ItemKind::Function { name, params, body } => write!(f, "fn {name}({}) = {body}", Commas(params)),
-            ItemKind::Equation { lhs, rhs, domain } => {
-                write!(f, "{} = {rhs}", At(lhs, Level::Sum))?;
+            ItemKind::Equation { lhs, unit, rhs, domain } => {
+                At(lhs, Level::Sum).fmt(f)?;
+                annotation(f, unit)?;
+                write!(f, " = {rhs}")?;
                 for_clauses(f, domain)
             }
             ItemKind::Addition { lhs, rhs, domain } => {
@@ -168,6 +177,7 @@ impl Display for Declaration {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.name.fmt(f)?;
         subscripts(f, &self.subscripts)?;
+        annotation(f, &self.unit)?;
         if let Some(value) = &self.value {
             write!(f, " = {value}")?;
         }
@@ -183,6 +193,7 @@ impl Display for Initial {
         self.name.fmt(f)?;
         subscripts(f, &self.subscripts)?;
         primes(f, self.order)?;
+        annotation(f, &self.unit)?;
         write!(f, " = {}", self.value)?;
         for_clauses(f, &self.domain)
     }
@@ -212,6 +223,43 @@ impl Display for Species {
         }
         self.name.fmt(f)?;
         subscripts(f, &self.subscripts)
+    }
+}
+
+impl Unit {
+    /// A number as units are printed with.
+    pub fn number_text(value: f64) -> String {
+        UnitFactor { how: Factor::Times, base: UnitBase::Number(value), exponent: (1, 1), span: Default::default() }
+            .to_string()
+    }
+}
+
+impl Display for Unit {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (place, factor) in self.factors.iter().enumerate() {
+            f.write_str(match factor.how {
+                _ if place == 0 => "",
+                Factor::Times => "*",
+                Factor::Over => "/",
+            })?;
+            factor.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for UnitFactor {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.base {
+            UnitBase::Name(name) => f.write_str(name)?,
+            UnitBase::Number(value) => number(f, *value)?,
+            UnitBase::Group(unit) => write!(f, "({unit})")?,
+        }
+        match self.exponent {
+            (1, 1) => Ok(()),
+            (n, 1) => write!(f, "^{n}"),
+            (n, d) => write!(f, "^({n}/{d})"),
+        }
     }
 }
 
@@ -289,6 +337,10 @@ fn primes(f: &mut Formatter<'_>, order: u32) -> fmt::Result {
 
 fn subscripts(f: &mut Formatter<'_>, subscripts: &[Expr]) -> fmt::Result {
     if subscripts.is_empty() { Ok(()) } else { write!(f, "[{:#}]", Commas(subscripts)) }
+}
+
+fn annotation(f: &mut Formatter<'_>, unit: &Option<Unit>) -> fmt::Result {
+    unit.iter().try_for_each(|unit| write!(f, ": {unit}"))
 }
 
 fn for_clauses(f: &mut Formatter<'_>, domain: &[ForClause]) -> fmt::Result {

@@ -1,5 +1,7 @@
 //! From syntax tree to checked model: the steps in order. All errors of a file come out of one pass.
 
+use std::borrow::Cow;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::expression::{NO_STATES_AT_START, PARAMETERS_ONLY, Scope};
@@ -7,6 +9,7 @@ use super::families::Shape;
 use super::names::{Statements, Target, collect};
 use super::order::topological;
 use super::reactions::{Network, network};
+use super::units::{self, Checked};
 use super::{Dim, Family, Kind, Model, Piece, Symbol};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, Graph, Node, Reads, SymbolId, VarId};
@@ -81,7 +84,12 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         // What the network lacks would be missed everywhere.
         return (None, diagnostics);
     }
-    let found = collect(ast, &network, &mut diagnostics);
+    let (ast, network, units) = match units::check(ast, &network, &mut diagnostics) {
+        Some(Checked { units, converted: Some((ast, network)) }) => (Cow::Owned(ast), network, Some(units)),
+        Some(Checked { units, converted: None }) => (Cow::Borrowed(ast), network, Some(units)),
+        None => (Cow::Borrowed(ast), network, None),
+    };
+    let found = collect(&ast, &network, &mut diagnostics);
     let mut checker = Checker {
         found,
         graph: Graph::default(),
@@ -95,7 +103,7 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         failed_functions: FxHashSet::default(),
         function_names: FxHashMap::default(),
     };
-    let model = checker.model(sources, &network);
+    let model = checker.model(sources, &network).map(|model| Model { units, ..model });
     // A range or a value may be looked at for several reasons: its errors are told once.
     let mut told = FxHashSet::default();
     let mut diagnostics = checker.diagnostics;
@@ -154,6 +162,7 @@ impl Checker<'_> {
             reactions,
             species,
             run,
+            units: None,
         };
         model.lay_out();
         Some(model)
@@ -664,10 +673,10 @@ impl Model {
 }
 
 /// Calls `f` on an expression and everything inside it.
-fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
+pub fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
     f(expr);
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Bool(_) | ExprKind::Name(_) => {}
+        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Name(_) => {}
         ExprKind::Subscript(_, list)
         | ExprKind::Call(_, list)
         | ExprKind::And(list)

@@ -61,7 +61,7 @@ impl Checker<'_> {
     /// Any expression; `None` after at least one diagnostic. All operands are looked at, so that each tells its errors.
     fn expression(&mut self, expr: &Expr, scope: &mut Scope) -> Option<ExprId> {
         match &expr.kind {
-            ExprKind::Number(value) => Some(self.graph.constant(*value)),
+            ExprKind::Number(value) | ExprKind::Quantity(value, _) => Some(self.graph.constant(*value)),
             ExprKind::Bool(value) => Some(self.graph.boolean(*value)),
             ExprKind::Name(name) => self.name(name, expr.span, scope),
             ExprKind::Subscript(ident, subscripts) => self.element(ident, 0, subscripts, expr.span, scope),

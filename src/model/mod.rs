@@ -21,12 +21,14 @@ mod order;
 mod reactions;
 mod second_order;
 mod solve_block;
+mod units;
 
 pub use analysis::{Access, Analysis, Entity, EntityId, Mention, Role, Target};
 pub use check::check;
 pub use conserved::{Law, dependents};
 pub use second_order::positions_and_velocities;
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
+pub use units::{Conversion, QuantityUnit, Units, known_units};
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
 use crate::source::{Sources, Span};
@@ -69,6 +71,8 @@ pub struct Model {
     pub species: Vec<(SymbolId, Vec<i64>)>,
     /// What the solve block says.
     pub run: Run,
+    /// The units of its quantities, if any is stated.
+    pub units: Option<Units>,
 }
 
 /// The place of a species in [`Model::species`].

@@ -137,7 +137,7 @@ impl<'a> Collector<'a, '_> {
                     self.found.doc = doc;
                 }
             },
-            ItemKind::Time(name) => match self.found.time {
+            ItemKind::Time(name, _) => match self.found.time {
                 Some(first) => self.twice("the independent variable", name.span, first.span),
                 None => {
                     if self.claim(&name.name, name.span, "the independent variable") {
@@ -193,7 +193,7 @@ impl<'a> Collector<'a, '_> {
                     self.found.functions.insert(&name.name, Function { params, body, span: name.span });
                 }
             }
-            ItemKind::Equation { lhs, rhs, domain } => self.equation(doc, lhs, rhs, domain),
+            ItemKind::Equation { lhs, rhs, domain, .. } => self.equation(doc, lhs, rhs, domain),
             ItemKind::Addition { lhs, .. } => {
                 if let ExprKind::Prime(inner, 1) = &lhs.kind
                     && let ExprKind::Name(name) | ExprKind::Subscript(Ident { name, .. }, _) = &inner.kind

@@ -21,7 +21,7 @@ use crate::lang::ast::{
 use crate::source::Span;
 
 /// The reactions and added terms of a file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Network {
     /// One per reaction, in order.
     pub fluxes: Vec<Flux>,
@@ -32,6 +32,7 @@ pub struct Network {
 }
 
 /// The net flux of a reaction.
+#[derive(Clone)]
 pub struct Flux {
     /// The label, or a name that cannot be typed.
     pub name: String,
@@ -48,6 +49,7 @@ pub struct Flux {
 }
 
 /// How a species changes.
+#[derive(Clone)]
 pub struct Change {
     /// Its first mention.
     pub span: Span,

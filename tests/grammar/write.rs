@@ -8,15 +8,17 @@
 use super::ebnf::{Grammar, Part, Production};
 
 /// Classes of characters and what may stand for them.
-const CLASSES: [(&str, &[&str]); 4] = [
+const CLASSES: [(&str, &[&str]); 6] = [
     ("letter", &["a", "b", "e", "f", "i", "k", "n", "o", "r", "t", "x", "y", "Z", "E", "α", "é", "Ω", "温"]),
     ("digit", &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]),
+    ("nonzero-digit", &["1", "2", "6"]),
+    ("superscript-digit", &["⁰", "¹", "²", "⁷"]),
     ("subscript-digit", &["₀", "₁", "₇"]),
     ("combining-mark", &["\u{301}", "\u{308}"]),
 ];
 
 /// Productions that are tokens: nothing stands between their characters.
-const TOKENS: [&str; 3] = ["name", "number", "primes"];
+const TOKENS: [&str; 6] = ["name", "number", "primes", "superscripts", "whole", "divisor"];
 
 /// A line that ends with one of these goes on.
 const GOES_ON: [&str; 22] = [

@@ -158,7 +158,7 @@ impl<'a> Oracle<'a> {
         for item in &ast.items {
             match &item.kind {
                 ItemKind::Model(_) | ItemKind::Solve { .. } => {}
-                ItemKind::Time(name) => oracle.time = Some(&name.name),
+                ItemKind::Time(name, _) => oracle.time = Some(&name.name),
                 ItemKind::Index { names, range, periodic } => {
                     for name in names {
                         oracle.sets.insert(&name.name, (range, *periodic));
@@ -190,7 +190,7 @@ impl<'a> Oracle<'a> {
                 ItemKind::Reaction(_) | ItemKind::Reactions(_) | ItemKind::Addition { .. } => {
                     panic!("the oracle reads equations")
                 }
-                ItemKind::Equation { lhs, rhs, domain } => {
+                ItemKind::Equation { lhs, rhs, domain, .. } => {
                     let (inner, order) = match &lhs.kind {
                         ExprKind::Prime(inner, order) => (inner.as_ref(), *order),
                         _ => (lhs, 0),
@@ -369,6 +369,8 @@ impl<'a> Run<'_, 'a> {
         let subscripts = |list: &'a [Expr]| -> Vec<i64> { list.iter().map(|s| self.integer(s, scope)).collect() };
         Value::Real(match &expr.kind {
             ExprKind::Number(x) => Dual::constant(*x),
+            // `tests/units.rs` holds quantities against the SI.
+            ExprKind::Quantity(..) => panic!("the oracle reads numbers without units"),
             ExprKind::Bool(truth) => return Value::Truth(*truth),
             ExprKind::Name(name) => self.name(name, scope),
             ExprKind::Subscript(name, list) => self.element(&name.name, 0, &subscripts(list)),

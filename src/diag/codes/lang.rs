@@ -141,8 +141,8 @@ pub const ENTRIES: &[CodeEntry] = &[
         code: UNSUPPORTED,
         title: "not yet supported",
         explanation: "This part of the language is reserved, so that models written today keep their meaning, and \
-                      does not work yet: arrays of reactions, events, units, data, delays, priors, components, objectives.",
-        failing: "param T: K = 300\n",
-        mended: "param T = 300\n",
+                      does not work yet: arrays of reactions, events, data, delays, priors, components, objectives.",
+        failing: "input T(t) = csv(\"temp.csv\", time, temp)\n",
+        mended: "T = 300\n",
     },
 ];

@@ -1,5 +1,5 @@
-//! The table of diagnostic codes, one file per phase: [`lang`] and [`syntax`] (E01xx), [`model`] and [`reactions`] (E02xx),
-//! [`run`] (E03xx).
+//! The table of diagnostic codes, one file per phase: [`lang`] and [`syntax`] (E01xx), [`model`], [`reactions`] and [`units`]
+//! (E02xx), [`run`] (E03xx).
 //!
 //! Adding a code: a constant and an entry in the phase's file, and a fixture in `tests/diagnostics/` that shows it.
 
@@ -8,6 +8,7 @@ pub mod model;
 pub mod reactions;
 pub mod run;
 pub mod syntax;
+pub mod units;
 
 /// A diagnostic code such as `E0102`; the table [`CODES`] explains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,7 +43,8 @@ pub struct CodeEntry {
 }
 
 /// All codes, ascending, a slice per phase.
-pub const CODES: &[&[CodeEntry]] = &[lang::ENTRIES, syntax::ENTRIES, model::ENTRIES, reactions::ENTRIES, run::ENTRIES];
+pub const CODES: &[&[CodeEntry]] =
+    &[lang::ENTRIES, syntax::ENTRIES, model::ENTRIES, reactions::ENTRIES, units::ENTRIES, run::ENTRIES];
 
 #[cfg(test)]
 mod tests {

@@ -189,9 +189,10 @@ impl Parser<'_> {
         Ok(Expr { span: self.since(start), kind: ExprKind::Power(base, exponent) })
     }
 
-    /// `primary = number | "true" | "false" | "(" expression ")" | reduction | call | variable`
+    /// `primary = quantity | number | "true" | "false" | "(" expression ")" | reduction | call | variable`
     fn primary(&mut self) -> Parse<Expr> {
         match self.peek() {
+            Kind::Number if self.peek_second() == Kind::SquareOpen => self.quantity(),
             Kind::Number => self.number(),
             Kind::Name => match self.peek_second() {
                 Kind::RoundOpen => self.call(),

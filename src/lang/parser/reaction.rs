@@ -12,10 +12,11 @@ const AFTER_ARROW: &str =
     "`A -> B @ k` has the rate k*A, `A <-> B @ kf, kr` goes both ways, `A => B @ v` has the rate v";
 
 impl Parser<'_> {
-    /// Whether the statement here is a reaction: it has a label, or an arrow comes before any sign of an equation.
+    /// Whether the statement here is a reaction: it has a label (rather than a unit), or an arrow comes before any sign of
+    /// an equation.
     pub(super) fn is_reaction(&mut self) -> bool {
         if self.peek() == Kind::Name && self.peek_second() == Kind::Colon {
-            return true;
+            return !self.is_annotated();
         }
         let mut open = 0;
         for index in self.at.. {

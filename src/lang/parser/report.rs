@@ -357,11 +357,6 @@ impl Parser<'_> {
             _ => Ok(()),
         }
     }
-
-    /// Whether the invalid token here is a sign that units are written with.
-    pub(super) fn is_unit_sign(&self) -> bool {
-        matches!(self.slice(self.here()), "%" | "°" | "·" | "²" | "³" | "⁻" | "¹" | "‰")
-    }
 }
 
 const WORDS: &str = "`param`, `init`, `const`, `output`, `index`, `time`, `fn` or `solve`";

@@ -1,7 +1,7 @@
 //! Statements: declarations, equations and the `solve` block.
 
 use super::{Parse, Parser};
-use crate::lang::ast::{Declaration, Expr, ForClause, Ident, Initial, ItemKind, Range};
+use crate::lang::ast::{Declaration, Expr, ExprKind, ForClause, Ident, Initial, ItemKind, Range};
 use crate::lang::token::Kind;
 use crate::source::Span;
 
@@ -71,12 +71,11 @@ impl Parser<'_> {
         Ok(ItemKind::Init(self.list(Self::initial)?))
     }
 
-    /// `time = "time" name [ unit ]`
+    /// `time = "time" name [ annotation ]`
     fn time(&mut self) -> Parse<ItemKind> {
         self.bump();
         let name = self.name("the independent variable")?;
-        self.unit()?;
-        Ok(ItemKind::Time(name))
+        Ok(ItemKind::Time(name, self.annotation()?))
     }
 
     /// `index = "index" name { "," name } "=" range [ "periodic" ]`
@@ -162,25 +161,27 @@ impl Parser<'_> {
         Ok((name, self.expression()?))
     }
 
-    /// `equation = sum ( "=" | "+=" ) expression [ for_clauses ]`
+    /// `equation = ( name [ subscripts ] annotation "=" | sum ( "=" | "+=" ) ) expression [ for_clauses ]`
     fn equation(&mut self) -> Parse<ItemKind> {
         self.not_unknown_statement()?;
         let lhs = self.sum()?;
-        let added = self.accept(Kind::PlusAssign);
+        let annotated = matches!(lhs.kind, ExprKind::Name(_) | ExprKind::Subscript(..));
+        let unit = if annotated { self.annotation()? } else { None };
+        let added = unit.is_none() && self.accept(Kind::PlusAssign);
         if !added && !self.accept(Kind::Assign) {
             return Err(self.no_equals(&lhs));
         }
         let rhs = self.expression()?;
         let domain = self.for_clauses()?;
-        Ok(if added { ItemKind::Addition { lhs, rhs, domain } } else { ItemKind::Equation { lhs, rhs, domain } })
+        Ok(if added { ItemKind::Addition { lhs, rhs, domain } } else { ItemKind::Equation { lhs, unit, rhs, domain } })
     }
 
-    /// `declaration = name [ subscripts ] [ unit ] [ "=" expression ] [ bounds ] [ for_clauses ]`
+    /// `declaration = name [ subscripts ] [ annotation ] [ "=" expression ] [ bounds ] [ for_clauses ]`
     fn declaration(&mut self, what: &str) -> Parse<Declaration> {
         let start = self.at;
         let name = self.name(what)?;
         let subscripts = self.optional_subscripts()?;
-        self.unit()?;
+        let unit = self.annotation()?;
         let value = match self.peek() {
             Kind::Assign => {
                 self.bump();
@@ -191,21 +192,21 @@ impl Parser<'_> {
         };
         let bounds = if self.peek() == Kind::In { Some(self.bounds()?) } else { None };
         let domain = self.for_clauses()?;
-        Ok(Declaration { name, subscripts, value, bounds, domain, span: self.since(start) })
+        Ok(Declaration { name, subscripts, unit, value, bounds, domain, span: self.since(start) })
     }
 
-    /// `initial = name ( primes [ subscripts ] | [ subscripts ] [ primes ] ) [ unit ] "=" expression [ for_clauses ]`
+    /// `initial = name ( primes [ subscripts ] | [ subscripts ] [ primes ] ) [ annotation ] "=" expression [ for_clauses ]`
     fn initial(&mut self) -> Parse<Initial> {
         let start = self.at;
         let name = self.name("a state")?;
         let early = self.primes()?;
         let subscripts = self.optional_subscripts()?;
         let order = if early == 0 { self.primes()? } else { early };
-        self.unit()?;
+        let unit = self.annotation()?;
         self.expect(Kind::Assign, "`=` after the name")?;
         let value = self.expression()?;
         let domain = self.for_clauses()?;
-        Ok(Initial { name, order, subscripts, value, domain, span: self.since(start) })
+        Ok(Initial { name, order, subscripts, unit, value, domain, span: self.since(start) })
     }
 
     /// `bounds = "in" "(" expression "," expression ")"`
@@ -247,32 +248,6 @@ impl Parser<'_> {
         let lo = self.sum()?;
         self.expect(Kind::Dots, "`..` after the first value")?;
         Ok(Range { lo, hi: self.sum()? })
-    }
-
-    /// `unit = ":" unit-expression`: not yet supported, so it is reported and leaves no trace.
-    fn unit(&mut self) -> Parse<()> {
-        if !self.accept(Kind::Colon) {
-            return Ok(());
-        }
-        let start = self.at;
-        let mut open = 0;
-        loop {
-            match self.peek() {
-                Kind::Name | Kind::Number | Kind::Star | Kind::Slash | Kind::Caret | Kind::Minus | Kind::Text => {}
-                Kind::RoundOpen => open += 1,
-                Kind::RoundClose if open > 0 => open -= 1,
-                // `%`, `°`, `Ω` and `²` are signs of units and of nothing else yet.
-                Kind::Invalid if self.is_unit_sign() => {}
-                _ => break,
-            }
-            self.bump();
-        }
-        if self.at == start {
-            return Err(self.unexpected("a unit after `:`"));
-        }
-        let unit = self.not_yet(self.since(start), "units");
-        self.report(*unit);
-        Ok(())
     }
 
     pub(super) fn optional_subscripts(&mut self) -> Parse<Vec<Expr>> {

@@ -53,7 +53,7 @@ impl Analysis {
                     self.define(role, &declaration.name, 0, doc, Some(declaration.span));
                 }
             }
-            ItemKind::Time(name) => _ = self.define(Role::Time, name, 0, doc, Some(item.span)),
+            ItemKind::Time(name, _) => _ = self.define(Role::Time, name, 0, doc, Some(item.span)),
             ItemKind::Index { names, .. } => {
                 for name in names {
                     self.define(Role::Index, name, 0, doc, Some(item.span));

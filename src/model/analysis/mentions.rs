@@ -46,7 +46,7 @@ impl Analysis {
     fn item_mentions(&mut self, item: &Item) {
         let mut local = Local::default();
         match &item.kind {
-            ItemKind::Model(name) | ItemKind::Time(name) => self.read(name, &local),
+            ItemKind::Model(name) | ItemKind::Time(name, _) => self.read(name, &local),
             ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) => {
                 for declaration in list {
                     let outer = local.indices.len();
@@ -82,7 +82,7 @@ impl Analysis {
                 }
                 self.expression(body, &mut local);
             }
-            ItemKind::Equation { lhs, rhs, domain } | ItemKind::Addition { lhs, rhs, domain } => {
+            ItemKind::Equation { lhs, rhs, domain, .. } | ItemKind::Addition { lhs, rhs, domain } => {
                 self.clauses(domain, item.span, &mut local);
                 self.expression(lhs, &mut local);
                 self.expression(rhs, &mut local);
@@ -162,7 +162,7 @@ impl Analysis {
 
     fn expression(&mut self, expr: &Expr, local: &mut Local) {
         match &expr.kind {
-            ExprKind::Number(_) | ExprKind::Bool(_) => {}
+            ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) => {}
             ExprKind::Name(name) => self.mention(expr.span, self.resolve(name, local), Access::Read),
             ExprKind::Subscript(name, list) => {
                 self.read(name, local);
