@@ -321,10 +321,11 @@ fn reactions_are_checked_like_the_equations_they_stand_for() {
     let text = "time t: s\nparam kf: 1/mM/s = 2, kr = 0.1, kin: uM/s = 3\ninit A: mM = 1, B: uM = 100, C: mM = 0\n\
                 bind: A + B <-> C @ kf, kr\n0 -> A @ kin\n";
     let shown = units(text);
-    for part in ["bind  uM/s", "kr    uM/mM/s", "bind: uM/s to mM/s"] {
-        let found = shown.contains(part);
-        assert!(found || part.starts_with("bind  ") || part.starts_with("kr"), "{part} is not in\n{shown}");
+    for part in ["bind        uM/s     inferred", "kf          1/mM/s   declared", "bind: uM/s to mM/s, / 1000"] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
+    let laws = Model::parse(text).unwrap().show(Show::Conserved, Format::Text).unwrap();
+    assert_eq!(laws, "B + 1000*C\n");
     let wrong = text.replace("kf: 1/mM/s", "kf: 1/s");
     assert!(Model::parse(&wrong).unwrap_err().to_string().contains("E0261"));
 }

@@ -173,7 +173,9 @@ impl Lexer<'_> {
         }
         self.at += c.len_utf8();
         // Signs of units: `°C` and `⁻¹` are one token each.
-        if c == '°' && matches!(self.rest(), [b'C' | b'F', after @ ..] if !after.first().is_some_and(|b| b.is_ascii_alphanumeric())) {
+        if c == '°'
+            && matches!(self.rest(), [b'C' | b'F', after @ ..] if !after.first().is_some_and(|b| b.is_ascii_alphanumeric()))
+        {
             self.at += 1;
         }
         while SUPERSCRIPTS.contains(c)

@@ -62,6 +62,7 @@ pub struct Change {
 }
 
 /// Something added to the derivative of a species, for some elements of it.
+#[derive(Clone)]
 pub struct Term {
     /// The elements.
     pub subscripts: Vec<Expr>,
@@ -76,6 +77,7 @@ pub struct Term {
 }
 
 /// What one reaction or added term changes, per unit of its flux.
+#[derive(Clone)]
 pub struct Changes {
     /// The flux; none for an added term.
     pub flux: Option<usize>,

@@ -66,7 +66,8 @@ fn tokens(text: &str) -> Vec<Token> {
             rest = &inside[end + 2..];
         } else if let Some(inside) = rest.strip_prefix('"') {
             // `"""` is the text of one quotation mark.
-            let end = 1 + inside[1..].find('"').expect("a text ends on its line");
+            let first = inside.chars().next().map_or(1, char::len_utf8);
+            let end = first + inside[first..].find('"').expect("a text ends on its line");
             tokens.push(Token::Text(inside[..end].to_owned()));
             rest = &inside[end + 1..];
         } else if first.is_ascii_lowercase() {

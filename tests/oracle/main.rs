@@ -370,6 +370,10 @@ fn examples_mean_what_they_say() {
         let text = ["32", "40", "60", "64", "100", "200"]
             .iter()
             .fold(text, |text, size| text.replace(&format!("const N = {size}\n"), "const N = 6\n"));
+        // The oracle knows no units; `tests/units.rs` holds them against the SI.
+        if Model::parse(&text).unwrap_or_else(|e| panic!("{e}")).checked().units.is_some() {
+            continue;
+        }
         match check(&text, count + 1) {
             Ok(accepted) => assert!(accepted),
             Err(fault) => panic!("{}: {fault}", path.display()),

@@ -23,6 +23,7 @@ use crate::diag::Diagnostic;
 use crate::lang::ast::{Ast, Expr, ExprKind, ItemKind, Rate};
 use crate::source::Span;
 use infer::Form;
+use rustc_hash::FxHashMap;
 use statements::Inference;
 
 /// What is known of a model's units.
@@ -115,35 +116,51 @@ pub fn check(ast: &Ast, network: &Network, diagnostics: &mut Vec<Diagnostic>) ->
     let mut conversions = std::mem::take(&mut inference.conversions);
     conversions.sort_by_key(|conversion| conversion.span.start);
     let changed = !conversions.is_empty();
+    scale_changes(&mut inference, &mut network);
     Some(Checked { units: Units { quantities, conversions }, converted: changed.then_some((converted, network)) })
 }
 
+/// A flux in mM/s changes a species in µM by a thousand of its unit: what reactions change is counted in each species' own.
+fn scale_changes(inference: &mut Inference, network: &mut Network) {
+    for changes in &mut network.changes {
+        let Some(flux) = changes.flux.map(|flux| inference.form_of(&network.fluxes[flux].name)) else { continue };
+        for (species, _, amount) in &mut changes.net {
+            let difference = flux.unit.clone().plus(&inference.derivative_of(species, 1).unit, -ratio::Ratio::ONE);
+            if let Some(size) = inference.known(&Form::of(difference)) {
+                *amount *= size.value();
+            }
+        }
+    }
+}
+
 fn quantities(inference: &mut Inference, ast: &Ast) -> Vec<QuantityUnit> {
-    let mut forms: Vec<(String, Form, bool)> = Vec::new();
-    let declared = ast.items.iter().any(|item| matches!(&item.kind, ItemKind::Time(_, Some(_))));
-    forms.push((inference.time_name.clone(), inference.time.clone(), declared));
-    let mut orders: Vec<(&str, u32)> = Vec::new();
+    let mut forms: Vec<(String, Form, Option<String>)> = Vec::new();
+    let time = ast.items.iter().find_map(|item| match &item.kind {
+        ItemKind::Time(_, unit) => unit.as_ref().map(|unit| unit.to_string()),
+        _ => None,
+    });
+    forms.push((inference.time_name.clone(), inference.time.clone(), time));
+    let mut orders: FxHashMap<&str, u32> = FxHashMap::default();
     for item in &ast.items {
         if let ItemKind::Equation { lhs, .. } = &item.kind
             && let Some((name, order @ 2..)) = statements::left_name(lhs)
-            && !orders.iter().any(|(known, _)| *known == name)
         {
-            orders.push((name, order));
+            orders.insert(name, order);
         }
     }
     for (name, quantity) in &inference.quantities {
-        forms.push((name.clone(), quantity.form.clone(), quantity.declared.is_some()));
-        let order = orders.iter().find(|(known, _)| known == name).map_or(1, |(_, order)| *order);
-        for k in 1..order {
+        forms.push((name.clone(), quantity.form.clone(), quantity.declared.clone()));
+        for k in 1..orders.get(name.as_str()).copied().unwrap_or(1) {
             let form = inference.derivative_of(name, k);
-            forms.push((format!("{name}{}", "'".repeat(k as usize)), form, false));
+            forms.push((format!("{name}{}", "'".repeat(k as usize)), form, None));
         }
     }
-    let known = |own: &mut Inference, form: &Form| own.known(form).is_some().then(|| own.spell_form(form));
-    forms
-        .into_iter()
-        .map(|(name, form, declared)| QuantityUnit { name, unit: known(inference, &form), declared })
-        .collect()
+    let found = |own: &mut Inference, form: &Form| own.known(form).is_some().then(|| own.spell_form(form));
+    let list = forms.into_iter().map(|(name, form, stated)| {
+        let declared = stated.is_some();
+        QuantityUnit { name, unit: stated.or_else(|| found(inference, &form)), declared }
+    });
+    list.collect()
 }
 
 /// Whether a unit is written anywhere.
@@ -170,6 +187,6 @@ fn mentions_units(ast: &Ast) -> bool {
         ItemKind::Solve { range, options, .. } => {
             quantity(&range.lo) || quantity(&range.hi) || options.iter().any(|(_, value)| quantity(value))
         }
-        ItemKind::Model(_) | ItemKind::Index { .. } => false,
+        ItemKind::Model(_) | ItemKind::Index { .. } | ItemKind::Reactions(_) => false,
     })
 }

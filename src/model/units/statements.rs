@@ -25,8 +25,8 @@ use crate::source::Span;
 pub struct Quantity {
     /// Its unit.
     pub form: Form,
-    /// Where it was declared.
-    pub declared: Option<Span>,
+    /// The unit as it was declared.
+    pub declared: Option<String>,
 }
 
 /// What a function's body says of its arguments and value.
@@ -154,7 +154,7 @@ impl Inference {
         if let Some(given) = self.registry.read(unit, &mut self.diagnostics) {
             let form = self.given(given);
             if let Some(quantity) = self.quantities.get_mut(name) {
-                *quantity = Quantity { form, declared: Some(unit.span) };
+                *quantity = Quantity { form, declared: Some(unit.to_string()) };
             }
         }
     }
@@ -223,17 +223,25 @@ impl Inference {
         definitions.into_iter().chain(rest).for_each(|item| self.statement(item));
         for flux in &mut network.fluxes {
             let target = self.form_of(&flux.name);
-            self.value(&mut flux.value, &target, &mut Scope::default(), (flux.span, &flux.name));
+            let mut scope = self.domain(&mut flux.domain, &mut flux.subscripts);
+            self.value(&mut flux.value, &target, &mut scope, (flux.span, &flux.name));
         }
         for (name, change) in &mut network.species {
             let target = self.derivative_of(name, 1);
-            let name = format!("{name}'");
-            let term = |own: &mut Self, term: &mut Expr| {
-                own.value(term, &target, &mut Scope::default(), (change.span, &name));
-            };
-            match &mut change.derivative.kind {
-                ExprKind::Sum(terms) => terms.iter_mut().for_each(|(_, e)| term(self, e)),
-                _ => term(self, &mut change.derivative),
+            let place = (change.span, &*format!("{name}'"));
+            if change.terms.iter().any(|term| !term.subscripts.is_empty()) {
+                for term in &mut change.terms {
+                    let mut scope = self.domain(&mut term.domain, &mut term.subscripts);
+                    self.value(&mut term.signed, &target, &mut scope, place);
+                }
+                continue;
+            }
+            let scope = &mut Scope::default();
+            match &mut change.sum.kind {
+                ExprKind::Sum(terms) if change.terms.len() > 1 => {
+                    terms.iter_mut().for_each(|(_, term)| self.value(term, &target, scope, place));
+                }
+                _ => self.value(&mut change.sum, &target, scope, place),
             }
         }
     }
@@ -404,7 +412,7 @@ impl Inference {
             }
             // Functions are read before; networks have equations of their own.
             ItemKind::Function { .. } | ItemKind::Reaction(_) | ItemKind::Addition { .. } => {}
-            ItemKind::Model(_) | ItemKind::Time(..) => {}
+            ItemKind::Model(_) | ItemKind::Time(..) | ItemKind::Reactions(_) => {}
         }
     }
 
