@@ -5,7 +5,8 @@ mod common;
 use std::sync::Arc;
 
 use rhapsode::linalg::Pattern;
-use rhapsode::solve::methods::tableau;
+use rhapsode::solve::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23, tableau};
+use rhapsode::solve::rosenbrock::Rosenbrock;
 use rhapsode::solve::tableau::Explicit;
 use rhapsode::solve::{Method, Options, Save, Solution, Tolerance, integrate};
 use rhapsode::system::{CompiledStep, EXTRA, Shape, System};
@@ -84,6 +85,189 @@ fn one_step(step: &dyn CompiledStep, compiled: &Compiled, method: &Explicit, t: 
         step.interpolant(t, &y, &p, &limits, &mut w, &mut dense);
     }
     (out, dense)
+}
+
+/// The Rosenbrock methods.
+const ROSENBROCK: [(&Rosenbrock, Method); 3] =
+    [(&ROSENBROCK23, Method::Rosenbrock23), (&RODAS4, Method::Rodas4), (&RODAS5P, Method::Rodas5P)];
+
+/// The numbers of one Rosenbrock step from a start: what the step says, then its stages.
+fn one_rosenbrock(step: &dyn CompiledStep, compiled: &Compiled, method: &Rosenbrock, t: f64, h: f64) -> Vec<f64> {
+    let (y, p) = start(compiled);
+    let n = y.len();
+    let mut limits = vec![h, 1e-6, f64::NEG_INFINITY, f64::INFINITY];
+    limits.extend((0..n).map(|k| 1e-6 * (1.0 + k as f64)));
+    let mut scratch = vec![0.0; compiled.system().shape().work];
+    limits.resize(limits.len() + n, 0.0);
+    let f0 = limits.len() - n;
+    compiled.system().rhs(t, &y, &p, &mut scratch, &mut limits[f0..]);
+    let mut w = vec![f64::NAN; step.work()];
+    let mut out = vec![f64::NAN; 2 * n + EXTRA];
+    step.attempt(t, &y, &p, &limits, &mut w, &mut out);
+    out.extend_from_slice(&w[..method.c.len() * n]);
+    out
+}
+
+#[test]
+fn rosenbrock_steps_of_both_backends_agree_bit_for_bit() {
+    for (name, text, _) in models() {
+        let (native, interpreted) = (compile(&text, Backend::Jit), compile(&text, Backend::Interpret));
+        for (method, _) in ROSENBROCK {
+            let steps = [&native, &interpreted].map(|c| c.system().rosenbrock_step(&method.formula()).unwrap());
+            let expected = one_rosenbrock(&*steps[1], &interpreted, method, 0.25, 0.01);
+            assert!(expected.iter().all(|x| x.is_finite()), "{name}: {expected:?}");
+            for call in 0..1_000 {
+                let found = one_rosenbrock(&*steps[0], &native, method, 0.25, 0.01);
+                assert_eq!(bits(&found), bits(&expected), "{name} {} call {call}", method.name);
+            }
+        }
+    }
+}
+
+/// The tableau multiplied out, W solved by elimination with pivoting on dense rows.
+#[test]
+fn a_rosenbrock_step_is_what_its_tableau_says() {
+    for (name, text, _) in models() {
+        let compiled = compile(&text, Backend::Interpret);
+        let system = compiled.system();
+        let (y, p) = start(&compiled);
+        let n = y.len();
+        let mut scratch = vec![0.0; system.shape().work];
+        for (method, _) in ROSENBROCK {
+            let (t, h) = (0.25, 1e-3);
+            let step = system.rosenbrock_step(&method.formula()).unwrap();
+            let found = one_rosenbrock(&*step, &compiled, method, t, h);
+            let pattern = system.jacobian_pattern();
+            let mut values = vec![0.0; pattern.nnz()];
+            system.jacobian(t, &y, &p, &mut scratch, &mut values);
+            let mut ft = vec![0.0; n];
+            system.time_derivative(t, &y, &p, &mut scratch, &mut ft);
+            let mut w = vec![vec![0.0; n]; n];
+            for j in 0..n {
+                w[j][j] = 1.0 / (method.gamma * h);
+                for k in pattern.column(j) {
+                    w[pattern.rows()[k]][j] -= values[k];
+                }
+            }
+            let mut u: Vec<Vec<f64>> = Vec::new();
+            let sum = |weights: &[f64], u: &[Vec<f64>], j: usize| -> f64 {
+                weights.iter().zip(u).map(|(a, u)| a * u[j]).sum()
+            };
+            for i in 0..method.c.len() {
+                let argument: Vec<f64> = (0..n).map(|j| y[j] + sum(method.a[i], &u, j)).collect();
+                let mut b = vec![0.0; n];
+                system.rhs(t + method.c[i] * h, &argument, &p, &mut scratch, &mut b);
+                for j in 0..n {
+                    b[j] += sum(method.cc[i], &u, j) / h + h * method.d[i] * ft[j];
+                }
+                u.push(gauss(w.clone(), b));
+            }
+            let new: Vec<f64> = (0..n).map(|j| y[j] + sum(method.m, &u, j)).collect();
+            let mut f = vec![0.0; n];
+            system.rhs(t + h, &new, &p, &mut scratch, &mut f);
+            let share =
+                |j: usize| sum(method.e, &u, j) / (1e-6 * (1.0 + j as f64) + 1e-6 * y[j].abs().max(new[j].abs()));
+            let error = ((0..n).map(|j| share(j).powi(2)).sum::<f64>() / n as f64).sqrt();
+            let norm = pattern.norm(&values, &mut vec![0.0; n]);
+            let close = |found: f64, wanted: f64, within: f64, what: &str| {
+                assert!((found - wanted).abs() <= within, "{name} {} {what}: {found} {wanted}", method.name);
+            };
+            // Pollution's stages are differences of rates of 1e12: what is lost is the condition of the problem.
+            let size = |v: &[f64]| v.iter().fold(1e-30f64, |most, x| most.max(x.abs()));
+            for j in 0..n {
+                close(found[j], new[j], 1e-12 * size(&new), "y");
+                close(found[n + EXTRA + j], f[j], 1e-9 * size(&f), "f");
+            }
+            for (i, u) in u.iter().enumerate() {
+                let all: f64 = size(&y).max(size(u));
+                for j in 0..n {
+                    close(found[2 * n + EXTRA + i * n + j], u[j], 1e-11 * all, "u");
+                }
+            }
+            close(found[n], error, 1e-4 * error + 1e-7, "error");
+            assert_eq!(found[n + 1], 1.0, "{name}");
+            close(found[n + 2], norm, 1e-13 * norm, "norm");
+        }
+    }
+}
+
+/// x of `a x = b`, with pivoting by rows.
+fn gauss(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    let n = b.len();
+    for k in 0..n {
+        let pivot = (k..n).max_by(|i, j| a[*i][k].abs().total_cmp(&a[*j][k].abs())).unwrap();
+        a.swap(k, pivot);
+        b.swap(k, pivot);
+        for i in k + 1..n {
+            let l = a[i][k] / a[k][k];
+            for j in k..n {
+                a[i][j] -= l * a[k][j];
+            }
+            b[i] -= l * b[k];
+        }
+    }
+    for k in (0..n).rev() {
+        let rest: f64 = (k + 1..n).map(|j| a[k][j] * b[j]).sum();
+        b[k] = (b[k] - rest) / a[k][k];
+    }
+    b
+}
+
+#[test]
+fn stiff_runs_of_both_backends_agree_and_take_the_way_of_plain_ones() {
+    let stiff = [
+        ("robertson", include_str!("../examples/models/robertson.ode"), 1e4),
+        ("van der pol", "init x = 2, y = 0\nx' = y\ny' = 1e3*((1 - x^2)*y - x) + sin(t)", 2.0),
+        ("oregonator", include_str!("../examples/models/oregonator.ode"), 30.0),
+        ("hires", include_str!("../examples/models/hires.ode"), 300.0),
+        ("pollution", include_str!("../examples/models/pollution.ode"), 60.0),
+        ("everything", EVERYTHING, 20.0),
+    ];
+    for (name, text, end) in stiff {
+        let (native, interpreted) = (compile(text, Backend::Jit), compile(text, Backend::Interpret));
+        for (method, kind) in ROSENBROCK {
+            assert!(native.system().rosenbrock_step(&method.formula()).is_some(), "{name} has no step");
+            let rtol = 1e-5;
+            let mut options = options(kind, rtol, end);
+            options.save = Save::At((0..=20).map(|k| end * f64::from(k) / 20.0).collect());
+            let expected = solve(interpreted.system(), &interpreted, &options);
+            for _ in 0..3 {
+                let found = solve(native.system(), &native, &options);
+                for k in 0..native.system().shape().dim() {
+                    assert_eq!(bits(found.state(k)), bits(expected.state(k)), "{name} {}", kind.name());
+                }
+            }
+            let plain = solve(&Plain(native.system()), &native, &options);
+            let (a, b) = (expected.statistics.steps as f64, plain.statistics.steps as f64);
+            assert!((a - b).abs() <= 2.0 + 0.02 * b, "{name} {}: {a} steps, {b} by stages", kind.name());
+            for k in 0..native.system().shape().dim() {
+                let size = plain.state(k).iter().fold(0.0f64, |most, x| most.max(x.abs()));
+                for (a, b) in expected.state(k).iter().zip(plain.state(k)) {
+                    assert!((a - b).abs() <= 20.0 * rtol * size, "{name} {}: {a}, {b}", kind.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bad_pivots_are_found_and_replaced() {
+    // 1/(γh) is what stands on the diagonal of J: W has zeros there, and its inverse is its own transpose.
+    let rate = 4.0;
+    let text = format!("init x = 1, y = 0.5\nx' = {rate}*x + y\ny' = {rate}*y - x");
+    let compiled = compile(&text, Backend::Jit);
+    let system = compiled.system();
+    let step = system.rosenbrock_step(&RODAS5P.formula()).unwrap();
+    let h = 1.0 / (RODAS5P.gamma * rate);
+    assert_eq!(one_rosenbrock(&*step, &compiled, &RODAS5P, 0.0, h)[3], 0.0, "such pivots must not pass for good");
+    assert_eq!(one_rosenbrock(&*step, &compiled, &RODAS5P, 0.0, 0.9 * h)[3], 1.0);
+    let mut options = options(Method::Rodas5P, 1e-8, 3.0);
+    options.first_step = Some(h);
+    let (whole, plain) = (solve(system, &compiled, &options), solve(&Plain(system), &compiled, &options));
+    let exact = (rate * 3.0f64).exp() * (3f64.cos() + 0.5 * 3f64.sin());
+    for solution in [whole, plain] {
+        assert!((solution.last()[0] / exact - 1.0).abs() < 1e-6, "{:?} {exact}", solution.last());
+    }
 }
 
 fn bits(values: &[f64]) -> Vec<u64> {

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::interpret::Interpreter;
 use super::{Arguments, KernelId, Kernels};
 use crate::kernel::program::{Kernel, Program};
-use crate::kernel::step::{explicit_interpolant, explicit_step, operations};
-use crate::kernel::{Lowered, Target64};
-use crate::system::{CompiledStep, ExplicitFormula};
+use crate::kernel::step::{Parts, explicit_interpolant, explicit_step, operations, rosenbrock_step};
+use crate::kernel::{Lowered, Target64, lower_elimination};
+use crate::linalg::{Elimination, Pattern};
+use crate::system::{CompiledStep, ExplicitFormula, RosenbrockFormula};
 
 /// Systems with more states have no steps of one kernel: vectors of that length are worth loops.
 const STATES: usize = 40;
@@ -24,6 +25,8 @@ const STEP: usize = 20_000;
 /// The steps a system has been asked for.
 pub struct Steps<K> {
     rhs: Option<Kernel>,
+    jacobian: Option<Kernel>,
+    time_derivative: Option<Kernel>,
     target: Target64,
     made: Mutex<Vec<Made<K>>>,
 }
@@ -36,20 +39,45 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
     pub fn new(lowered: &Lowered) -> Self {
         let small = |rhs: &&Kernel| (1..=STATES).contains(&rhs.lengths.out) && operations(rhs) <= OPERATIONS;
         let rhs = lowered.program.kernel("rhs").filter(small).cloned();
-        Steps { rhs, target: lowered.target, made: Mutex::new(Vec::new()) }
+        let find = |name| rhs.as_ref().and_then(|_| lowered.program.kernel(name)).cloned();
+        let jacobian = find("jacobian").filter(|jacobian| operations(jacobian) <= OPERATIONS);
+        let time_derivative = find("time_derivative");
+        Steps { rhs, jacobian, time_derivative, target: lowered.target, made: Mutex::new(Vec::new()) }
     }
 
     /// A step of an explicit method.
     pub fn explicit(&self, formula: &ExplicitFormula, kernels: &K) -> Option<Arc<dyn CompiledStep>> {
         let rhs = self.rhs.as_ref()?;
+        self.known_or(formula.name, || self.make(rhs, formula, kernels))
+    }
+
+    /// A step of a Rosenbrock method. `pattern` and `places` say where the Jacobian's values stand.
+    pub fn rosenbrock(
+        &self,
+        formula: &RosenbrockFormula,
+        kernels: &K,
+        pattern: &Pattern,
+        places: Option<&[usize]>,
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
+        self.known_or(formula.name, || {
+            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
+            let elimination = lower_elimination(&plan, pattern, self.target);
+            let time_derivative = self.time_derivative.as_ref();
+            let parts = Parts { rhs, jacobian, time_derivative, pattern, places, elimination: &elimination };
+            let step = rosenbrock_step(&parts, formula, self.target).filter(|step| operations(step) <= STEP)?;
+            Step::new(Program { kernels: vec![step] }, kernels.clone())
+        })
+    }
+
+    fn known_or(&self, name: &'static str, make: impl FnOnce() -> Option<Step<K>>) -> Option<Arc<dyn CompiledStep>> {
         let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let known = made.iter().find(|(name, _)| *name == formula.name).map(|(_, step)| step.clone());
-        let step = known.unwrap_or_else(|| {
-            let step = self.make(rhs, formula, kernels).map(Arc::new);
-            made.push((formula.name, step.clone()));
-            step
-        })?;
-        Some(step)
+        if let Some((_, step)) = made.iter().find(|(known, _)| *known == name) {
+            return step.clone().map(|step| step as Arc<dyn CompiledStep>);
+        }
+        let step = make().map(Arc::new);
+        made.push((name, step.clone()));
+        step.map(|step| step as Arc<dyn CompiledStep>)
     }
 
     fn make(&self, rhs: &Kernel, formula: &ExplicitFormula, kernels: &K) -> Option<Step<K>> {

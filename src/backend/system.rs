@@ -8,7 +8,7 @@ use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
 use crate::kernel::program::Program;
 use crate::kernel::{Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
-use crate::system::{CompiledStep, ExplicitFormula, SecondOrder, Shape, System, Taylor};
+use crate::system::{CompiledStep, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape, System, Taylor};
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
 /// indirection, not two.
@@ -221,5 +221,10 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
             Ok(Arc::new(Series { kernels, kernel, order, smooth }))
         });
         entry.clone().map(|series| series as Arc<dyn Taylor>)
+    }
+
+    fn rosenbrock_step(&self, formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {
+        let (pattern, places) = self.pattern_and_places();
+        self.steps.rosenbrock(formula, &self.kernels, pattern, places.as_deref())
     }
 }

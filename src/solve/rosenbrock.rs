@@ -4,11 +4,14 @@
 //! The form with u = Γk, which needs no products with J: H&W IV.7.24–25. The coefficients in the theory's form are
 //! Γ⁻¹ = I/γ − C, α = A Γ, b = m Γ.
 
+use std::sync::Arc;
+
 use super::ErrorKind;
 use super::fused::{combine, stage, weigh};
 use super::problem::Problem;
 use super::stepper::{Controller, Stepper, clip, first_step};
 use crate::linalg::Shifted;
+use crate::system::{CompiledStep, EXTRA, LIMITS, RosenbrockFormula};
 
 /// A Rosenbrock–Wanner method of s stages.
 pub struct Rosenbrock {
@@ -62,6 +65,12 @@ impl Rosenbrock {
             r += 1;
         }
         self
+    }
+
+    /// The step as a system is asked for it.
+    pub fn formula(&self) -> RosenbrockFormula<'static> {
+        let Rosenbrock { name, gamma, c, d, a, cc, m, e, .. } = *self;
+        RosenbrockFormula { name, gamma, c, d, a, cc, m, e }
     }
 
     /// Whether the argument of stage i is that of the stage before and the u of that.
@@ -129,6 +138,13 @@ const fn follows(row: &[f64], before: &[f64]) -> bool {
 pub struct RosenbrockStepper {
     method: &'static Rosenbrock,
     n: usize,
+    /// The whole step as one function, where the system has one.
+    compiled: Option<Arc<dyn CompiledStep>>,
+    /// What that function is told besides the state, and what it says.
+    limits: Vec<f64>,
+    result: Vec<f64>,
+    /// Steps whose planned pivots were bad.
+    bad: u32,
     t: f64,
     h: f64,
     y: Vec<f64>,
@@ -160,6 +176,9 @@ pub struct RosenbrockStepper {
     fresh: bool,
 }
 
+/// After so many bad pivots whole steps are given up.
+const PATIENCE: u32 = 5;
+
 /// What became of an attempted step.
 enum Outcome {
     /// Its error in units of the tolerance.
@@ -180,10 +199,16 @@ impl RosenbrockStepper {
         let pattern = problem.system.jacobian_pattern();
         let w = problem.shifted()?;
         let zeros = || vec![0.0; n];
-        let stages = || vec![0.0; method.c.len() * n];
+        let compiled = problem.system.rosenbrock_step(&method.formula());
+        let work = compiled.as_ref().map_or(0, |step| step.work());
+        let stages = || vec![0.0; work.max(method.c.len() * n)];
         Ok(RosenbrockStepper {
             method,
             n,
+            compiled,
+            limits: vec![0.0; LIMITS + 2 * n],
+            result: vec![0.0; 2 * n + EXTRA],
+            bad: 0,
             t: 0.0,
             h: 0.0,
             y: zeros(),
@@ -211,9 +236,59 @@ impl RosenbrockStepper {
         })
     }
 
+    /// The step as the system's own function; `None` if its pivots were bad.
+    #[inline]
+    fn attempt_whole(&mut self, problem: &mut Problem, step: &dyn CompiledStep, h: f64) -> Option<Outcome> {
+        let n = self.n;
+        self.limits[0] = h;
+        self.limits[LIMITS + n..].copy_from_slice(&self.f0);
+        step.attempt(self.t, &self.y, problem.parameters(), &self.limits, &mut self.u, &mut self.result);
+        let counts = &mut problem.statistics;
+        counts.rhs += self.method.c.len() as u64 - u64::from(self.first_same_as_last);
+        counts.jacobians += 1;
+        counts.factorizations += 1;
+        counts.solves += self.method.c.len() as u64;
+        self.argument.copy_from_slice(&self.result[..n]);
+        self.right.copy_from_slice(&self.result[n + EXTRA..]);
+        if self.result[n + 1] == 0.0 {
+            self.bad += 1;
+            return None;
+        }
+        self.stiffness = h.abs() * self.result[n + 2];
+        Some(Outcome::Error(self.result[n]))
+    }
+
+    /// A step h, whole or by stages.
+    #[inline]
+    fn attempt(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
+        if self.bad < PATIENCE
+            && let Some(step) = self.compiled.take()
+        {
+            let outcome = self.attempt_whole(problem, &*step, h);
+            self.compiled = Some(step);
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+        }
+        self.by_stages(problem, h, t_new)
+    }
+
+    fn by_stages(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
+        if !self.fresh {
+            problem.jacobian(self.t, &self.y, &mut self.jacobian);
+            problem.time_derivative(self.t, &self.y, &mut self.ft);
+            self.fresh = true;
+        }
+        let outcome = self.stages(problem, h, t_new);
+        if matches!(outcome, Outcome::Error(error) if error <= 1.0) {
+            self.measure_stiffness(problem, h);
+        }
+        outcome
+    }
+
     /// The stages (H&W IV.7.25) of a step h to `t_new`, the solution in `argument` and f there in `right`; ends early
     /// where f is not finite.
-    fn attempt(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
+    fn stages(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
         let (n, method) = (self.n, self.method);
         let s = method.c.len();
         problem.statistics.factorizations += 1;
@@ -243,12 +318,12 @@ impl RosenbrockStepper {
             problem.statistics.solves += 1;
         }
         if self.stiffly_accurate {
-            add(&mut self.argument, &self.u[(s - 1) * n..]);
+            add(&mut self.argument, &self.u[(s - 1) * n..s * n]);
         } else if !self.first_same_as_last {
             combine(&mut self.argument, &self.y, method.m, &self.u);
         }
         let error = if self.error_is_last {
-            &self.u[(s - 1) * n..]
+            &self.u[(s - 1) * n..s * n]
         } else {
             weigh(&mut self.error, method.e, &self.u);
             &self.error
@@ -299,6 +374,7 @@ impl Stepper for RosenbrockStepper {
         self.h = h;
         self.fresh = false;
         self.controller.reset();
+        problem.limits(&mut self.limits);
         problem.rhs(t, &self.y, &mut self.f0);
         match problem.not_finite(&self.f0) {
             names if names.is_empty() => Ok(()),
@@ -312,11 +388,6 @@ impl Stepper for RosenbrockStepper {
             let (order, left) = (self.method.error_order, end - self.t);
             self.h = first_step(problem, self.t, &self.y, &self.f0, order, left, &mut self.u[..2 * n]);
         }
-        if !self.fresh {
-            problem.jacobian(self.t, &self.y, &mut self.jacobian);
-            problem.time_derivative(self.t, &self.y, &mut self.ft);
-            self.fresh = true;
-        }
         loop {
             problem.check()?;
             let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
@@ -324,7 +395,6 @@ impl Stepper for RosenbrockStepper {
             let outcome = self.attempt(problem, h, t_new);
             let error = if let Outcome::Error(error) = outcome { error } else { f64::NAN };
             if error <= 1.0 {
-                self.measure_stiffness(problem, h);
                 problem.statistics.steps += 1;
                 self.t_old = self.t;
                 self.h_old = h;
@@ -342,6 +412,8 @@ impl Stepper for RosenbrockStepper {
             problem.statistics.rejected += 1;
             self.h = h * self.controller.reject(error);
             if self.h.abs() < problem.least_step(self.t) {
+                // By stages, for what each component has to say.
+                let outcome = self.by_stages(problem, h, t_new);
                 return Err(self.failure(problem, &outcome));
             }
         }

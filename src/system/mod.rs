@@ -15,7 +15,7 @@ pub use abilities::{SecondOrder, Taylor};
 pub use closure::ClosureSystem;
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
-pub use step::{CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS};
+pub use step::{CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS, RosenbrockFormula};
 
 use std::sync::Arc;
 
@@ -95,5 +95,10 @@ pub trait System: Send + Sync {
     /// A sentence that says which equation is of another kind.
     fn second_order(&self) -> Result<Arc<SecondOrder>, String> {
         Err("it does not say which states are velocities".to_string())
+    }
+
+    /// The same for Rosenbrock methods.
+    fn rosenbrock_step(&self, _formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {
+        None
     }
 }

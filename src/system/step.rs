@@ -30,6 +30,35 @@ pub enum ErrorFormula<'a> {
     Pair(&'a [f64], &'a [f64]),
 }
 
+/// A Rosenbrock–Wanner step in the form with u = Γk (H&W IV.7.24–25).
+#[derive(Clone, Copy, Debug)]
+pub struct RosenbrockFormula<'a> {
+    /// What the formula is known by; formulas of one name are the same.
+    pub name: &'static str,
+    /// The diagonal of Γ.
+    pub gamma: f64,
+    /// Nodes.
+    pub c: &'a [f64],
+    /// Weights of h ∂f/∂t.
+    pub d: &'a [f64],
+    /// Row i: the weights of earlier u in a stage's argument.
+    pub a: &'a [&'a [f64]],
+    /// Row i: the weights of earlier u/h on a stage's right side.
+    pub cc: &'a [&'a [f64]],
+    /// The solution: y + Σ m_i u_i.
+    pub m: &'a [f64],
+    /// The error: Σ e_i u_i.
+    pub e: &'a [f64],
+}
+
+impl RosenbrockFormula<'_> {
+    /// Whether the last stage is evaluated at the solution, whose f the next step begins with.
+    pub fn first_same_as_last(&self) -> bool {
+        let (weights, own) = self.m.split_at(self.m.len() - 1);
+        self.a.last() == Some(&weights) && own == [0.0] && self.c.last() == Some(&1.0)
+    }
+}
+
 /// One step of a method for one system, as one function. A pure function of its arguments; safe from many threads.
 pub trait CompiledStep: Send + Sync {
     /// Numbers a step needs in `w`; the stages come first, n each.
@@ -38,10 +67,12 @@ pub trait CompiledStep: Send + Sync {
     /// Tries a step from (t, y).
     ///
     /// - `limits`: h, rtol, the least and the greatest time at which f may be asked for, then n absolute tolerances;
-    /// - `w`: on entry f(t, y) in the first n places; on return all stages, n each;
+    ///   for Rosenbrock methods f(t, y) behind them;
+    /// - `w`: for explicit methods on entry f(t, y) in the first n places; on return all stages (k or u), n each;
     /// - `out`: the new state, n numbers; then the error in units of the tolerance (NaN if f is not finite at the new
-    ///   point), and Σ(k_s − k_{s−1})² and Σ(g_s − g_{s−1})² over the last two stages and their arguments, whose
-    ///   quotient estimates |λ|² (H&W IV.2).
+    ///   point) and two numbers more. Of explicit methods: Σ(k_s − k_{s−1})² and Σ(g_s − g_{s−1})² over the last two
+    ///   stages and their arguments, whose quotient estimates |λ|² (H&W IV.2). Of Rosenbrock methods: 1 if the pivots
+    ///   were good, else 0, and a norm of J; then f at the new point, n numbers.
     ///
     /// # Panics
     /// If a slice is too short.

@@ -1,6 +1,7 @@
 //! Explicit Runge–Kutta steps. Layout of the buffers: [`crate::system::CompiledStep`].
 
-use super::inline::{Operands, inline, reads_time};
+use super::inline::{Operands, Place, inline, reads_time};
+use super::norm::{scale, unless_finite};
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Unary, Value};
 use crate::kernel::straight::Straight;
@@ -194,7 +195,7 @@ impl<'a> Step<'a> {
     /// Stage i: f at its argument.
     fn stage(&mut self, i: usize, argument: &[Value]) -> Option<()> {
         let t = self.time(i);
-        let k = inline(&mut self.code, self.rhs, &Operands { t, y: argument })?;
+        let k = inline(&mut self.code, self.rhs, &Operands::at(t, Place::Values(argument)))?;
         for (j, value) in k.iter().enumerate() {
             self.code.keep(i * self.n + j, *value);
         }
@@ -230,14 +231,8 @@ impl<'a> Step<'a> {
                 self.code.op(Op::Select(nothing, zero, quotient))
             }
         };
-        // 0·k is 0, or NaN where k is not finite: behind such a point there is no going back, whatever weight the
-        // estimate gives the last stage.
-        let zero = self.code.op(Op::Const(0.0));
-        let mut check = error;
-        for j in 0..self.n {
-            let k = self.k(self.formula.stages - 1, j);
-            check = self.code.multiply_add(zero, k, check, self.fma);
-        }
+        let last: Vec<Value> = (0..self.n).map(|j| self.k(self.formula.stages - 1, j)).collect();
+        let check = unless_finite(&mut self.code, error, &last, self.fma);
         self.code.store(Buffer::Out, self.n, check);
     }
 
@@ -257,14 +252,7 @@ impl<'a> Step<'a> {
         let zero = self.code.op(Op::Const(0.0));
         let mut totals = [zero; E];
         for (j, new) in new.iter().enumerate() {
-            let old = self.code.load(Buffer::Y, j);
-            let (old, new) = (self.code.op(Op::Unary(Unary::Abs, old)), self.code.op(Op::Unary(Unary::Abs, *new)));
-            let most = self.code.op(Op::Binary(Binary::Max, old, new));
-            let (rtol, atol) = (self.code.load(Buffer::V, 1), self.code.load(Buffer::V, LIMITS + j));
-            let scale = self.code.multiply_add(rtol, most, atol, self.fma);
-            // Never 0: with atol = 0 a component that is 0 and stays so has no error.
-            let least = self.code.op(Op::Const(f64::MIN_POSITIVE));
-            let scale = self.code.op(Op::Binary(Binary::Max, scale, least));
+            let scale = scale(&mut self.code, j, *new, self.fma);
             let h = self.h();
             let factor = self.code.op(Op::Binary(Binary::Div, h, scale));
             for (total, estimate) in totals.iter_mut().zip(&estimates) {

@@ -3,12 +3,34 @@
 use crate::kernel::program::{Buffer, Carried, Kernel, LoopVar, Op, Stmt, Value};
 use crate::kernel::straight::Straight;
 
+/// What stands for a buffer of the kernel.
+#[derive(Clone, Copy)]
+pub enum Place<'a> {
+    /// Values, element by element.
+    Values(&'a [Value]),
+    /// Another buffer's elements from there on.
+    Memory(Buffer, usize),
+}
+
 /// What a kernel is run on.
 pub struct Operands<'a> {
     /// The independent variable; any value will do where [`reads_time`] says that it is not read.
     pub t: Value,
     /// The state.
-    pub y: &'a [Value],
+    pub y: Place<'a>,
+    /// Parameters.
+    pub p: Place<'a>,
+    /// Direction.
+    pub v: Place<'a>,
+    /// Where in the work buffer the kernel's own part shall be; values only, if nowhere.
+    pub work: Option<usize>,
+}
+
+impl<'a> Operands<'a> {
+    /// A state, and the parameters at hand.
+    pub fn at(t: Value, y: Place<'a>) -> Self {
+        Operands { t, y, p: Place::Memory(Buffer::P, 0), v: Place::Values(&[]), work: None }
+    }
 }
 
 /// The number of operations of a kernel with its loops unrolled; `usize::MAX` if there are very many.
@@ -74,6 +96,10 @@ impl Run<'_, '_> {
                 }
                 Stmt::Store { to, value } => {
                     let (value, at) = (self.get(*value)?, to.element.eval(&self.loops) as usize);
+                    if let (Buffer::W, Some(base)) = (to.buffer, self.operands.work) {
+                        self.code.keep(base + at, value);
+                        continue;
+                    }
                     let buffer = if to.buffer == Buffer::W { &mut self.work } else { &mut self.out };
                     *buffer.get_mut(at)? = Some(value);
                 }
@@ -109,11 +135,21 @@ impl Run<'_, '_> {
             Op::Index(var) => Op::Const(self.loops[var.0 as usize] as f64),
             Op::Load(from) => {
                 let at = from.element.eval(&self.loops) as usize;
-                match from.buffer {
-                    Buffer::Y => return self.operands.y.get(at).copied(),
-                    Buffer::W => return self.work.get(at).copied().flatten(),
-                    buffer => return Some(self.code.load(buffer, at)),
-                }
+                let place = match from.buffer {
+                    Buffer::Y => self.operands.y,
+                    Buffer::P => self.operands.p,
+                    Buffer::V => self.operands.v,
+                    Buffer::W => match self.operands.work {
+                        Some(base) => Place::Memory(Buffer::W, base),
+                        None => return self.work.get(at).copied().flatten(),
+                    },
+                    Buffer::Out => return None,
+                };
+                return match place {
+                    Place::Values(values) => values.get(at).copied(),
+                    Place::Memory(Buffer::W, base) => Some(self.code.kept(base + at)),
+                    Place::Memory(buffer, base) => Some(self.code.load(buffer, base + at)),
+                };
             }
             Op::Const(value) => Op::Const(*value),
             Op::Unary(op, a) => Op::Unary(*op, self.get(*a)?),

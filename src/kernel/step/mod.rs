@@ -7,6 +7,9 @@
 
 mod explicit;
 mod inline;
+mod norm;
+mod rosenbrock;
 
 pub use explicit::{explicit_interpolant, explicit_step};
 pub use inline::operations;
+pub use rosenbrock::{Parts, rosenbrock_step};

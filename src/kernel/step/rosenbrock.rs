@@ -1,0 +1,310 @@
+//! Rosenbrock–Wanner steps: J, ∂f/∂t, the factorisation of W, all stages and solves, the error and f at the new point.
+//! Layout of the buffers: [`crate::system::CompiledStep`].
+//!
+//! J, the factors and the stages pass through the work buffer, where each use finds them as a memory operand.
+
+use super::inline::{Operands, Place, inline, reads_time};
+use super::norm::{scale, unless_finite};
+use crate::kernel::Target64;
+use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Program, Unary, Value};
+use crate::kernel::straight::Straight;
+use crate::linalg::Pattern;
+use crate::system::{EXTRA, LIMITS, RosenbrockFormula};
+
+/// The kernels of a model that a step is made of.
+pub struct Parts<'a> {
+    /// dy
+    pub rhs: &'a Kernel,
+    /// ∂f/∂y
+    pub jacobian: &'a Kernel,
+    /// ∂f/∂t, if f depends on t.
+    pub time_derivative: Option<&'a Kernel>,
+    /// The pattern of ∂f/∂y, and the place in it of each value of the kernel (if not in order).
+    pub pattern: &'a Pattern,
+    /// See `pattern`.
+    pub places: Option<&'a [usize]>,
+    /// `factor`, `solve` and `check` for s·I − J.
+    pub elimination: &'a Program,
+}
+
+/// So many sums are formed side by side.
+const SIDE: usize = 8;
+
+/// The kernel `step` of a formula; `None` if a part cannot be unrolled.
+pub fn rosenbrock_step(parts: &Parts, formula: &RosenbrockFormula, target: Target64) -> Option<Kernel> {
+    let mut step = Step::new(parts, formula, target)?;
+    step.matrix()?;
+    let stages = formula.c.len();
+    for i in 0..stages {
+        step.stage(i)?;
+        step.code.may_cut();
+    }
+    step.finish()?;
+    let n = step.n;
+    let lengths = Lengths { y: n, p: step.bound, v: LIMITS + 2 * n, w: step.end, out: 2 * n + EXTRA };
+    Some(Kernel { name: "step", lengths, pieces: step.code.finish() })
+}
+
+struct Step<'a> {
+    parts: &'a Parts<'a>,
+    formula: &'a RosenbrockFormula<'a>,
+    factor: &'a Kernel,
+    solve: &'a Kernel,
+    check: &'a Kernel,
+    fma: bool,
+    n: usize,
+    bound: usize,
+    code: Straight,
+    /// Places in the work buffer, behind the stages: the argument at hand, ∂f/∂t, J, the factors; 1/h and the shift.
+    argument: usize,
+    slope: usize,
+    jacobian: usize,
+    factors: usize,
+    scalars: usize,
+    /// f at the last stage, where that stands at the solution.
+    last: usize,
+    end: usize,
+}
+
+impl<'a> Step<'a> {
+    fn new(parts: &'a Parts<'a>, formula: &'a RosenbrockFormula<'a>, target: Target64) -> Option<Self> {
+        let find = |name| parts.elimination.kernel(name);
+        let (factor, solve, check) = (find("factor")?, find("solve")?, find("check")?);
+        let n = parts.rhs.lengths.out;
+        let argument = formula.c.len() * n;
+        let slope = argument + n;
+        let jacobian = slope + n;
+        let factors = jacobian + parts.pattern.nnz();
+        let scalars = factors + factor.lengths.w;
+        let bound = parts.rhs.lengths.p.max(parts.jacobian.lengths.p);
+        Some(Step {
+            parts,
+            formula,
+            factor,
+            solve,
+            check,
+            fma: target.fma,
+            n,
+            bound,
+            code: Straight::default(),
+            argument,
+            slope,
+            jacobian,
+            factors,
+            scalars,
+            last: scalars + 2,
+            end: scalars + 2 + n,
+        })
+    }
+
+    fn h(&mut self) -> Value {
+        self.code.load(Buffer::V, 0)
+    }
+
+    /// The time `t + c h` for a kernel, kept inside the times f may be asked for.
+    fn time(&mut self, c: f64, kernel: &Kernel) -> Value {
+        let t = self.code.op(Op::Time);
+        if !reads_time(kernel) {
+            return t;
+        }
+        let (h, c) = (self.h(), self.code.op(Op::Const(c)));
+        let t = self.code.multiply_add(h, c, t, self.fma);
+        let least = self.code.load(Buffer::V, 2);
+        let t = self.code.op(Op::Binary(Binary::Max, t, least));
+        let most = self.code.load(Buffer::V, 3);
+        self.code.op(Op::Binary(Binary::Min, t, most))
+    }
+
+    /// J, ∂f/∂t, 1/h, the shift 1/(γh), the factors, and the norm of J.
+    fn matrix(&mut self) -> Option<()> {
+        let parts = self.parts;
+        let t = self.time(0.0, parts.jacobian);
+        let values = inline(&mut self.code, parts.jacobian, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
+        let mut entries: Vec<Option<Value>> = vec![None; parts.pattern.nnz()];
+        for (k, value) in values.into_iter().enumerate() {
+            let place = parts.places.map_or(k, |places| places[k]);
+            let entry = entries.get_mut(place)?;
+            *entry = Some(match *entry {
+                Some(sum) => self.code.op(Op::Binary(Binary::Add, sum, value)),
+                None => value,
+            });
+        }
+        let entries = entries.into_iter().collect::<Option<Vec<_>>>()?;
+        for (k, value) in entries.iter().enumerate() {
+            self.code.keep(self.jacobian + k, *value);
+        }
+        self.norm(&entries);
+        if let Some(kernel) = parts.time_derivative {
+            let t = self.time(0.0, kernel);
+            let ft = inline(&mut self.code, kernel, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
+            for (j, value) in ft.into_iter().enumerate() {
+                self.code.keep(self.slope + j, value);
+            }
+        }
+        let (one, h) = (self.code.op(Op::Const(1.0)), self.h());
+        let reciprocal = self.code.op(Op::Binary(Binary::Div, one, h));
+        self.code.keep(self.scalars, reciprocal);
+        let gamma = self.code.op(Op::Const(1.0 / self.formula.gamma));
+        let shift = self.code.op(Op::Binary(Binary::Mul, reciprocal, gamma));
+        self.code.keep(self.scalars + 1, shift);
+        let jacobian = Place::Memory(Buffer::W, self.jacobian);
+        inline(&mut self.code, self.factor, &Operands { work: Some(self.factors), ..Operands::at(shift, jacobian) })?;
+        Some(())
+    }
+
+    /// The smaller of the norms by rows and by columns, an upper bound of |λ|.
+    fn norm(&mut self, entries: &[Value]) {
+        let (mut columns, mut rows) = (vec![None; self.n], vec![None; self.n]);
+        for j in 0..self.n {
+            for k in self.parts.pattern.column(j) {
+                let value = self.code.op(Op::Unary(Unary::Abs, entries[k]));
+                for sum in [&mut columns[j], &mut rows[self.parts.pattern.rows()[k]]] {
+                    *sum = Some(match *sum {
+                        Some(sum) => self.code.op(Op::Binary(Binary::Add, sum, value)),
+                        None => value,
+                    });
+                }
+            }
+        }
+        let most = [columns, rows].map(|sums: Vec<Option<Value>>| {
+            let zero = self.code.op(Op::Const(0.0));
+            sums.into_iter().flatten().fold(zero, |most, sum| self.code.op(Op::Binary(Binary::Max, sum, most)))
+        });
+        let least = self.code.op(Op::Binary(Binary::Min, most[0], most[1]));
+        self.code.store(Buffer::Out, self.n + 2, least);
+    }
+
+    /// `base + Σ weight_l u_l`; sums from 0 where there is no base.
+    fn weighted(&mut self, base: Option<(Buffer, usize)>, weights: &[f64]) -> Vec<Value> {
+        let n = self.n;
+        let row: Vec<(usize, f64)> = weights.iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect();
+        let mut sums = Vec::with_capacity(n);
+        for from in (0..n).step_by(SIDE) {
+            let to = n.min(from + SIDE);
+            for j in from..to {
+                sums.push(match base {
+                    Some((Buffer::W, at)) => self.code.kept(at + j),
+                    Some((buffer, at)) => self.code.load(buffer, at + j),
+                    None => self.code.op(Op::Const(0.0)),
+                });
+            }
+            for (term, (l, weight)) in row.iter().enumerate() {
+                let weight = self.code.op(Op::Const(*weight));
+                for (j, sum) in sums.iter_mut().enumerate().take(to).skip(from) {
+                    let u = self.code.kept(l * n + j);
+                    *sum = match (term, base) {
+                        (0, None) => self.code.op(Op::Binary(Binary::Mul, u, weight)),
+                        _ => self.code.multiply_add(weight, u, *sum, self.fma),
+                    };
+                }
+            }
+        }
+        sums
+    }
+
+    /// The argument of stage i, or the solution with the weights m.
+    fn argue(&mut self, before: Option<&[f64]>, weights: &[f64], i: usize) -> Vec<Value> {
+        let follows = before.is_some_and(|before| {
+            i > 1 && weights.len() == before.len() + 1 && weights.starts_with(before) && weights.last() == Some(&1.0)
+        });
+        let values = if follows {
+            (0..self.n)
+                .map(|j| {
+                    let (x, u) = (self.code.kept(self.argument + j), self.code.kept((i - 1) * self.n + j));
+                    self.code.op(Op::Binary(Binary::Add, x, u))
+                })
+                .collect()
+        } else {
+            self.weighted(Some((Buffer::Y, 0)), weights)
+        };
+        for (j, value) in values.iter().enumerate() {
+            self.code.keep(self.argument + j, *value);
+        }
+        values
+    }
+
+    /// Stage i (H&W IV.7.25): `W u_i = f(argument) + (Σ c_il u_l)/h + h d_i ∂f/∂t`.
+    fn stage(&mut self, i: usize) -> Option<()> {
+        let (n, formula, parts) = (self.n, self.formula, self.parts);
+        let f = if i == 0 {
+            (0..n).map(|j| self.code.load(Buffer::V, LIMITS + n + j)).collect()
+        } else {
+            let argument = self.argue((i > 1).then(|| formula.a[i - 1]), formula.a[i], i);
+            let t = self.time(formula.c[i], parts.rhs);
+            inline(&mut self.code, parts.rhs, &Operands::at(t, Place::Values(&argument)))?
+        };
+        if i + 1 == formula.c.len() && formula.first_same_as_last() {
+            for (j, f) in f.iter().enumerate() {
+                self.code.keep(self.last + j, *f);
+            }
+        }
+        let sums = self.weighted(None, formula.cc[i]);
+        let mut right = Vec::with_capacity(n);
+        for (f, sum) in f.into_iter().zip(sums) {
+            right.push(if i == 0 {
+                f
+            } else {
+                let reciprocal = self.code.kept(self.scalars);
+                self.code.multiply_add(sum, reciprocal, f, self.fma)
+            });
+        }
+        if parts.time_derivative.is_some() && formula.d[i] != 0.0 {
+            let (h, d) = (self.h(), self.code.op(Op::Const(formula.d[i])));
+            let rate = self.code.op(Op::Binary(Binary::Mul, h, d));
+            for (j, right) in right.iter_mut().enumerate() {
+                let slope = self.code.kept(self.slope + j);
+                *right = self.code.multiply_add(rate, slope, *right, self.fma);
+            }
+        }
+        let zero = self.code.op(Op::Time);
+        let factors = Place::Memory(Buffer::W, self.factors);
+        let operands = Operands { v: Place::Values(&right), ..Operands::at(zero, factors) };
+        let u = inline(&mut self.code, self.solve, &operands)?;
+        for (j, value) in u.iter().enumerate() {
+            self.code.keep(i * n + j, *value);
+        }
+        if i == 0 {
+            // Whether the planned pivots were good for these numbers.
+            let shift = self.code.kept(self.scalars + 1);
+            let jacobian = Place::Memory(Buffer::W, self.jacobian);
+            let operands = Operands { p: Place::Values(&u), v: Place::Values(&right), ..Operands::at(shift, jacobian) };
+            let good = inline(&mut self.code, self.check, &operands)?;
+            self.code.store(Buffer::Out, n + 1, *good.first()?);
+        }
+        Some(())
+    }
+
+    /// The new state, f there, and the error.
+    fn finish(&mut self) -> Option<()> {
+        let (n, formula) = (self.n, self.formula);
+        let stages = formula.c.len();
+        let new: Vec<Value> = if formula.first_same_as_last() {
+            (0..n).map(|j| self.code.kept(self.argument + j)).collect()
+        } else {
+            self.argue(Some(formula.a[stages - 1]), formula.m, stages)
+        };
+        let errors = self.weighted(None, formula.e);
+        let mut squares = self.code.op(Op::Const(0.0));
+        for (j, error) in errors.iter().enumerate() {
+            let scale = scale(&mut self.code, j, new[j], self.fma);
+            let share = self.code.op(Op::Binary(Binary::Div, *error, scale));
+            squares = self.code.multiply_add(share, share, squares, self.fma);
+        }
+        let count = self.code.op(Op::Const(n as f64));
+        let mean = self.code.op(Op::Binary(Binary::Div, squares, count));
+        let error = self.code.op(Op::Unary(Unary::Sqrt, mean));
+        let f = if formula.first_same_as_last() {
+            (0..n).map(|j| self.code.kept(self.last + j)).collect()
+        } else {
+            let t = self.time(1.0, self.parts.rhs);
+            inline(&mut self.code, self.parts.rhs, &Operands::at(t, Place::Values(&new)))?
+        };
+        let error = unless_finite(&mut self.code, error, &f, self.fma);
+        self.code.store(Buffer::Out, n, error);
+        for (j, (new, f)) in new.iter().zip(&f).enumerate() {
+            self.code.store(Buffer::Out, j, *new);
+            self.code.store(Buffer::Out, n + EXTRA + j, *f);
+        }
+        Some(())
+    }
+}
