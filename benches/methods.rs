@@ -69,13 +69,14 @@ fn measure(compiled: &Compiled, problem: &Reference, method: Method, rtol: f64) 
     let error =
         solution.last().iter().zip(last).map(|(x, r)| (x - r).abs() / (r.abs() + atol / rtol)).fold(0.0, f64::max);
     let (mut best, mut spent) = (f64::INFINITY, 0.0);
-    for _ in 0..200 {
+    for turn in 0..200 {
         let start = Instant::now();
         let _ = std::hint::black_box(run.solve());
         let seconds = start.elapsed().as_secs_f64();
         best = best.min(seconds);
         spent += seconds;
-        if spent > 0.05 {
+        // A busy machine may take the first few runs' time for itself.
+        if spent > 0.05 && turn > 6 {
             break;
         }
     }

@@ -32,6 +32,8 @@ pub struct Request {
     pub points: Option<Points>,
     /// Limit on steps.
     pub max_steps: Option<u64>,
+    /// Say what was chosen and why.
+    pub explain: bool,
     /// Limit on wall-clock time.
     pub max_time: Option<Duration>,
 }
@@ -263,6 +265,9 @@ pub fn solve(
     }
     if let Some(time) = request.max_time {
         problem = problem.max_time(time);
+    }
+    if request.explain {
+        problem = problem.explain();
     }
     problem = match &request.points {
         Some(Points::Count(n)) => problem.grid(Grid::Count(*n as u64)),

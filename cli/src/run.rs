@@ -92,6 +92,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     stats: Option<PathBuf>,
 
+    /// Say on standard error which methods and which factorisation were chosen, and why
+    #[arg(long)]
+    explain: bool,
+
     /// Give up after so many steps
     #[arg(long, value_name = "N", value_parser = values::steps)]
     max_steps: Option<u64>,
@@ -165,6 +169,16 @@ pub fn run(args: &Args) -> Result<(), Stop> {
         let object = stats::json(&table, statistics, compile_seconds, outcome.failure.as_ref());
         file.write_bytes(format!("{object:#}\n").as_bytes())?;
     }
+    if args.explain {
+        statistics.reasons.iter().for_each(|reason| eprint_line(reason));
+        let fallbacks = statistics.fallbacks;
+        if fallbacks > 0 {
+            eprint_line(&format!(
+                "planned pivots were bad in {fallbacks} of {} factorisations",
+                statistics.factorizations
+            ));
+        }
+    }
     if !args.quiet {
         eprint_line(&stats::line(&table, statistics, compile_seconds));
     }
@@ -231,6 +245,7 @@ fn request(args: &Args) -> Request {
         rtol: args.rtol,
         atol: args.atol,
         points,
+        explain: args.explain,
         max_steps: args.max_steps,
         max_time: args.max_time,
     }

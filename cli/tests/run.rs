@@ -261,3 +261,15 @@ fn an_index_that_a_sum_binds_again_is_its_own() {
         }
     }
 }
+
+#[test]
+fn explain_says_what_was_chosen_and_why() {
+    let output = rhapsode().args(["run", &example("robertson.ode"), "--explain", "--quiet"]).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    for part in ["where not stiff", "where stiff", "W = s·I − J: straight-line LU: 3 states"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let args = ["run", &example("robertson.ode"), "--explain", "--quiet", "--method", "BDF", "--backend", "interpret"];
+    let output = rhapsode().args(args).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("BDF: as asked\n"));
+}

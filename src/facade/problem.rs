@@ -144,6 +144,12 @@ impl<'a> Problem<'a> {
         self
     }
 
+    /// Keeps sentences on what was chosen and why, in the solution's statistics.
+    pub fn explain(mut self) -> Self {
+        self.options.explain = true;
+        self
+    }
+
     /// Gives up after so many steps.
     pub fn max_steps(mut self, steps: u64) -> Self {
         self.options.max_steps = steps;

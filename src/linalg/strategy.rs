@@ -61,6 +61,8 @@ pub struct Strategy {
     pub kind: Kind,
     /// Why, in a sentence with figures.
     pub reason: String,
+    /// Roughly how many operations a factorisation and a solve take.
+    pub cost: (f64, f64),
     /// The planned factorisation, where there is one.
     pub eliminator: Option<Arc<dyn Eliminator>>,
 }
@@ -71,6 +73,8 @@ pub struct Choice {
     pub kind: Kind,
     /// Why.
     pub reason: String,
+    /// Roughly how many operations a factorisation and a solve take, for the kinds without a plan.
+    pub cost: (f64, f64),
     /// The plan of pivots, for the kinds that have one.
     pub plan: Option<Elimination>,
 }
@@ -80,7 +84,18 @@ pub fn choose(pattern: &Pattern) -> Choice {
     let (n, nnz) = (pattern.nrows(), pattern.nnz());
     let share = 100.0 * nnz as f64 / ((n * n).max(1) as f64);
     let facts = format!("{n} states, {nnz} entries in J ({share:.3} %)");
-    let choice = |kind: Kind, why: String, plan| Choice { kind, reason: format!("{facts}; {why}"), plan };
+    let choice = |kind: Kind, why: String, plan| {
+        let (n, nnz) = (n as f64, nnz as f64);
+        let cost = match kind {
+            Kind::Dense => (2.0 / 3.0 * n * n * n, 2.0 * n * n),
+            // Fill-in multiplies the entries some five times.
+            Kind::Sparse => (100.0 * nnz, 10.0 * nnz),
+            // Some ten iterations of two products and two preconditioner solves each.
+            Kind::Krylov => (10.0 * nnz, 80.0 * nnz),
+            _ => (0.0, 0.0),
+        };
+        Choice { kind, reason: format!("{facts}; {why}"), cost, plan }
+    };
     if let Some(plan) = Elimination::plan(pattern, TABLE, true) {
         let blocks = plan.blocks.len() - 1;
         let why = format!(
@@ -92,7 +107,10 @@ pub fn choose(pattern: &Pattern) -> Choice {
         return choice(kind, why, Some(plan));
     }
     if let Some((_, lower, upper)) = narrow_band(pattern) {
-        return choice(Kind::Banded, format!("in a band of {lower} + {upper} diagonals after reordering"), None);
+        let banded = choice(Kind::Banded, format!("in a band of {lower} + {upper} diagonals after reordering"), None);
+        let (n, lower, upper) = (n as f64, lower as f64, upper as f64);
+        let cost = (2.0 * n * lower * (lower + upper + 1.0), 2.0 * n * (2.0 * lower + upper + 1.0));
+        return Choice { cost, ..banded };
     }
     if let Some(plan) = Elimination::plan(pattern, PLANNED, false) {
         let side = n - plan.full_from;
@@ -118,7 +136,7 @@ impl Strategy {
         pattern: &Pattern,
         compile: impl FnOnce(&Elimination, &Pattern) -> Option<Arc<dyn Eliminator>>,
     ) -> Strategy {
-        let Choice { mut kind, mut reason, plan } = choose(pattern);
+        let Choice { mut kind, mut reason, mut cost, plan } = choose(pattern);
         let eliminator = plan.map(|plan| match kind {
             Kind::Hybrid => Arc::new(HybridEliminator::new(&plan, pattern)) as Arc<dyn Eliminator>,
             Kind::Straight => compile(&plan, pattern).unwrap_or_else(|| {
@@ -128,7 +146,10 @@ impl Strategy {
             }),
             _ => Arc::new(TableEliminator::new(&plan, pattern)),
         });
-        Strategy { kind, reason, eliminator }
+        if let Some(code) = &eliminator {
+            cost = code.cost();
+        }
+        Strategy { kind, reason, cost, eliminator }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `auto`: starts right for the problem, measures stiffness along the path, and changes method when the evidence holds.
 //!
-//! Explicit means DOP853 where the tolerance is tight and Tsit5 where it is loose; implicit means Rodas5P for small
-//! systems and BDF for large ones. It starts implicit where the spectral radius of J says that stability alone would
+//! Which explicit and which implicit method is a matter of tolerance, size and sparsity: see [`super::candidates`]. It
+//! starts implicit where the spectral radius of J says that stability alone would
 //! cost an explicit method thousands of steps, explicit elsewhere. To implicit: the explicit method's steps have sat at
 //! its stability limit (its own estimate of |hλ|, H&W IV.2) for several steps, or half-way there for many, or it fails.
 //! Back: a bound of |hλ| says that the same steps would be far inside the explicit stability region for many steps, or a
@@ -9,23 +9,14 @@
 //! the evidence asked for the next.
 
 use super::ErrorKind;
+use super::candidates;
 use super::explicit::ExplicitStepper;
-use super::methods::bdf::Bdf;
-use super::methods::dop853::DOP853;
-use super::methods::rodas5p::RODAS5P;
-use super::methods::tsit5::TSIT5;
 use super::problem::Problem;
-use super::rosenbrock::RosenbrockStepper;
 use super::stepper::Stepper;
 use crate::linalg::Shifted;
 
-/// Larger stiff systems are given to BDF, smaller ones to Rodas5P.
+/// Larger systems are not looked at for stiffness before the first step: their pattern alone takes longer than a few steps.
 const SMALL: usize = 500;
-/// Below this relative tolerance order 8 is cheaper than order 5.
-const TIGHT: f64 = 1e-5;
-/// Beyond this size systems without a narrow band stay explicit as long as that goes on at all: a sparse factorisation of
-/// a two- or three-dimensional grid fills in so much that one costs as much as thousands of explicit steps.
-const LARGEST: usize = 20_000;
 /// Share of the stability limit that counts as sitting at it, and the points of evidence it gives.
 const AT_LIMIT: (f64, i32) = (0.8, 40);
 /// Share of the stability limit on the imaginary axis, where regions end earlier, and its points.
@@ -40,11 +31,6 @@ const RELAXED_STEPS: u32 = 40;
 const WORTHWHILE: (f64, f64) = (1.25, 1.5);
 /// The start is implicit if stability would cost the explicit method more steps than this over the whole span.
 const STIFF_FROM_THE_START: f64 = 5000.0;
-
-/// Whether factorising W would cost more than it can save.
-fn too_costly(problem: &Problem) -> bool {
-    problem.dim() > LARGEST && crate::linalg::narrow_band(problem.system.jacobian_pattern()).is_none()
-}
 
 /// The chooser, itself a stepper.
 pub struct Auto {
@@ -67,8 +53,10 @@ pub struct Auto {
 
 impl Auto {
     /// Starts explicit.
-    pub fn new(problem: &Problem) -> Self {
-        let method = if problem.rtol < TIGHT { &DOP853 } else { &TSIT5 };
+    pub fn new(problem: &mut Problem) -> Self {
+        let method = candidates::explicit(problem);
+        let rtol = problem.rtol;
+        problem.explain(|| format!("{} where not stiff, by rtol {rtol:e}", method.name));
         Auto {
             explicit: ExplicitStepper::new(method, problem),
             implicit: None,
@@ -106,10 +94,10 @@ impl Auto {
                         16 * self.max_entries as u64,
                     ));
                 }
-                let made: Box<dyn Stepper> = match problem.dim() <= SMALL {
-                    true => Box::new(RosenbrockStepper::new(&RODAS5P, problem)?),
-                    false => Box::new(Bdf::new(problem)?),
-                };
+                let method = candidates::stiff(problem);
+                let made = candidates::make(method, problem)?;
+                let system = problem.system;
+                problem.explain(|| format!("W = s·I − J: {}", system.strategy()));
                 slot.insert(made)
             }
         };
@@ -162,7 +150,12 @@ impl Stepper for Auto {
             if radius * problem.time_left(t) > STIFF_FROM_THE_START * limit {
                 self.pace = limit / radius;
                 // If the implicit method cannot start, the explicit one may.
-                let _ = self.go_stiff(problem, h);
+                if self.go_stiff(problem, h).is_ok() {
+                    let (name, steps) = (self.current().name(), radius * problem.time_left(t) / limit);
+                    problem.explain(|| {
+                        format!("t = {t:e}: starts with {name}, stability would ask {steps:.1e} explicit steps")
+                    });
+                }
             }
         }
         Ok(())
@@ -261,16 +254,28 @@ impl Auto {
     pub fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
         if !self.stiff && self.evidence >= self.enough {
             let h = self.explicit.h();
-            if too_costly(problem) || self.go_stiff(problem, h).is_err() {
-                // No memory or no use for it: go on as before, and do not ask again at every step.
+            let t = self.explicit.t();
+            if self.go_stiff(problem, h).is_ok() {
+                let name = self.current().name();
+                problem.explain(|| {
+                    format!("t = {t:e}: to {name}, the steps sat at the explicit method's stability limit")
+                });
+            } else {
+                // No memory for it: go on as before, and do not ask again at every step.
                 self.evidence = 0;
                 self.enough = i32::MAX;
             }
         } else if self.stiff && self.relaxed >= RELAXED_STEPS {
+            let t = self.t();
             self.go_explicit(problem)?;
+            problem.explain(|| {
+                format!("t = {t:e}: back, such steps are well inside the explicit method's stability region")
+            });
         } else if self.stiff && self.since_switch == RELAXED_STEPS && self.pace < self.expected {
             self.enough = self.enough.saturating_mul(2);
+            let t = self.t();
             self.go_explicit(problem)?;
+            problem.explain(|| format!("t = {t:e}: back, the trial did not lengthen the steps by what they cost more"));
         }
         Ok(())
     }

@@ -3,16 +3,10 @@
 use std::sync::Arc;
 
 use super::auto::Auto;
-use super::collocation::RadauStepper;
-use super::esdirk::EsdirkStepper;
 use super::explicit::ExplicitStepper;
 use super::low_storage::LowStorageStepper;
-use super::methods::radau::{FIXED, VARIABLE};
-use super::methods::{self, adams::Adams, bdf::Bdf, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
-use super::methods::{kencarp4::KENCARP4, kvaerno5::KVAERNO5, trbdf2::TRBDF2};
-use super::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23};
+use super::methods::{self, adams::Adams, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
 use super::problem::Problem;
-use super::rosenbrock::RosenbrockStepper;
 use super::stepper::Stepper;
 use super::symplectic::SymplecticStepper;
 use super::{ErrorKind, Failure, Method, Options, Save, Solution, Tolerance};
@@ -40,29 +34,23 @@ enum Active {
 }
 
 impl Active {
-    fn new(method: Method, problem: &Problem) -> Result<Self, ErrorKind> {
+    fn new(method: Method, problem: &mut Problem) -> Result<Self, ErrorKind> {
         if let Some(tableau) = methods::tableau(method) {
             return Ok(Active::Fixed(Box::new(ExplicitStepper::new(tableau, problem))));
         }
         if let Some(constants) = methods::symplectic_method(method) {
             return Ok(Active::Fixed(Box::new(SymplecticStepper::new(constants, problem)?)));
         }
+        if let Some(stepper) = methods::implicit(method, problem)? {
+            return Ok(Active::Fixed(stepper));
+        }
         Ok(match method {
-            Method::Rosenbrock23 => Active::Fixed(Box::new(RosenbrockStepper::new(&ROSENBROCK23, problem)?)),
-            Method::Rodas4 => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS4, problem)?)),
-            Method::Rodas5P => Active::Fixed(Box::new(RosenbrockStepper::new(&RODAS5P, problem)?)),
-            Method::TrBdf2 => Active::Fixed(Box::new(EsdirkStepper::new(&TRBDF2, problem)?)),
-            Method::KenCarp4 => Active::Fixed(Box::new(EsdirkStepper::new(&KENCARP4, problem)?)),
-            Method::Kvaerno5 => Active::Fixed(Box::new(EsdirkStepper::new(&KVAERNO5, problem)?)),
-            Method::RadauIIA5 => Active::Fixed(Box::new(RadauStepper::new(method.name(), FIXED, problem)?)),
-            Method::Radau => Active::Fixed(Box::new(RadauStepper::new(method.name(), VARIABLE, problem)?)),
             Method::Adams => Active::Fixed(Box::new(Adams::new(problem.dim()))),
             Method::Rdpk3Sp49 => Active::Fixed(Box::new(LowStorageStepper::new(&RDPK3SP49, problem.dim()))),
             Method::Rkc => Active::Fixed(Box::new(Rkc::new(problem.dim()))),
             Method::Dprkn6 => Active::Fixed(Box::new(Dprkn6::new(problem)?)),
             Method::Taylor => Active::Fixed(Box::new(Taylor::new(problem)?)),
-            Method::Bdf => Active::Fixed(Box::new(Bdf::new(problem)?)),
-            // `auto`; the tableaus were above.
+            // `auto`; the others were above.
             _ => Active::Auto(Box::new(Auto::new(problem))),
         })
     }
@@ -111,8 +99,15 @@ impl<'a> Run<'a> {
 
     fn all(&mut self, y0: &[f64], options: &Options) -> Result<(), ErrorKind> {
         let direction = self.problem.direction;
-        let mut active = Active::new(options.method, &self.problem)?;
+        let mut active = Active::new(options.method, &mut self.problem)?;
         self.problem.statistics.method = active.stepper().name().to_string();
+        if let Active::Fixed(stepper) = &active {
+            self.problem.explain(|| format!("{}: as asked", stepper.name()));
+            if stepper.shifted().is_some() {
+                let system = self.problem.system;
+                self.problem.explain(|| format!("W = s·I − J: {}", system.strategy()));
+            }
+        }
         let mut breaks: Vec<f64> = options.breakpoints.clone();
         breaks.retain(|b| (b - options.t0) * direction > 0.0 && (options.t1 - b) * direction > 0.0);
         breaks.sort_by(|a, b| (a * direction).total_cmp(&(b * direction)));
@@ -135,12 +130,26 @@ impl<'a> Run<'a> {
             if let Active::Auto(auto) = &active {
                 self.problem.statistics.method = format!("auto ({})", auto.used());
             }
-            outcome?;
+            outcome.map_err(|kind| self.diagnose(kind, active.stepper()))?;
             y.copy_from_slice(active.stepper().y());
             // Behind a jump the old step means little.
             h = 0.0;
         }
         Ok(())
+    }
+
+    /// What stopped a method that solves with J, if it is J: the first entry that is no number.
+    fn diagnose(&mut self, kind: ErrorKind, stepper: &dyn Stepper) -> ErrorKind {
+        if !matches!(kind, ErrorKind::StepTooSmall(_) | ErrorKind::Singular) || stepper.shifted().is_none() {
+            return kind;
+        }
+        let pattern = self.problem.system.jacobian_pattern();
+        let mut values = vec![0.0; pattern.nnz()];
+        self.problem.jacobian(stepper.t(), stepper.y(), &mut values);
+        let Some(place) = values.iter().position(|value| !value.is_finite()) else { return kind };
+        let names = &self.problem.system.shape().states;
+        let column = pattern.columns().partition_point(|start| *start <= place) - 1;
+        ErrorKind::Derivative(names.get(pattern.rows()[place]), names.get(column))
     }
 
     fn segment(&mut self, active: &mut Active, end: f64) -> Result<(), ErrorKind> {

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     TooManySteps(u64),
     /// More wall-clock time than allowed (seconds).
     TooMuchTime(f64),
+    /// The derivative of the first state's equation by the second state is NaN or infinite, and the method needs it.
+    Derivative(String, String),
     /// The matrix W is singular however small the step.
     Singular,
     /// Asked to stop from outside.
@@ -55,6 +57,10 @@ impl fmt::Display for Failure {
             ErrorKind::TooMuchTime(seconds) => {
                 write!(f, "gave up at t = {t} after {seconds} s (step {h:e})")
             }
+            ErrorKind::Derivative(of, by) => write!(
+                f,
+                "the derivative of {of}' by {by} is not finite at t = {t}, and the method needs it; an explicit method (Tsit5) does not"
+            ),
             ErrorKind::Singular => write!(f, "the iteration matrix stays singular at t = {t} (step {h:e})"),
             ErrorKind::Interrupted => write!(f, "interrupted at t = {t}"),
             ErrorKind::Memory(needed, allowed) => {

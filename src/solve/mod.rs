@@ -3,6 +3,7 @@
 //! [`integrate`] drives a [`stepper::Stepper`]; each method is one file in [`methods`].
 
 mod auto;
+mod candidates;
 pub mod collocation;
 mod drive;
 pub mod esdirk;

@@ -32,6 +32,8 @@ pub struct Options<'a> {
     pub max_memory: u64,
     /// Times at which f or a derivative jumps: steps end exactly there and the method starts afresh behind.
     pub breakpoints: Vec<f64>,
+    /// Keep sentences on what was chosen and why in [`super::Statistics::reasons`]. Default: no.
+    pub explain: bool,
     /// Set to true from outside (Ctrl-C) to end the run with [`super::ErrorKind::Interrupted`].
     pub cancel: Option<&'a AtomicBool>,
     /// Called after accepted steps with the time reached (seldom enough to cost nothing).
@@ -54,6 +56,7 @@ impl Options<'_> {
             max_time: None,
             max_memory: 8 << 30,
             breakpoints: Vec::new(),
+            explain: false,
             cancel: None,
             progress: None,
         }

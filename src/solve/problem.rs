@@ -75,6 +75,19 @@ impl<'a> Problem<'a> {
             .map_err(|e| ErrorKind::Memory(e.0, 8 * 20_000 * 20_000))
     }
 
+    /// Keeps a sentence on what was chosen and why, if that was asked for; of many, the first.
+    pub fn explain(&mut self, sentence: impl FnOnce() -> String) {
+        if !self.options.explain {
+            return;
+        }
+        const MOST: usize = 40;
+        match self.statistics.reasons.len() {
+            MOST => self.statistics.reasons.push("… and so on".to_string()),
+            n if n < MOST => self.statistics.reasons.push(sentence()),
+            _ => {}
+        }
+    }
+
     /// Begins the segment between two breakpoints (infinite: none on that side), in either order.
     pub fn between(&mut self, a: f64, b: f64) {
         self.inside = (a.min(b).next_up(), a.max(b).next_down());

@@ -38,6 +38,9 @@ pub struct Statistics {
     pub events: u64,
     /// How W was factorised, in a word or two; empty where no method needed it.
     pub linear: String,
+    /// What was chosen (methods, factorisation of W) and why, a sentence each, in order; only if
+    /// [`super::Options::explain`] asks for them.
+    pub reasons: Vec<String>,
     /// Changes of method by `auto`.
     pub switches: u64,
     /// Wall-clock seconds of the integration.

@@ -20,9 +20,14 @@ pub mod tsit5;
 pub mod vern7;
 pub mod vern9;
 
-use super::Method;
+use super::collocation::RadauStepper;
+use super::esdirk::EsdirkStepper;
+use super::problem::Problem;
+use super::rosenbrock::RosenbrockStepper;
+use super::stepper::Stepper;
 use super::symplectic::Symplectic;
 use super::tableau::Explicit;
+use super::{ErrorKind, Method};
 
 /// The tableau of an explicit Runge–Kutta method; `None` for the others.
 pub fn tableau(method: Method) -> Option<&'static Explicit> {
@@ -45,4 +50,23 @@ pub fn symplectic_method(method: Method) -> Option<&'static Symplectic> {
         Method::KahanLi8 => Some(&symplectic::KAHAN_LI8),
         _ => None,
     }
+}
+
+/// The stepper of a method for stiff systems; `None` for the others.
+///
+/// # Errors
+/// [`ErrorKind::Memory`] if W does not fit.
+pub fn implicit(method: Method, problem: &Problem) -> Result<Option<Box<dyn Stepper>>, ErrorKind> {
+    Ok(Some(match method {
+        Method::Rosenbrock23 => Box::new(RosenbrockStepper::new(&rosenbrock23::ROSENBROCK23, problem)?),
+        Method::Rodas4 => Box::new(RosenbrockStepper::new(&rodas4::RODAS4, problem)?),
+        Method::Rodas5P => Box::new(RosenbrockStepper::new(&rodas5p::RODAS5P, problem)?),
+        Method::TrBdf2 => Box::new(EsdirkStepper::new(&trbdf2::TRBDF2, problem)?),
+        Method::KenCarp4 => Box::new(EsdirkStepper::new(&kencarp4::KENCARP4, problem)?),
+        Method::Kvaerno5 => Box::new(EsdirkStepper::new(&kvaerno5::KVAERNO5, problem)?),
+        Method::RadauIIA5 => Box::new(RadauStepper::new(method.name(), radau::FIXED, problem)?),
+        Method::Radau => Box::new(RadauStepper::new(method.name(), radau::VARIABLE, problem)?),
+        Method::Bdf => Box::new(bdf::Bdf::new(problem)?),
+        _ => return Ok(None),
+    }))
 }
