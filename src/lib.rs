@@ -30,6 +30,7 @@
 pub mod backend;
 pub mod diag;
 pub mod diff;
+pub mod elaborate;
 pub mod expr;
 mod facade;
 pub mod kernel;
@@ -37,13 +38,15 @@ pub mod lang;
 pub mod linalg;
 pub mod math;
 pub mod model;
+pub mod name;
+mod order;
 pub mod solve;
 pub mod source;
 pub mod system;
 
 pub use facade::{
-    Backend, CompileError, Compiled, Errors, MissingParameter, Model, Problem, SensitivityError, Show, SolveError,
-    UnknownName,
+    Backend, CompileError, Compiled, Errors, FileLoader, MissingParameter, Model, Problem, SensitivityError, Show,
+    SolveError, UnknownName,
 };
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.

@@ -7,7 +7,11 @@
 //!
 //! Invariant: every span handed to a [`Source`] lies inside its range and on character boundaries.
 
-use std::sync::Arc;
+mod loader;
+mod sources;
+
+pub use loader::{Loader, beside, normal};
+pub use sources::Sources;
 
 /// A half-open range of offsets, `start..end`, in one text of [`Sources`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,55 +106,6 @@ impl Source {
     }
 }
 
-/// The texts a model is read from: the main one, and those it uses. Cheap to clone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sources {
-    /// By ascending offset, with one offset between them, so that the end of one text is not the start of the next.
-    /// Never empty.
-    files: Vec<Arc<Source>>,
-}
-
-impl Sources {
-    /// A main text of the given name.
-    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Sources::from(Source::new(name, text))
-    }
-
-    /// The main text.
-    pub fn main(&self) -> &Source {
-        &self.files[0]
-    }
-
-    /// All texts, the main one first.
-    pub fn all(&self) -> impl Iterator<Item = &Source> {
-        self.files.iter().map(|file| &**file)
-    }
-
-    /// Takes in another text; `None` if all texts together would be larger than [`Source::MAX_BYTES`].
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> Option<Arc<Source>> {
-        let (text, start) = (text.into(), self.files[self.files.len() - 1].end() + 1);
-        if start as usize + text.len() > Source::MAX_BYTES {
-            return None;
-        }
-        let source = Arc::new(Source::at(start, name, text));
-        self.files.push(source.clone());
-        Some(source)
-    }
-
-    /// The text that holds an offset.
-    pub fn find(&self, offset: u32) -> &Source {
-        let after = self.files.partition_point(|file| file.start <= offset);
-        &self.files[after.saturating_sub(1)]
-    }
-}
-
-impl From<Source> for Sources {
-    /// A model of one text, which begins at offset 0 ([`Source::new`]).
-    fn from(source: Source) -> Self {
-        Sources { files: vec![Arc::new(source)] }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,17 +120,5 @@ mod tests {
         assert_eq!(source.line_span(2), Span::new(3, 7));
         assert_eq!(source.line_span(9), Span::new(8, 8));
         assert_eq!(Source::new("m", "a\r\nb").line_span(1), Span::new(0, 1));
-    }
-
-    #[test]
-    fn every_text_has_its_own_offsets() {
-        let mut sources = Sources::new("main", "ab\nc");
-        let lib = sources.add("lib", "x\nyz").unwrap();
-        assert_eq!((lib.start(), lib.end()), (5, 9));
-        assert_eq!((lib.slice(Span::new(7, 9)), lib.line_column(8), lib.line_span(2)), ("yz", (2, 2), Span::new(7, 9)));
-        let of = |offset| sources.find(offset).name();
-        assert_eq!((of(0), of(4), of(5), of(9), of(99)), ("main", "main", "lib", "lib", "lib"));
-        assert_eq!(sources.main().name(), "main");
-        assert!(sources.add("large", " ".repeat(Source::MAX_BYTES)).is_none());
     }
 }

@@ -2,19 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-/// What each module may import; `math` is the ground of both columns.
+/// What each module may import; `math` and `name` are the ground of both columns.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("source", &[]),
+    ("order", &[]),
     ("math", &[]),
+    ("name", &[]),
     ("diag", &["source"]),
-    ("lang", &["source", "diag"]),
-    ("expr", &["math"]),
-    ("model", &["source", "diag", "lang", "expr", "math"]),
+    ("lang", &["source", "diag", "name", "order"]),
+    ("elaborate", &["source", "diag", "lang", "order"]),
+    ("expr", &["math", "name"]),
+    ("model", &["source", "diag", "lang", "expr", "math", "name", "order"]),
     ("diff", &["expr", "model", "math"]),
     ("kernel", &["expr", "model", "diff", "math", "linalg", "system"]),
     ("backend", &["kernel", "math", "linalg", "system"]),
     ("linalg", &[]),
-    ("system", &["linalg"]),
+    ("system", &["linalg", "name"]),
     ("solve", &["linalg", "system"]),
 ];
 

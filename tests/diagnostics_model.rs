@@ -6,11 +6,11 @@ use std::path::Path;
 
 use rhapsode::Model;
 use rhapsode::diag::CodeEntry;
-use rhapsode::diag::codes::{model, reactions, units};
+use rhapsode::diag::codes::{components, model, reactions, units};
 
 /// The codes of the phase.
 fn entries() -> impl Iterator<Item = &'static CodeEntry> {
-    model::ENTRIES.iter().chain(reactions::ENTRIES).chain(units::ENTRIES)
+    model::ENTRIES.iter().chain(reactions::ENTRIES).chain(components::ENTRIES).chain(units::ENTRIES)
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn the_errors_look_as_committed() {
 
 #[test]
 fn every_code_in_use_is_explained() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model");
-    let (mut used, mut waiting) = (0, vec![folder]);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut used, mut waiting) = (0, ["model", "elaborate", "lang"].map(|folder| source.join(folder)).to_vec());
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             waiting.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
@@ -58,7 +58,7 @@ fn every_code_in_use_is_explained() {
         let text = std::fs::read_to_string(path).unwrap();
         assert!(!text.contains("Code(\"E"), "codes are named in diag/codes");
         let uses = |phase: &str| text.matches(&format!("codes::{phase}::")).count();
-        used += uses("model") + uses("reactions") + uses("units");
+        used += uses("model") + uses("reactions") + uses("components") + uses("units");
     }
     assert!(used >= entries().count(), "{used} uses of {} codes", entries().count());
 }

@@ -44,10 +44,14 @@ fn some<T: std::fmt::Debug>(part: impl Strategy<Value = T>, least: usize) -> imp
 }
 
 fn variable(inner: impl Strategy<Value = Expr> + Clone) -> impl Strategy<Value = Expr> {
+    let inner_too = inner.clone();
     let operand = prop_oneof![
         name().prop_map(|name| expr(ExprKind::Name(name))),
         (name(), some(inner, 1)).prop_map(|(name, parts)| expr(ExprKind::Subscript(ident(name), parts))),
     ];
+    let segment = (name(), some(inner_too, 0)).prop_map(|(name, subscripts)| Segment { name: ident(name), subscripts });
+    let member = some(segment, 2).prop_map(|segments| expr(ExprKind::Member(segments)));
+    let operand = prop_oneof![4 => operand, 1 => member];
     (operand, 0u32..3).prop_map(|(operand, order)| match order {
         0 => operand,
         _ => expr(ExprKind::Prime(Box::new(operand), order)),
@@ -173,6 +177,35 @@ fn reaction() -> impl Strategy<Value = Reaction> {
 }
 
 fn item_kind() -> impl Strategy<Value = ItemKind> {
+    let component = (name(), prop_oneof![Just(Vec::new()), declarations()], prop::collection::vec(item(part()), 0..4))
+        .prop_map(|(name, parameters, body)| ItemKind::Component(Component { name: ident(name), parameters, body }));
+    prop_oneof![
+        8 => part(),
+        1 => component,
+        1 => Just(ItemKind::Reactions(Ident { name: "combinatorial".to_string(), span: NOWHERE })),
+        1 => name().prop_map(|name| ItemKind::Model(ident(name))),
+        1 => (name(), prop::option::of(unit())).prop_map(|(name, unit)| ItemKind::Time(ident(name), unit)),
+        1 => "[a-z./ ]{0,8}".prop_map(|path| ItemKind::Use(ident(path))),
+        1 => (name(), range_of(any_expr()), some((name().prop_map(ident), any_expr()), 0))
+            .prop_map(|(name, range, options)| ItemKind::Solve { variable: ident(name), range, options }),
+    ]
+}
+
+fn item(kind: impl Strategy<Value = ItemKind>) -> impl Strategy<Value = Item> {
+    let doc = prop::option::of("[ a-z#]{0,5}[a-z](\n|\n[ #a-zé]{0,5}[a-z]){0,2}");
+    (doc, kind).prop_map(|(doc, kind)| Item { doc, span: NOWHERE, kind })
+}
+
+/// What may stand inside a component as well.
+fn part() -> impl Strategy<Value = ItemKind> {
+    let instance = (name(), some(any_expr(), 0), name(), some((name().prop_map(ident), any_expr()), 1), domain())
+        .prop_map(|(name, subscripts, component, arguments, domain)| Instance {
+            name: ident(name),
+            subscripts,
+            component: ident(component),
+            arguments,
+            domain,
+        });
     let annotation = || prop::option::of(unit());
     let initial = ((name(), annotation()), 0u32..3, some(any_expr(), 0), any_expr(), domain()).prop_map(
         |((name, unit), order, subscripts, value, domain)| Initial {
@@ -187,8 +220,7 @@ fn item_kind() -> impl Strategy<Value = ItemKind> {
     );
     let names = || some(name().prop_map(ident), 1);
     prop_oneof![
-        name().prop_map(|name| ItemKind::Model(ident(name))),
-        (name(), annotation()).prop_map(|(name, unit)| ItemKind::Time(ident(name), unit)),
+        instance.prop_map(ItemKind::Instance),
         declarations().prop_map(ItemKind::Param),
         declarations().prop_map(ItemKind::Const),
         declarations().prop_map(ItemKind::Output),
@@ -209,16 +241,11 @@ fn item_kind() -> impl Strategy<Value = ItemKind> {
         }),
         (any_expr(), any_expr(), domain()).prop_map(|(lhs, rhs, domain)| ItemKind::Addition { lhs, rhs, domain }),
         reaction().prop_map(ItemKind::Reaction),
-        Just(ItemKind::Reactions(Ident { name: "combinatorial".to_string(), span: Span::new(0, 0) })),
-        (name(), range_of(any_expr()), some((name().prop_map(ident), any_expr()), 0))
-            .prop_map(|(name, range, options)| ItemKind::Solve { variable: ident(name), range, options }),
     ]
 }
 
 fn any_ast() -> impl Strategy<Value = Ast> {
-    let doc = prop::option::of("[ a-z#]{0,5}[a-z](\n|\n[ #a-zé]{0,5}[a-z]){0,2}");
-    let item = (doc, item_kind()).prop_map(|(doc, kind)| Item { doc, span: NOWHERE, kind });
-    prop::collection::vec(item, 0..5).prop_map(|items| Ast { items })
+    prop::collection::vec(item(item_kind()), 0..5).prop_map(|items| Ast { items })
 }
 
 proptest! {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use rhapsode::diag::{closest, render};
 use rhapsode::lang::format::{self, Refusal};
 use rhapsode::model::Grid;
+use rhapsode::name::{plain, split, with_subscripts};
 use rhapsode::solve::{ErrorKind, Failure, Method, Save, Solution};
 use rhapsode::source::{Source, Sources};
 use rhapsode::system::Names;
-use rhapsode::{Backend, Compiled, Errors, Model, SensitivityError, SolveError};
+use rhapsode::{Backend, Compiled, Errors, FileLoader, Model, SensitivityError, SolveError};
 
 use crate::exit::Stop;
 use crate::table::{Series, Table};
@@ -61,7 +62,7 @@ pub struct Outcome {
 /// # Errors
 /// All diagnostics, rendered.
 pub fn load(path: &str) -> Result<Model, Stop> {
-    let model = if path == "-" { Model::parse_named("<stdin>", &read_stdin()?) } else { Model::load(path) };
+    let model = if path == "-" { Model::parse_with(&FileLoader, "<stdin>", &read_stdin()?) } else { Model::load(path) };
     model.map_err(|errors| rendered(&errors))
 }
 
@@ -199,12 +200,13 @@ pub fn validate(model: &Model, request: &Request) -> Result<(), Stop> {
 /// The error for a name that is neither a component nor an array of any of `known`.
 fn unknown(flag: &str, what: &str, name: &str, known: &[&Names]) -> Stop {
     let blocks: Vec<_> = known.iter().flat_map(|names| names.blocks()).collect();
-    let base = name.split('[').next().unwrap_or(name);
-    if let Some(block) = blocks.iter().find(|block| block.name == base) {
+    let (base, _) = split(name).unwrap_or_else(|| (name.to_string(), Vec::new()));
+    let base = base.as_str();
+    if let Some(block) = blocks.iter().find(|block| block.name == base || plain(&block.name) == base) {
         let ranges: Vec<String> = block.dims.iter().map(|(lo, n)| format!("{lo}..{}", lo + *n as i64 - 1)).collect();
         let hint = match block.dims.as_slice() {
             [] => format!("`{base}` is a single number and takes no subscript"),
-            _ => format!("`{base}` is an array; its elements are `{base}[{}]`", ranges.join(", ")),
+            _ => format!("`{base}` is an array; its elements are `{}`", with_subscripts(&block.name, &ranges)),
         };
         return Stop::input(format!("error: {flag}: no {what} is called `{name}`\nhelp: {hint}"));
     }
@@ -228,7 +230,8 @@ fn unknown(flag: &str, what: &str, name: &str, known: &[&Names]) -> Stop {
 pub fn validate_columns(model: &Model, columns: &[String]) -> Result<(), Stop> {
     let (states, outputs) = (model.states(), model.outputs());
     let exists = |names: &Names, wanted: &str| {
-        names.find(wanted).is_some() || names.blocks().iter().any(|block| block.name == wanted)
+        names.find(wanted).is_some()
+            || names.blocks().iter().any(|block| block.name == wanted || plain(&block.name) == wanted)
     };
     match columns.iter().find(|name| !exists(&states, name) && !exists(&outputs, name)) {
         Some(name) => Err(unknown("--columns", "state or output", name, &[&states, &outputs])),

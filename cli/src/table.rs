@@ -1,6 +1,8 @@
 //! A result as a table: the independent variable and named columns of numbers, borrowed from the solution. Elements of
 //! one array stand together as a series, so that writers and figures can treat them as the array they are.
 
+use rhapsode::name::{plain, with_subscripts};
+
 /// A table: every column has the length of `axis`.
 pub struct Table<'a> {
     /// The model's name.
@@ -41,12 +43,7 @@ impl<'a> Series<'a> {
             rest /= n;
         }
         let text: Vec<String> = subscripts.iter().map(i64::to_string).collect();
-        let text = text.join(",");
-        // The elements of d[u]/d[k] are d[u[1]]/d[k], …
-        match self.name.split_once("]/d[") {
-            Some((head, tail)) => format!("{head}[{text}]]/d[{tail}"),
-            None => format!("{}[{text}]", self.name),
-        }
+        with_subscripts(&self.name, &text)
     }
 }
 
@@ -68,7 +65,7 @@ impl<'a> Table<'a> {
     pub fn select(self, names: &[String]) -> Result<Table<'a>, String> {
         let mut series = Vec::new();
         for name in names {
-            match self.series.iter().find(|s| s.name == *name) {
+            match self.series.iter().find(|s| s.name == *name || plain(&s.name) == *name) {
                 Some(s) => {
                     series.push(Series { name: s.name.clone(), dims: s.dims.clone(), columns: s.columns.clone() });
                 }

@@ -11,7 +11,7 @@ pub use codes::{CODES, Code, CodeEntry};
 pub use render::render;
 pub use suggest::closest;
 
-use crate::source::Span;
+use crate::source::{Sources, Span};
 
 /// One error at one place.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +68,24 @@ impl Diagnostic {
     /// With another place and a remark on it.
     pub fn related(mut self, span: Span, remark: impl Into<String>) -> Self {
         self.related.push((span, remark.into()));
+        self
+    }
+
+    /// With its places as they stand in the texts; where it lies in an instance of a component, that is a further place.
+    pub fn settled(mut self, sources: &Sources) -> Self {
+        /// So many instances around each other are shown, innermost first.
+        const SHOWN: usize = 3;
+        let (span, instances) = sources.real(self.span);
+        self.span = span;
+        for (span, _) in &mut self.related {
+            *span = sources.real(*span).0;
+        }
+        for fix in &mut self.fixes {
+            fix.span = sources.real(fix.span).0;
+        }
+        for instance in instances.into_iter().take(SHOWN) {
+            self.related.push((instance, "in this instance".to_string()));
+        }
         self
     }
 

@@ -4,6 +4,7 @@
 
 use super::{ExprId, Graph, Node, Reduction, SymbolId};
 use crate::math::{Binary, Compare, Function, Unary};
+use crate::name::{parts, with_subscripts};
 
 /// What a printer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,17 +170,23 @@ impl<'a> Printer<'a> {
     }
 
     fn symbol(&self, symbol: SymbolId, subs: super::SubsId) -> String {
-        let name = self.name(self.names.symbol(symbol));
-        let list = self.graph.subscripts(subs);
-        if list.is_empty() {
-            return name;
+        let name = self.names.symbol(symbol);
+        let texts: Vec<String> = self.graph.subscripts(subs).iter().map(|s| self.affine(&s.affine)).collect();
+        if !self.latex() {
+            return with_subscripts(name, &texts);
         }
-        let texts: Vec<String> = list.iter().map(|s| self.affine(&s.affine)).collect();
-        if self.latex() {
-            format!("{{{name}}}_{{{}}}", texts.join(","))
-        } else {
-            format!("{name}[{}]", texts.join(","))
+        let (mut rest, mut parts) = (texts.as_slice(), parts(name).peekable());
+        let mut spelled = Vec::new();
+        while let Some((part, count)) = parts.next() {
+            let own = if parts.peek().is_some() { count.min(rest.len()) } else { rest.len() };
+            let (subscripts, further) = rest.split_at(own);
+            spelled.push(match subscripts {
+                [] => latex_name(part),
+                list => format!("{{{}}}_{{{}}}", latex_name(part), list.join(",")),
+            });
+            rest = further;
         }
+        spelled.join(".")
     }
 
     fn affine(&self, affine: &super::Affine) -> String {

@@ -11,6 +11,7 @@ use crate::diag::closest;
 use crate::diff::Wanted;
 use crate::expr::{Environment, Evaluator, SymbolId};
 use crate::model::{Family, Kind, Model, SpeciesId, dependents};
+use crate::name::split;
 use crate::system::Eliminated;
 
 /// No parameter or state has that name.
@@ -36,14 +37,8 @@ impl std::error::Error for UnknownName {}
 
 /// What a name given to `with_sensitivities` stands for.
 pub fn wanted(model: &Model, name: &str) -> Result<Wanted, UnknownName> {
-    let (base, subscripts) = match name.split_once('[') {
-        None => (name, ""),
-        Some((base, rest)) => (base, rest.strip_suffix(']').unwrap_or(rest)),
-    };
-    let element: Option<Vec<i64>> = match subscripts {
-        "" => Some(Vec::new()),
-        list => list.split(',').map(|s| s.trim().parse().ok()).collect(),
-    };
+    let (base, subscripts) = split(name).unwrap_or_else(|| (name.to_string(), Vec::new()));
+    let element: Option<Vec<i64>> = subscripts.iter().map(|s| s.parse().ok()).collect();
     let symbols = || model.parameters.iter().chain(&model.states);
     let found = symbols().find(|id| model.symbol(**id).name == base).and_then(|id| {
         let (symbol, element) = (model.symbol(*id), element?);
@@ -53,7 +48,7 @@ pub fn wanted(model: &Model, name: &str) -> Result<Wanted, UnknownName> {
     });
     found.ok_or_else(|| {
         let known = symbols().map(|id| model.symbol(*id).name.as_str());
-        let suggestion = closest(base, known).map(str::to_string);
+        let suggestion = closest(&base, known).map(str::to_string);
         UnknownName { name: name.to_string(), suggestion }
     })
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rustc_hash::FxHashSet;
+
 use crate::diag::{Diagnostic, codes, render};
 use crate::source::{Source, Sources, Span};
 
@@ -14,7 +16,11 @@ pub struct Errors {
 }
 
 impl Errors {
-    pub(super) fn new(sources: Sources, mut diagnostics: Vec<Diagnostic>) -> Self {
+    pub(super) fn new(sources: Sources, diagnostics: Vec<Diagnostic>) -> Self {
+        // A component's text is read once per instance: its errors are told once.
+        let mut told = FxHashSet::default();
+        let mut diagnostics: Vec<_> = diagnostics.into_iter().map(|d| d.settled(&sources)).collect();
+        diagnostics.retain(|d| told.insert((d.code, d.span)));
         diagnostics.sort_by_key(|d| d.span.start);
         Errors { sources, diagnostics, unreadable: None }
     }

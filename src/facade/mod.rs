@@ -2,11 +2,13 @@
 
 mod bind;
 mod errors;
+mod files;
 mod problem;
 mod show;
 
 pub use bind::{MissingParameter, UnknownName};
 pub use errors::Errors;
+pub use files::FileLoader;
 pub use problem::{Problem, SolveError};
 pub use show::Show;
 
@@ -16,14 +18,16 @@ use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
 use crate::backend::{CompiledSystem, KernelId, Kernels, SeriesMaker, host_has_fma};
-use crate::diag::{Diagnostic, codes};
+use crate::diag::{Code, Diagnostic, codes};
 use crate::diff::{Derivatives, derive};
+use crate::elaborate::{Elaborated, elaborate};
 use crate::expr::SymbolId;
 use crate::kernel::{Lowered, Target64, lower, lower_taylor};
 use crate::model::{self, check};
-use crate::source::{Source, Sources, Span};
+use crate::source::{Loader, Source, Sources, Span};
 use crate::system::{Names, System};
 use crate::{lang, linalg};
+use files::NoFiles;
 
 /// A model: parsed, checked and differentiated. Cheap to clone and share.
 #[derive(Clone, Debug)]
@@ -67,8 +71,21 @@ pub enum Backend {
     Interpret,
 }
 
+/// Errors that may only follow from what could not be read.
+const FOLLOWS: [Code; 9] = [
+    codes::model::UNKNOWN_NAME,
+    codes::model::NO_EQUATION,
+    codes::model::NO_INITIAL,
+    codes::model::GAP,
+    codes::model::OUT_OF_RANGE,
+    codes::model::UNKNOWN_FUNCTION,
+    codes::model::NO_STATES,
+    codes::model::INDEX_HERE,
+    codes::components::NOT_INSTANCE,
+];
+
 impl Model {
-    /// Reads a model from its text.
+    /// Reads a model from its text, which uses no other files.
     ///
     /// # Errors
     /// All errors of the text at once.
@@ -81,30 +98,26 @@ impl Model {
     /// # Errors
     /// All errors of the text at once.
     pub fn parse_named(name: &str, text: &str) -> Result<Model, Errors> {
+        Model::parse_with(&NoFiles, name, text)
+    }
+
+    /// Reads a model from its text; the loader serves what it names with `use`, relative to `name`.
+    ///
+    /// # Errors
+    /// All errors of the text, and of the texts it uses, at once.
+    pub fn parse_with(loader: &dyn Loader, name: &str, text: &str) -> Result<Model, Errors> {
         let start = Instant::now();
-        let sources = Sources::new(name, text);
-        let (ast, diagnostics) = lang::parse(sources.main());
-        if !diagnostics.is_empty() {
-            // What parsed is checked all the same, so that one pass tells everything; but errors that only follow from
-            // what did not parse (unknown names, missing equations) would mislead.
-            let mut all = diagnostics;
-            let (_, more) = check(&sources, &ast);
-            use codes::model as m;
-            let follows = [
-                m::UNKNOWN_NAME,
-                m::NO_EQUATION,
-                m::NO_INITIAL,
-                m::GAP,
-                m::OUT_OF_RANGE,
-                m::UNKNOWN_FUNCTION,
-                m::NO_STATES,
-                m::INDEX_HERE,
-            ];
-            all.extend(more.into_iter().filter(|d| !follows.contains(&d.code)));
-            return Err(Errors::new(sources, all));
-        }
-        let (checked, diagnostics) = check(&sources, &ast);
-        let Some(checked) = checked else { return Err(Errors::new(sources, diagnostics)) };
+        let (files, mut diagnostics) = lang::read(Source::new(name, text), loader);
+        let (Elaborated { sources, ast }, more) = elaborate(files);
+        diagnostics.extend(more);
+        let sound = diagnostics.is_empty();
+        let (checked, more) = check(&sources, &ast);
+        // What could be read is checked all the same, so that one pass tells everything; but errors that only follow from
+        // what could not (unknown names, missing equations) would mislead.
+        diagnostics.extend(more.into_iter().filter(|d| sound || !FOLLOWS.contains(&d.code)));
+        let Some(checked) = checked.filter(|_| diagnostics.is_empty()) else {
+            return Err(Errors::new(sources, diagnostics));
+        };
         let derivatives = derive(&checked).map_err(|unsupported| {
             let span =
                 checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
@@ -121,23 +134,15 @@ impl Model {
         })
     }
 
-    /// Reads a model from a file.
+    /// Reads a model from a file, and the files it uses.
     ///
     /// # Errors
     /// If the file cannot be read as UTF-8 text, or all errors of the text.
     pub fn load(path: impl AsRef<Path>) -> Result<Model, Errors> {
-        let path = path.as_ref();
-        let name = path.display().to_string();
-        let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
-        if size > Source::MAX_BYTES as u64 {
-            let message = format!("the file has {size} bytes, more than the {} allowed", Source::MAX_BYTES);
-            let diagnostic = Diagnostic::new(codes::lang::LIMIT, Span::new(0, 0), message);
-            return Err(Errors::new(Sources::new(name, ""), vec![diagnostic]));
-        }
-        match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => Model::parse_named(&name, &text),
-            Ok(Err(error)) => Err(Errors::unreadable(&name, &format!("it is not UTF-8 text: {error}"))),
-            Err(error) => Err(Errors::unreadable(&name, &error.to_string())),
+        let name = path.as_ref().display().to_string();
+        match FileLoader.load(&name) {
+            Ok(text) => Model::parse_with(&FileLoader, &name, &text),
+            Err(reason) => Err(Errors::unreadable(&name, &reason)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::Model;
 use crate::expr::{Affine, ExprId, Format, Graph, IndexRange, Names, Node, Printer, SubsId, Subscript, SymbolId};
 use crate::model::{Family, QuantityUnit, Symbol};
+use crate::name::primed;
 
 /// The views of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl Model {
                 let left = element(graph, &names, format, family.symbol, &piece.subscripts, &piece.ranges);
                 let left = match (derivative, format) {
                     (false, _) => left,
-                    (true, Format::Text) => prime(&left),
+                    (true, Format::Text) => primed(&left),
                     (true, Format::Latex) => format!("\\frac{{d{left}}}{{d{}}}", printer.name(&model.time)),
                 };
                 let right = Printer::new(graph, &names, format).expression(piece.value);
@@ -116,7 +117,7 @@ impl Model {
             let column = subscripted(&mut graph, &names, format, entry.column.0, entry.column.1.clone());
             let value = Printer::new(&graph, &names, format).expression(entry.value);
             let left = match format {
-                Format::Text => format!("d[{}]/d[{column}]", prime(&row)),
+                Format::Text => format!("d[{}]/d[{column}]", primed(&row)),
                 Format::Latex => format!("\\frac{{\\partial \\dot{{{row}}}}}{{\\partial {column}}}"),
             };
             lines.push((left, value, domain(&graph, &entry.ranges, format)));
@@ -240,7 +241,7 @@ impl Model {
         }
         for family in &model.derivatives {
             for piece in &family.pieces {
-                let name = prime(&model.symbol(family.symbol).name);
+                let name = primed(&model.symbol(family.symbol).name);
                 let _ = writeln!(text, "  \"{name}\" [shape=ellipse]; n{} -> \"{name}\";", piece.value.0);
             }
         }
@@ -260,14 +261,6 @@ fn operator(node: Node) -> String {
         Node::Select(..) => "if".into(),
         Node::Reduce(kind, ..) => format!("{kind:?}").to_lowercase(),
         _ => String::new(),
-    }
-}
-
-/// `x'`, with the prime before any subscripts: `u[i]` becomes `u'[i]`.
-fn prime(name: &str) -> String {
-    match name.split_once('[') {
-        Some((base, rest)) => format!("{base}'[{rest}"),
-        None => format!("{name}'"),
     }
 }
 

@@ -90,6 +90,12 @@ pub enum ItemKind {
     Reaction(Reaction),
     /// `reactions combinatorial`: how mass action counts.
     Reactions(Ident),
+    /// `component Cell(gNa = 120) { … }`
+    Component(Component),
+    /// `c[i] = Cell(gNa = 100)`; without arguments it reads as an equation with a call.
+    Instance(Instance),
+    /// `use "cells.ode"`
+    Use(Ident),
     /// `solve t = 0..1e11 { rtol = 1e-8, save = log(1e-6, 1e11, 200) }`
     Solve {
         /// The independent variable as written.
@@ -99,6 +105,41 @@ pub enum ItemKind {
         /// `NAME = EXPR` options.
         options: Vec<(Ident, Expr)>,
     },
+}
+
+/// `component Cell(gNa = 120, I) { … }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// Its name.
+    pub name: Ident,
+    /// What an instance may be given.
+    pub parameters: Vec<Declaration>,
+    /// The statements between the braces: no component, no `use`, and nothing that speaks of the whole model.
+    pub body: Vec<Item>,
+}
+
+/// `name[subscripts] = Component(argument = value, …) for …`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// The instance.
+    pub name: Ident,
+    /// The indices of an array of instances.
+    pub subscripts: Vec<Expr>,
+    /// The component.
+    pub component: Ident,
+    /// What it is given, by name; at least one.
+    pub arguments: Vec<(Ident, Expr)>,
+    /// `for` clauses.
+    pub domain: Vec<ForClause>,
+}
+
+/// A part of `c[i].axon.V` between the dots.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// The instance or, at the end, the quantity.
+    pub name: Ident,
+    /// Its subscripts.
+    pub subscripts: Vec<Expr>,
 }
 
 /// `name[subscripts] = value in (lo, hi) for …`, as in `param`, `const` and `output`.
@@ -238,7 +279,9 @@ pub enum ExprKind {
     Name(String),
     /// `name[e1, e2]`; the base is a name.
     Subscript(Ident, Vec<Expr>),
-    /// `x'`, `x[i]''`, `x'[i]`: the operand (a name or a subscripted name) and the number of primes.
+    /// `c[i].V`: at least two segments.
+    Member(Vec<Segment>),
+    /// `x'`, `x[i]''`, `x'[i]`, `c[i].V'`: the operand (a name, a subscripted name or a member) and the number of primes.
     Prime(Box<Expr>, u32),
     /// `-x` (unary plus leaves no trace).
     Negate(Box<Expr>),

@@ -4,6 +4,7 @@
 //! Invariant: `parse(print(ast)) == ast`, spans apart.
 
 pub mod ast;
+mod files;
 pub mod format;
 mod lexemes;
 mod lexer;
@@ -11,6 +12,7 @@ mod parser;
 mod print;
 mod token;
 
+pub use files::{File, Files, read};
 pub use lexemes::{Lexeme, LexemeKind, is_name, keywords, lexemes};
 pub use parser::{parse, parse_unit};
 

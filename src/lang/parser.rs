@@ -1,13 +1,15 @@
 //! Tokens to syntax tree: one function per production of `grammar/rhapsode.ebnf`, under the production's name.
 //!
-//! This file holds the entry, the file production and the cursor; [`statement`] has the statements, [`expression`] the
-//! expressions (precedence by hand), [`unit`] the units, [`recovery`] finds the end of a statement that failed, and [`report`] words the
+//! This file holds the entry, the file production and the cursor; [`statement`] has the statements, [`reaction`] and
+//! [`component`] what is special to these, [`expression`] the expressions (precedence by hand), [`unit`] the units,
+//! [`recovery`] finds the end of a statement that failed, and [`report`] words the
 //! errors.
 //!
 //! Invariants: nothing is reported twice (a statement gives at most one syntax error); every loop consumes a token;
 //! recursion is at most [`MAX_DEPTH`] levels deep, which takes less than a megabyte of stack (with optimisation,
 //! as in this workspace's profiles), so no text can exhaust it.
 
+mod component;
 mod expression;
 mod reaction;
 mod recovery;
@@ -15,7 +17,7 @@ mod report;
 mod statement;
 mod unit;
 
-use super::ast::{Ast, Item, Unit};
+use super::ast::{Ast, Item, ItemKind, Unit};
 use super::lexer::{self, MAX_TOKENS, Tokens};
 use super::token::{Kind, Token};
 use crate::diag::codes::lang as codes;
@@ -72,6 +74,8 @@ struct Parser<'a> {
     inside: u32,
     /// Whether the braces of a `solve` block are open.
     in_block: bool,
+    /// Whether the braces of a component are open.
+    in_component: bool,
     /// How deep the recursion is.
     depth: u32,
     /// How often a search for a balanced end ran into the end of the file.
@@ -93,6 +97,7 @@ impl<'a> Parser<'a> {
             line: 0,
             inside: 0,
             in_block: false,
+            in_component: false,
             depth: 0,
             unbalanced: 0,
             diagnostics: Vec::new(),
@@ -102,7 +107,7 @@ impl<'a> Parser<'a> {
 
     /// `file = { [ statement ] line-end }`
     fn file(&mut self) -> Ast {
-        let mut items = Vec::new();
+        let mut items: Vec<Item> = Vec::new();
         let mut statements = 0;
         while self.kind_at(self.at) != Kind::End {
             if statements == MAX_STATEMENTS {
@@ -111,14 +116,8 @@ impl<'a> Parser<'a> {
                 break;
             }
             statements += 1;
-            let start = self.at;
-            (self.line, self.inside, self.depth) = (start, 0, 0);
-            let doc = self.doc();
-            match self.statement() {
-                Ok(Some(kind)) => items.push(Item { doc, span: self.since(start), kind }),
-                Ok(None) => {}
-                Err(diagnostic) => self.recover(start, *diagnostic),
-            }
+            self.in_component = false;
+            items.extend(self.item(Self::statement));
         }
         if self.truncated {
             let message = format!("the file has more than {MAX_TOKENS} tokens; the rest was not read");
@@ -129,6 +128,20 @@ impl<'a> Parser<'a> {
             self.diagnostics.push(Diagnostic::new(codes::LIMIT, self.here(), message));
         }
         Ast { items }
+    }
+
+    /// A statement with its documentation; none if it could not be read, which has been reported.
+    fn item(&mut self, production: impl FnOnce(&mut Self) -> Parse<Option<ItemKind>>) -> Option<Item> {
+        let start = self.at;
+        (self.line, self.inside, self.depth) = (start, 0, 0);
+        let doc = self.doc();
+        match production(self) {
+            Ok(kind) => kind.map(|kind| Item { doc, span: self.since(start), kind }),
+            Err(diagnostic) => {
+                self.recover(start, *diagnostic);
+                None
+            }
+        }
     }
 
     /// The `##` lines right before the current token, joined; earlier ones (inside a statement) are dropped.

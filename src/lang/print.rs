@@ -4,9 +4,10 @@
 //! The alternate form (`{:#}`) is the one without blanks around `+` and `-`.
 
 use super::ast::{
-    Ast, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Item, ItemKind, Range, Rate, Reaction,
-    ReductionIndex, Sign, Species, Unit, UnitBase, UnitFactor,
+    Ast, Component, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Instance, Item, ItemKind, Range,
+    Rate, Reaction, ReductionIndex, Sign, Species, Unit, UnitBase, UnitFactor,
 };
+use crate::name::with_subscripts;
 use std::fmt::{self, Display, Formatter, Write};
 
 /// How tightly an operator binds; an operand that binds less than its place asks for gets parentheses.
@@ -66,7 +67,14 @@ impl Display for Expr {
             }
             ExprKind::Bool(value) => value.fmt(f),
             ExprKind::Name(name) => f.write_str(name),
-            ExprKind::Subscript(name, subscripts) => write!(f, "{}[{:#}]", name.name, Commas(subscripts)),
+            ExprKind::Subscript(name, subscripts) => element(f, name, subscripts),
+            ExprKind::Member(segments) => {
+                for (place, segment) in segments.iter().enumerate() {
+                    f.write_str(if place == 0 { "" } else { "." })?;
+                    element(f, &segment.name, &segment.subscripts)?;
+                }
+                Ok(())
+            }
             ExprKind::Prime(operand, order) => {
                 operand.fmt(f)?;
                 primes(f, *order)
@@ -162,6 +170,9 @@ impl Display for ItemKind {
             }
             ItemKind::Reaction(reaction) => reaction.fmt(f),
             ItemKind::Reactions(word) => write!(f, "reactions {}", word.name),
+            ItemKind::Component(component) => component.fmt(f),
+            ItemKind::Instance(instance) => instance.fmt(f),
+            ItemKind::Use(file) => write!(f, "use \"{file}\""),
             ItemKind::Solve { variable, range, options } => {
                 write!(f, "solve {variable} = {range}")?;
                 for (place, (name, value)) in options.iter().enumerate() {
@@ -173,10 +184,33 @@ impl Display for ItemKind {
     }
 }
 
+impl Display for Component {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "component {}({}) {{", self.name, Commas(&self.parameters))?;
+        for item in &self.body {
+            for line in item.to_string().lines() {
+                write!(f, "\n    {line}")?;
+            }
+        }
+        f.write_str("\n}")
+    }
+}
+
+impl Display for Instance {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        element(f, &self.name, &self.subscripts)?;
+        write!(f, " = {}(", self.component)?;
+        for (place, (name, value)) in self.arguments.iter().enumerate() {
+            write!(f, "{}{name} = {value}", if place == 0 { "" } else { ", " })?;
+        }
+        f.write_char(')')?;
+        for_clauses(f, &self.domain)
+    }
+}
+
 impl Display for Declaration {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.name.fmt(f)?;
-        subscripts(f, &self.subscripts)?;
+        element(f, &self.name, &self.subscripts)?;
         annotation(f, &self.unit)?;
         if let Some(value) = &self.value {
             write!(f, " = {value}")?;
@@ -190,8 +224,7 @@ impl Display for Declaration {
 
 impl Display for Initial {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.name.fmt(f)?;
-        subscripts(f, &self.subscripts)?;
+        element(f, &self.name, &self.subscripts)?;
         primes(f, self.order)?;
         annotation(f, &self.unit)?;
         write!(f, " = {}", self.value)?;
@@ -221,8 +254,7 @@ impl Display for Species {
             number(f, self.coefficient)?;
             f.write_char(' ')?;
         }
-        self.name.fmt(f)?;
-        subscripts(f, &self.subscripts)
+        element(f, &self.name, &self.subscripts)
     }
 }
 
@@ -335,8 +367,13 @@ fn primes(f: &mut Formatter<'_>, order: u32) -> fmt::Result {
     (0..order).try_for_each(|_| f.write_char('\''))
 }
 
-fn subscripts(f: &mut Formatter<'_>, subscripts: &[Expr]) -> fmt::Result {
-    if subscripts.is_empty() { Ok(()) } else { write!(f, "[{:#}]", Commas(subscripts)) }
+/// A name with its subscripts, which an elaborated name may have places for.
+fn element(f: &mut Formatter<'_>, name: &Ident, subscripts: &[Expr]) -> fmt::Result {
+    if subscripts.is_empty() {
+        return f.write_str(&name.name);
+    }
+    let subscripts: Vec<String> = subscripts.iter().map(|subscript| format!("{subscript:#}")).collect();
+    f.write_str(&with_subscripts(&name.name, &subscripts))
 }
 
 fn annotation(f: &mut Formatter<'_>, unit: &Option<Unit>) -> fmt::Result {

@@ -64,20 +64,26 @@ keywords! {
 }
 
 /// The words a statement may begin with, for suggestions.
-pub(super) const STATEMENT_WORDS: [&str; 9] =
-    ["model", "param", "const", "init", "output", "time", "index", "fn", "solve"];
+pub(super) const STATEMENT_WORDS: [&str; 11] =
+    ["model", "param", "const", "init", "output", "time", "index", "fn", "solve", "component", "use"];
 
 impl Kind {
     /// Whether it is a keyword that begins a statement (and so can stand nowhere else).
     pub fn begins_statement(self) -> bool {
         use Kind::*;
-        matches!(self, Model | Param | Const | Init | Output | Time | Index | Function | Solve) || self.is_reserved()
+        matches!(self, Model | Param | Const | Init | Output | Time | Index | Function | Solve | Component | Use)
+            || self.is_reserved()
+    }
+
+    /// Whether it begins a statement that cannot stand inside a component.
+    pub fn speaks_of_model(self) -> bool {
+        matches!(self, Kind::Component | Kind::Model | Kind::Use | Kind::Time | Kind::Solve)
     }
 
     /// Whether it is a keyword whose statement is not yet supported.
     pub fn is_reserved(self) -> bool {
         use Kind::*;
-        matches!(self, When | AtTime | Every | Discrete | Input | Component | Use | Observe | Objective | Extern)
+        matches!(self, When | AtTime | Every | Discrete | Input | Observe | Objective | Extern)
     }
 
     /// Whether a line that ends with it goes on below.

@@ -7,13 +7,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::expression::{NO_STATES_AT_START, PARAMETERS_ONLY, Scope};
 use super::families::Shape;
 use super::names::{Statements, Target, collect};
-use super::order::topological;
 use super::reactions::{Network, network};
 use super::units::{self, Checked};
 use super::{Dim, Family, Kind, Model, Piece, Symbol};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, Graph, Node, Reads, SymbolId, VarId};
 use crate::lang::ast::{Ast, Expr, ExprKind};
+use crate::name::with_subscripts;
+use crate::order::topological;
 use crate::source::{Sources, Span};
 
 /// What a name stands for in expressions.
@@ -165,6 +166,9 @@ impl Checker<'_> {
             units: None,
         };
         model.lay_out();
+        for symbol in &mut model.symbols {
+            symbol.span = sources.real(symbol.span).0;
+        }
         Some(model)
     }
 
@@ -494,13 +498,12 @@ impl Checker<'_> {
                 let written = format!("{name}{}", "'".repeat(order));
                 let Some(target) = self.found.initials.get(&(name.as_str(), order as u32)).cloned() else {
                     let span = self.found.equations[name.as_str()].1.span;
-                    let letters =
-                        ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>().join(",");
-                    let subscripts = if dims.is_empty() { String::new() } else { format!("[{letters}]") };
+                    let letters = ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>();
+                    let spelled = with_subscripts(&written, &letters);
                     self.diagnostics.push(
                         Diagnostic::new(codes::model::NO_INITIAL, span, format!("`{written}` has no initial value"))
-                            .help(format!("add `init {written}{subscripts} = 0`"))
-                            .line_before(span, format!("init {written}{subscripts} = 0")),
+                            .help(format!("add `init {spelled} = 0`"))
+                            .line_before(span, format!("init {spelled} = 0")),
                     );
                     continue;
                 };
@@ -684,6 +687,7 @@ pub fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
         | ExprKind::Reduce(_, _, list) => {
             list.iter().for_each(|e| walk(e, f));
         }
+        ExprKind::Member(segments) => segments.iter().flat_map(|s| &s.subscripts).for_each(|e| walk(e, f)),
         // The operand of a prime is not read by itself; its subscripts are.
         ExprKind::Prime(inner, _) => {
             if let ExprKind::Subscript(_, list) = &inner.kind {

@@ -4,9 +4,9 @@ use rustc_hash::FxHashMap;
 
 use super::check::{Checker, Entity};
 use super::expression::Scope;
-use super::order::topological;
 use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::Expr;
+use crate::order::topological;
 
 impl Checker<'_> {
     /// Evaluates the scalar constants, each after those it uses.

@@ -5,6 +5,7 @@ use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, IndexRange, Node, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::lang::ast::{Comparison, Expr, ExprKind, Factor, Ident, ReductionIndex, Sign};
 use crate::math::{Binary, Compare};
+use crate::name::with_subscripts;
 use crate::source::Span;
 use rustc_hash::FxHashMap;
 
@@ -128,6 +129,12 @@ impl Checker<'_> {
                 let condition = self.truth(condition, scope);
                 let (then, otherwise) = (self.real(then, scope), self.real(otherwise, scope));
                 Some(self.graph.select(condition?, then?, otherwise?))
+            }
+            // Members of instances are plain names by now; what has remained is of no instance.
+            ExprKind::Member(_) => {
+                let message = "expected an instance of a component before the dot";
+                self.diagnostics.push(Diagnostic::new(codes::components::NOT_INSTANCE, expr.span, message));
+                None
             }
             ExprKind::Call(function, arguments) => self.call(function, arguments, expr.span, scope),
             ExprKind::Reduce(operator, indices, bodies) => self.reduction(operator, indices, bodies, scope),
@@ -365,8 +372,8 @@ impl Checker<'_> {
             let mut diagnostic = Diagnostic::new(codes::model::SUBSCRIPTS, span, message);
             if subscripts.is_empty() {
                 let indices = ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>();
-                diagnostic =
-                    diagnostic.help(format!("write `{name}[{}]`, or reduce it with `sum[…](…)`", indices.join(",")));
+                diagnostic = diagnostic
+                    .help(format!("write `{}`, or reduce it with `sum[…](…)`", with_subscripts(&name, &indices)));
             }
             self.diagnostics.push(diagnostic);
             return None;
@@ -379,7 +386,10 @@ impl Checker<'_> {
             if lo < dim.lo || hi > dim.hi {
                 if !dim.periodic {
                     let outside = if lo < dim.lo { lo } else { hi };
-                    let message = format!("index out of range: this reaches `{name}[{outside}]`");
+                    let message = format!(
+                        "index out of range: this reaches `{}`",
+                        with_subscripts(&name, &[outside.to_string()])
+                    );
                     self.diagnostics.push(
                         Diagnostic::new(codes::model::OUT_OF_RANGE, expr.span, message)
                             .label(format!("`{name}` has subscripts {}..{}", dim.lo, dim.hi))

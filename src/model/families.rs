@@ -7,6 +7,7 @@ use super::expression::Scope;
 use super::names::{Statement, Target};
 use super::{Dim, Piece};
 use crate::diag::{Diagnostic, codes};
+use crate::name::with_subscripts;
 
 /// What the statements of a name say about its shape.
 pub struct Shape {
@@ -114,9 +115,9 @@ impl Checker<'_> {
     }
 
     fn report_conflict(&mut self, name: &str, target: &Target, conflict: Conflict) {
-        let element = |at: &[i64]| match at {
-            [] => format!("`{name}`"),
-            at => format!("`{name}[{}]`", at.iter().map(i64::to_string).collect::<Vec<_>>().join(",")),
+        let element = |at: &[i64]| {
+            let subscripts: Vec<String> = at.iter().map(i64::to_string).collect();
+            format!("`{}`", with_subscripts(name, &subscripts))
         };
         let diagnostic = match conflict {
             Conflict::Overlap(a, b, at) => {

@@ -17,7 +17,6 @@ mod domain;
 mod expression;
 mod families;
 mod names;
-mod order;
 mod reactions;
 mod second_order;
 mod solve_block;

@@ -193,6 +193,8 @@ impl<'a> Collector<'a, '_> {
                     self.found.functions.insert(&name.name, Function { params, body, span: name.span });
                 }
             }
+            // What they stand for is among the statements.
+            ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
             ItemKind::Equation { lhs, rhs, domain, .. } => self.equation(doc, lhs, rhs, domain),
             ItemKind::Addition { lhs, .. } => {
                 if let ExprKind::Prime(inner, 1) = &lhs.kind

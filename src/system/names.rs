@@ -1,5 +1,7 @@
 //! Names of vector components, made when asked for: half a million array elements need no half a million strings.
 
+use crate::name::{split, with_subscripts};
+
 /// The names of the components of a vector: scalars and arrays laid out one after the other, arrays in row-major
 /// order with one-based (or declared) subscripts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,12 +82,7 @@ impl Names {
             *text = (lo + (rest % n) as i64).to_string();
             rest /= n;
         }
-        let subscripts = subscripts.join(",");
-        // The elements of d[u]/d[k] are d[u[1]]/d[k], …
-        match block.name.split_once("]/d[") {
-            Some((head, tail)) => format!("{head}[{subscripts}]]/d[{tail}"),
-            None => format!("{}[{subscripts}]", block.name),
-        }
+        with_subscripts(&block.name, &subscripts)
     }
 
     /// The component with that name, as [`Self::get`] spells it (blanks allowed after commas).
@@ -93,18 +90,8 @@ impl Names {
         if let Some(block) = self.blocks.iter().find(|block| block.name == name) {
             return block.dims.is_empty().then_some(block.offset);
         }
-        let sensitivity = name.strip_prefix("d[").and_then(|rest| rest.split_once("]/d["));
-        let (element, by) = sensitivity.map_or((name, None), |(element, by)| (element, Some(by)));
-        let (base, subscripts) = match element.split_once('[') {
-            None => (element, None),
-            Some((base, rest)) => (base.trim_end(), Some(rest.strip_suffix(']')?)),
-        };
-        let base = by.map_or(base.to_string(), |by| format!("d[{base}]/d[{by}"));
+        let (base, parts) = split(name)?;
         let block = self.blocks.iter().find(|block| block.name == base)?;
-        let Some(subscripts) = subscripts else {
-            return block.dims.is_empty().then_some(block.offset);
-        };
-        let parts: Vec<&str> = subscripts.split(',').collect();
         if parts.len() != block.dims.len() {
             return None;
         }
@@ -137,8 +124,10 @@ mod tests {
         names.push("B", vec![]);
         names.push("d[B]/d[k]", vec![]);
         names.push("d[u]/d[W[1,2]]", vec![(1, 2)]);
+        names.push("c[].u", vec![(1, 2), (0, 2)]);
         assert_eq!(names.get(10), "d[u[2]]/d[W[1,2]]");
-        assert_eq!(names.len(), 11);
+        assert_eq!(names.len(), 15);
+        assert_eq!(names.get(13), "c[2].u[0]");
         assert_eq!(names.iter().collect::<Vec<_>>()[..4], ["A", "u[0,1]", "u[0,2]", "u[0,3]"]);
         for k in 0..names.len() {
             assert_eq!(names.find(&names.get(k)), Some(k));

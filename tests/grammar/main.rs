@@ -18,7 +18,7 @@ const GRAMMAR: &str = include_str!("../../grammar/rhapsode.ebnf");
 const RESERVED: [&str; 0] = [];
 
 /// How many programs are written.
-const PROGRAMS: usize = 10_000;
+const PROGRAMS: usize = 15_000;
 
 fn read() -> Grammar {
     let grammar = grammar(GRAMMAR);

@@ -8,7 +8,8 @@
 use super::ebnf::{Grammar, Part, Production};
 
 /// Classes of characters and what may stand for them.
-const CLASSES: [(&str, &[&str]); 6] = [
+const CLASSES: [(&str, &[&str]); 7] = [
+    ("character", &["a", "Z", "é", " ", ".", "/", "#", "(", "}"]),
     ("letter", &["a", "b", "e", "f", "i", "k", "n", "o", "r", "t", "x", "y", "Z", "E", "α", "é", "Ω", "温"]),
     ("digit", &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]),
     ("nonzero-digit", &["1", "2", "6"]),
@@ -18,7 +19,7 @@ const CLASSES: [(&str, &[&str]); 6] = [
 ];
 
 /// Productions that are tokens: nothing stands between their characters.
-const TOKENS: [&str; 6] = ["name", "number", "primes", "superscripts", "whole", "divisor"];
+const TOKENS: [&str; 7] = ["name", "number", "primes", "superscripts", "whole", "divisor", "text"];
 
 /// A line that ends with one of these goes on.
 const GOES_ON: [&str; 22] = [

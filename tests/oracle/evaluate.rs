@@ -187,6 +187,9 @@ impl<'a> Oracle<'a> {
                     }
                 }
                 // `tests/reactions.rs` holds networks against the equations they stand for.
+                ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {
+                    panic!("the oracle reads elaborated trees")
+                }
                 ItemKind::Reaction(_) | ItemKind::Reactions(_) | ItemKind::Addition { .. } => {
                     panic!("the oracle reads equations")
                 }
@@ -368,6 +371,7 @@ impl<'a> Run<'_, 'a> {
         let truth = |e: &'a Expr| self.eval(e, scope).truth();
         let subscripts = |list: &'a [Expr]| -> Vec<i64> { list.iter().map(|s| self.integer(s, scope)).collect() };
         Value::Real(match &expr.kind {
+            ExprKind::Member(_) => panic!("the oracle reads elaborated trees"),
             ExprKind::Number(x) => Dual::constant(*x),
             // `tests/units.rs` holds quantities against the SI.
             ExprKind::Quantity(..) => panic!("the oracle reads numbers without units"),

@@ -30,6 +30,8 @@ pub const TEXT: Code = Code("E0112");
 pub const LIMIT: Code = Code("E0113");
 /// A part of the language that is reserved but does not work yet.
 pub const UNSUPPORTED: Code = Code("E0114");
+/// A statement that cannot stand inside a component.
+pub const INSIDE: Code = Code("E0115");
 
 /// The entries, ascending.
 pub const ENTRIES: &[CodeEntry] = &[
@@ -141,8 +143,17 @@ pub const ENTRIES: &[CodeEntry] = &[
         code: UNSUPPORTED,
         title: "not yet supported",
         explanation: "This part of the language is reserved, so that models written today keep their meaning, and \
-                      does not work yet: arrays of reactions, events, data, delays, priors, components, objectives.",
+                      does not work yet: events, data, delays, priors, objectives.",
         failing: "input T(t) = csv(\"temp.csv\", time, temp)\n",
         mended: "T = 300\n",
+    },
+    CodeEntry {
+        code: INSIDE,
+        title: "not inside a component",
+        explanation: "The braces of a component hold what each of its instances has: parameters, initial values, \
+                      equations, outputs, instances of other components. `model`, `time`, `solve` and `use` speak of \
+                      the whole model, and components are not defined inside each other.",
+        failing: "component Cell(g = 1) {\n  init V = 1\n  V' = -g*V\n  solve t = 0..1\n}\n",
+        mended: "component Cell(g = 1) {\n  init V = 1\n  V' = -g*V\n}\nsolve t = 0..1\n",
     },
 ];

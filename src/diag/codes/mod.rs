@@ -1,8 +1,9 @@
-//! The table of diagnostic codes, one file per phase: [`lang`] and [`syntax`] (E01xx), [`model`], [`reactions`] and [`units`]
-//! (E02xx), [`run`] (E03xx).
+//! The table of diagnostic codes, one file per phase: [`lang`] and [`syntax`] (E01xx), [`model`], [`reactions`],
+//! [`components`] and [`units`] (E02xx), [`run`] (E03xx).
 //!
 //! Adding a code: a constant and an entry in the phase's file, and a fixture in `tests/diagnostics/` that shows it.
 
+pub mod components;
 pub mod lang;
 pub mod model;
 pub mod reactions;
@@ -43,8 +44,15 @@ pub struct CodeEntry {
 }
 
 /// All codes, ascending, a slice per phase.
-pub const CODES: &[&[CodeEntry]] =
-    &[lang::ENTRIES, syntax::ENTRIES, model::ENTRIES, reactions::ENTRIES, units::ENTRIES, run::ENTRIES];
+pub const CODES: &[&[CodeEntry]] = &[
+    lang::ENTRIES,
+    syntax::ENTRIES,
+    model::ENTRIES,
+    reactions::ENTRIES,
+    components::ENTRIES,
+    units::ENTRIES,
+    run::ENTRIES,
+];
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@
 use super::report::specific;
 use super::{Parse, Parser};
 use crate::diag::codes::syntax;
-use crate::lang::ast::{Comparison, Expr, ExprKind, Factor, Ident, ReductionIndex, Sign};
+use crate::lang::ast::{Comparison, Expr, ExprKind, Factor, Ident, ReductionIndex, Segment, Sign};
 use crate::lang::token::Kind;
 
 /// The functions that take indices in brackets.
@@ -235,18 +235,32 @@ impl Parser<'_> {
         Ok(Expr { span, kind: ExprKind::Number(value) })
     }
 
-    /// `variable = name ( primes [ subscripts ] | [ subscripts ] [ primes ] )`
+    /// `variable = { segment } name ( primes [ subscripts ] | [ subscripts ] [ primes ] )`
     #[inline(never)]
     fn variable(&mut self) -> Parse<Expr> {
         let start = self.at;
-        let name = self.name("a name")?;
-        let early = self.primes()?;
-        let mut expr = if self.peek() == Kind::SquareOpen {
-            let subscripts = self.subscripts()?;
-            Expr { span: self.since(start), kind: ExprKind::Subscript(name, subscripts) }
-        } else {
-            Expr { span: name.span, kind: ExprKind::Name(name.name) }
+        let mut segments = Vec::new();
+        let (name, early, subscripts) = loop {
+            let name =
+                self.name(if segments.is_empty() { "a name" } else { "a quantity of the instance after `.`" })?;
+            let early = self.primes()?;
+            let subscripts = self.optional_subscripts()?;
+            if early > 0 || self.peek() != Kind::Dot {
+                break (name, early, subscripts);
+            }
+            segments.push(self.segment(name, subscripts));
         };
+        let kind = if !segments.is_empty() {
+            segments.push(Segment { name, subscripts });
+            ExprKind::Member(segments)
+        } else if subscripts.is_empty() {
+            ExprKind::Name(name.name)
+        } else {
+            ExprKind::Subscript(name, subscripts)
+        };
+        // A prime before the subscripts does not belong to a lone name.
+        let span = if let ExprKind::Name(_) = kind { self.tokens[start].span } else { self.since(start) };
+        let mut expr = Expr { span, kind };
         let late = if early == 0 { self.primes()? } else { 0 };
         if early + late > 0 {
             expr = Expr { span: self.since(start), kind: ExprKind::Prime(Box::new(expr), early + late) };

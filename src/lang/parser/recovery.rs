@@ -19,9 +19,14 @@ impl Parser<'_> {
     pub(super) fn recover(&mut self, start: usize, mut diagnostic: Diagnostic) {
         (self.inside, self.in_block) = (0, false);
         let failed = self.at;
-        self.at = self.statement_end(start).max(start + 1);
+        self.at = match self.kind_at(start) {
+            // What is in its braces would not make sense outside.
+            Kind::Component => self.balanced_end(start),
+            _ => self.statement_end(start).max(start + 1),
+        };
         let next = self.tokens[self.at];
-        if next.kind != Kind::End && !next.starts_line && failed >= self.at {
+        let goes_on = next.kind != Kind::End && next.kind != Kind::BraceClose && !next.starts_line;
+        if goes_on && failed >= self.at {
             // The line before asked for more and a new statement came.
             diagnostic = *self.nothing_after(self.at - 1);
         }
@@ -44,7 +49,6 @@ impl Parser<'_> {
             Kind::When | Kind::AtTime | Kind::Every => "events (`when`, `at`, `every`)",
             Kind::Discrete => "discrete quantities (`discrete`)",
             Kind::Input => "forcing functions (`input`)",
-            Kind::Component | Kind::Use => "components (`component`, `use`)",
             Kind::Observe => "observations (`observe`)",
             Kind::Objective => "objectives (`objective`)",
             Kind::Extern => "foreign functions (`extern`)",
@@ -108,11 +112,18 @@ impl Parser<'_> {
             }
             if token.kind.closer().is_some() {
                 open.push(token.kind);
+            } else if index > start && self.ends_component(token.kind, open.contains(&Kind::BraceOpen)) {
+                return index;
             } else if token.kind.is_closer() {
                 open.pop();
             }
         }
         self.tokens.len() - 1
+    }
+
+    /// Whether a token is the `}` of the component around it.
+    fn ends_component(&self, kind: Kind, in_braces: bool) -> bool {
+        self.in_component && kind == Kind::BraceClose && !in_braces
     }
 
     /// The first token after the statement that began at `start` and whose brackets match (a component's body may hold
@@ -121,7 +132,7 @@ impl Parser<'_> {
         if self.unbalanced < MAX_UNBALANCED {
             let mut open = 0i64;
             for (index, token) in self.tokens.iter().enumerate().skip(start) {
-                if index > start && token.starts_line && open <= 0 {
+                if index > start && open <= 0 && (token.starts_line || self.ends_component(token.kind, false)) {
                     return index;
                 }
                 if token.kind.closer().is_some() {

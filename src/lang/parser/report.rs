@@ -40,7 +40,11 @@ impl Parser<'_> {
             Kind::Bang => other("write `not`", "not "),
             Kind::Becomes => other("write `=`", "="),
             Kind::Semicolon => coded(other("a statement ends with its line; remove the `;`", ""), syntax::SEMICOLON),
-            Kind::Dot => self.not_yet(here, "members of components (`.`)"),
+            Kind::Dot => {
+                let message = format!("expected {expected}, found `.`");
+                let dot = Diagnostic::new(codes::EXPECTED, here, message);
+                Box::new(dot.help("a dot follows an instance of a component: `cell.V`, `cells[i].V`"))
+            }
             Kind::Text => self.not_yet(here, "texts in quotes"),
             Kind::Prime => {
                 let message = format!("expected {expected}, found a prime");
@@ -359,7 +363,7 @@ impl Parser<'_> {
     }
 }
 
-const WORDS: &str = "`param`, `init`, `const`, `output`, `index`, `time`, `fn` or `solve`";
+const WORDS: &str = "`param`, `init`, `const`, `output`, `index`, `time`, `fn`, `component`, `use` or `solve`";
 
 /// The error under another code.
 fn coded(mut error: Box<Diagnostic>, code: Code) -> Box<Diagnostic> {

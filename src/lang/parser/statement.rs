@@ -6,8 +6,8 @@ use crate::lang::token::Kind;
 use crate::source::Span;
 
 impl Parser<'_> {
-    /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve | reaction |
-    /// equation`.
+    /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve |
+    /// component | use_file | reaction | instance | equation`.
     /// Nothing if the statement is of a kind that is not yet supported (which has been reported).
     pub(super) fn statement(&mut self) -> Parse<Option<ItemKind>> {
         let kind = self.peek();
@@ -24,6 +24,8 @@ impl Parser<'_> {
             Kind::Index => self.index()?,
             Kind::Function => self.function()?,
             Kind::Solve => self.solve()?,
+            Kind::Component => self.component()?,
+            Kind::Use => self.use_file()?,
             _ if self.reserved() => return Ok(None),
             _ if self.is_convention() => self.convention()?,
             _ if self.is_reaction() => self.reaction()?,
@@ -33,10 +35,11 @@ impl Parser<'_> {
         Ok(Some(item))
     }
 
-    /// `line_end`: the end of the line or of the file.
+    /// `line_end`: the end of the line, of the file or of the component around it.
     fn line_end(&mut self) -> Parse<()> {
         match self.peek() {
             Kind::Newline | Kind::End => Ok(()),
+            Kind::BraceClose if self.in_component => Ok(()),
             _ => Err(self.trailing()),
         }
     }
@@ -171,13 +174,16 @@ impl Parser<'_> {
         if !added && !self.accept(Kind::Assign) {
             return Err(self.no_equals(&lhs));
         }
+        if !added && self.instance_follows() {
+            return self.instance(lhs);
+        }
         let rhs = self.expression()?;
         let domain = self.for_clauses()?;
         Ok(if added { ItemKind::Addition { lhs, rhs, domain } } else { ItemKind::Equation { lhs, unit, rhs, domain } })
     }
 
     /// `declaration = name [ subscripts ] [ annotation ] [ "=" expression ] [ bounds ] [ for_clauses ]`
-    fn declaration(&mut self, what: &str) -> Parse<Declaration> {
+    pub(super) fn declaration(&mut self, what: &str) -> Parse<Declaration> {
         let start = self.at;
         let name = self.name(what)?;
         let subscripts = self.optional_subscripts()?;
@@ -188,6 +194,7 @@ impl Parser<'_> {
                 Some(self.expression()?)
             }
             Kind::In | Kind::For | Kind::Comma | Kind::Newline | Kind::End => None,
+            Kind::RoundClose if self.inside > 0 => None,
             _ => return Err(self.unexpected("`=` after the name")),
         };
         let bounds = if self.peek() == Kind::In { Some(self.bounds()?) } else { None };
@@ -255,7 +262,7 @@ impl Parser<'_> {
     }
 
     /// One or more of something, with commas between.
-    fn list<T>(&mut self, mut part: impl FnMut(&mut Self) -> Parse<T>) -> Parse<Vec<T>> {
+    pub(super) fn list<T>(&mut self, mut part: impl FnMut(&mut Self) -> Parse<T>) -> Parse<Vec<T>> {
         let mut parts = vec![part(self)?];
         while self.accept(Kind::Comma) {
             parts.push(part(self)?);

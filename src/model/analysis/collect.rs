@@ -74,6 +74,8 @@ impl Analysis {
                     self.define(Role::State, &species.name, 1, None, Some(item.span));
                 }
             }
+            // Of components nothing is known yet.
+            ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
             ItemKind::Init(_) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
         }
     }

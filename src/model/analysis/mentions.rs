@@ -103,6 +103,13 @@ impl Analysis {
                 }
             }
             ItemKind::Reactions(_) => {}
+            // Of components nothing is known yet; their arguments speak of the model around them.
+            ItemKind::Component(_) | ItemKind::Use(_) => {}
+            ItemKind::Instance(instance) => {
+                self.clauses(&instance.domain, item.span, &mut local);
+                let values = instance.arguments.iter().map(|(_, value)| value);
+                instance.subscripts.iter().chain(values).for_each(|part| self.expression(part, &mut local));
+            }
             ItemKind::Solve { variable, range, options } => {
                 self.read(variable, &local);
                 self.range(range, &mut local);
@@ -167,6 +174,10 @@ impl Analysis {
             ExprKind::Subscript(name, list) => {
                 self.read(name, local);
                 list.iter().for_each(|part| self.expression(part, local));
+            }
+            ExprKind::Member(segments) => {
+                let subscripts = segments.iter().flat_map(|segment| &segment.subscripts);
+                subscripts.for_each(|part| self.expression(part, local));
             }
             ExprKind::Call(function, list) => {
                 self.mention(function.span, self.function(&function.name), Access::Read);

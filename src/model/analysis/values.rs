@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::{Analysis, EntityId, Role};
 use crate::expr::{Graph, builtin};
 use crate::lang::ast::{Expr, ExprKind, Factor, ItemKind, Sign};
-use crate::model::order::topological;
+use crate::order::topological;
 
 impl Analysis {
     /// The values of scalar constants and parameter defaults that are expressions of numbers, `pi`, builtin functions and

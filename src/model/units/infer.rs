@@ -223,6 +223,8 @@ impl Inference {
                 subscripts.iter_mut().for_each(|s| self.pure(s, scope, "a subscript"));
                 self.name(&ident.name, scope)
             }
+            // Told by the checker.
+            ExprKind::Member(_) => self.unknown(),
             ExprKind::Prime(inner, order) => {
                 let order = Ratio::new(i64::from(*order), 1);
                 let form = self.infer(inner, scope);
@@ -392,7 +394,7 @@ impl Inference {
         let numeric = |e: &Expr| self.is_numeric(e, scope);
         match &expr.kind {
             ExprKind::Number(_) | ExprKind::Bool(_) => true,
-            ExprKind::Quantity(..) | ExprKind::Prime(..) => false,
+            ExprKind::Quantity(..) | ExprKind::Prime(..) | ExprKind::Member(_) => false,
             ExprKind::Name(n) => name(n),
             ExprKind::Subscript(ident, list) => name(&ident.name) && list.iter().all(numeric),
             ExprKind::Negate(a) | ExprKind::Not(a) => numeric(a),

@@ -188,5 +188,6 @@ fn mentions_units(ast: &Ast) -> bool {
             quantity(&range.lo) || quantity(&range.hi) || options.iter().any(|(_, value)| quantity(value))
         }
         ItemKind::Model(_) | ItemKind::Index { .. } | ItemKind::Reactions(_) => false,
+        ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => false,
     })
 }

@@ -16,8 +16,8 @@ use super::report::Why;
 use super::solve::Solver;
 use crate::diag::Diagnostic;
 use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, Item, ItemKind, Range, Sign, Unit};
-use crate::model::order::topological;
 use crate::model::reactions::Network;
+use crate::order::topological;
 use crate::source::Span;
 
 /// A name with a unit, known or not.
@@ -391,6 +391,8 @@ impl Inference {
                     }
                 }
             }
+            // What they stand for is among the statements.
+            ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
             ItemKind::Index { range, .. } => self.range(range, &mut Scope::default()),
             ItemKind::Solve { variable, range, options } => {
                 let time = (variable.span, variable.name.as_str());
