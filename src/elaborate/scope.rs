@@ -305,7 +305,8 @@ impl Scopes {
             let span = instance.map_or(self.components[last].tree.name.span, |item| item.span);
             let mut error = Diagnostic::new(codes::components::CONTAINS_ITSELF, span, message);
             error = error.related(self.components[first].tree.name.span, "this component");
-            diagnostics.push(error);
+            diagnostics
+                .push(error.help("leave this instance out, or make it of a component that holds none of its own kind"));
         };
         for place in order {
             let mut used = std::mem::take(&mut self.components[place].used);
