@@ -11,8 +11,9 @@ const EXAMPLES: &str = "\
 Examples:
   rhapsode show hires.ode                                the equations, as understood
   rhapsode show hires.ode --jacobian --format latex      for a paper
+  rhapsode show enzyme.ode --format html > enzyme.html   a page for a browser, or to print
   rhapsode show brusselator_1d.ode --sparsity            where the Jacobian is not zero
-  rhapsode show mapk_cascade.ode --conserved             totals that stay what they are
+  rhapsode show enzyme.ode --conserved                   totals that stay what they are
   rhapsode show infusion.ode --units                     what is in which unit, and where numbers are converted
   rhapsode show hires.ode --graph | dot -Tsvg > hires.svg
   rhapsode show hires.ode --asm                          the machine code";
@@ -48,6 +49,9 @@ struct View {
     /// The expression graph, in the DOT language
     #[arg(long)]
     graph: bool,
+    /// The reactions, with their net fluxes
+    #[arg(long)]
+    reactions: bool,
     /// Sums of species that no reaction changes, found from the stoichiometry
     #[arg(long)]
     conserved: bool,
@@ -71,8 +75,12 @@ struct View {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum FormatName {
     #[default]
+    /// As the language has it
     Text,
+    /// For a paper
     Latex,
+    /// One page with equations, reactions, parameters and Jacobian, for a browser
+    Html,
 }
 
 /// The command.
@@ -87,6 +95,7 @@ pub fn show(args: &Args) -> Result<(), Stop> {
         View { jacobian: true, .. } => Show::Jacobian,
         View { sparsity: true, .. } => Show::Sparsity,
         View { graph: true, .. } => Show::Graph,
+        View { reactions: true, .. } => Show::Reactions,
         View { conserved: true, .. } => Show::Conserved,
         View { units: true, .. } => Show::Units,
         View { program: true, .. } => Show::Program,
@@ -96,9 +105,21 @@ pub fn show(args: &Args) -> Result<(), Stop> {
     };
     let format = match args.format {
         FormatName::Text => Format::Text,
-        FormatName::Latex if matches!(view, Show::Equations | Show::Jacobian | Show::Conserved) => Format::Latex,
+        FormatName::Html if matches!(view, Show::Equations | Show::Jacobian | Show::Reactions) => {
+            return print(&engine::load(args.model.as_deref().unwrap_or("-"))?.page());
+        }
+        FormatName::Html => {
+            return Err(Stop::input(
+                "error: --format html is one page of equations, reactions and Jacobian; leave out the view",
+            ));
+        }
+        FormatName::Latex if matches!(view, Show::Equations | Show::Jacobian | Show::Reactions | Show::Conserved) => {
+            Format::Latex
+        }
         FormatName::Latex => {
-            return Err(Stop::input("error: --format latex goes with --equations, --jacobian and --conserved only"));
+            return Err(Stop::input(
+                "error: --format latex goes with --equations, --reactions, --jacobian and --conserved only",
+            ));
         }
     };
     let model = engine::load(args.model.as_deref().unwrap_or("-"))?;

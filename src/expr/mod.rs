@@ -6,6 +6,7 @@ mod affine;
 pub mod builtin;
 mod eval;
 mod graph;
+pub mod mathml;
 mod print;
 mod simplify;
 

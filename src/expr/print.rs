@@ -220,24 +220,10 @@ impl<'a> Printer<'a> {
         format!("{operator}\\left({arguments}\\right)")
     }
 
-    /// A chain of sums and differences, flat; iterative, because chains can be long.
+    /// A chain of sums and differences, flat.
     fn sum(&self, id: ExprId) -> (String, u8) {
-        let mut terms = Vec::new();
-        let mut stack = vec![(id, true)];
-        while let Some((x, plus)) = stack.pop() {
-            match self.graph.node(x) {
-                Node::Binary(Binary::Add, a, b) => stack.extend([(b, plus), (a, plus)]),
-                Node::Binary(Binary::Sub, a, b) => stack.extend([(b, !plus), (a, plus)]),
-                Node::Unary(Unary::Neg, a) => stack.push((a, !plus)),
-                _ => terms.push((x, plus)),
-            }
-        }
-        if let Some(first) = terms.iter().position(|(_, plus)| *plus) {
-            let term = terms.remove(first);
-            terms.insert(0, term);
-        }
         let mut text = String::new();
-        for (k, (x, plus)) in terms.iter().enumerate() {
+        for (k, (x, plus)) in self.graph.terms(id).iter().enumerate() {
             let sign = match (k, plus) {
                 (0, true) => "",
                 (0, false) => "-",
@@ -252,23 +238,9 @@ impl<'a> Printer<'a> {
 
     /// A chain of products, flat, numbers first and equal neighbours as powers.
     fn product(&self, id: ExprId) -> String {
-        let mut factors = Vec::new();
-        let mut stack = vec![id];
-        while let Some(x) = stack.pop() {
-            match self.graph.node(x) {
-                Node::Binary(Binary::Mul, a, b) => stack.extend([b, a]),
-                _ => factors.push(x),
-            }
-        }
-        factors.sort_by_key(|x| self.graph.as_const(*x).is_none());
-        let mut groups: Vec<(ExprId, usize)> = Vec::new();
-        for x in factors {
-            match groups.iter_mut().find(|(known, _)| *known == x) {
-                Some(group) => group.1 += 1,
-                None => groups.push((x, 1)),
-            }
-        }
-        let texts: Vec<String> = groups
+        let texts: Vec<String> = self
+            .graph
+            .factors(id)
             .iter()
             .map(|(x, n)| match (n, self.latex()) {
                 (1, _) => self.at(*x, PRODUCT + 1),
@@ -280,12 +252,89 @@ impl<'a> Printer<'a> {
     }
 }
 
+impl Graph {
+    /// The terms of a chain of sums and differences, and whether each is added; a positive one comes first if there is
+    /// one. Iterative, because chains can be long.
+    pub(super) fn terms(&self, id: ExprId) -> Vec<(ExprId, bool)> {
+        let mut terms = Vec::new();
+        let mut stack = vec![(id, true)];
+        while let Some((x, plus)) = stack.pop() {
+            match self.node(x) {
+                Node::Binary(Binary::Add, a, b) => stack.extend([(b, plus), (a, plus)]),
+                Node::Binary(Binary::Sub, a, b) => stack.extend([(b, !plus), (a, plus)]),
+                Node::Unary(Unary::Neg, a) => stack.push((a, !plus)),
+                _ => terms.push((x, plus)),
+            }
+        }
+        if let Some(first) = terms.iter().position(|(_, plus)| *plus) {
+            let term = terms.remove(first);
+            terms.insert(0, term);
+        }
+        terms
+    }
+
+    /// The factors of a chain of products with their powers, numbers first.
+    pub(super) fn factors(&self, id: ExprId) -> Vec<(ExprId, usize)> {
+        let mut factors = Vec::new();
+        let mut stack = vec![id];
+        while let Some(x) = stack.pop() {
+            match self.node(x) {
+                Node::Binary(Binary::Mul, a, b) => stack.extend([b, a]),
+                _ => factors.push(x),
+            }
+        }
+        factors.sort_by_key(|x| self.as_const(*x).is_none());
+        let mut groups: Vec<(ExprId, usize)> = Vec::new();
+        for x in factors {
+            match groups.iter_mut().find(|(known, _)| *known == x) {
+                Some(group) => group.1 += 1,
+                None => groups.push((x, 1)),
+            }
+        }
+        groups
+    }
+}
+
 /// The shortest decimal that reads back as the same number, with an exponent where that is shorter.
 pub fn shortest(value: f64) -> String {
     let plain = format!("{value}");
     let scientific = format!("{value:e}");
     if scientific.len() < plain.len() { scientific } else { plain }
 }
+
+/// Greek letters by name.
+pub(super) const GREEK: &[(&str, &str)] = &[
+    ("alpha", "α"),
+    ("beta", "β"),
+    ("gamma", "γ"),
+    ("delta", "δ"),
+    ("epsilon", "ε"),
+    ("zeta", "ζ"),
+    ("eta", "η"),
+    ("theta", "θ"),
+    ("iota", "ι"),
+    ("kappa", "κ"),
+    ("lambda", "λ"),
+    ("mu", "μ"),
+    ("nu", "ν"),
+    ("xi", "ξ"),
+    ("pi", "π"),
+    ("rho", "ρ"),
+    ("sigma", "σ"),
+    ("tau", "τ"),
+    ("phi", "φ"),
+    ("chi", "χ"),
+    ("psi", "ψ"),
+    ("omega", "ω"),
+    ("Gamma", "Γ"),
+    ("Delta", "Δ"),
+    ("Theta", "Θ"),
+    ("Lambda", "Λ"),
+    ("Sigma", "Σ"),
+    ("Phi", "Φ"),
+    ("Psi", "Ψ"),
+    ("Omega", "Ω"),
+];
 
 fn latex_name(name: &str) -> String {
     let primes = name.chars().rev().take_while(|c| *c == '\'').count();
@@ -295,15 +344,10 @@ fn latex_name(name: &str) -> String {
         Some((head, tail)) if !head.is_empty() && !tail.is_empty() => (head, Some(tail)),
         _ => (base, None),
     };
-    const GREEK: &[&str] = &[
-        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi",
-        "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi",
-        "Psi", "Omega",
-    ];
     let letters = head.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = &head[letters.len()..];
     let upright = |text: &str| format!("\\mathrm{{{}}}", text.replace('_', "\\_"));
-    let head = if GREEK.contains(&letters) {
+    let head = if GREEK.iter().any(|(known, _)| *known == letters) {
         format!("\\{letters}")
     } else if letters.chars().count() <= 1 {
         letters.to_string()

@@ -3,6 +3,7 @@
 mod bind;
 mod errors;
 mod files;
+mod page;
 mod problem;
 mod show;
 

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use super::Model;
-use crate::expr::{Affine, ExprId, Format, Graph, IndexRange, Names, Node, Printer, SubsId, Subscript, SymbolId};
-use crate::model::{Family, QuantityUnit, Symbol};
+use crate::expr::{
+    Affine, ExprId, Format, Graph, IndexRange, Names, Node, Printer, SubsId, Subscript, SymbolId, shortest,
+};
+use crate::model::{Family, Participant, QuantityUnit, Symbol};
 use crate::name::primed;
 
 /// The views of a model.
@@ -18,6 +20,8 @@ pub enum Show {
     Sparsity,
     /// The expression graph of the right-hand side, in the DOT language.
     Graph,
+    /// The reactions and their net fluxes.
+    Reactions,
     /// Sums of species that no reaction changes.
     Conserved,
     /// The unit of every quantity, and the conversions put into the equations.
@@ -30,7 +34,7 @@ pub enum Show {
     Asm,
 }
 
-struct SymbolNames<'a>(&'a [Symbol], &'a str);
+pub(super) struct SymbolNames<'a>(pub &'a [Symbol], pub &'a str);
 
 impl Names for SymbolNames<'_> {
     fn symbol(&self, symbol: SymbolId) -> &str {
@@ -53,6 +57,7 @@ impl Model {
             Show::Jacobian => Ok(self.jacobian(format)),
             Show::Sparsity => Ok(self.sparsity()),
             Show::Graph => Ok(self.graph()),
+            Show::Reactions => self.reactions(format),
             Show::Conserved => self.conserved(format),
             Show::Units => self.units(),
             Show::Program => Ok(self.lower().program.to_string()),
@@ -157,6 +162,64 @@ impl Model {
             text.push('\n');
         }
         text
+    }
+
+    fn reactions(&self, format: Format) -> Result<String, String> {
+        let model = self.checked();
+        if model.written.is_empty() {
+            return Err("the model has no reactions".to_string());
+        }
+        let names = SymbolNames(&model.symbols, &model.time);
+        let printer = Printer::new(&model.graph, &names, format);
+        let species = |p: &Participant| {
+            let name = printer.name(&p.name);
+            let name = match (p.subscripts.is_empty(), format) {
+                (true, _) => name,
+                (false, Format::Text) => format!("{name}[{}]", p.subscripts.join(",")),
+                (false, Format::Latex) => format!("{{{name}}}_{{{}}}", p.subscripts.join(",")),
+            };
+            match (p.coefficient, format) {
+                (1.0, _) => name,
+                (c, Format::Text) => format!("{} {name}", shortest(c)),
+                (c, Format::Latex) => format!("{} \\, {name}", shortest(c)),
+            }
+        };
+        let side = |list: &[Participant]| match list {
+            [] if format == Format::Latex => "\\varnothing".to_string(),
+            [] => "0".to_string(),
+            list => list.iter().map(species).collect::<Vec<_>>().join(" + "),
+        };
+        let mut lines = Vec::new();
+        for (k, reaction) in model.written.iter().enumerate() {
+            let arrow = match (reaction.arrow, format) {
+                (arrow, Format::Text) => arrow,
+                ("<->", Format::Latex) => "\\rightleftharpoons",
+                (_, Format::Latex) => "\\rightarrow",
+            };
+            let label = reaction.label.clone().unwrap_or_else(|| format!("{}", k + 1));
+            let label = if format == Format::Latex { format!("\\text{{{label}: }}") } else { format!("{label}: ") };
+            let left = format!("{label}{} {arrow} {}", side(&reaction.reactants), side(&reaction.products));
+            for piece in &reaction.flux {
+                lines.push((
+                    left.clone(),
+                    printer.expression(piece.value),
+                    domain(&model.graph, &piece.ranges, format),
+                ));
+            }
+        }
+        Ok(match format {
+            Format::Latex => table(&lines, format),
+            Format::Text => {
+                let width = lines.iter().map(|(left, ..)| left.chars().count()).max().unwrap_or(0);
+                lines
+                    .iter()
+                    .map(|(left, rate, over)| {
+                        let over = if over.is_empty() { String::new() } else { format!("   for {over}") };
+                        format!("{left:width$}   at {rate}{over}\n")
+                    })
+                    .collect()
+            }
+        })
     }
 
     fn conserved(&self, format: Format) -> Result<String, String> {

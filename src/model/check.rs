@@ -9,7 +9,7 @@ use super::families::Shape;
 use super::names::{Statements, Target, collect};
 use super::reactions::{Network, network};
 use super::units::{self, Checked};
-use super::{Dim, Family, Kind, Model, Piece, Symbol};
+use super::{Dim, Equation, Family, Kind, Model, Piece, Symbol};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, Graph, Node, Reads, SymbolId, VarId};
 use crate::lang::ast::{Ast, Expr, ExprKind};
@@ -134,6 +134,9 @@ impl Checker<'_> {
         let outputs = self.outputs(&lowered);
         let run = self.solve_block(&time);
         let (reactions, species) = self.contributions(network);
+        let flux = |name: &String| lowered.get(name).map(|(_, pieces)| pieces.clone()).unwrap_or_default();
+        let fluxes = network.fluxes.iter();
+        let written = fluxes.map(|f| Equation { flux: flux(&f.name), ..f.written.clone() }).collect();
         self.check_size();
         if !self.diagnostics.is_empty() {
             return None;
@@ -161,6 +164,7 @@ impl Checker<'_> {
             bounds,
             outputs,
             reactions,
+            written,
             species,
             run,
             units: None,

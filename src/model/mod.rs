@@ -66,6 +66,8 @@ pub struct Model {
     /// What each reaction, and each term added with `+=`, changes; in the order of the file, arrays element by element.
     /// None where those are too many.
     pub reactions: Option<Vec<Contribution>>,
+    /// The reactions as they are written.
+    pub written: Vec<Equation>,
     /// The states that [`SpeciesId`]s count, element by element.
     pub species: Vec<(SymbolId, Vec<i64>)>,
     /// What the solve block says.
@@ -85,6 +87,32 @@ pub struct Contribution {
     pub label: Option<String>,
     /// How many of each species are made (positive) or used up (negative); none where the sum is 0.
     pub net: Vec<(SpeciesId, f64)>,
+}
+
+/// A reaction as a person reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equation {
+    /// Its label.
+    pub label: Option<String>,
+    /// What it takes.
+    pub reactants: Vec<Participant>,
+    /// `->`, `<->` or `=>`.
+    pub arrow: &'static str,
+    /// What it makes.
+    pub products: Vec<Participant>,
+    /// Its net flux, over its indices.
+    pub flux: Vec<Piece>,
+}
+
+/// A species on one side of a reaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Participant {
+    /// Its stoichiometric coefficient.
+    pub coefficient: f64,
+    /// Its name.
+    pub name: String,
+    /// Its subscripts as written.
+    pub subscripts: Vec<String>,
 }
 
 /// A scalar or array with a name.

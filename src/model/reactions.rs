@@ -14,6 +14,7 @@
 
 use indexmap::IndexMap;
 
+use super::{Equation, Participant};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::lang::ast::{
     Ast, Expr, ExprKind, Factor, ForClause, Ident, ItemKind, Rate, Reaction, ReductionIndex, Sign, Species,
@@ -46,6 +47,8 @@ pub struct Flux {
     pub domain: Vec<ForClause>,
     /// Forward minus reverse rate.
     pub value: Expr,
+    /// The reaction as written, with no flux yet.
+    pub written: Equation,
 }
 
 /// How a species changes.
@@ -209,8 +212,20 @@ impl<'a> Builder<'a, '_> {
         }
         let net = net.into_iter().map(|((name, _), (species, amount))| (name, species.subscripts.clone(), amount));
         self.network.changes.push(Changes { flux: Some(self.network.fluxes.len()), net: net.collect() });
-        let domain = reaction.domain.clone();
-        self.network.fluxes.push(Flux { name, doc: doc.map(str::to_string), span: place, subscripts, domain, value });
+        let side = |list: &[Species]| list.iter().map(participant).collect();
+        let written = Equation {
+            label: reaction.label.as_ref().map(|label| label.name.clone()),
+            reactants: side(&reaction.reactants),
+            arrow: match &reaction.rate {
+                Rate::MassAction(_) => "->",
+                Rate::Reversible(..) => "<->",
+                Rate::Explicit(_) => "=>",
+            },
+            products: side(&reaction.products),
+            flux: Vec::new(),
+        };
+        let (domain, doc) = (reaction.domain.clone(), doc.map(str::to_string));
+        self.network.fluxes.push(Flux { name, doc, span: place, subscripts, domain, value, written });
     }
 
     /// The indices a reaction runs over: those of its `for` clauses, then declared ones its species are written with.
@@ -310,6 +325,14 @@ impl<'a> Builder<'a, '_> {
 
 /// The largest molecularity of a mass-action reaction.
 const MOST: f64 = 1000.0;
+
+fn participant(species: &Species) -> Participant {
+    Participant {
+        coefficient: species.coefficient,
+        name: species.name.name.clone(),
+        subscripts: species.subscripts.iter().map(Expr::to_string).collect(),
+    }
+}
 
 /// A species' subscripts as text, so that equal ones are found.
 fn element(species: &Species) -> String {
