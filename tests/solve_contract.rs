@@ -50,6 +50,12 @@ fn general() -> impl Iterator<Item = &'static Method> {
     Method::ALL.iter().filter(|method| **method != Method::Taylor && !method.is_second_order())
 }
 
+/// Methods whose solution is of order 2 while their estimate falls as h³: steps go as rtol^(1/3), so at rtol 1e-6 the
+/// error may reach rtol^(2/3) = 1e-4 times the length of the run, and there are many steps.
+fn is_of_order_two(method: Method) -> bool {
+    matches!(method, Method::Rosenbrock23 | Method::TrBdf2 | Method::Rkc)
+}
+
 #[test]
 fn runs_end_exactly_where_asked_forwards_and_backwards() {
     for method in general() {
@@ -57,8 +63,9 @@ fn runs_end_exactly_where_asked_forwards_and_backwards() {
             let s = run(&circle(), &[1.0, 0.0], &options(0.0, end, *method));
             assert_eq!(s.times().last(), Some(&end), "{}", method.name());
             let last = s.last();
-            assert!((last[0] - end.cos()).abs() < 1e-4, "{} {end}: {last:?}", method.name());
-            assert!((last[1] + end.sin()).abs() < 1e-4, "{} {end}: {last:?}", method.name());
+            let most = if is_of_order_two(*method) { 1e-4 * f64::max(1.0, end.abs()) } else { 1e-4 };
+            assert!((last[0] - end.cos()).abs() < most, "{} {end}: {last:?}", method.name());
+            assert!((last[1] + end.sin()).abs() < most, "{} {end}: {last:?}", method.name());
             let forward = s.times().windows(2).all(|w| (w[1] - w[0]) * end.signum() > 0.0);
             assert!(forward, "{}: times run in the direction of integration", method.name());
         }
@@ -326,7 +333,9 @@ fn a_pole_ends_the_run_near_it_with_the_state_responsible() {
             other => panic!("{}: {other:?}", method.name()),
         }
         let s = &f.partial.statistics;
-        assert!(s.steps + s.rejected < 20_000, "{}: {f} {s:?}", method.name());
+        // Towards a pole every step is the same share of what is left, down to the last bit.
+        let most = if is_of_order_two(*method) { 40_000 } else { 20_000 };
+        assert!(s.steps + s.rejected < most, "{}: {f} {s:?}", method.name());
     }
 }
 
