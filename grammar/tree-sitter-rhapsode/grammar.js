@@ -27,7 +27,7 @@ module.exports = grammar({
 
     _statement: ($) => choice(
       $.model, $.parameters, $.constants, $.initials, $.outputs, $.time, $.index, $.function, $.solve, $.component,
-      $.use_file, $.reaction, $.instance, $.equation,
+      $.use_file, $.convention, $.reaction, $.instance, $.equation,
     ),
 
     model: ($) => seq('model', field('name', $.name)),
@@ -61,6 +61,7 @@ module.exports = grammar({
     ),
     argument: ($) => seq(field('name', $.name), '=', $._expression),
 
+    convention: ($) => seq('reactions', field('value', $.name)),
     reaction: ($) => seq(
       optional(seq(field('label', $.name), ':')),
       $.side,
@@ -97,9 +98,11 @@ module.exports = grammar({
     _unit_factor: ($) => seq($._unit_base, optional(choice(seq('^', $.unit_exponent), $.superscripts))),
     _unit_base: ($) => choice($.name, $.unit_sign, $.number, seq('(', $.unit, ')')),
     unit_exponent: ($) => choice(
-      seq(optional('-'), $.number),
-      seq('(', optional('-'), $.number, optional(seq('/', $.number)), ')'),
+      seq(optional('-'), $._whole),
+      seq('(', optional('-'), $._whole, optional(seq('/', $._divisor)), ')'),
     ),
+    _whole: ($) => $.number,
+    _divisor: ($) => $.number,
     unit_sign: ($) => token(choice('%', '‰', /°\p{Alphabetic}*/)),
     superscripts: ($) => token(/⁻?[⁰¹²³⁴-⁹]+/),
     quantity: ($) => seq($.number, '[', $.unit, ']'),
@@ -129,13 +132,13 @@ module.exports = grammar({
     true: () => 'true',
     false: () => 'false',
 
-    // The names of reductions are names like any other where no index follows.
+    // The names of reductions, and `reactions`, are names like any other where nothing says otherwise.
     variable: ($) => choice(
       seq(
         repeat($.segment), field('name', $.name),
         optional(choice(seq($.primes, optional($.subscripts)), seq($.subscripts, optional($.primes)))),
       ),
-      seq(field('name', alias(reducer, $.name)), optional($.primes)),
+      seq(field('name', alias(choice(reducer, 'reactions'), $.name)), optional($.primes)),
     ),
     segment: ($) => seq($.name, optional($.subscripts), '.'),
     call: ($) => seq(field('function', choice($.name, alias(reducer, $.name))), '(', optional(list($._expression)), ')'),

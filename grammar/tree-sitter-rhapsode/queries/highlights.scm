@@ -24,6 +24,7 @@
 (call function: (name) @function.call)
 (reduction function: (name) @function.builtin)
 (reaction label: (name) @label)
+(convention "reactions" @keyword)
 (option name: (name) @property)
 (argument name: (name) @property)
 (parameters (declaration name: (name) @constant))
