@@ -45,7 +45,8 @@ module.exports = grammar({
       optional(seq('{', optional(seq($.option, repeat(seq($._separator, $.option)), optional($._separator))), '}')),
     ),
     _separator: ($) => choice(',', $._line_end),
-    option: ($) => seq(field('name', $.name), '=', $._expression),
+    option: ($) => seq(field('name', $.name), '=', choice($.spacing, $._expression)),
+    spacing: ($) => seq('every', '(', $._expression, ')'),
 
     component: ($) => seq(
       'component', field('name', $.name), '(', optional(list($.declaration)), ')',

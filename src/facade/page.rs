@@ -20,7 +20,7 @@ h1{font-size:1.7rem;margin:0 0 .2rem}h2{font-size:1.15rem;border-bottom:1px soli
 p.doc{color:#444;margin:.1rem 0 1rem;white-space:pre-line}\
 table{border-collapse:collapse}td,th{padding:.25rem .9rem .25rem 0;text-align:left;vertical-align:baseline}\
 th{font-weight:normal;color:#555;font-size:.9rem}td.left{text-align:right;white-space:nowrap}\
-td.range,td.doc{color:#555;font-size:.9rem}div.wide{overflow-x:auto}\
+td.range,td.doc{color:#555;font-size:.9rem}div.wide{overflow:auto hidden;padding-bottom:.3rem}\
 math{font-size:1.05em}@media print{body{margin:0;max-width:none}tr{break-inside:avoid}div.wide{overflow:visible}}";
 
 /// A row: left side, right side, for which indices.

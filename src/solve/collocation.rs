@@ -301,7 +301,8 @@ impl RadauStepper {
             let size = self.solve(problem, h) / relax;
             if !size.is_finite() {
                 let finite = self.f[..s * n].iter().all(|f| f.is_finite());
-                return if finite { Outcome::Singular } else { Outcome::NotFinite };
+                // f is finite, so the solutions overflowed or W is nearly singular: a smaller step is better for both.
+                return if finite { Outcome::Diverged(0.5) } else { Outcome::NotFinite };
             }
             if iteration > 0 {
                 let rate = size / last;

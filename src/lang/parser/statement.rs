@@ -157,11 +157,26 @@ impl Parser<'_> {
         }
     }
 
-    /// `option = name "=" expression`
+    /// `option = name "=" ( spacing | expression )`
     fn option(&mut self) -> Parse<(Ident, Expr)> {
         let name = self.name("an option")?;
         self.expect(Kind::Assign, "`=` after the option")?;
-        Ok((name, self.expression()?))
+        let value = if self.peek() == Kind::Every { self.spacing()? } else { self.expression()? };
+        Ok((name, value))
+    }
+
+    /// `spacing = "every" "(" expression ")"`
+    fn spacing(&mut self) -> Parse<Expr> {
+        let start = self.at;
+        let span = self.bump();
+        if self.peek() != Kind::RoundOpen {
+            return Err(self.unexpected("`(` and a distance after `every`"));
+        }
+        let opener = self.open();
+        let distance = self.expression()?;
+        self.close(opener, Kind::RoundClose, "`)`")?;
+        let name = Ident { name: "every".to_string(), span };
+        Ok(Expr { span: self.since(start), kind: ExprKind::Call(name, vec![distance]) })
     }
 
     /// `equation = ( name [ subscripts ] annotation "=" | sum ( "=" | "+=" ) ) expression [ for_clauses ]`
