@@ -22,6 +22,7 @@ const NO_SUGGESTION: [&str; 15] = [
     "E0127", "E0128", // what is missing is in the message
     "E0132", // likewise
     "E0101", "E0207", "E0210", "E0216", "E0226",
+    "E0256", // which of the instances in a circle is too many is not known
     "E0233", // what is wrong is in the message, what is meant is not known
 ];
 

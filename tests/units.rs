@@ -1,6 +1,7 @@
 //! Units: what is accepted means what the SI says it means, what is wrong is found, and numbers change nowhere else.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rhapsode::expr::Format;
 use rhapsode::{Backend, Model, Show};
 
@@ -164,8 +165,17 @@ fn value(text: &str) -> f64 {
     solution.column("r").unwrap()[0]
 }
 
+/// The same cases on every run, or as many others as `PROPTEST_CASES` says.
+fn cases(default: u32) -> ProptestConfig {
+    let plain = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    match std::env::var_os("PROPTEST_CASES") {
+        None => ProptestConfig { cases: default, rng_seed: RngSeed::Fixed(1), ..plain },
+        Some(_) => plain,
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn consistent_expressions_mean_what_the_si_says(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
@@ -190,7 +200,8 @@ proptest! {
             Err(errors) => {
                 let codes: Vec<_> = errors.diagnostics().iter().map(|d| d.code.0).collect();
                 prop_assert!(codes.iter().all(|code| ["E0261", "E0262"].contains(code)), "{expression}\n{errors}");
-                prop_assert!(codes.len() <= 2, "more than one follow-on error: {expression}\n{errors}");
+                // `max(x, x)` makes two of a part, so a wrong one may be wrong twice; one error may follow.
+                prop_assert!(codes.len() <= 3, "more than one follow-on error: {expression}\n{errors}");
             }
         }
     }
