@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Codes whose message is all that can be said: there is nothing to type in its place.
-const NO_SUGGESTION: [&str; 15] = [
+const NO_SUGGESTION: [&str; 16] = [
     "E0102", // which of several points was meant
     "E0103", // the general case: the message says what is expected
     "E0104", // where the bracket should close
