@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Codes whose message is all that can be said: there is nothing to type in its place.
-const NO_SUGGESTION: [&str; 16] = [
+const NO_SUGGESTION: [&str; 15] = [
     "E0102", // which of several points was meant
     "E0103", // the general case: the message says what is expected
     "E0104", // where the bracket should close
@@ -22,7 +22,6 @@ const NO_SUGGESTION: [&str; 16] = [
     "E0127", "E0128", // what is missing is in the message
     "E0132", // likewise
     "E0101", "E0207", "E0210", "E0216", "E0226",
-    "E0256", // which of the instances in a circle is too many is not known
     "E0233", // what is wrong is in the message, what is meant is not known
 ];
 

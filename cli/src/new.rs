@@ -38,6 +38,8 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "lambda_cdm",
     "enzyme",
     "diffusing_dimer",
+    "nerve",
+    "coupled_masses",
     "theophylline",
     "skydiver",
 ];
