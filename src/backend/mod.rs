@@ -1,4 +1,4 @@
-//! Backends: ways to run a verified [`Program`](crate::kernel::program::Program).
+//! Backends: ways to run a verified [`Program`].
 //!
 //! A backend is a type with the trait [`Kernels`]: immutable, shared between threads, all mutable memory the
 //! caller's. [`interpret::Interpreter`] defines the meaning; `native::Native` (feature `jit`) agrees with it bit for

@@ -1,8 +1,8 @@
 //! A model's text in the form a careful person would give it: one spacing, aligned columns, lines of readable length.
 //!
 //! The words of the text (tokens and comments) and the blank lines between groups stay; only the white space between
-//! them changes, by four clerks in a row: [`words`] splits the text, [`spacing`] decides which neighbours touch,
-//! [`lines`] where lines break and how far they are indented, [`align`] which columns of neighbouring lines meet.
+//! them changes, by four clerks in a row: `words` splits the text, `spacing` decides which neighbours touch,
+//! `lines` where lines break and how far they are indented, `align` which columns of neighbouring lines meet.
 //!
 //! What a person decides stays decided: parentheses, the spelling of numbers, the order of statements, line breaks
 //! inside a statement. New syntax needs no code here unless it wants a spacing of its own.

@@ -2,7 +2,7 @@
 //! interpolant of order 3.
 //!
 //! Source: C. A. Kennedy, M. H. Carpenter, Additive Runge–Kutta schemes for convection–diffusion–reaction equations,
-//! Applied Numerical Mathematics 44 (2003) 139–181: the implicit part of ARK4(3)6L[2]SA and its dense output, appendix C.
+//! Applied Numerical Mathematics 44 (2003) 139–181: the implicit part of ARK4(3)6L\[2\]SA and its dense output, appendix C.
 
 use crate::solve::esdirk::Esdirk;
 

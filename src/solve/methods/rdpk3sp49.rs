@@ -3,7 +3,7 @@
 //!
 //! Source: H. Ranocha, L. Dalcin, M. Parsani, D. I. Ketcheson, Optimized Runge–Kutta methods with automatic step size
 //! control for compressible computational fluid dynamics, Communications on Applied Mathematics and Computation 4 (2022)
-//! 1191–1228 (RDPK3Sp[FSAL] 4(3), nine stages). Between steps: the cubic with the slopes at both ends.
+//! 1191–1228 (RDPK3Sp\[FSAL\] 4(3), nine stages). Between steps: the cubic with the slopes at both ends.
 
 use crate::solve::low_storage::LowStorage;
 
