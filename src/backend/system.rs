@@ -23,7 +23,7 @@ pub struct CompiledSystem<K> {
     steps: Steps<K>,
     series: Option<SeriesMaker>,
     /// (x, v) of x' = v, or a state that is neither.
-    velocities: Option<Result<Vec<(usize, usize)>, usize>>,
+    velocities: Option<VelocityFinder>,
     second_order: OnceLock<Result<Arc<SecondOrder>, String>>,
     /// The series made so far, by order.
     made: Mutex<BTreeMap<usize, Made<K>>>,
@@ -31,6 +31,9 @@ pub struct CompiledSystem<K> {
 
 /// Lowers the kernel `taylor` of an order and tells whether it is free of branches, or says why there is none.
 pub type SeriesMaker = Box<dyn Fn(usize) -> Result<(Program, bool), String> + Send + Sync>;
+
+/// Finds the places (x, v) of equations x' = v, or a state that is neither.
+pub type VelocityFinder = Box<dyn Fn() -> Result<Vec<(usize, usize)>, usize> + Send + Sync>;
 
 /// A series, or why there is none.
 type Made<K> = Result<Arc<Series<K>>, String>;
@@ -116,7 +119,8 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
     }
 
     /// With the places (x, v) of equations x' = v, or of a state that is neither x nor v.
-    pub fn with_velocities(mut self, velocities: Result<Vec<(usize, usize)>, usize>) -> Self {
+    /// Called when a method first asks: it takes time that grows with the number of states.
+    pub fn with_velocities(mut self, velocities: VelocityFinder) -> Self {
         self.velocities = Some(velocities);
         self
     }
@@ -124,15 +128,15 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
     /// Positions and velocities, if no acceleration depends on a velocity.
     fn structure(&self) -> Result<Arc<SecondOrder>, String> {
         let name = |place: usize| self.shape.states.get(place);
-        let pairs = match &self.velocities {
+        let pairs = match self.velocities.as_ref().map(|find| find()) {
             Some(Ok(pairs)) => pairs,
-            Some(Err(place)) => return Err(format!("{} is neither a position, x' = v, nor a velocity", name(*place))),
+            Some(Err(place)) => return Err(format!("{} is neither a position, x' = v, nor a velocity", name(place))),
             None => return Err("it does not say which states are velocities".to_string()),
         };
         let mut is_velocity = vec![false; self.shape.dim()];
         pairs.iter().for_each(|(_, v)| is_velocity[*v] = true);
         let pattern = &self.pattern_and_places().0;
-        for (_, v) in pairs {
+        for (_, v) in &pairs {
             if let Some(row) = pattern.rows()[pattern.column(*v)].iter().find(|row| is_velocity[**row]) {
                 return Err(format!("the derivative of {} depends on the velocity {}", name(*row), name(*v)));
             }

@@ -200,7 +200,8 @@ impl Model {
             let target = Target64 { fma: host_has_fma() };
             lower_taylor(&model, &derivatives, &extended, target, order).map_err(|e| e.to_string())
         });
-        let velocities = model::positions_and_velocities(&self.checked);
+        let checked = self.checked.clone();
+        let velocities = Box::new(move || model::positions_and_velocities(&checked));
         match system {
             Some(system) => Ok((Arc::new(kernels), Box::new(system.with_series(series).with_velocities(velocities)))),
             None => Err(CompileError("a kernel is missing from the lowered program".to_string())),
