@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ErrorKind;
 use super::problem::Problem;
-use super::stepper::{Controller, Stepper, clip, first_step};
+use super::stepper::{Controller, Stepper, clip, first_step, next_step};
 use super::tableau::{Dense, ErrorEstimate, Explicit};
 use crate::system::{CompiledStep, EXTRA, LIMITS};
 
@@ -258,8 +258,7 @@ impl Stepper for ExplicitStepper {
                 let last = (self.method.stages - 1) * n;
                 self.k[..n].copy_from_slice(&self.k_old[last..last + n]);
                 let factor = self.controller.accept(error);
-                // A step cut short by `end` says nothing against the step that was wanted.
-                self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() { self.h } else { factor * h };
+                self.h = next_step(self.h, h, factor);
                 return Ok(());
             }
             problem.statistics.rejected += 1;

@@ -6,7 +6,7 @@
 
 use super::ErrorKind;
 use super::problem::Problem;
-use super::stepper::{Controller, Stepper, clip, first_step};
+use super::stepper::{Controller, Stepper, clip, first_step, next_step};
 
 /// A method: stage i is `S2 += δ_i S1; S1 = γ1_i S1 + γ2_i S2 + γ3_i y + β_i h f(t + c_i h, S1)`, and S1 = y before.
 pub struct LowStorage {
@@ -183,8 +183,7 @@ impl Stepper for LowStorageStepper {
                 std::mem::swap(&mut self.f_old, &mut self.f);
                 std::mem::swap(&mut self.f, &mut self.k);
                 let factor = self.controller.accept(error);
-                // A step cut short by `end` says nothing against the step that was wanted.
-                self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() { self.h } else { factor * h };
+                self.h = next_step(self.h, h, factor);
                 return Ok(());
             }
             problem.statistics.rejected += 1;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::ErrorKind;
 use super::fused::{combine, stage, weigh};
 use super::problem::Problem;
-use super::stepper::{Controller, Stepper, clip, first_step};
+use super::stepper::{Controller, Stepper, clip, first_step, next_step};
 use crate::linalg::Shifted;
 use crate::system::{CompiledStep, EXTRA, LIMITS, RosenbrockFormula};
 
@@ -406,7 +406,7 @@ impl Stepper for RosenbrockStepper {
                 self.dense_ready = false;
                 self.fresh = false;
                 let factor = self.controller.accept(error);
-                self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() { self.h } else { factor * h };
+                self.h = next_step(self.h, h, factor);
                 return Ok(());
             }
             problem.statistics.rejected += 1;

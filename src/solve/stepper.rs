@@ -163,6 +163,12 @@ pub fn first_step(
     direction * (100.0 * guess).min(better).min(span.abs()).min(problem.max_step).max(problem.least_step(t))
 }
 
+/// The step to try after an accepted step `h` where `wanted` was meant to be taken: a step cut short by the end of the
+/// run says nothing against the one that was wanted.
+pub fn next_step(wanted: f64, h: f64, factor: f64) -> f64 {
+    if h.abs() < wanted.abs() && factor * h.abs() < wanted.abs() { wanted } else { factor * h }
+}
+
 /// The step `h` shortened (or stretched by a hair) so that it ends at `end` instead of just before or beyond it.
 pub fn clip(t: f64, h: f64, end: f64) -> f64 {
     let left = end - t;

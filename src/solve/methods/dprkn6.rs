@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Controller, Stepper, clip, first_step};
+use crate::solve::stepper::{Controller, Stepper, clip, first_step, next_step};
 use crate::system::SecondOrder;
 
 /// Number of stages.
@@ -173,8 +173,7 @@ impl Stepper for Dprkn6 {
                 std::mem::swap(&mut self.k_old, &mut self.k);
                 self.k[..n].copy_from_slice(&self.k_old[(STAGES - 1) * n..]);
                 let factor = self.controller.accept(error);
-                // A step cut short by `end` says nothing against the step that was wanted.
-                self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() { self.h } else { factor * h };
+                self.h = next_step(self.h, h, factor);
                 return Ok(());
             }
             problem.statistics.rejected += 1;

@@ -8,7 +8,7 @@
 use crate::solve::ErrorKind;
 use crate::solve::low_storage::hermite;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Controller, Stepper, clip, first_step};
+use crate::solve::stepper::{Controller, Stepper, clip, first_step, next_step};
 
 /// Damping (§2.1).
 const EPSILON: f64 = 2.0 / 13.0;
@@ -231,7 +231,7 @@ impl Stepper for Rkc {
                 std::mem::swap(&mut self.f_old, &mut self.f);
                 std::mem::swap(&mut self.f, &mut self.k);
                 let factor = self.controller.accept(error);
-                self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() { self.h } else { factor * h };
+                self.h = next_step(self.h, h, factor);
                 return Ok(());
             }
             problem.statistics.rejected += 1;
