@@ -262,7 +262,7 @@ fn a_loader_may_name_texts_as_it_likes() {
 /// The models of the language's page.
 #[test]
 fn the_documentation_is_true() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/language.md")).unwrap();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/language.md")).unwrap();
     let section = page.split("## Components").nth(1).unwrap().split("\n## ").next().unwrap();
     let blocks: Vec<&str> = section.split("```").skip(1).step_by(2).collect();
     assert!(blocks.len() >= 2);

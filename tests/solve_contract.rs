@@ -429,8 +429,8 @@ fn more_points_than_memory_are_refused_with_the_numbers() {
 
 #[test]
 fn every_method_is_in_the_documentation() {
-    let page = include_str!("../docs/methods.md");
+    let page = include_str!("../docs/src/methods.md");
     for method in Method::ALL {
-        assert!(page.contains(&format!("`{}`", method.name())), "{} is not in docs/methods.md", method.name());
+        assert!(page.contains(&format!("`{}`", method.name())), "{} is not in docs/src/methods.md", method.name());
     }
 }
