@@ -4,16 +4,15 @@ use std::borrow::Cow;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::expression::{NO_STATES_AT_START, PARAMETERS_ONLY, Scope};
+use super::expression::{PARAMETERS_ONLY, Scope};
 use super::families::Shape;
 use super::names::{Statements, Target, collect};
 use super::reactions::{Network, network};
 use super::units::{self, Checked};
 use super::{Dim, Equation, Family, Kind, Model, Piece, Symbol};
-use crate::diag::{Diagnostic, closest, codes};
+use crate::diag::{Diagnostic, codes};
 use crate::expr::{Affine, ExprId, Graph, Node, Reads, SymbolId, VarId};
-use crate::lang::ast::{Ast, Expr, ExprKind};
-use crate::name::with_subscripts;
+use crate::lang::ast::Ast;
 use crate::order::topological;
 use crate::source::{Sources, Span};
 
@@ -71,7 +70,7 @@ pub struct Checker<'a> {
     pub calls: FxHashMap<(String, Vec<ExprId>), Option<ExprId>>,
     pub failed_functions: FxHashSet<String>,
     /// Names each user function reads, those of the functions it calls included.
-    function_names: FxHashMap<String, Vec<String>>,
+    pub(super) function_names: FxHashMap<String, Vec<String>>,
 }
 
 /// A definition's family, by name, once lowered.
@@ -213,67 +212,6 @@ impl Checker<'_> {
             }
         }
         time
-    }
-
-    /// Finds functions that call themselves, and what names each function reads.
-    fn check_functions(&mut self) {
-        let names: Vec<String> = self.found.functions.keys().map(|name| name.to_string()).collect();
-        let places: FxHashMap<&str, usize> = names.iter().enumerate().map(|(k, n)| (n.as_str(), k)).collect();
-        let mut direct = Vec::new();
-        for function in self.found.functions.values() {
-            let (mut reads, mut calls) = (Vec::new(), Vec::new());
-            walk(function.body, &mut |expr| match &expr.kind {
-                ExprKind::Call(callee, _) => calls.extend(places.get(callee.name.as_str()).copied()),
-                _ => reads.extend(read_name(expr)),
-            });
-            direct.push((reads, calls));
-        }
-        let dependencies: Vec<Vec<usize>> = direct.iter().map(|(_, calls)| calls.clone()).collect();
-        match topological(&dependencies) {
-            Ok(order) => {
-                for k in order {
-                    let mut reads = direct[k].0.clone();
-                    for callee in &direct[k].1 {
-                        reads.extend(self.function_names.get(&names[*callee]).into_iter().flatten().cloned());
-                    }
-                    reads.sort();
-                    reads.dedup();
-                    self.function_names.insert(names[k].clone(), reads);
-                }
-            }
-            Err(cycle) => {
-                let in_cycle: Vec<&str> = cycle.iter().map(|k| names[*k].as_str()).collect();
-                let span = self.found.functions[in_cycle[0]].span;
-                self.report_cycle(&in_cycle, span);
-                self.failed_functions.extend(names.iter().cloned());
-            }
-        }
-    }
-
-    /// The names an expression reads, those inside called functions included; derivatives end in primes.
-    pub fn names_in(&self, expr: &Expr) -> Vec<String> {
-        let mut names = Vec::new();
-        walk(expr, &mut |expr| match &expr.kind {
-            ExprKind::Call(function, _) => {
-                names.extend(self.function_names.get(&function.name).into_iter().flatten().cloned())
-            }
-            _ => names.extend(read_name(expr)),
-        });
-        names
-    }
-
-    pub fn report_cycle(&mut self, names: &[&str], span: Span) {
-        let message = match names {
-            [one] => format!("`{one}` is defined by itself"),
-            _ => {
-                let chain: Vec<String> = names.iter().chain(names.first()).map(|n| format!("`{n}`")).collect();
-                format!("definitions go in a circle: {}", chain.join(" needs "))
-            }
-        };
-        self.diagnostics.push(
-            Diagnostic::new(codes::model::CYCLE, span, message)
-                .help("algebraic loops are not solved; break the circle by hand"),
-        );
     }
 
     fn check_index_sets(&mut self) {
@@ -493,77 +431,6 @@ impl Checker<'_> {
         Family { symbol: to, pieces: vec![Piece { ranges, subscripts, value }] }
     }
 
-    fn lower_initials(&mut self, states: &[(String, Vec<SymbolId>)]) -> Vec<Family> {
-        let scope = Scope { no_states: Some(NO_STATES_AT_START), ..Scope::default() };
-        let mut families = Vec::new();
-        for (name, orders) in states {
-            for (order, symbol) in orders.iter().enumerate() {
-                let dims = self.symbol(*symbol).dims.clone();
-                let written = format!("{name}{}", "'".repeat(order));
-                let Some(target) = self.found.initials.get(&(name.as_str(), order as u32)).cloned() else {
-                    let span = self.found.equations[name.as_str()].1.span;
-                    let letters = ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>();
-                    let spelled = with_subscripts(&written, &letters);
-                    self.diagnostics.push(
-                        Diagnostic::new(codes::model::NO_INITIAL, span, format!("`{written}` has no initial value"))
-                            .help(format!("add `init {spelled} = 0`"))
-                            .line_before(span, format!("init {spelled} = 0")),
-                    );
-                    continue;
-                };
-                if let Some(shape) = self.shape(&written, &target, false) {
-                    if shape.dims.len() != dims.len() {
-                        let message = format!(
-                            "`{name}` has {} subscripts in its equation, found {}",
-                            dims.len(),
-                            shape.dims.len()
-                        );
-                        let diagnostic = Diagnostic::new(codes::model::SUBSCRIPTS, target.span, message);
-                        self.diagnostics.push(diagnostic);
-                    } else if let Some(pieces) = self.pieces(&written, &target, &shape, &dims, &scope) {
-                        families.push(Family { symbol: *symbol, pieces });
-                    }
-                }
-            }
-        }
-        self.report_stray_initials();
-        families
-    }
-
-    /// Initial values of things that have no differential equation.
-    fn report_stray_initials(&mut self) {
-        // An equation that could not be read may be the one that is missing.
-        if self.diagnostics.iter().any(|d| d.code == codes::model::IMPLICIT) {
-            return;
-        }
-        for ((name, order), target) in self.found.initials.clone() {
-            let known = match self.found.equations.get(name) {
-                Some((equation_order, _)) if order < *equation_order => continue,
-                Some((equation_order, _)) => Some(*equation_order),
-                None => None,
-            };
-            let written = format!("{name}{}", "'".repeat(order as usize));
-            let diagnostic = Diagnostic::new(
-                codes::model::NO_EQUATION,
-                target.span,
-                format!("`{written}` has an initial value but no equation for it"),
-            );
-            let guess = closest(name, self.found.equations.keys().copied()).filter(|guess| *guess != name);
-            let diagnostic = match (known, guess, self.found.definitions.contains_key(name)) {
-                (Some(n), ..) => diagnostic
-                    .help(format!("the equation of `{name}` is of order {n}; it starts from derivatives below that")),
-                (None, Some(guess), false) if !self.found.initials.contains_key(&(guess, 0)) => {
-                    diagnostic.did_you_mean(target.span, guess)
-                }
-                (None, _, true) => {
-                    diagnostic.help(format!("`{name}` is defined by an expression, which gives its value at all times"))
-                }
-                _ => diagnostic.help(format!("add `{name}' = …`")),
-            };
-            self.diagnostics.push(diagnostic);
-        }
-    }
-
     fn lower_defaults(&mut self, parameters: &[(String, SymbolId, Shape)]) -> Vec<Family> {
         let scope = Scope { no_states: Some(PARAMETERS_ONLY), ..Scope::default() };
         let mut families = Vec::new();
@@ -585,35 +452,6 @@ impl Checker<'_> {
         }
         self.report_default_cycles(parameters);
         families
-    }
-
-    fn report_default_cycles(&mut self, parameters: &[(String, SymbolId, Shape)]) {
-        let places: FxHashMap<&str, usize> =
-            parameters.iter().enumerate().map(|(k, (name, ..))| (name.as_str(), k)).collect();
-        let dependencies: Vec<Vec<usize>> = parameters
-            .iter()
-            .map(|(name, ..)| {
-                let values = self.found.parameters[name.as_str()].statements.iter().filter_map(|s| s.value);
-                // Through definitions too: `param a = b`, `b = 2*a`.
-                let mut waiting: Vec<String> = values.flat_map(|v| self.names_in(v)).collect();
-                let (mut seen, mut result) = (FxHashSet::default(), Vec::new());
-                while let Some(read) = waiting.pop() {
-                    if !seen.insert(read.clone()) {
-                        continue;
-                    }
-                    result.extend(places.get(read.as_str()).copied());
-                    if let Some(target) = self.found.definitions.get(read.as_str()) {
-                        waiting.extend(target.statements.iter().filter_map(|s| s.value).flat_map(|v| self.names_in(v)));
-                    }
-                }
-                result
-            })
-            .collect();
-        if let Err(cycle) = topological(&dependencies) {
-            let names: Vec<&str> = cycle.iter().map(|k| parameters[*k].0.as_str()).collect();
-            let span = self.found.parameters[names[0]].span;
-            self.report_cycle(&names, span);
-        }
     }
 
     fn parameter_bounds(&mut self, parameters: &[(String, SymbolId, Shape)]) -> Vec<Option<(f64, f64)>> {
@@ -676,49 +514,5 @@ impl Model {
             symbol.offset = *offset;
             *offset += symbol.dims.iter().map(|d| d.len()).product::<usize>();
         }
-    }
-}
-
-/// Calls `f` on an expression and everything inside it.
-pub fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
-    f(expr);
-    match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Name(_) => {}
-        ExprKind::Subscript(_, list)
-        | ExprKind::Call(_, list)
-        | ExprKind::And(list)
-        | ExprKind::Or(list)
-        | ExprKind::Reduce(_, _, list) => {
-            list.iter().for_each(|e| walk(e, f));
-        }
-        ExprKind::Member(segments) => segments.iter().flat_map(|s| &s.subscripts).for_each(|e| walk(e, f)),
-        // The operand of a prime is not read by itself; its subscripts are.
-        ExprKind::Prime(inner, _) => {
-            if let ExprKind::Subscript(_, list) = &inner.kind {
-                list.iter().for_each(|e| walk(e, f));
-            }
-        }
-        ExprKind::Negate(a) | ExprKind::Not(a) => walk(a, f),
-        ExprKind::Sum(terms) => terms.iter().for_each(|(_, e)| walk(e, f)),
-        ExprKind::Product(factors) => factors.iter().for_each(|(_, e)| walk(e, f)),
-        ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => {
-            walk(a, f);
-            walk(b, f);
-        }
-        ExprKind::If(a, b, c) => {
-            walk(a, f);
-            walk(b, f);
-            walk(c, f);
-        }
-    }
-}
-
-/// The name an expression reads, if it is a reference; derivatives end in primes.
-fn read_name(expr: &Expr) -> Option<String> {
-    match &expr.kind {
-        ExprKind::Name(name) => Some(name.clone()),
-        ExprKind::Subscript(ident, _) => Some(ident.name.clone()),
-        ExprKind::Prime(inner, order) => read_name(inner).map(|name| format!("{name}{}", "'".repeat(*order as usize))),
-        _ => None,
     }
 }

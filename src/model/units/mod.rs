@@ -167,7 +167,7 @@ fn quantities(inference: &mut Inference, ast: &Ast) -> Vec<QuantityUnit> {
 fn mentions_units(ast: &Ast) -> bool {
     let quantity = |expr: &Expr| {
         let mut found = false;
-        super::check::walk(expr, &mut |e| found |= matches!(e.kind, ExprKind::Quantity(..)));
+        super::reading::walk(expr, &mut |e| found |= matches!(e.kind, ExprKind::Quantity(..)));
         found
     };
     ast.items.iter().any(|item| match &item.kind {

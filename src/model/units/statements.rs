@@ -549,5 +549,5 @@ fn names_in(expr: &Expr) -> impl Iterator<Item = &str> {
 
 /// Calls `f` on an expression and everything in it.
 pub fn visit<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
-    crate::model::check::walk(expr, f);
+    crate::model::reading::walk(expr, f);
 }

@@ -1,0 +1,147 @@
+//! Who reads whom: the names in an expression, those inside called functions included, and the circles they may form.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::check::Checker;
+use super::families::Shape;
+use crate::diag::{Diagnostic, codes};
+use crate::expr::SymbolId;
+use crate::lang::ast::{Expr, ExprKind};
+use crate::order::topological;
+use crate::source::Span;
+
+impl Checker<'_> {
+    /// Finds functions that call themselves, and what names each function reads.
+    pub(super) fn check_functions(&mut self) {
+        let names: Vec<String> = self.found.functions.keys().map(|name| name.to_string()).collect();
+        let places: FxHashMap<&str, usize> = names.iter().enumerate().map(|(k, n)| (n.as_str(), k)).collect();
+        let mut direct = Vec::new();
+        for function in self.found.functions.values() {
+            let (mut reads, mut calls) = (Vec::new(), Vec::new());
+            walk(function.body, &mut |expr| match &expr.kind {
+                ExprKind::Call(callee, _) => calls.extend(places.get(callee.name.as_str()).copied()),
+                _ => reads.extend(read_name(expr)),
+            });
+            direct.push((reads, calls));
+        }
+        let dependencies: Vec<Vec<usize>> = direct.iter().map(|(_, calls)| calls.clone()).collect();
+        match topological(&dependencies) {
+            Ok(order) => {
+                for k in order {
+                    let mut reads = direct[k].0.clone();
+                    for callee in &direct[k].1 {
+                        reads.extend(self.function_names.get(&names[*callee]).into_iter().flatten().cloned());
+                    }
+                    reads.sort();
+                    reads.dedup();
+                    self.function_names.insert(names[k].clone(), reads);
+                }
+            }
+            Err(cycle) => {
+                let in_cycle: Vec<&str> = cycle.iter().map(|k| names[*k].as_str()).collect();
+                let span = self.found.functions[in_cycle[0]].span;
+                self.report_cycle(&in_cycle, span);
+                self.failed_functions.extend(names.iter().cloned());
+            }
+        }
+    }
+
+    /// The names an expression reads, those inside called functions included; derivatives end in primes.
+    pub fn names_in(&self, expr: &Expr) -> Vec<String> {
+        let mut names = Vec::new();
+        walk(expr, &mut |expr| match &expr.kind {
+            ExprKind::Call(function, _) => {
+                names.extend(self.function_names.get(&function.name).into_iter().flatten().cloned())
+            }
+            _ => names.extend(read_name(expr)),
+        });
+        names
+    }
+
+    pub fn report_cycle(&mut self, names: &[&str], span: Span) {
+        let message = match names {
+            [one] => format!("`{one}` is defined by itself"),
+            _ => {
+                let chain: Vec<String> = names.iter().chain(names.first()).map(|n| format!("`{n}`")).collect();
+                format!("definitions go in a circle: {}", chain.join(" needs "))
+            }
+        };
+        self.diagnostics.push(
+            Diagnostic::new(codes::model::CYCLE, span, message)
+                .help("algebraic loops are not solved; break the circle by hand"),
+        );
+    }
+
+    pub(super) fn report_default_cycles(&mut self, parameters: &[(String, SymbolId, Shape)]) {
+        let places: FxHashMap<&str, usize> =
+            parameters.iter().enumerate().map(|(k, (name, ..))| (name.as_str(), k)).collect();
+        let dependencies: Vec<Vec<usize>> = parameters
+            .iter()
+            .map(|(name, ..)| {
+                let values = self.found.parameters[name.as_str()].statements.iter().filter_map(|s| s.value);
+                // Through definitions too: `param a = b`, `b = 2*a`.
+                let mut waiting: Vec<String> = values.flat_map(|v| self.names_in(v)).collect();
+                let (mut seen, mut result) = (FxHashSet::default(), Vec::new());
+                while let Some(read) = waiting.pop() {
+                    if !seen.insert(read.clone()) {
+                        continue;
+                    }
+                    result.extend(places.get(read.as_str()).copied());
+                    if let Some(target) = self.found.definitions.get(read.as_str()) {
+                        waiting.extend(target.statements.iter().filter_map(|s| s.value).flat_map(|v| self.names_in(v)));
+                    }
+                }
+                result
+            })
+            .collect();
+        if let Err(cycle) = topological(&dependencies) {
+            let names: Vec<&str> = cycle.iter().map(|k| parameters[*k].0.as_str()).collect();
+            let span = self.found.parameters[names[0]].span;
+            self.report_cycle(&names, span);
+        }
+    }
+}
+
+/// Calls `f` on an expression and everything inside it.
+pub fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
+    f(expr);
+    match &expr.kind {
+        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Name(_) => {}
+        ExprKind::Subscript(_, list)
+        | ExprKind::Call(_, list)
+        | ExprKind::And(list)
+        | ExprKind::Or(list)
+        | ExprKind::Reduce(_, _, list) => {
+            list.iter().for_each(|e| walk(e, f));
+        }
+        ExprKind::Member(segments) => segments.iter().flat_map(|s| &s.subscripts).for_each(|e| walk(e, f)),
+        // The operand of a prime is not read by itself; its subscripts are.
+        ExprKind::Prime(inner, _) => {
+            if let ExprKind::Subscript(_, list) = &inner.kind {
+                list.iter().for_each(|e| walk(e, f));
+            }
+        }
+        ExprKind::Negate(a) | ExprKind::Not(a) => walk(a, f),
+        ExprKind::Sum(terms) => terms.iter().for_each(|(_, e)| walk(e, f)),
+        ExprKind::Product(factors) => factors.iter().for_each(|(_, e)| walk(e, f)),
+        ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => {
+            walk(a, f);
+            walk(b, f);
+        }
+        ExprKind::If(a, b, c) => {
+            walk(a, f);
+            walk(b, f);
+            walk(c, f);
+        }
+    }
+}
+
+/// The name an expression reads, if it is a reference; derivatives end in primes.
+fn read_name(expr: &Expr) -> Option<String> {
+    match &expr.kind {
+        ExprKind::Name(name) => Some(name.clone()),
+        ExprKind::Subscript(ident, _) => Some(ident.name.clone()),
+        ExprKind::Prime(inner, order) => read_name(inner).map(|name| format!("{name}{}", "'".repeat(*order as usize))),
+        _ => None,
+    }
+}
