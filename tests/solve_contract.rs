@@ -410,7 +410,14 @@ fn more_points_than_memory_are_refused_with_the_numbers() {
     let n = 1_000_000;
     let mut states = Names::default();
     states.push("u", vec![(1, n)]);
-    let shape = Shape { states, outputs: Names::default(), parameters: 0, work: 0, time_dependent: false };
+    let shape = Shape {
+        states,
+        outputs: Names::default(),
+        parameters: 0,
+        algebraic: Vec::new(),
+        work: 0,
+        time_dependent: false,
+    };
     let system = Wide(shape, Pattern::from_pairs(n, n, &[]).0);
     let y0 = vec![0.0; n];
     // A million points of a million states: 8 TB, asked for beforehand.

@@ -93,6 +93,7 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             states,
             outputs,
             parameters: lowered.bound,
+            algebraic: lowered.algebraic.clone(),
             // Behind the kernels' own part: the Jacobian's values before they are gathered.
             work: most + lowered.jacobian.values,
             time_dependent: places.time_derivative.is_some(),
@@ -145,7 +146,10 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
     }
 
     fn pattern_and_places(&self) -> &(Pattern, Option<Vec<usize>>) {
-        self.pattern.get_or_init(|| self.plan.pattern())
+        self.pattern.get_or_init(|| {
+            let (pattern, places) = self.plan.pattern();
+            (pattern.with_algebraic(&self.shape.algebraic), places)
+        })
     }
 }
 

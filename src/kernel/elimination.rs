@@ -23,7 +23,7 @@ pub fn lower_elimination(plan: &Elimination, pattern: &Pattern, target: Target64
 
 fn factor(plan: &Elimination, pattern: &Pattern, target: Target64) -> Kernel {
     let mut code = Straight::default();
-    let (sources, diagonal) = (plan.sources(pattern), plan.diagonal());
+    let (sources, diagonal) = (plan.sources(pattern), plan.diagonal(pattern));
     let shift = |code: &mut Straight, sum: Option<Value>| {
         let shift = code.op(Op::Time);
         match sum {
@@ -51,7 +51,7 @@ fn factor(plan: &Elimination, pattern: &Pattern, target: Target64) -> Kernel {
         for at in 0..columns.len() {
             let own = source.next_if(|(place, _)| *place == at).map(|(_, value)| *value);
             let mut sum = own.map(|value| code.load(Buffer::Y, value));
-            if at == diagonal[row] {
+            if Some(at) == diagonal[row] {
                 sum = Some(shift(&mut code, sum));
             }
             for (l, v) in &terms[at] {
@@ -124,14 +124,17 @@ fn check(pattern: &Pattern) -> Kernel {
     }
     let mut code = Straight::default();
     for (i, row) in rows.iter().enumerate() {
-        // r = b − s x + J x, and the sum of the magnitudes of all terms.
-        let shift = code.op(Op::Time);
-        let x = code.load(Buffer::P, i);
-        let sx = code.op(Op::Binary(Binary::Mul, shift, x));
+        // r = b − s x + J x, and the sum of the magnitudes of all terms; without s x in algebraic rows.
         let b = code.load(Buffer::V, i);
-        let mut residual = code.op(Op::Binary(Binary::Sub, b, sx));
-        let (size_b, size_sx) = (magnitude(&mut code, b), magnitude(&mut code, sx));
-        let mut size = code.op(Op::Binary(Binary::Add, size_b, size_sx));
+        let (mut residual, mut size) = (b, magnitude(&mut code, b));
+        if pattern.is_differential(i) {
+            let shift = code.op(Op::Time);
+            let x = code.load(Buffer::P, i);
+            let sx = code.op(Op::Binary(Binary::Mul, shift, x));
+            residual = code.op(Op::Binary(Binary::Sub, residual, sx));
+            let term = magnitude(&mut code, sx);
+            size = code.op(Op::Binary(Binary::Add, size, term));
+        }
         for (j, value) in row {
             let (a, x) = (code.load(Buffer::Y, *value), code.load(Buffer::P, *j));
             let term = code.op(Op::Binary(Binary::Mul, a, x));

@@ -31,6 +31,8 @@ pub struct Lowered {
     pub bound: usize,
     /// Number of parameters.
     pub parameters: usize,
+    /// Places of the states whose equations are algebraic.
+    pub algebraic: Vec<usize>,
     /// Where the values of ∂f/∂y go.
     pub jacobian: MatrixPlan,
     /// What it was lowered for.
@@ -153,7 +155,8 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
         kernel.lengths.p = if kernel.name == "bind" { parameters } else { bound };
     }
     hoisted.frozen = true;
-    Lowered { program: Program { kernels }, bound, parameters, jacobian, target, hoisted }
+    let algebraic = model.algebraic.clone();
+    Lowered { program: Program { kernels }, bound, parameters, algebraic, jacobian, target, hoisted }
 }
 
 /// Lowers ∂f/∂p: the kernel and its plan (n rows, as many columns as parameters).
@@ -455,7 +458,13 @@ impl MatrixPlan {
 impl Lowered {
     /// All but the program: what further kernels of the same model need.
     pub fn without_program(&self) -> Lowered {
-        Lowered { program: Program::default(), hoisted: self.hoisted.clone(), jacobian: MatrixPlan::default(), ..*self }
+        Lowered {
+            program: Program::default(),
+            hoisted: self.hoisted.clone(),
+            jacobian: MatrixPlan::default(),
+            algebraic: self.algebraic.clone(),
+            ..*self
+        }
     }
 
     /// The pieces of a kernel, for inspection.

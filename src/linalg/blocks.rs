@@ -90,8 +90,10 @@ impl Active {
             entries: 0,
         };
         for (j, member) in members.iter().enumerate() {
-            // The diagonal is there through the shift.
-            active.set(j, j);
+            // The diagonal is there through the shift, but for algebraic equations.
+            if pattern.is_differential(*member) {
+                active.set(j, j);
+            }
             for k in pattern.column(*member) {
                 let i = local[pattern.rows()[k]];
                 if i != usize::MAX {
@@ -118,10 +120,12 @@ impl Active {
         self.entries as f64 / (side * side)
     }
 
-    /// The diagonal place of least Markowitz count, the first of them.
+    /// The diagonal place of least Markowitz count, the first of them; none where all that are left are empty.
     pub fn cheapest(&mut self) -> Option<usize> {
         let cost = |i: usize| (self.row_counts[i] - 1) * (self.column_counts[i] - 1);
-        let at = (0..self.left.len()).min_by_key(|at| (cost(self.left[*at]), self.left[*at]))?;
+        let filled = |i: usize| self.rows[i * self.words + i / 64] >> (i % 64) & 1 == 1;
+        let candidates = (0..self.left.len()).filter(|at| filled(self.left[*at]));
+        let at = candidates.min_by_key(|at| (cost(self.left[*at]), self.left[*at]))?;
         Some(self.left.swap_remove(at))
     }
 

@@ -152,10 +152,12 @@ impl Elimination {
         sources
     }
 
-    /// Per row of the factors: the place in the row's storage of the matrix's diagonal entry, which the shift enters.
-    pub fn diagonal(&self) -> Vec<usize> {
+    /// Per row of the factors: the place in the row's storage of the matrix's diagonal entry, which the shift enters;
+    /// none in algebraic rows.
+    pub fn diagonal(&self, pattern: &Pattern) -> Vec<Option<usize>> {
         let (_, column_place) = self.places();
-        (0..self.dim()).map(|row| self.position(row, column_place[self.rows[row]])).collect()
+        let place = |row: usize| self.position(row, column_place[self.rows[row]]);
+        (0..self.dim()).map(|row| pattern.is_differential(self.rows[row]).then(|| place(row))).collect()
     }
 
     /// Columns of a row of the factors as stored, by place in the order.

@@ -45,8 +45,8 @@ pub(super) struct Tables {
     pub starts: Vec<usize>,
     pub left: Vec<usize>,
     pub pivot: Vec<usize>,
-    /// Place in the order where the shift enters.
-    diagonal: Vec<usize>,
+    /// Place in the order where the shift enters, if it does.
+    diagonal: Vec<Option<usize>>,
     pub equations: Vec<usize>,
     pub unknowns: Vec<usize>,
     blocks: Vec<usize>,
@@ -61,8 +61,8 @@ impl Tables {
             sources.extend(list.iter().map(|(place, value)| (columns[plan.starts[row] + place], *value as u32)));
             source_starts.push(sources.len());
         }
-        let diagonal =
-            plan.diagonal().into_iter().enumerate().map(|(row, place)| columns[plan.starts[row] + place] as usize);
+        let diagonal = plan.diagonal(pattern).into_iter().enumerate();
+        let diagonal = diagonal.map(|(row, place)| place.map(|place| columns[plan.starts[row] + place] as usize));
         Tables {
             sources,
             source_starts,
@@ -99,7 +99,9 @@ impl Tables {
         for (column, value) in &self.sources[self.source_starts[i]..self.source_starts[i + 1]] {
             row[*column as usize] = T::from(jacobian[*value as usize]);
         }
-        row[self.diagonal[i]] -= shift;
+        if let Some(place) = self.diagonal[i] {
+            row[place] -= shift;
+        }
         let (done, rest) = factors.split_at_mut(self.starts[i]);
         let mut at = 0;
         for place in self.starts[i]..self.left[i] {
@@ -212,7 +214,7 @@ pub(super) fn nearby(
     let n = b.len();
     let (residual, size) = scratch[..2 * n].split_at_mut(n);
     for i in 0..n {
-        let term = shift * x[i];
+        let term = if pattern.is_differential(i) { shift * x[i] } else { 0.0 };
         residual[i] = b[i] - term;
         size[i] = b[i].abs() + term.abs();
     }

@@ -16,6 +16,8 @@ pub struct Krylov {
     /// Place of each Jacobian value among the rows' entries.
     places: Vec<u32>,
     diagonal: Vec<usize>,
+    /// Where the shift enters.
+    shifted: Vec<usize>,
     w: Vec<f64>,
     /// L without its unit diagonal and U, whose diagonal is stored inverted.
     incomplete: Vec<f64>,
@@ -59,7 +61,9 @@ impl Krylov {
                 place(j);
             }
         }
+        let shifted = (0..n).filter(|j| pattern.is_differential(*j)).map(|j| diagonal[j]).collect();
         Krylov {
+            shifted,
             starts,
             columns,
             places,
@@ -95,7 +99,7 @@ impl Krylov {
         for (place, value) in self.places.iter().zip(jacobian) {
             self.w[*place as usize] -= value;
         }
-        self.diagonal.iter().for_each(|place| self.w[*place] += shift);
+        self.shifted.iter().for_each(|place| self.w[*place] += shift);
         self.incomplete.copy_from_slice(&self.w);
         let lu = &mut self.incomplete;
         for i in 0..self.diagonal.len() {

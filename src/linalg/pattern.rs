@@ -8,6 +8,8 @@ pub struct Pattern {
     nrows: usize,
     columns: Vec<usize>,
     rows: Vec<usize>,
+    /// Per row: whether it is of an algebraic equation; empty where none is.
+    algebraic: Vec<bool>,
 }
 
 impl Pattern {
@@ -48,14 +50,29 @@ impl Pattern {
             }
             columns.push(rows.len());
         }
-        (Pattern { nrows, columns, rows }, place)
+        (Pattern { nrows, columns, rows, algebraic: Vec::new() }, place)
     }
 
     /// Every place of an `n × n` matrix.
     pub fn dense(n: usize) -> Self {
         let columns = (0..=n).map(|j| j * n).collect();
         let rows = (0..n * n).map(|k| k % n).collect();
-        Pattern { nrows: n, columns, rows }
+        Pattern { nrows: n, columns, rows, algebraic: Vec::new() }
+    }
+
+    /// Marks the rows of algebraic equations 0 = f: where M of `W = s·M − J` has no entry.
+    pub fn with_algebraic(mut self, rows: &[usize]) -> Self {
+        if !rows.is_empty() {
+            self.algebraic = vec![false; self.nrows];
+            rows.iter().for_each(|row| self.algebraic[*row] = true);
+        }
+        self
+    }
+
+    /// Whether M has an entry, 1, on the diagonal of the row.
+    #[inline]
+    pub fn is_differential(&self, row: usize) -> bool {
+        self.algebraic.is_empty() || !self.algebraic[row]
     }
 
     /// Number of rows.

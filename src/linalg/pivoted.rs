@@ -24,7 +24,7 @@ pub struct Pivoted {
     factor: Factor,
     /// Place of each Jacobian value in the factor's storage.
     places: Vec<usize>,
-    /// Places of the diagonal.
+    /// Places of the diagonal where the shift enters.
     diagonal: Vec<usize>,
 }
 
@@ -42,7 +42,7 @@ impl Pivoted {
             order.iter().enumerate().for_each(|(k, i)| place[*i] = k);
             let band = BandLu::new(n, lower, upper);
             let places = columns(pattern).map(|(i, j)| band.place(place[i], place[j])).collect();
-            let diagonal = (0..n).map(|j| band.place(j, j)).collect();
+            let diagonal = (0..n).filter(|j| pattern.is_differential(order[*j])).map(|j| band.place(j, j)).collect();
             return Ok(Pivoted { n, factor: Factor::Band(band, order, vec![0.0; n]), places, diagonal });
         }
         #[cfg(feature = "sparse")]
@@ -51,7 +51,9 @@ impl Pivoted {
             pairs.extend((0..n).map(|j| (j, j)));
             let (with_diagonal, places) = Pattern::from_pairs(n, n, &pairs);
             if let Some(sparse) = super::sparse::SparseLu::new(&with_diagonal) {
-                let (places, diagonal) = (places[..pattern.nnz()].to_vec(), places[pattern.nnz()..].to_vec());
+                let diagonal =
+                    (0..n).filter(|j| pattern.is_differential(*j)).map(|j| places[pattern.nnz() + j]).collect();
+                let places = places[..pattern.nnz()].to_vec();
                 return Ok(Pivoted { n, factor: Factor::Sparse(Box::new(sparse)), places, diagonal });
             }
         }
@@ -59,7 +61,7 @@ impl Pivoted {
             return Err(TooLarge(8 * (n as u64) * (n as u64)));
         }
         let places = columns(pattern).map(|(i, j)| j * n + i).collect();
-        let diagonal = (0..n).map(|j| j * (n + 1)).collect();
+        let diagonal = (0..n).filter(|j| pattern.is_differential(*j)).map(|j| j * (n + 1)).collect();
         Ok(Pivoted { n, factor: Factor::Dense(DenseLu::new(n)), places, diagonal })
     }
 

@@ -192,8 +192,8 @@ fn nearby(
     rows: &mut [Complex],
     sizes: &mut [f64],
 ) -> bool {
-    for (((row, size), x), b) in rows.iter_mut().zip(sizes.iter_mut()).zip(x).zip(b) {
-        let term = shift * *x;
+    for (i, (((row, size), x), b)) in rows.iter_mut().zip(sizes.iter_mut()).zip(x).zip(b).enumerate() {
+        let term = if pattern.is_differential(i) { shift * *x } else { Complex::default() };
         (*row, *size) = (*b - term, b.size() + term.size());
     }
     for (j, x) in x.iter().enumerate() {
@@ -209,8 +209,12 @@ fn nearby(
 impl Pivoted {
     fn new(pattern: &Pattern) -> Result<Self, TooLarge> {
         let n = pattern.nrows();
+        #[cfg(feature = "sparse")]
+        let shifted = |places: &[usize]| -> Vec<usize> {
+            places.iter().enumerate().filter(|(j, _)| pattern.is_differential(*j)).map(|(_, place)| *place).collect()
+        };
         let entries = || (0..n).flat_map(|j| pattern.column(j).map(move |k| (pattern.rows()[k], j)));
-        let band = match narrow_band(pattern) {
+        let band: Option<(Vec<usize>, _, _)> = match narrow_band(pattern) {
             None if n <= FULL => Some(((0..n).collect(), n.saturating_sub(1), n.saturating_sub(1))),
             narrow => narrow,
         };
@@ -219,7 +223,7 @@ impl Pivoted {
             order.iter().enumerate().for_each(|(k, i): (usize, &usize)| place[*i] = k);
             let lu = BandLu::new(n, lower, upper);
             let places = entries().map(|(i, j)| lu.place(place[i], place[j])).collect();
-            let diagonal = (0..n).map(|j| lu.place(j, j)).collect();
+            let diagonal = (0..n).filter(|j| pattern.is_differential(order[*j])).map(|j| lu.place(j, j)).collect();
             return Ok(Pivoted { factor: Factor::Band(lu, order, vec![Complex::default(); n]), places, diagonal });
         }
         #[cfg(feature = "sparse")]
@@ -228,7 +232,7 @@ impl Pivoted {
             pairs.extend((0..n).map(|j| (j, j)));
             let (with_diagonal, places) = Pattern::from_pairs(n, n, &pairs);
             if let Some(sparse) = super::sparse::SparseLu::new(&with_diagonal) {
-                let (places, diagonal) = (places[..pattern.nnz()].to_vec(), places[pattern.nnz()..].to_vec());
+                let (places, diagonal) = (places[..pattern.nnz()].to_vec(), shifted(&places[pattern.nnz()..]));
                 let room = vec![faer::c64::new(0.0, 0.0); n];
                 return Ok(Pivoted { factor: Factor::Sparse(Box::new(sparse), room), places, diagonal });
             }

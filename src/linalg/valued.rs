@@ -22,11 +22,12 @@ pub fn plan_for_values(pattern: &Pattern, shift: f64, jacobian: &[f64], most: us
         let mut diagonal = false;
         for k in pattern.column(j) {
             let i = pattern.rows()[k];
-            let value = if i == j { shift - jacobian[k] } else { -jacobian[k] };
+            let shifted = i == j && pattern.is_differential(i);
+            let value = if shifted { shift - jacobian[k] } else { -jacobian[k] };
             diagonal |= i == j;
             rows[i].push((j, value));
         }
-        if !diagonal {
+        if !diagonal && pattern.is_differential(j) {
             rows[j].push((j, shift));
         }
     }

@@ -158,6 +158,8 @@ impl Checker<'_> {
             parameters: parameters.iter().map(|(_, symbol, _)| *symbol).collect(),
             definitions,
             derivatives,
+            algebraic: Vec::new(),
+            constraints: Vec::new(),
             initials,
             defaults,
             bounds,

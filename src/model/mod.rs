@@ -57,6 +57,12 @@ pub struct Model {
     pub definitions: Vec<Family>,
     /// The time derivative of each state, in the order of `states`.
     pub derivatives: Vec<Family>,
+    /// Places of the states that have no derivative: their family in `derivatives` is what an algebraic equation leaves,
+    /// 0 = …; ascending.
+    pub algebraic: Vec<usize>,
+    /// What else the states satisfy, 0 = … each: equations that had to be differentiated for the others to determine all
+    /// unknowns.
+    pub constraints: Vec<ExprId>,
     /// The initial value of each state, in the order of `states`.
     pub initials: Vec<Family>,
     /// The default value of each parameter, in the order of `parameters`; no pieces where none is given.

@@ -49,6 +49,8 @@ pub struct Auto {
     used: Vec<&'static str>,
     /// Entries of J beyond which no implicit method is tried, for want of memory.
     max_entries: usize,
+    /// There are algebraic equations.
+    only_implicit: bool,
 }
 
 impl Auto {
@@ -69,6 +71,7 @@ impl Auto {
             expected: 0.0,
             used: vec![method.name],
             max_entries: 200_000_000,
+            only_implicit: !problem.algebraic.is_empty() || problem.system.constraints().is_some(),
         }
     }
 
@@ -142,6 +145,11 @@ impl Stepper for Auto {
 
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
         self.evidence = 0;
+        if self.only_implicit && !self.stiff {
+            // No explicit method solves algebraic equations.
+            self.explicit.place(t, y);
+            return self.go_stiff(problem, h);
+        }
         self.current().start(problem, t, y, h)?;
         if !self.stiff && problem.dim() <= SMALL {
             let radius = spectral_radius(problem, t, y);
@@ -172,7 +180,7 @@ impl Stepper for Auto {
                     self.since_switch += 1;
                     return Ok(());
                 }
-                Err(kind @ (ErrorKind::StepTooSmall(_) | ErrorKind::Singular)) => {
+                Err(kind @ (ErrorKind::StepTooSmall(_) | ErrorKind::Singular)) if !self.only_implicit => {
                     // Order 1 or a singular W may be what stops it: a last try.
                     return self.go_explicit(problem).and_then(|()| self.explicit.step(problem, end)).map_err(|_| kind);
                 }
@@ -199,6 +207,10 @@ impl Stepper for Auto {
             }
             Err(kind) => Err(kind),
         }
+    }
+
+    fn correct(&mut self, problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
+        self.current().correct(problem, y)
     }
 
     fn t(&self) -> f64 {
@@ -252,6 +264,9 @@ impl Auto {
     /// # Errors
     /// If the other method cannot start and this one cannot go on.
     pub fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
+        if self.only_implicit {
+            return Ok(());
+        }
         if !self.stiff && self.evidence >= self.enough {
             let h = self.explicit.h();
             let t = self.explicit.t();

@@ -237,6 +237,7 @@ impl RadauStepper {
         let mut weights = [0.0; MOST];
         weights.iter_mut().zip(method.e).for_each(|(w, e)| *w = e / h);
         combine(&mut self.error, &self.f0, &weights[..s], &self.z);
+        only_f(problem, &mut self.error, &self.f0);
         self.real.solve(&mut self.error);
         problem.statistics.solves += 1;
         let mut size = problem.norm(&self.error, &self.y, &self.argument) / relax;
@@ -246,6 +247,7 @@ impl RadauStepper {
             combine(&mut point[..n], &self.y, &[1.0], &self.error);
             problem.rhs(self.t, &point[..n], &mut f[..n]);
             combine(&mut self.error, &f[..n], &weights[..s], &self.z);
+            only_f(problem, &mut self.error, f);
             self.real.solve(&mut self.error);
             problem.statistics.solves += 1;
             size = problem.norm(&self.error, &self.y, &self.argument) / relax;
@@ -337,7 +339,7 @@ impl RadauStepper {
         let (delta, rest) = self.delta.split_at_mut(n);
         let (w, mut w_rest) = self.w.split_at(n);
         let rate = method.gamma / h;
-        delta.iter_mut().zip(w).for_each(|(d, w)| *d -= rate * w);
+        problem.subtract(delta, rate, w);
         self.real.solve(delta);
         let mut sum = problem.norm(delta, &self.y, &self.y).powi(2);
         for (((alpha, beta), matrix), delta) in
@@ -347,9 +349,11 @@ impl RadauStepper {
             let (w, behind) = w_rest.split_at(2 * n);
             w_rest = behind;
             let (a, b) = (alpha / h, beta / h);
-            for (((re, im), x), y) in re.iter_mut().zip(im.iter_mut()).zip(&w[..n]).zip(&w[n..]) {
-                *re -= a * x + b * y;
-                *im -= a * y - b * x;
+            for (j, (((re, im), x), y)) in re.iter_mut().zip(im.iter_mut()).zip(&w[..n]).zip(&w[n..]).enumerate() {
+                if problem.algebraic.is_empty() || !problem.algebraic[j] {
+                    *re -= a * x + b * y;
+                    *im -= a * y - b * x;
+                }
             }
             matrix.solve(re, im);
             sum += problem.norm(re, &self.y, &self.y).powi(2) + problem.norm(im, &self.y, &self.y).powi(2);
@@ -436,6 +440,11 @@ impl RadauStepper {
     }
 }
 
+/// In algebraic equations M Σ e_i z_i has no part.
+fn only_f(problem: &Problem, error: &mut [f64], f: &[f64]) {
+    problem.system.shape().algebraic.iter().for_each(|k| error[*k] = f[*k]);
+}
+
 /// Newton iterations after which a step is given up.
 fn most_iterations(stages: usize) -> i32 {
     7 + 5 * (stages as i32 - 3) / 2
@@ -509,6 +518,12 @@ impl Stepper for RadauStepper {
                 return Err(self.failure(problem, &outcome));
             }
         }
+    }
+
+    fn correct(&mut self, problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
+        self.y.copy_from_slice(y);
+        problem.rhs(self.t, &self.y, &mut self.f0);
+        Ok(())
     }
 
     fn t(&self) -> f64 {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::auto::Auto;
+use super::consistent::{self, Algebraic, Projection};
 use super::explicit::ExplicitStepper;
 use super::low_storage::LowStorageStepper;
 use super::methods::{self, adams::Adams, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
@@ -65,6 +66,8 @@ impl Active {
 
 struct Run<'a> {
     problem: Problem<'a>,
+    projection: Option<Projection>,
+    algebraic: Option<Algebraic>,
     options: &'a Options<'a>,
     times: Vec<f64>,
     /// Row-major: n states, then m outputs.
@@ -83,8 +86,11 @@ impl<'a> Run<'a> {
     fn new(system: &'a dyn System, p: &'a [f64], options: &'a Options<'a>) -> Self {
         let shape = system.shape();
         let (n, outputs) = (shape.dim(), shape.outputs.len());
+        let problem = Problem::new(system, p, options);
         Run {
-            problem: Problem::new(system, p, options),
+            projection: Projection::new(&problem),
+            algebraic: None,
+            problem,
             options,
             times: Vec::new(),
             rows: Vec::new(),
@@ -115,8 +121,11 @@ impl<'a> Run<'a> {
         breaks.push(options.t1);
         let mut h = options.first_step.map_or(0.0, |h| h * direction);
         self.reserve()?;
-        self.save_start(y0)?;
         let mut y = y0.to_vec();
+        self.algebraic = Algebraic::new(&self.problem)?;
+        let (projection, algebraic) = (self.projection.as_mut(), self.algebraic.as_mut());
+        consistent::initialise(&mut self.problem, projection, algebraic, self.time, &mut y)?;
+        self.save_start(&y)?;
         let mut behind = f64::INFINITY * -direction;
         for end in breaks {
             self.problem.between(behind, if end == options.t1 { f64::INFINITY * direction } else { end });
@@ -162,6 +171,12 @@ impl<'a> Run<'a> {
             self.step = stepper.h();
             outcome?;
             self.time = stepper.t();
+            if let Some(projection) = &mut self.projection {
+                self.point.copy_from_slice(stepper.y());
+                if projection.project(&mut self.problem, self.time, &mut self.point)? {
+                    stepper.correct(&mut self.problem, &self.point)?;
+                }
+            }
             self.save(stepper)?;
             if let Some(progress) = self.options.progress
                 && self.problem.statistics.steps.is_multiple_of(self.seldom)
@@ -218,6 +233,14 @@ impl<'a> Run<'a> {
                         self.point.copy_from_slice(stepper.y());
                     } else {
                         stepper.interpolate(&mut self.problem, t, &mut self.point);
+                        if let Some(projection) = &mut self.projection {
+                            projection.project(&mut self.problem, t, &mut self.point)?;
+                        }
+                        if let Some(algebraic) = &mut self.algebraic {
+                            // Methods interpolate algebraic unknowns less well than they compute them; where that is
+                            // too far off for Newton's iteration it stands as it is.
+                            let _ = algebraic.solve(&mut self.problem, t, &mut self.point);
+                        }
                     }
                     self.record(t)?;
                     self.next += 1;
@@ -281,6 +304,19 @@ fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Re
     }
     if let Some(k) = y0.iter().position(|y| !y.is_finite()) {
         return Err(format!("the initial value of {} is not finite: {}", shape.states.get(k), y0[k]));
+    }
+    if (!shape.algebraic.is_empty() || system.constraints().is_some())
+        && options.method != Method::Auto
+        && !options.method.suits_stiff()
+    {
+        let unknown = shape
+            .algebraic
+            .first()
+            .map_or_else(|| "a constraint".to_string(), |k| format!("that of {}", shape.states.get(*k)));
+        return Err(format!(
+            "the method {} solves no algebraic equations ({unknown}); try Rodas5P, RadauIIA5 or BDF",
+            options.method.name()
+        ));
     }
     if let Some(b) = options.breakpoints.iter().find(|b| !b.is_finite()) {
         return Err(format!("the breakpoint {b} is not finite"));

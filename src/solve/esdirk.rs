@@ -252,7 +252,8 @@ impl EsdirkStepper {
         }
         weigh(&mut self.delta, method.e, &self.z);
         if method.filtered {
-            // (I − hγJ)⁻¹ = W⁻¹/(hγ)
+            // (M − hγJ)⁻¹ M = W⁻¹ M/(hγ)
+            problem.clear_algebraic(&mut self.delta);
             let inverse = 1.0 / (h * method.gamma);
             self.delta.iter_mut().for_each(|d| *d *= inverse);
             self.w.solve(&mut self.delta);
@@ -273,9 +274,15 @@ impl EsdirkStepper {
         for iteration in 0..ITERATIONS {
             problem.rhs(t, &self.argument, &mut self.f);
             let mut finite = true;
-            for ((delta, f), z) in self.delta.iter_mut().zip(&self.f).zip(&*z) {
-                *delta = f - z * per_h;
-                finite &= delta.is_finite();
+            if problem.algebraic.is_empty() {
+                for ((delta, f), z) in self.delta.iter_mut().zip(&self.f).zip(&*z) {
+                    *delta = f - z * per_h;
+                    finite &= delta.is_finite();
+                }
+            } else {
+                self.delta.copy_from_slice(&self.f);
+                problem.subtract(&mut self.delta, per_h, z);
+                finite = self.delta.iter().all(|delta| delta.is_finite());
             }
             if !finite {
                 return Outcome::NotFinite;
@@ -362,7 +369,11 @@ impl Stepper for EsdirkStepper {
         self.controller.reset();
         problem.rhs(t, &self.y, &mut self.f0);
         match problem.not_finite(&self.f0) {
-            names if names.is_empty() => Ok(()),
+            names if names.is_empty() => {
+                // There is no derivative to start from.
+                problem.clear_algebraic(&mut self.f0);
+                Ok(())
+            }
             names => Err(ErrorKind::NotFinite(names)),
         }
     }
@@ -420,6 +431,11 @@ impl Stepper for EsdirkStepper {
                 return Err(self.failure(problem, &outcome));
             }
         }
+    }
+
+    fn correct(&mut self, _problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
+        self.y.copy_from_slice(y);
+        Ok(())
     }
 
     fn t(&self) -> f64 {

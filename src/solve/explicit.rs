@@ -214,6 +214,14 @@ fn combine(out: &mut [f64], y: Option<&[f64]>, h: f64, k: &[f64], row: &[(usize,
     }
 }
 
+impl ExplicitStepper {
+    /// Puts it at a point without asking for f there: for another method to start from.
+    pub fn place(&mut self, t: f64, y: &[f64]) {
+        self.t = t;
+        self.y[..y.len()].copy_from_slice(y);
+    }
+}
+
 impl Stepper for ExplicitStepper {
     fn name(&self) -> &'static str {
         self.method.name

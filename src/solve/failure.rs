@@ -34,6 +34,15 @@ pub enum ErrorKind {
     Derivative(String, String),
     /// The matrix W is singular however small the step.
     Singular,
+    /// The algebraic equations have no solution near the values given, or not one only.
+    Inconsistent {
+        /// The unknown whose equation is farthest from being satisfied.
+        state: String,
+        /// What that equation leaves.
+        left: f64,
+        /// The equations do not determine their unknowns there.
+        singular: bool,
+    },
     /// Asked to stop from outside.
     Interrupted,
     /// The method needs more memory than allowed; bytes needed and allowed.
@@ -62,6 +71,14 @@ impl fmt::Display for Failure {
                 "the derivative of {of}' by {by} is not finite at t = {t}, and the method needs it; an explicit method (Tsit5) does not"
             ),
             ErrorKind::Singular => write!(f, "the iteration matrix stays singular at t = {t} (step {h:e})"),
+            ErrorKind::Inconsistent { state, left, singular: false } => write!(
+                f,
+                "no solution of the algebraic equations was found at t = {t}: that of {state} leaves {left:e}; give a better guess with `init {state} = …`"
+            ),
+            ErrorKind::Inconsistent { state, left, singular: true } => write!(
+                f,
+                "the algebraic equations do not determine their unknowns at t = {t}: that of {state} leaves {left:e}; start from other values, e.g. `init {state} = …`"
+            ),
             ErrorKind::Interrupted => write!(f, "interrupted at t = {t}"),
             ErrorKind::Memory(needed, allowed) => {
                 write!(f, "the run needs {needed} bytes of memory, more than the {allowed} allowed")

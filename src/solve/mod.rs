@@ -5,6 +5,7 @@
 mod auto;
 mod candidates;
 pub mod collocation;
+mod consistent;
 mod drive;
 pub mod esdirk;
 pub mod explicit;

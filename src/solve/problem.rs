@@ -13,6 +13,8 @@ pub struct Problem<'a> {
     /// The system.
     pub system: &'a dyn System,
     p: &'a [f64],
+    /// Per state whether its equation is algebraic; empty where none is.
+    pub algebraic: Vec<bool>,
     work: Vec<f64>,
     /// Relative tolerance.
     pub rtol: f64,
@@ -36,6 +38,7 @@ impl<'a> Problem<'a> {
         Problem {
             system,
             p,
+            algebraic: marks(system),
             work: vec![0.0; system.shape().work],
             rtol: options.rtol,
             atol: &options.atol,
@@ -59,6 +62,22 @@ impl<'a> Problem<'a> {
         limits[1..LIMITS].copy_from_slice(&[self.rtol, self.inside.0, self.inside.1]);
         let atol = limits[LIMITS..].iter_mut().take(self.dim()).enumerate();
         atol.for_each(|(k, atol)| *atol = self.atol(k));
+    }
+
+    /// Sets the entries of algebraic equations to 0.
+    pub fn clear_algebraic(&self, x: &mut [f64]) {
+        self.system.shape().algebraic.iter().for_each(|k| x[*k] = 0.0);
+    }
+
+    /// `r −= c x` but for algebraic equations.
+    #[inline]
+    pub fn subtract(&self, r: &mut [f64], c: f64, x: &[f64]) {
+        if self.algebraic.is_empty() {
+            r.iter_mut().zip(x).for_each(|(r, x)| *r -= c * x);
+        } else {
+            let rows = r.iter_mut().zip(x).zip(&self.algebraic).filter(|(_, algebraic)| !**algebraic);
+            rows.for_each(|((r, x), _)| *r -= c * x);
+        }
     }
 
     /// Number of states.
@@ -242,6 +261,14 @@ impl<'a> Problem<'a> {
     pub fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
+}
+
+/// Per state whether its equation is algebraic; empty where none is.
+fn marks(system: &dyn System) -> Vec<bool> {
+    let shape = system.shape();
+    let mut marks = vec![false; if shape.algebraic.is_empty() { 0 } else { shape.dim() }];
+    shape.algebraic.iter().for_each(|k| marks[*k] = true);
+    marks
 }
 
 /// What an error of 1 is compared with. Never 0: with atol = 0 a component that is 0 and stays so has no error.

@@ -314,6 +314,10 @@ impl RosenbrockStepper {
             let u = &mut rest[..n];
             let slope = (time_dependent && method.d[i] != 0.0).then_some((h * method.d[i], self.ft.as_slice()));
             stage(u, &self.right, method.cc[i], done, 1.0 / h, slope);
+            // M Σ c_il u_l has no entry for them (H&W VI.4.5).
+            for k in &problem.system.shape().algebraic {
+                u[*k] = self.right[*k] + slope.map_or(0.0, |(rate, slope)| rate * slope[*k]);
+            }
             self.w.solve(u);
             problem.statistics.solves += 1;
         }
@@ -417,6 +421,13 @@ impl Stepper for RosenbrockStepper {
                 return Err(self.failure(problem, &outcome));
             }
         }
+    }
+
+    fn correct(&mut self, problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
+        // The interpolant of the last step goes to the new point, which is where its error lies anyway.
+        self.y.copy_from_slice(y);
+        problem.rhs(self.t, &self.y, &mut self.f0);
+        Ok(())
     }
 
     fn t(&self) -> f64 {

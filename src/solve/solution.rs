@@ -41,6 +41,8 @@ pub struct Statistics {
     /// What was chosen (methods, factorisation of W) and why, a sentence each, in order; only if
     /// [`super::Options::explain`] asks for them.
     pub reasons: Vec<String>,
+    /// Initial values that were changed to satisfy the algebraic equations: the state, the value given, the value used.
+    pub adjusted: Vec<(String, f64, f64)>,
     /// Changes of method by `auto`.
     pub switches: u64,
     /// Wall-clock seconds of the integration.

@@ -21,6 +21,15 @@ pub trait Stepper {
     /// When no step is small enough, or a limit is reached; (t, y) is then the last accepted point.
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind>;
 
+    /// Puts the last accepted point onto the constraints: y moves by no more than the error of the step.
+    ///
+    /// # Errors
+    /// If f is not finite there.
+    fn correct(&mut self, problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
+        let (t, h) = (self.t(), self.h());
+        self.start(problem, t, y, h)
+    }
+
     /// The independent variable reached.
     fn t(&self) -> f64;
 

@@ -19,3 +19,18 @@ pub trait Taylor: Send + Sync {
 /// Position and velocity of every degree of freedom: their places among the states. `x' = v` holds exactly, and no
 /// derivative of a velocity depends on a velocity.
 pub type SecondOrder = [(usize, usize)];
+
+/// Constraints G(t, y, p) = 0 on the differential states.
+pub trait Constraints: Send + Sync {
+    /// Where ∂G/∂y may be non-zero (m × n).
+    fn pattern(&self) -> &crate::linalg::Pattern;
+
+    /// Length of the work slice.
+    fn work(&self) -> usize;
+
+    /// G; m numbers.
+    fn values(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// ∂G/∂y in the order of the pattern.
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]);
+}

@@ -30,6 +30,7 @@ impl ClosureSystem {
             states: Names::scalars((1..=n).map(|k| format!("y{k}"))),
             outputs: Names::default(),
             parameters,
+            algebraic: Vec::new(),
             work: 2 * n,
             time_dependent: true,
         };
@@ -59,6 +60,19 @@ impl ClosureSystem {
     /// Declares that x' = v holds for these places (x, v), and that no v' depends on a velocity.
     pub fn with_velocities(mut self, pairs: &SecondOrder) -> Self {
         self.second_order = Some(pairs.into());
+        self
+    }
+
+    /// Declares that these states have no derivative: their entry of f is what an algebraic equation leaves, 0 = f.
+    ///
+    /// # Panics
+    /// If there is no such state.
+    pub fn with_algebraic(mut self, states: &[usize]) -> Self {
+        let mut states = states.to_vec();
+        states.sort_unstable();
+        states.dedup();
+        self.pattern = self.pattern.with_algebraic(&states);
+        self.shape.algebraic = states;
         self
     }
 

@@ -1,4 +1,5 @@
-//! The solver's input: a system of differential equations `y' = f(t, y, p)` as numbers in, numbers out.
+//! The solver's input: a system of equations `M y' = f(t, y, p)` as numbers in, numbers out; M is the unit matrix, without
+//! its entries for algebraic equations.
 //!
 //! This is where the two columns meet: the compiler produces [`System`]s, the solvers consume them, and neither knows
 //! the other. Interpreted, JIT-compiled and hand-written systems implement the same trait and a solver cannot tell
@@ -11,7 +12,7 @@ mod names;
 mod reduced;
 mod step;
 
-pub use abilities::{SecondOrder, Taylor};
+pub use abilities::{Constraints, SecondOrder, Taylor};
 pub use closure::ClosureSystem;
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
@@ -32,6 +33,8 @@ pub struct Shape {
     pub parameters: usize,
     /// Length of the work slice.
     pub work: usize,
+    /// States whose entry of f is not their derivative but what an algebraic equation leaves, 0 = f; ascending.
+    pub algebraic: Vec<usize>,
     /// Whether f depends on t explicitly; if not, `time_derivative` is zero and need not be called.
     pub time_dependent: bool,
 }
@@ -95,6 +98,11 @@ pub trait System: Send + Sync {
     /// A sentence that says which equation is of another kind.
     fn second_order(&self) -> Result<Arc<SecondOrder>, String> {
         Err("it does not say which states are velocities".to_string())
+    }
+
+    /// What the solution satisfies besides the equations, where index reduction left such constraints.
+    fn constraints(&self) -> Option<Arc<dyn Constraints>> {
+        None
     }
 
     /// The same for Rosenbrock methods.

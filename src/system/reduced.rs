@@ -42,7 +42,9 @@ impl<'a> Reduced<'a> {
         let of_full = full.shape();
         let n = of_full.dim();
         let kept: Vec<usize> = (0..n).filter(|k| eliminated.iter().all(|e| e.state != *k)).collect();
+        let is_algebraic = |at: &usize| of_full.algebraic.contains(&kept[*at]);
         let shape = Shape {
+            algebraic: (0..kept.len()).filter(is_algebraic).collect(),
             states: Names::scalars(kept.iter().map(|k| of_full.states.get(*k))),
             // All states, all slopes, and the values of the full Jacobian.
             work: of_full.work + 2 * n + full.jacobian_entries(),
@@ -97,6 +99,7 @@ impl<'a> Reduced<'a> {
                 }
             }
             let (pattern, places) = Pattern::from_pairs(self.kept.len(), self.kept.len(), &pairs);
+            let pattern = pattern.with_algebraic(&self.shape.algebraic);
             let terms = sources.into_iter().zip(places).map(|((source, factor), at)| (source, at, factor)).collect();
             Chain { pattern, terms }
         })

@@ -240,8 +240,9 @@ impl<'a> Step<'a> {
         }
         let sums = self.weighted(None, formula.cc[i]);
         let mut right = Vec::with_capacity(n);
-        for (f, sum) in f.into_iter().zip(sums) {
-            right.push(if i == 0 {
+        for (j, (f, sum)) in f.into_iter().zip(sums).enumerate() {
+            // M has no entry for algebraic equations.
+            right.push(if i == 0 || !parts.pattern.is_differential(j) {
                 f
             } else {
                 let reciprocal = self.code.kept(self.scalars);

@@ -233,8 +233,14 @@ impl Bdf {
         for iteration in 0..NEWTON_ITERATIONS {
             problem.rhs(t, &self.iterate, &mut self.correction);
             // W·δ = f − (ψ + d)/c with W = 1/c − J
-            for ((r, psi), d) in self.correction.iter_mut().zip(&self.psi).zip(&self.d) {
-                *r -= (psi + d) * inverse;
+            if problem.algebraic.is_empty() {
+                for ((r, psi), d) in self.correction.iter_mut().zip(&self.psi).zip(&self.d) {
+                    *r -= (psi + d) * inverse;
+                }
+            } else {
+                for (j, r) in self.correction.iter_mut().enumerate().filter(|(j, _)| !problem.algebraic[*j]) {
+                    *r -= (self.psi[j] + self.d[j]) * inverse;
+                }
             }
             self.w.solve(&mut self.correction);
             problem.statistics.solves += 1;
@@ -257,7 +263,10 @@ impl Bdf {
                 // What was learnt before fades.
                 self.rate = rate.max(0.3 * self.rate);
             }
-            if size * (self.rate / (1.0 - self.rate).max(1e-3)).min(1.0) <= tolerance {
+            // Algebraic equations are not scaled by h: shorter steps would not mend what a rate that no longer holds lets pass.
+            let presumed = if iteration == 0 && !problem.algebraic.is_empty() { NEW_RATE } else { 0.0 };
+            let rate = self.rate.max(presumed);
+            if size * (rate / (1.0 - rate).max(1e-3)).min(1.0) <= tolerance {
                 return if self.outside(problem, t) { Newton::Diverged } else { Newton::Converged };
             }
             if !size.is_finite() {
@@ -425,6 +434,7 @@ impl Stepper for Bdf {
         if !names.is_empty() {
             return Err(ErrorKind::NotFinite(names));
         }
+        problem.clear_algebraic(&mut self.f0);
         self.predicted.copy_from_slice(y);
         self.update_jacobian(problem, t);
         for j in 0..self.n {
@@ -494,6 +504,12 @@ impl Stepper for Bdf {
             }
             return Ok(());
         }
+    }
+
+    fn correct(&mut self, _problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
+        self.y.copy_from_slice(y);
+        self.differences[..self.n].copy_from_slice(y);
+        Ok(())
     }
 
     fn t(&self) -> f64 {
