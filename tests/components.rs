@@ -259,18 +259,6 @@ fn a_loader_may_name_texts_as_it_likes() {
     assert!(errors.contains("it is not on the shelf"), "{errors}");
 }
 
-/// The models of the language's page.
-#[test]
-fn the_documentation_is_true() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/language.md")).unwrap();
-    let section = page.split("## Components").nth(1).unwrap().split("\n## ").next().unwrap();
-    let blocks: Vec<&str> = section.split("```").skip(1).step_by(2).collect();
-    assert!(blocks.len() >= 2);
-    for block in blocks {
-        assert!(parse(block).compile().unwrap().problem().span(0.0..1.0).solve().is_ok());
-    }
-}
-
 /// A component's units hold in its instances, and for what is given from outside.
 #[test]
 fn units_of_components_are_checked_and_converted() {

@@ -83,8 +83,8 @@ pub fn new(args: &Args) -> Result<(), Stop> {
     let path = args.name.clone().unwrap_or_default();
     let path = if path.extension().is_some_and(|e| e == "ode") { path } else { with_ending(&path) };
     let name = model_name(&path)?;
-    let text = renamed(text, &args.like, &name);
     let shown = path.display();
+    let text = renamed(text, &args.like, &name, &shown.to_string());
     let file = OpenOptions::new().write(true).create_new(true).open(&path);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
@@ -114,9 +114,11 @@ fn model_name(path: &Path) -> Result<String, Stop> {
     }
 }
 
-/// The example with another name in its `model` line.
-fn renamed(text: &str, from: &str, to: &str) -> String {
-    let line = |line: &str| if line == format!("model {from}") { format!("model {to}") } else { line.to_string() };
+/// The example with another name in its `model` line, and another file in the commands its comments suggest.
+fn renamed(text: &str, from: &str, to: &str, file: &str) -> String {
+    let line = |line: &str| {
+        if line == format!("model {from}") { format!("model {to}") } else { line.replace(&format!("{from}.ode"), file) }
+    };
     text.lines().map(|l| line(l) + "\n").collect()
 }
 
@@ -134,7 +136,8 @@ mod tests {
         for (name, text) in EXAMPLES {
             assert!(!title(text).is_empty(), "{name}");
             assert!(text.lines().any(|line| line == format!("model {name}")), "{name}");
-            assert!(renamed(text, name, "mine").contains("\nmodel mine\n"), "{name}");
+            let mine = renamed(text, name, "mine", "my/own.ode");
+            assert!(mine.contains("\nmodel mine\n") && !mine.contains(&format!("{name}.ode")), "{name}");
         }
     }
 

@@ -1,4 +1,6 @@
 //! What the tests of the command share: the binary, the examples, a folder that vanishes.
+// Each test uses a part of it.
+#![allow(dead_code)]
 
 use std::path::PathBuf;
 
