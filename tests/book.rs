@@ -45,6 +45,31 @@ fn every_link_leads_somewhere() {
     assert!(count > 50, "{count}");
 }
 
+/// Keywords are listed for readers and coloured as the grammar has them; every option of the solve block is explained and
+/// used.
+#[test]
+fn keywords_and_options_are_those_of_the_language() {
+    let grammar = ebnf::grammar(include_str!("../grammar/rhapsode.ebnf"));
+    let names = std::fs::read_to_string(folder().join("language.md")).unwrap();
+    let names = names.split("\n## Names\n").nth(1).unwrap();
+    let script = std::fs::read_to_string(root().join("docs/theme/rhapsode.js")).unwrap();
+    let words = |text: &str| text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<BTreeSet<_>>();
+    let (listed, coloured) = (words(names), words(script.split("registerLanguage").next().unwrap()));
+    for word in &grammar.find("name").unwrap().excluded {
+        assert!(listed.contains(word), "language.md does not list the keyword {word}");
+    }
+    let mut signs = BTreeSet::new();
+    grammar.productions.iter().for_each(|production| terminals(&production.part, &mut signs));
+    for word in signs.iter().filter(|sign| sign.len() > 1 && sign.chars().all(char::is_alphabetic)) {
+        assert!(coloured.contains(word) || ["true", "false"].contains(&word.as_str()), "rhapsode.js: {word}");
+    }
+    let page = std::fs::read_to_string(folder().join("language/solve.md")).unwrap();
+    let models: String = blocks(&page).into_iter().filter(|b| b.setting("error").is_none()).map(|b| b.text).collect();
+    for (option, _) in rhapsode::model::SOLVE_OPTIONS {
+        assert!(page.contains(&format!("| `{option}` |")) && models.contains(&format!("{option} = ")), "{option}");
+    }
+}
+
 /// Everything between fences is of a kind that some test looks at, or that nobody could run here.
 #[test]
 fn every_block_says_what_it_is() {

@@ -295,14 +295,25 @@ pub fn solve(
 
 /// The result as a table: states, then outputs.
 pub fn table<'a>(model: &Model, solution: &'a Solution) -> Table<'a> {
+    let quantities = model.checked().units.as_ref().map_or(&[][..], |units| &units.quantities);
+    // Pure numbers have the unit 1, which nobody writes.
+    let unit =
+        |name: &str| quantities.iter().find(|q| q.name == name).and_then(|q| q.unit.clone()).filter(|unit| unit != "1");
     let mut series = Vec::new();
     for block in solution.state_names().blocks() {
         let columns = (block.offset..block.offset + block.len()).map(|k| solution.state(k)).collect();
-        series.push(Series { name: block.name.clone(), dims: block.dims.clone(), columns });
+        series.push(Series { name: block.name.clone(), dims: block.dims.clone(), unit: unit(&block.name), columns });
     }
     for block in solution.output_names().blocks() {
         let columns = (block.offset..block.offset + block.len()).map(|k| solution.output(k)).collect();
-        series.push(Series { name: block.name.clone(), dims: block.dims.clone(), columns });
+        series.push(Series { name: block.name.clone(), dims: block.dims.clone(), unit: unit(&block.name), columns });
     }
-    Table { model: model.name().into(), independent: model.independent().into(), axis: solution.times(), series }
+    let independent = model.independent();
+    Table {
+        model: model.name().into(),
+        independent: independent.into(),
+        unit: unit(independent),
+        axis: solution.times(),
+        series,
+    }
 }

@@ -9,6 +9,8 @@ pub struct Table<'a> {
     pub model: String,
     /// Name of the independent variable.
     pub independent: String,
+    /// Its unit, where the model has one.
+    pub unit: Option<String>,
     /// Its values.
     pub axis: &'a [f64],
     /// The scalars and arrays, in order.
@@ -16,11 +18,14 @@ pub struct Table<'a> {
 }
 
 /// A scalar (no `dims`) or an array, one column per element.
+#[derive(Clone)]
 pub struct Series<'a> {
     /// Its name, without subscripts (with them for a single element of an array).
     pub name: String,
     /// (first subscript, number of subscripts) per dimension.
     pub dims: Vec<(i64, usize)>,
+    /// Its unit, where the model has one.
+    pub unit: Option<String>,
     /// The columns, in row-major order of the subscripts.
     pub columns: Vec<&'a [f64]>,
 }
@@ -28,7 +33,7 @@ pub struct Series<'a> {
 impl<'a> Series<'a> {
     /// A scalar.
     pub fn scalar(name: impl Into<String>, values: &'a [f64]) -> Self {
-        Series { name: name.into(), dims: Vec::new(), columns: vec![values] }
+        Series { name: name.into(), dims: Vec::new(), unit: None, columns: vec![values] }
     }
 
     /// The name of column `k`: `A`, `u[3,4]`.
@@ -67,12 +72,13 @@ impl<'a> Table<'a> {
         for name in names {
             match self.series.iter().find(|s| s.name == *name || plain(&s.name) == *name) {
                 Some(s) => {
-                    series.push(Series { name: s.name.clone(), dims: s.dims.clone(), columns: s.columns.clone() });
+                    series.push(s.clone());
                 }
                 None => {
-                    let (name, values) =
-                        self.columns().find(|(column, _)| column == name).ok_or_else(|| name.clone())?;
-                    series.push(Series::scalar(name, values));
+                    let elements = |s: &Series<'a>| (0..s.columns.len()).find(|k| s.column_name(*k) == *name);
+                    let found = self.series.iter().find_map(|s| Some((s, elements(s)?)));
+                    let (s, k) = found.ok_or_else(|| name.clone())?;
+                    series.push(Series { unit: s.unit.clone(), ..Series::scalar(name, s.columns[k]) });
                 }
             }
         }
@@ -90,16 +96,19 @@ mod tests {
         let table = || Table {
             model: "m".into(),
             independent: "t".into(),
+            unit: None,
             axis: &t,
             series: vec![
                 Series::scalar("A", &a),
-                Series { name: "u".into(), dims: vec![(0, 1), (3, 2)], columns: vec![&b, &c] },
+                Series { name: "u".into(), dims: vec![(0, 1), (3, 2)], unit: Some("m".into()), columns: vec![&b, &c] },
             ],
         };
         let names = |t: &Table| t.columns().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names(&table()), ["A", "u[0,3]", "u[0,4]"]);
         let chosen = table().select(&["u[0,4]".into(), "A".into()]);
-        assert_eq!(chosen.map(|t| names(&t)), Ok(vec!["u[0,4]".into(), "A".into()]));
+        let units = |t: &Table| t.series.iter().map(|s| s.unit.clone()).collect::<Vec<_>>();
+        let expected = (vec!["u[0,4]".into(), "A".into()], vec![Some("m".into()), None]);
+        assert_eq!(chosen.map(|t| (names(&t), units(&t))), Ok(expected));
         let all = table().select(&["u".into()]);
         assert_eq!(all.map(|t| (names(&t), t.series[0].dims.len())), Ok((vec!["u[0,3]".into(), "u[0,4]".into()], 2)));
         assert_eq!(table().select(&["B".into()]).err(), Some("B".into()));

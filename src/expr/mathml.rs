@@ -160,12 +160,14 @@ impl<'a> MathMl<'a> {
     fn sum(&self, id: ExprId) -> (String, Strength) {
         let mut text = String::new();
         for (k, (x, plus)) in self.graph.terms(id).iter().enumerate() {
-            text += match (k, plus) {
+            // `x - 1`, not `x + (-1)`.
+            let negative = self.graph.as_const(*x).filter(|value| k > 0 && *value < 0.0);
+            text += match (k, *plus != negative.is_some()) {
                 (0, true) => "",
                 (_, true) => "<mo>+</mo>",
                 (_, false) => "<mo>−</mo>",
             };
-            text += &self.at(*x, Product);
+            text += &negative.map_or_else(|| self.at(*x, Product), |value| number(-value).0);
         }
         (text, Sum)
     }

@@ -224,6 +224,9 @@ impl<'a> Printer<'a> {
     fn sum(&self, id: ExprId) -> (String, u8) {
         let mut text = String::new();
         for (k, (x, plus)) in self.graph.terms(id).iter().enumerate() {
+            // `x - 1`, not `x + (-1)`.
+            let negative = self.graph.as_const(*x).filter(|value| k > 0 && *value < 0.0);
+            let plus = *plus != negative.is_some();
             let sign = match (k, plus) {
                 (0, true) => "",
                 (0, false) => "-",
@@ -231,7 +234,7 @@ impl<'a> Printer<'a> {
                 (_, false) => " - ",
             };
             text += sign;
-            text += &self.at(*x, SUM + 1);
+            text += &negative.map_or_else(|| self.at(*x, SUM + 1), |value| self.number(-value).0);
         }
         (text, SUM)
     }

@@ -25,7 +25,13 @@ fn the_page_of_diagnostic_codes_is_up_to_date() {
          that shows it, and the same model mended. All errors of a file are reported in one pass.\n",
     );
     for entry in CODES.iter().copied().flatten() {
-        text += &format!("\n## {}: {}\n\n{}\n", entry.code, entry.title, markdown(entry.explanation));
+        text += &format!(
+            "\n<a id=\"{}\"></a>\n\n## {}: {}\n\n{}\n",
+            entry.code.0.to_lowercase(),
+            entry.code,
+            entry.title,
+            markdown(entry.explanation)
+        );
         text += &format!("\n{}\n{}", fenced(entry.failing, true), fenced(entry.mended, false));
     }
     up_to_date("errors.md", &text);
@@ -63,8 +69,9 @@ fn fenced(model: &str, fails: bool) -> String {
 fn the_page_of_functions_is_up_to_date() {
     let mut text = String::from(
         "# Every function\n\n<!-- Made from src/expr/builtin.rs by tests/book/generated.rs. -->\n\n\
-         The derivatives are those the compiler uses. *Units* says what goes in and what comes out where a model states\n\
-         units.\n\n| function | value | defined for | units | derivatives |\n|---|---|---|---|---|\n",
+         The derivatives are those the compiler uses. *Units* says what the rule is where a model states units:\n\
+         functions of pure *numbers*, arguments that have all *the same* unit (and a value that has it too, or is a pure *number*),\n\
+         or a value in a *power* of the argument's unit.\n\n| function | value | defined for | units | derivatives |\n|---|---|---|---|---|\n",
     );
     for row in BUILTINS {
         let call = format!("`{}({})`", row.name, row.arguments.join(", "));
@@ -91,10 +98,10 @@ fn cell(text: &str) -> String {
 
 fn dimension(rule: Dimension) -> String {
     match rule {
-        Dimension::Number => "pure numbers".to_owned(),
-        Dimension::Same => "all the same".to_owned(),
-        Dimension::Ratio => "all the same; a pure number".to_owned(),
-        Dimension::Power(a, b) => format!("any; its power {a}/{b}"),
+        Dimension::Number => "numbers".to_owned(),
+        Dimension::Same => "the same".to_owned(),
+        Dimension::Ratio => "the same; number".to_owned(),
+        Dimension::Power(a, b) => format!("power {a}/{b}"),
         Dimension::Exponent => "as `x^y`".to_owned(),
     }
 }
@@ -109,7 +116,13 @@ fn derivatives(row: &Builtin) -> Vec<(&'static str, String)> {
     let name = |id| model.checked().symbol(id).name.as_str();
     let slope = |argument: &&'static str| {
         let entry = derivatives.jacobian.iter().find(|e| name(e.row.0) == "value_" && name(e.column.0) == *argument);
-        (*argument, entry.map_or("0".to_owned(), |entry| printer.expression(entry.value)))
+        let slope = match entry.map(|entry| printer.expression(entry.value)) {
+            None => "0".to_owned(),
+            // trigamma is the last of its line.
+            Some(none) if none == "NaN" => "none".to_owned(),
+            Some(slope) => slope,
+        };
+        (*argument, slope)
     };
     row.arguments.iter().map(slope).collect()
 }

@@ -1,5 +1,7 @@
-//! Heat maps as vector drawings: cells of one colour share a path, equal neighbours a rectangle.
+//! Heat maps as vector drawings: cells of one colour and height share a path, of strokes as thick as a cell is high; equal
+//! neighbours share a stroke.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::style;
@@ -33,7 +35,8 @@ impl Cells {
             let part = if hi > lo { (x - lo) / (hi - lo) } else { 0.5 };
             x.is_finite().then_some((part * (SHADES - 1) as f64).round().clamp(0.0, (SHADES - 1) as f64) as usize)
         };
-        let mut paths = vec![String::new(); SHADES];
+        // By shade and by twice the height.
+        let mut paths: BTreeMap<(usize, u64), String> = BTreeMap::new();
         // Edges on half units fall on whole pixels of the doubled image: no seams between cells.
         let snap = |x: f64| (2.0 * x).round() / 2.0;
         let across = |column: usize| snap(left + width * column as f64 / self.columns as f64);
@@ -50,15 +53,17 @@ impl Cells {
                 }
                 if let Some(k) = colour {
                     let (x, w) = (across(start), across(end) - across(start));
-                    let _ = write!(paths[k], "M{x} {y}h{w}v{dy}h-{w}z");
+                    let path = paths.entry((k, (2.0 * dy).round() as u64)).or_default();
+                    let _ = write!(path, "M{x} {}h{w}", y + dy / 2.0);
                 }
                 start = end;
             }
         }
-        let mut out = String::from("<g shape-rendering=\"crispEdges\">\n");
-        for (k, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
-            let [r, g, b] = style::heat(k as f64 / (SHADES - 1) as f64);
-            let _ = writeln!(out, "<path fill=\"#{r:02x}{g:02x}{b:02x}\" d=\"{path}\"/>");
+        let mut out = String::from("<g shape-rendering=\"crispEdges\" fill=\"none\">\n");
+        for ((k, twice), path) in &paths {
+            let [r, g, b] = style::heat(*k as f64 / (SHADES - 1) as f64);
+            let thick = *twice as f64 / 2.0;
+            let _ = writeln!(out, "<path stroke=\"#{r:02x}{g:02x}{b:02x}\" stroke-width=\"{thick}\" d=\"{path}\"/>");
         }
         out.push_str("</g>\n");
         out
@@ -74,8 +79,8 @@ mod tests {
         let cells = Cells { columns: 3, rows: 2, values: vec![0.0, 0.0, 1.0, f64::NAN, 1.0, 1.0] };
         assert_eq!(cells.range(), Some((0.0, 1.0)));
         let paths = cells.paths((0.0, 1.0), (0.0, 0.0, 30.0, 20.0));
-        assert!(paths.contains("M0 10h20v10"), "{paths}");
-        assert!(paths.contains("M20 10h10") && paths.contains("M10 0h20"), "{paths}");
+        assert!(paths.contains("stroke-width=\"10\" d=\"M0 15h20\""), "{paths}");
+        assert!(paths.contains("M20 15h10") && paths.contains("M10 5h20"), "{paths}");
         assert_eq!(paths.matches('M').count(), 3);
     }
 }

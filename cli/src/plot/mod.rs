@@ -11,6 +11,8 @@ mod svg;
 
 use std::path::Path;
 
+use rhapsode::name::plain;
+
 use crate::table::{Series, Table};
 
 /// Curves shown at most.
@@ -69,6 +71,8 @@ pub fn render(table: &Table, format: Format) -> Result<Vec<u8>, String> {
 /// What is drawn.
 struct Figure<'a> {
     title: String,
+    /// Name of the independent variable.
+    independent: String,
     x_label: String,
     x: &'a [f64],
     x_log: bool,
@@ -89,8 +93,21 @@ enum Panel<'a> {
 /// A named curve; `style` picks colour and dashes.
 struct Curve<'a> {
     name: String,
+    unit: Option<&'a str>,
     values: &'a [f64],
     style: usize,
+}
+
+/// A name with its unit: `c (mg/L)`.
+fn label(name: &str, unit: Option<&str>) -> String {
+    unit.map_or(name.to_string(), |unit| format!("{name} ({unit})"))
+}
+
+impl Series<'_> {
+    /// What an array is called in a figure: `c.V` for the `V` of all `c`.
+    fn title(&self) -> String {
+        label(&plain(&self.name), self.unit.as_deref())
+    }
 }
 
 /// Decides what is drawn.
@@ -110,14 +127,18 @@ fn figure<'a>(table: &'a Table<'a>) -> Figure<'a> {
             _ if elements > MOST_ELEMENTS => hidden.push(series.name.as_str()),
             _ => {
                 total += elements;
-                let named = series.columns.iter().enumerate().map(|(k, values)| (series.column_name(k), *values));
+                let unit = series.unit.as_deref();
+                let named = series.columns.iter().enumerate().map(|(k, values)| (series.column_name(k), unit, *values));
                 curves.extend(named.take(MOST_CURVES - curves.len()));
             }
         }
     }
     let shown = curves.len();
-    let curves =
-        curves.into_iter().enumerate().map(|(style, (name, values))| Curve { name, values, style }).collect::<Vec<_>>();
+    let curves: Vec<Curve> = curves
+        .into_iter()
+        .enumerate()
+        .map(|(style, (name, unit, values))| Curve { name, unit, values, style })
+        .collect();
     let mut panels = group(curves);
     let room = MOST_PANELS.saturating_sub(panels.len()).max(2);
     if maps.len() > room {
@@ -137,7 +158,8 @@ fn figure<'a>(table: &'a Table<'a>) -> Figure<'a> {
     }
     Figure {
         title: table.model.clone(),
-        x_label: table.independent.clone(),
+        independent: table.independent.clone(),
+        x_label: label(&table.independent, table.unit.as_deref()),
         x: table.axis,
         x_log: is_logarithmic(table.axis),
         panels,
@@ -170,9 +192,10 @@ fn wants_log(values: &[f64]) -> bool {
     largest / positive[0] > 1e4 && positive[positive.len() / 2] < 1e-2 * largest
 }
 
-/// Curves in panels, so that each can be read: by magnitude, in the order of their first curves.
+/// Curves in panels, so that each can be read: by unit and magnitude, in the order of their first curves.
 fn group(curves: Vec<Curve>) -> Vec<Panel> {
     struct Group<'a> {
+        unit: Option<&'a str>,
         curves: Vec<Curve<'a>>,
         log: bool,
         low: f64,
@@ -183,7 +206,8 @@ fn group(curves: Vec<Curve>) -> Vec<Panel> {
     let mut groups: Vec<Group> = Vec::new();
     for (size, curve) in sorted {
         let log = wants_log(curve.values);
-        let fits = |g: &Group| g.log == log && (size == 0.0 || g.high / size <= if log { 1e4 } else { MAGNITUDES });
+        let near = |g: &Group| size == 0.0 || g.high / size <= if log { 1e4 } else { MAGNITUDES };
+        let fits = |g: &Group| g.log == log && g.unit == curve.unit && near(g);
         match groups.iter_mut().rev().find(|g| fits(g)) {
             Some(g) => {
                 if size > 0.0 {
@@ -191,7 +215,7 @@ fn group(curves: Vec<Curve>) -> Vec<Panel> {
                 }
                 g.curves.push(curve);
             }
-            None => groups.push(Group { curves: vec![curve], log, low: size, high: size }),
+            None => groups.push(Group { unit: curve.unit, curves: vec![curve], log, low: size, high: size }),
         }
     }
     // Too many panels: join the two neighbours that are closest in magnitude.
@@ -219,10 +243,15 @@ fn group(curves: Vec<Curve>) -> Vec<Panel> {
 mod tests {
     use super::*;
 
+    /// A curve; `speed in m/s` has the unit after ` in `.
+    fn curve<'a>(style: usize, name: &'a str, values: &'a [f64]) -> Curve<'a> {
+        let (name, unit) = name.split_once(" in ").map_or((name, None), |(name, unit)| (name, Some(unit)));
+        Curve { name: name.to_string(), unit, values, style }
+    }
+
     fn panels(columns: &[(&'static str, Vec<f64>)]) -> Vec<(Vec<String>, bool)> {
         let curves = columns.iter().enumerate();
-        let curves =
-            curves.map(|(style, (name, values))| Curve { name: name.to_string(), values, style }).collect::<Vec<_>>();
+        let curves = curves.map(|(style, (name, values))| curve(style, name, values)).collect::<Vec<_>>();
         let names = |panel: &Panel| match panel {
             Panel::Lines { curves, log } => (curves.iter().map(|c| c.name.clone()).collect(), *log),
             _ => (Vec::new(), false),
@@ -237,6 +266,16 @@ mod tests {
         assert_eq!(found, [(vec!["A".into(), "C".into()], false), (vec!["B".into()], false)]);
         let many: Vec<_> = (0..9).map(|k| ("q", ramp(10f64.powi(-3 * k)))).collect();
         assert_eq!(panels(&many).len(), MOST_PANELS);
+    }
+
+    #[test]
+    fn units_do_not_share_a_panel_unless_there_are_many() {
+        let ones = || vec![1.0, 2.0];
+        let found = panels(&[("a in m", ones()), ("b in s", ones()), ("c in m", ones())]);
+        assert_eq!(found, [(vec!["a".into(), "c".into()], false), (vec!["b".into()], false)]);
+        let many = ["a in m", "b in s", "c in g", "d in K", "e in A", "f in V"].map(|name| (name, ones()));
+        assert_eq!(panels(&many).len(), MOST_PANELS);
+        assert_eq!((label("c", Some("mg/L")), label("c", None)), ("c (mg/L)".to_string(), "c".to_string()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::axis::{Axis, Ticks, cover, power_of_ten};
 use super::heat::{Cells, MOST_CELLS};
 use super::style::{self, FAINT, FONTS, GRID, INK, LABEL, SMALL, TITLE, WIDTH, text_width};
-use super::{Curve, Figure, Panel};
+use super::{Curve, Figure, Panel, label};
 use crate::table::Series;
 
 /// Between panels above each other.
@@ -83,7 +83,7 @@ pub fn draw(figure: &Figure) -> String {
         let side = 250.0;
         for (k, (series, at)) in row.iter().enumerate() {
             let frame = Frame { left: 64.0 + k as f64 * (WIDTH / 2.0 - 4.0), top, width: side, height: side };
-            snapshot(&mut out, series, frame, &figure.x_label, *at);
+            snapshot(&mut out, series, frame, &figure.independent, *at);
         }
         top += side + FOOT;
     }
@@ -137,7 +137,7 @@ fn strips<'a>(figure: &'a Figure) -> Vec<Strip<'a>> {
 fn margin(panel: &Panel) -> f64 {
     match panel {
         Panel::Lines { curves, .. } => {
-            let widest = curves.iter().map(|c| text_width(&shorten(&c.name), SMALL)).fold(0.0, f64::max);
+            let widest = curves.iter().map(|c| text_width(&entry(c), SMALL)).fold(0.0, f64::max);
             widest + SAMPLE + 34.0
         }
         _ => 96.0,
@@ -147,7 +147,7 @@ fn margin(panel: &Panel) -> f64 {
 /// What stands above a panel.
 fn heading(panel: &Panel) -> Option<String> {
     match panel {
-        Panel::History(series) => Some(series.name.clone()),
+        Panel::History(series) => Some(series.title()),
         _ => None,
     }
 }
@@ -182,7 +182,7 @@ fn draw_strip(out: &mut String, strip: &Strip, frame: Frame, x: Axis, figure: &F
         Panel::History(series) => {
             let cells = history_cells(series, figure.x, x);
             map(out, &cells, frame);
-            text(out, (frame.left, frame.top - 7.0), LABEL, INK, "start", &series.name);
+            text(out, (frame.left, frame.top - 7.0), LABEL, INK, "start", &series.title());
             let (px, py) = (18.0, frame.top + frame.height / 2.0);
             let _ = writeln!(
                 out,
@@ -275,8 +275,13 @@ fn legend(out: &mut String, curves: &[Curve], frame: Frame) {
             "<path d=\"M{x:.1} {y:.1}h{SAMPLE}\" stroke=\"{}\" stroke-width=\"2.2\"{dash}/>",
             style::colour(curve.style)
         );
-        text(out, (x + SAMPLE + 7.0, y + 4.2), SMALL, INK, "start", &shorten(&curve.name));
+        text(out, (x + SAMPLE + 7.0, y + 4.2), SMALL, INK, "start", &entry(curve));
     }
+}
+
+/// What the legend says of a curve.
+fn entry(curve: &Curve) -> String {
+    label(&shorten(&curve.name), curve.unit)
 }
 
 fn shorten(name: &str) -> String {
@@ -356,7 +361,7 @@ fn snapshot(out: &mut String, series: &Series, frame: Frame, independent: &str, 
     let values = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| value(r, c));
     let cells = Cells { columns, rows, values: values.collect() };
     map(out, &cells, frame);
-    let heading = format!("{} at {independent} = {}", series.name, short_number(at));
+    let heading = format!("{} at {independent} = {}", series.title(), short_number(at));
     text(out, (frame.left, frame.top - 7.0), LABEL, INK, "start", &heading);
     let ends = |lo: i64, n: usize| (lo as f64 - 0.5, lo as f64 + n as f64 - 0.5);
     let x = Axis { range: ends(i0, ni), pixels: (frame.left, frame.right()), log: false };

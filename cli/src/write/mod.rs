@@ -76,12 +76,14 @@ pub mod samples {
         Table {
             model: "sample".into(),
             independent: "t".into(),
+            unit: None,
             axis: &store[0],
             series: vec![
                 Series::scalar("A", &store[1]),
                 Series {
                     name: "u".into(),
                     dims: vec![(1, 2), (1, 2)],
+                    unit: None,
                     columns: store[2..6].iter().map(Vec::as_slice).collect(),
                 },
             ],
