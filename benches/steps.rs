@@ -3,34 +3,13 @@
 //! Also `cargo bench --bench steps -- --profile NAME METHOD`: solves one problem often, for callgrind.
 
 use criterion::{Criterion, criterion_group};
-use rhapsode::linalg::Pattern;
 use rhapsode::solve::{Method, Options, Save, Tolerance, integrate};
-use rhapsode::system::{Shape, System};
+use rhapsode::system::System;
 use rhapsode::{Compiled, Model};
 
-/// A system that keeps its steps to itself.
-struct Plain<'a>(&'a dyn System);
-
-impl System for Plain<'_> {
-    fn shape(&self) -> &Shape {
-        self.0.shape()
-    }
-    fn jacobian_pattern(&self) -> &Pattern {
-        self.0.jacobian_pattern()
-    }
-    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
-        self.0.rhs(t, y, p, w, dy);
-    }
-    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
-        self.0.jacobian(t, y, p, w, values);
-    }
-    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
-        self.0.time_derivative(t, y, p, w, ft);
-    }
-    fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
-        self.0.outputs(t, y, p, w, out);
-    }
-}
+#[path = "../tests/common/plain.rs"]
+mod plain;
+use plain::Plain;
 
 /// Name, equations, span, and whether it is stiff.
 const PROBLEMS: [(&str, &str, f64, bool); 9] = [

@@ -160,6 +160,125 @@ fn reactions_and_added_terms_of_instances() {
 }
 
 #[test]
+fn reactions_go_between_instances() {
+    same(
+        "component Tank(k = 1) {\n  init A = 1, B[i] = 0\n  decay: A -> B[1] @ k\n  B[i]' += -B[i] for i in 1..2\n}\n\
+         component Pair() {\n  l = Tank()\n  r = Tank(k = 3)\n  l.A -> r.A @ 0.2\n}\nindex i = 1..2\n\
+         x = Tank()\np = Pair()\nload: 2 x.A + p.l.B[1] <-> p.r.B[2] @ 0.1, 0.3\n0 => x.A @ 0.05*p.r.A\n\
+         output f = load\n",
+        "param x_k = 1, p_l_k = 1, p_r_k = 3\nindex i = 1..2\n\
+         init x_A = 1, x_B[i] = 0, p_l_A = 1, p_l_B[i] = 0, p_r_A = 1, p_r_B[i] = 0\n\
+         x_decay: x_A -> x_B[1] @ x_k\nx_B[i]' += -x_B[i] for i in 1..2\n\
+         p_l_decay: p_l_A -> p_l_B[1] @ p_l_k\np_l_B[i]' += -p_l_B[i] for i in 1..2\n\
+         p_r_decay: p_r_A -> p_r_B[1] @ p_r_k\np_r_B[i]' += -p_r_B[i] for i in 1..2\n\
+         p_l_A -> p_r_A @ 0.2\nload: 2 x_A + p_l_B[1] <-> p_r_B[2] @ 0.1, 0.3\n0 => x_A @ 0.05*p_r_A\n\
+         output f = load\n",
+    );
+    // Neighbours in an array of instances, and what does not exist.
+    let chain = "index i = 1..4\ncomponent Tank() {\n  init A = 1, B = 0\n  A -> B @ 1\n}\nc[i] = Tank()\n";
+    let text = format!("{chain}c[i].A <-> c[i+1].A @ 2, 2 for i in 1..3\n");
+    let model = parse(&text);
+    assert_eq!(model.checked().reactions.as_ref().map(Vec::len), Some(4 + 3));
+    for (bad, code) in [("c[1].A -> c[1].C @ 1", "E0252"), ("c.A -> 0 @ 1", "E0211"), ("d.A -> 0 @ 1", "E0253")] {
+        let errors = Model::parse(&format!("{chain}{bad}\n")).unwrap_err();
+        let codes: Vec<_> = errors.diagnostics().iter().map(|d| d.code.0).collect();
+        assert_eq!(codes, [code], "{errors}");
+    }
+}
+
+/// The initial values of a model, by name.
+fn initials(text: &str) -> Vec<(String, f64)> {
+    let model = parse(text);
+    let compiled = model.compile_with(Backend::Interpret).unwrap();
+    let bound = compiled.bind(&compiled.problem().parameter_values().unwrap());
+    model.states().iter().zip(compiled.initial(0.0, &bound)).collect()
+}
+
+#[test]
+fn initial_values_from_outside_win() {
+    let cell = "component Gate() {\n  init m[k] = 0.1, q = 0, q' = 5\n  m[k]' = -m[k] for k in 1..2\n  q'' = -q\n}\n\
+                component Cell() {\n  gate = Gate()\n  init V = -1, gate.q = 1\n  V' = gate.q - V\n}\n\
+                index k = 1..2\nindex i = 1..4\n";
+    let text = format!(
+        "{cell}a = Cell()\nb = Cell()\ninit a.V = v0, b.gate.q = 2, b.gate.q' = 6, b.gate.m[2] = 3\nparam v0 = 9\n"
+    );
+    let named = |list: &[(&str, f64)]| list.iter().map(|(name, x)| (name.to_string(), *x)).collect::<Vec<_>>();
+    let value = |list: &[(String, f64)], name: &str| list.iter().find(|(known, _)| known == name).unwrap().1;
+    let list = initials(&text);
+    let expected = [
+        ("a.V", 9.0),
+        ("a.gate.q", 1.0),
+        ("a.gate.q'", 5.0),
+        ("a.gate.m[1]", 0.1),
+        ("a.gate.m[2]", 0.1),
+        ("b.V", -1.0),
+        ("b.gate.q", 2.0),
+        ("b.gate.q'", 6.0),
+        ("b.gate.m[1]", 0.1),
+        ("b.gate.m[2]", 3.0),
+    ];
+    assert_eq!(named(&expected.map(|(name, _)| (name, value(&list, name)))), named(&expected));
+    assert_eq!(list.len(), 10);
+    // Of an array: all, some, one. Said from outside it wins over what is more specific inside.
+    let array = |statement: &str| {
+        let list = initials(&format!("{cell}c[i] = Cell()\n{statement}\n"));
+        (1..=4).map(|k| value(&list, &format!("c[{k}].V"))).collect::<Vec<_>>()
+    };
+    assert_eq!(array("init c[i].V = i"), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(array("init c[i].V = 10 for i in 1..4"), [10.0; 4]);
+    assert_eq!(array("init c[i].V = i for i in 2..3"), [-1.0, 2.0, 3.0, -1.0]);
+    assert_eq!(array("init c[1].V = 7, c[N].V = 8\nconst N = 4"), [7.0, -1.0, -1.0, 8.0]);
+    assert_eq!(array("init c[i].V = i, c[2].V = 7"), [1.0, 7.0, 3.0, 4.0]);
+    let list = initials(&format!(
+        "{cell}c[i] = Cell()\ninit c[i].gate.m[1] = i, c[4].gate.m[k] = 6\ninit c[4].gate.m[1] = 5\n"
+    ));
+    let all = (1..=4).flat_map(|i| (1..=2).map(move |k| format!("c[{i}].gate.m[{k}]")));
+    assert_eq!(all.map(|name| value(&list, &name)).collect::<Vec<_>>(), [1.0, 0.1, 2.0, 0.1, 3.0, 0.1, 5.0, 6.0]);
+    // A state without one in the component; and what is wrong.
+    let open = "component Open() {\n  x' = -x\n}\na = Open()\n";
+    assert_eq!(initials(&format!("{open}init a.x = 3\n")), [("a.x".to_string(), 3.0)]);
+    let wrong = [
+        ("init a.y = 3, a.x = 1", "E0252"),
+        ("init a.x = 3, a.x = 4", "E0207"),
+        ("init b.x = 1, a.x = 1", "E0253"),
+        ("init a.x = 1, a.x' = 1", "E0205"),
+        ("init a[1].x = 1", "E0211"),
+    ];
+    for (statement, code) in wrong {
+        let errors = Model::parse(&format!("{open}{statement}\n")).unwrap_err();
+        let codes: Vec<_> = errors.diagnostics().iter().map(|d| d.code.0).collect();
+        assert_eq!(codes, [code], "{errors}");
+    }
+}
+
+#[test]
+fn a_used_file_keeps_its_convention_of_mass_action() {
+    let library = |word: &str| {
+        let text = format!("{word}component Dimer() {{\n  init A = 3, D = 0\n  pair: 2 A -> D @ 1\n}}\n");
+        BTreeMap::from([("dimer.ode".to_string(), text)])
+    };
+    // 2 A -> D: A² once, and A²/2 by distinct encounters.
+    for (used, own, of_used, of_own) in [
+        ("", "", 9.0, 16.0),
+        ("reactions combinatorial\n", "", 4.5, 16.0),
+        ("", "reactions combinatorial\n", 9.0, 8.0),
+        ("reactions plain\n", "reactions combinatorial\n", 9.0, 8.0),
+        ("reactions combinatorial\n", "reactions combinatorial\n", 4.5, 8.0),
+    ] {
+        let text = format!(
+            "{own}use \"dimer.ode\"\na = Dimer()\ninit X = 4, Y = 0\nmine: 2 X -> Y @ 1\noutput f = a.pair, g = mine\n"
+        );
+        let model = Model::parse_with(&library(used), "main.ode", &text).unwrap_or_else(|e| panic!("{e}"));
+        let solution = model.compile().unwrap().problem().span(0.0..1e-3).solve().unwrap();
+        assert_eq!((solution.output(0)[0], solution.output(1)[0]), (of_used, of_own), "{used:?} {own:?}");
+    }
+    let wrong = library("reactions combinatoral\nreactions plain\n");
+    let errors = Model::parse_with(&wrong, "main.ode", "use \"dimer.ode\"\na = Dimer()\n").unwrap_err().to_string();
+    assert!(errors.contains("did you mean `combinatorial`?") && errors.contains("dimer.ode:1:11"), "{errors}");
+    assert!(errors.contains("stated twice") && errors.contains("dimer.ode:2:11"), "{errors}");
+}
+
+#[test]
 fn settable_parameters_are_those_of_defaults_and_fixed_arguments() {
     let text = "const N = 3\nparam outer = 2\nfn twice(x) = 2*x\nfn scaled(x) = outer*x\n\
                 component C(a, b, c, d, e = b + 1, f = d) {\n  init x = 0\n  x' = a + b + c + d + e + f - x\n}\n\
@@ -270,6 +389,13 @@ fn units_of_components_are_checked_and_converted() {
     compiled.system().rhs(0.0, &[100.0, 300.0], &bound, &mut w, &mut dy);
     // x in cm, 6/min = 0.1/s: (300 - 100)/10 and (2*100 - 300)/10.
     assert!((dy[0] - 20.0).abs() < 1e-12 && (dy[1] + 10.0).abs() < 1e-12, "{dy:?}");
+    // An initial value from outside is converted as one inside.
+    let text = format!("{cell}a = Cell(drive = 1 [m])\ninit a.x = 2 [m]\n");
+    let compiled = parse(&text).compile().unwrap();
+    let bound = compiled.bind(&compiled.problem().parameter_values().unwrap());
+    assert_eq!(compiled.initial(0.0, &bound), [200.0]);
+    let wrong = format!("{cell}a = Cell(drive = 1 [m])\ninit a.x = 2 [s]\n");
+    assert_eq!(Model::parse(&wrong).unwrap_err().diagnostics()[0].code.0, "E0261");
     let wrong = format!("{cell}a = Cell()\na.drive = 3 [kg]\n");
     let errors = Model::parse(&wrong).unwrap_err();
     assert_eq!(errors.diagnostics()[0].code.0, "E0261", "{errors}");

@@ -43,6 +43,12 @@ fn some<T: std::fmt::Debug>(part: impl Strategy<Value = T>, least: usize) -> imp
     prop::collection::vec(part, least..least + 3)
 }
 
+fn path() -> impl Strategy<Value = Vec<Segment>> {
+    let segment =
+        (name(), some(any_expr(), 0)).prop_map(|(name, subscripts)| Segment { name: ident(name), subscripts });
+    prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(segment, 1..3)]
+}
+
 fn variable(inner: impl Strategy<Value = Expr> + Clone) -> impl Strategy<Value = Expr> {
     let inner_too = inner.clone();
     let operand = prop_oneof![
@@ -158,9 +164,10 @@ fn declarations() -> impl Strategy<Value = Vec<Declaration>> {
 }
 
 fn reaction() -> impl Strategy<Value = Reaction> {
-    let species = (prop_oneof![Just(1.0), number()], name(), some(any_expr(), 0))
-        .prop_map(|(coefficient, name, subscripts)| Species {
+    let species = (prop_oneof![Just(1.0), number()], path(), name(), some(any_expr(), 0))
+        .prop_map(|(coefficient, path, name, subscripts)| Species {
             coefficient,
+            path,
             name: ident(name),
             subscripts,
             span: NOWHERE,
@@ -172,8 +179,16 @@ fn reaction() -> impl Strategy<Value = Reaction> {
         (any_expr(), any_expr()).prop_map(|(forward, reverse)| Rate::Reversible(forward, reverse)),
         any_expr().prop_map(Rate::Explicit),
     ];
-    (prop::option::of(name().prop_map(ident)), side(), side(), rate, domain())
-        .prop_map(|(label, reactants, products, rate, domain)| Reaction { label, reactants, products, rate, domain })
+    (prop::option::of(name().prop_map(ident)), side(), side(), rate, domain()).prop_map(
+        |(label, reactants, products, rate, domain)| Reaction {
+            label,
+            reactants,
+            products,
+            rate,
+            domain,
+            convention: Convention::default(),
+        },
+    )
 }
 
 fn item_kind() -> impl Strategy<Value = ItemKind> {
@@ -207,8 +222,10 @@ fn part() -> impl Strategy<Value = ItemKind> {
             domain,
         });
     let annotation = || prop::option::of(unit());
-    let initial = ((name(), annotation()), 0u32..3, some(any_expr(), 0), any_expr(), domain()).prop_map(
-        |((name, unit), order, subscripts, value, domain)| Initial {
+    let initial = ((path(), name(), annotation()), 0u32..3, some(any_expr(), 0), any_expr(), domain()).prop_map(
+        |((path, name, unit), order, subscripts, value, domain)| Initial {
+            path,
+            outside: 0,
             name: ident(name),
             order,
             subscripts,

@@ -1,40 +1,19 @@
 //! Whole steps as one kernel against the same steps stage by stage.
 
 mod common;
+#[path = "common/plain.rs"]
+mod plain;
 
 use std::sync::Arc;
 
-use rhapsode::linalg::Pattern;
 use rhapsode::solve::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::ROSENBROCK23, tableau};
 use rhapsode::solve::rosenbrock::Rosenbrock;
 use rhapsode::solve::tableau::Explicit;
 use rhapsode::solve::{Method, Options, Save, Solution, Tolerance, integrate};
-use rhapsode::system::{CompiledStep, EXTRA, Shape, System};
+use rhapsode::system::{CompiledStep, EXTRA, System};
 use rhapsode::{Backend, Compiled, Model};
 
-/// A system that keeps its steps to itself.
-struct Plain<'a>(&'a dyn System);
-
-impl System for Plain<'_> {
-    fn shape(&self) -> &Shape {
-        self.0.shape()
-    }
-    fn jacobian_pattern(&self) -> &Pattern {
-        self.0.jacobian_pattern()
-    }
-    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
-        self.0.rhs(t, y, p, w, dy);
-    }
-    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
-        self.0.jacobian(t, y, p, w, values);
-    }
-    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
-        self.0.time_derivative(t, y, p, w, ft);
-    }
-    fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
-        self.0.outputs(t, y, p, w, out);
-    }
-}
+use plain::Plain;
 
 /// The explicit methods.
 fn explicit() -> impl Iterator<Item = (&'static Explicit, Method)> {

@@ -74,7 +74,7 @@ module.exports = grammar({
     ),
     // `0` stands for nothing.
     side: ($) => choice($.number, seq($.species, repeat(seq('+', $.species)))),
-    species: ($) => seq(optional($.number), field('name', $.name), optional($.subscripts)),
+    species: ($) => seq(optional($.number), repeat($.segment), field('name', $.name), optional($.subscripts)),
 
     equation: ($) => seq(
       field('left', $._sum), choice(seq(optional($.annotation), '='), '+='), field('right', $._expression),
@@ -85,6 +85,7 @@ module.exports = grammar({
       optional($.bounds), optional($.for_clauses),
     ),
     initial: ($) => seq(
+      repeat($.segment),
       field('name', $.name), optional(choice(seq($.primes, optional($.subscripts)), seq($.subscripts, optional($.primes)))),
       optional($.annotation), '=', $._expression, optional($.for_clauses),
     ),

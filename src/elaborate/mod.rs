@@ -18,6 +18,7 @@
 //! Invariant: without diagnostics, the tree that comes out has no component, instance, `use` or member in it, and a model
 //! without these comes out as it went in.
 
+mod convention;
 mod expand;
 mod finish;
 mod report;
@@ -44,8 +45,9 @@ pub struct Elaborated {
 
 /// Replaces all instances by what they stand for.
 pub fn elaborate(files: Files) -> (Elaborated, Vec<Diagnostic>) {
-    let Files { sources, files } = files;
+    let Files { sources, mut files } = files;
     let mut diagnostics = Vec::new();
+    files.iter_mut().for_each(|file| convention::settle(&mut file.ast, &mut diagnostics));
     let (mut scopes, items) = Scopes::new(&sources, files, &mut diagnostics);
     check_components(&mut scopes, &mut diagnostics);
     scopes.break_circles(&mut diagnostics);

@@ -116,16 +116,16 @@ impl<'s, 'd> Rewriter<'s, 'd> {
                 own.expression(body);
                 own.bound.truncate(bound);
             }),
-            ItemKind::Init(list) => {
-                for initial in list {
-                    self.span(&mut initial.span);
-                    self.units(&mut initial.unit);
-                    let bound = self.bind(&mut initial.domain);
-                    self.own_element(&mut initial.name, &mut initial.subscripts);
-                    self.expression(&mut initial.value);
-                    self.release(bound, &mut initial.domain);
-                }
-            }
+            ItemKind::Init(list) => list.retain_mut(|initial| {
+                self.span(&mut initial.span);
+                self.units(&mut initial.unit);
+                let bound = self.bind(&mut initial.domain);
+                initial.outside = initial.path.len() as u32;
+                let known = self.element(&mut initial.path, &mut initial.name, &mut initial.subscripts);
+                self.expression(&mut initial.value);
+                self.release(bound, &mut initial.domain);
+                known
+            }),
             ItemKind::Equation { lhs, unit, rhs, domain } => {
                 self.units(unit);
                 let bound = self.bind(domain);
@@ -144,9 +144,10 @@ impl<'s, 'd> Rewriter<'s, 'd> {
                 if let Some(label) = &mut reaction.label {
                     self.own_name(label);
                 }
+                let mut known = true;
                 for species in reaction.reactants.iter_mut().chain(&mut reaction.products) {
                     self.span(&mut species.span);
-                    self.own_element(&mut species.name, &mut species.subscripts);
+                    known &= self.element(&mut species.path, &mut species.name, &mut species.subscripts);
                 }
                 match &mut reaction.rate {
                     Rate::MassAction(rate) | Rate::Explicit(rate) => self.expression(rate),
@@ -156,6 +157,9 @@ impl<'s, 'd> Rewriter<'s, 'd> {
                     }
                 }
                 self.release(bound, &mut reaction.domain);
+                if !known {
+                    item.kind = ItemKind::Init(Vec::new());
+                }
             }
             ItemKind::Solve { .. } | ItemKind::Component(_) | ItemKind::Instance(_) => {}
         }
@@ -506,6 +510,24 @@ impl<'s, 'd> Rewriter<'s, 'd> {
         self.own_name(name);
         self.expressions(subscripts);
         subscripts.splice(0..0, self.frame.subscripts.iter().cloned());
+    }
+
+    /// A quantity that a statement is about: the reader's own or, behind a path, an instance's. False after a diagnostic.
+    fn element(&mut self, path: &mut Vec<Segment>, name: &mut Ident, subscripts: &mut Vec<Expr>) -> bool {
+        let Some(first) = path.first() else {
+            self.own_element(name, subscripts);
+            return true;
+        };
+        let whole = first.name.span.to(name.span);
+        let mut segments = std::mem::take(path);
+        segments.push(Segment { name: name.clone(), subscripts: std::mem::take(subscripts) });
+        segments.iter_mut().for_each(|segment| self.expressions(&mut segment.subscripts));
+        match self.member(&mut segments, whole) {
+            Some(ExprKind::Name(flat)) => *name = Ident { name: flat, span: self.moved_span(whole) },
+            Some(ExprKind::Subscript(flat, list)) => (*name, *subscripts) = (flat, list),
+            _ => return false,
+        }
+        true
     }
 
     fn own_name(&mut self, name: &mut Ident) {

@@ -353,7 +353,9 @@ fn declared(kind: &ItemKind, f: &mut dyn FnMut(&Ident, Option<Global>)) {
         ItemKind::Index { names, .. } => names.iter().for_each(|name| f(name, Some(Global::Index))),
         ItemKind::Function { name, .. } => f(name, Some(Global::Function)),
         ItemKind::Param(list) | ItemKind::Output(list) => list.iter().for_each(|d| f(&d.name, None)),
-        ItemKind::Init(list) => list.iter().for_each(|initial| f(&initial.name, None)),
+        ItemKind::Init(list) => {
+            list.iter().filter(|initial| initial.path.is_empty()).for_each(|initial| f(&initial.name, None));
+        }
         ItemKind::Equation { lhs, .. } | ItemKind::Addition { lhs, .. } => {
             if let Some(name) = left(lhs) {
                 f(&name, None);
@@ -361,7 +363,8 @@ fn declared(kind: &ItemKind, f: &mut dyn FnMut(&Ident, Option<Global>)) {
         }
         ItemKind::Reaction(reaction) => {
             reaction.label.iter().for_each(|label| f(label, None));
-            reaction.reactants.iter().chain(&reaction.products).for_each(|species| f(&species.name, None));
+            let own = reaction.reactants.iter().chain(&reaction.products).filter(|species| species.path.is_empty());
+            own.for_each(|species| f(&species.name, None));
         }
         ItemKind::Model(_) | ItemKind::Time(..) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
         ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}

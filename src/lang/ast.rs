@@ -164,6 +164,11 @@ pub struct Declaration {
 /// `name''[subscripts] = value for …` in an `init` statement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Initial {
+    /// The instances before the state, `a.b.` of `a.b.V`; none for a state of the reader's own.
+    pub path: Vec<Segment>,
+    /// From how many instances outside the state's own this is said: what is said further outside wins. Known when the
+    /// path has been followed, until then 0.
+    pub outside: u32,
     /// The state.
     pub name: Ident,
     /// Number of primes.
@@ -193,6 +198,18 @@ pub struct Reaction {
     pub rate: Rate,
     /// `for` clauses.
     pub domain: Vec<ForClause>,
+    /// How mass action counts in its file; known when the components are.
+    pub convention: Convention,
+}
+
+/// How mass action counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convention {
+    /// The constant times the amounts, as also where a file says nothing.
+    #[default]
+    Plain,
+    /// `reactions combinatorial`: the constant times the number of distinct encounters.
+    Combinatorial,
 }
 
 /// The arrow of a reaction, which says what the expressions after `@` mean.
@@ -222,6 +239,8 @@ impl Rate {
 pub struct Species {
     /// The stoichiometric coefficient, 1 where none is written.
     pub coefficient: f64,
+    /// The instances before it, `a.b.` of `a.b.S`; none for a species of the reader's own.
+    pub path: Vec<Segment>,
     /// The species.
     pub name: Ident,
     /// Its subscripts.

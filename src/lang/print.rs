@@ -5,7 +5,7 @@
 
 use super::ast::{
     Ast, Component, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Instance, Item, ItemKind, Range,
-    Rate, Reaction, ReductionIndex, Sign, Species, Unit, UnitBase, UnitFactor,
+    Rate, Reaction, ReductionIndex, Segment, Sign, Species, Unit, UnitBase, UnitFactor,
 };
 use crate::name::with_subscripts;
 use std::fmt::{self, Display, Formatter, Write};
@@ -69,11 +69,9 @@ impl Display for Expr {
             ExprKind::Name(name) => f.write_str(name),
             ExprKind::Subscript(name, subscripts) => element(f, name, subscripts),
             ExprKind::Member(segments) => {
-                for (place, segment) in segments.iter().enumerate() {
-                    f.write_str(if place == 0 { "" } else { "." })?;
-                    element(f, &segment.name, &segment.subscripts)?;
-                }
-                Ok(())
+                let Some((last, before)) = segments.split_last() else { return Ok(()) };
+                path(f, before)?;
+                element(f, &last.name, &last.subscripts)
             }
             ExprKind::Prime(operand, order) => {
                 operand.fmt(f)?;
@@ -224,6 +222,7 @@ impl Display for Declaration {
 
 impl Display for Initial {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        path(f, &self.path)?;
         element(f, &self.name, &self.subscripts)?;
         primes(f, self.order)?;
         annotation(f, &self.unit)?;
@@ -254,6 +253,7 @@ impl Display for Species {
             number(f, self.coefficient)?;
             f.write_char(' ')?;
         }
+        path(f, &self.path)?;
         element(f, &self.name, &self.subscripts)
     }
 }
@@ -365,6 +365,14 @@ fn side(f: &mut Formatter<'_>, species: &[Species]) -> fmt::Result {
 
 fn primes(f: &mut Formatter<'_>, order: u32) -> fmt::Result {
     (0..order).try_for_each(|_| f.write_char('\''))
+}
+
+/// The instances before a name.
+fn path(f: &mut Formatter<'_>, path: &[Segment]) -> fmt::Result {
+    path.iter().try_for_each(|segment| {
+        element(f, &segment.name, &segment.subscripts)?;
+        f.write_char('.')
+    })
 }
 
 /// A name with its subscripts, which an elaborated name may have places for.

@@ -51,12 +51,12 @@ pub enum Conflict {
     Gap(Vec<i64>),
 }
 
-/// For each box, the disjoint parts where it holds: everything but what boxes strictly inside it claim. All of `whole`
-/// must be covered.
+/// For each box, the disjoint parts where it holds: everything but what boxes of higher rank, and of the same rank those
+/// strictly inside it, claim. All of `whole` must be covered.
 ///
 /// # Errors
 /// The first [`Conflict`].
-pub fn most_specific(boxes: &[Bounds], whole: &Bounds) -> Result<Vec<Vec<Bounds>>, Conflict> {
+pub fn most_specific(boxes: &[Bounds], ranks: &[u32], whole: &Bounds) -> Result<Vec<Vec<Bounds>>, Conflict> {
     let mut parts: Vec<Vec<Bounds>> = Vec::with_capacity(boxes.len());
     for (k, own) in boxes.iter().enumerate() {
         let mut left = vec![own.clone()];
@@ -64,7 +64,8 @@ pub fn most_specific(boxes: &[Bounds], whole: &Bounds) -> Result<Vec<Vec<Bounds>
             if other_k == k || intersection(own, other).is_none() {
                 continue;
             }
-            if inside(other, own) && other != own {
+            let smaller = inside(other, own) && other != own;
+            if ranks[other_k] > ranks[k] || (ranks[other_k] == ranks[k] && smaller) {
                 left = left.iter().flat_map(|part| difference(part, other)).collect();
             }
         }
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn boundary_equations_win() {
-        let parts = most_specific(&[vec![(1, 9)], vec![(1, 1)], vec![(9, 9)]], &vec![(1, 9)]);
+        let parts = most_specific(&[vec![(1, 9)], vec![(1, 1)], vec![(9, 9)]], &[0; 3], &vec![(1, 9)]);
         assert_eq!(parts, Ok(vec![vec![vec![(2, 8)]], vec![vec![(1, 1)]], vec![vec![(9, 9)]]]));
     }
 
@@ -103,16 +104,22 @@ mod tests {
     fn crossing_edges_need_a_corner() {
         let edges = [vec![(1, 4), (1, 4)], vec![(1, 1), (1, 4)], vec![(1, 4), (1, 1)]];
         let whole = vec![(1, 4), (1, 4)];
-        assert_eq!(most_specific(&edges, &whole), Err(Conflict::Overlap(1, 2, vec![1, 1])));
+        assert_eq!(most_specific(&edges, &[0; 3], &whole), Err(Conflict::Overlap(1, 2, vec![1, 1])));
         let mut with_corner = edges.to_vec();
         with_corner.push(vec![(1, 1), (1, 1)]);
-        let parts = most_specific(&with_corner, &whole).map(|p| p.iter().flatten().map(volume).sum::<u128>());
+        let parts = most_specific(&with_corner, &[0; 4], &whole).map(|p| p.iter().flatten().map(volume).sum::<u128>());
         assert_eq!(parts, Ok(16));
     }
 
     #[test]
+    fn a_higher_rank_wins_whatever_its_size() {
+        let parts = most_specific(&[vec![(1, 3)], vec![(2, 2)], vec![(2, 9)]], &[0, 0, 1], &vec![(1, 9)]);
+        assert_eq!(parts, Ok(vec![vec![vec![(1, 1)]], vec![], vec![vec![(2, 9)]]]));
+    }
+
+    #[test]
     fn gaps_are_found() {
-        assert_eq!(most_specific(&[vec![(2, 8)], vec![(9, 9)]], &vec![(1, 9)]), Err(Conflict::Gap(vec![1])));
+        assert_eq!(most_specific(&[vec![(2, 8)], vec![(9, 9)]], &[0; 2], &vec![(1, 9)]), Err(Conflict::Gap(vec![1])));
     }
 
     #[test]

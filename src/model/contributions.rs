@@ -70,7 +70,7 @@ impl Checker<'_> {
                 (&term.subscripts, &term.domain, None, term.span)
             }
         };
-        let statement = Statement { subscripts, domain, value: None, span };
+        let statement = Statement { subscripts, domain, value: None, span, outside: 0 };
         let region = self.region(&statement, false)?;
         let indices: Vec<(String, i64)> =
             region.vars.iter().flatten().map(|(_, name, ahead)| (name.clone(), *ahead)).collect();

@@ -64,7 +64,8 @@ impl Checker<'_> {
             return self.added_pieces(target, shape, dims, whole, base);
         }
         let boxes: Vec<Bounds> = shape.regions.iter().map(|r| r.bounds.clone()).collect();
-        let parts = match most_specific(&boxes, &whole) {
+        let ranks: Vec<u32> = target.statements.iter().map(|statement| statement.outside).collect();
+        let parts = match most_specific(&boxes, &ranks, &whole) {
             Ok(parts) => parts,
             Err(conflict) => {
                 self.report_conflict(name, target, conflict);

@@ -19,6 +19,8 @@ pub struct Statement<'a> {
     pub value: Option<&'a Expr>,
     /// The left side.
     pub span: Span,
+    /// Said from further outside, it wins: see [`crate::lang::ast::Initial`].
+    pub outside: u32,
 }
 
 /// Everything said about one name (and one order of derivative).
@@ -162,6 +164,7 @@ impl<'a> Collector<'a, '_> {
                         domain: &initial.domain,
                         value: Some(&initial.value),
                         span: initial.name.span,
+                        outside: initial.outside,
                     };
                     let key = (initial.name.name.as_str(), initial.order);
                     let slot = self.found.initials.entry(key).or_insert_with(|| Target::new(initial.name.span));
@@ -243,6 +246,7 @@ impl<'a> Collector<'a, '_> {
             domain: &declaration.domain,
             value: declaration.value.as_ref(),
             span,
+            outside: 0,
         };
         let table = match kind {
             "a parameter" => &mut self.found.parameters,
@@ -264,13 +268,14 @@ impl<'a> Collector<'a, '_> {
         if !known && self.claim(name, span, "a state") {
             let scalar = change.terms.iter().all(|term| term.subscripts.is_empty());
             let statements = if scalar {
-                vec![Statement { subscripts: &[], domain: &[], value: Some(&change.sum), span }]
+                vec![Statement { subscripts: &[], domain: &[], value: Some(&change.sum), span, outside: 0 }]
             } else {
                 let statement = |term: &'a Term| Statement {
                     subscripts: &term.subscripts,
                     domain: &term.domain,
                     value: Some(&term.signed),
                     span: term.span,
+                    outside: 0,
                 };
                 change.terms.iter().map(statement).collect()
             };
@@ -294,6 +299,7 @@ impl<'a> Collector<'a, '_> {
                 domain: &flux.domain,
                 value: Some(&flux.value),
                 span: flux.span,
+                outside: 0,
             };
             let target =
                 Target { statements: vec![statement], doc: flux.doc.as_deref(), span: flux.span, added: false };
@@ -336,7 +342,7 @@ impl<'a> Collector<'a, '_> {
         if !self.claim(name, lhs.span, kind) {
             return;
         }
-        let statement = Statement { subscripts, domain, value: Some(rhs), span: lhs.span };
+        let statement = Statement { subscripts, domain, value: Some(rhs), span: lhs.span, outside: 0 };
         if order == 0 {
             let target = self.found.definitions.entry(name).or_insert_with(|| Target::new(lhs.span));
             target.doc = target.doc.or(doc);

@@ -15,9 +15,9 @@
 use indexmap::IndexMap;
 
 use super::{Equation, Participant};
-use crate::diag::{Diagnostic, closest, codes};
+use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::{
-    Ast, Expr, ExprKind, Factor, ForClause, Ident, ItemKind, Rate, Reaction, ReductionIndex, Sign, Species,
+    Ast, Convention, Expr, ExprKind, Factor, ForClause, Ident, ItemKind, Rate, Reaction, ReductionIndex, Sign, Species,
 };
 use crate::source::Span;
 
@@ -95,8 +95,7 @@ pub fn network(ast: &Ast, diagnostics: &mut Vec<Diagnostic>) -> Network {
         _ => None,
     });
     let indices = indices.flatten().collect();
-    let mut builder = Builder { network: Network::default(), indices, combinatorial: false, diagnostics };
-    builder.convention(ast);
+    let mut builder = Builder { network: Network::default(), indices, convention: Convention::Plain, diagnostics };
     for item in &ast.items {
         match &item.kind {
             ItemKind::Reaction(reaction) => builder.reaction(reaction, item.doc.as_deref(), item.span),
@@ -117,41 +116,15 @@ struct Builder<'a, 'd> {
     network: Network,
     /// Declared index names.
     indices: Vec<&'a str>,
-    /// Whether mass action counts distinct encounters.
-    combinatorial: bool,
+    /// How mass action counts for the reaction at hand.
+    convention: Convention,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
 impl<'a> Builder<'a, '_> {
-    /// What `reactions …` says of mass action.
-    fn convention(&mut self, ast: &Ast) {
-        let mut first: Option<Span> = None;
-        for item in &ast.items {
-            let ItemKind::Reactions(word) = &item.kind else { continue };
-            if let Some(first) = first {
-                let message = "the convention of mass action is stated twice";
-                let diagnostic = Diagnostic::new(codes::model::DECLARED_TWICE, word.span, message);
-                self.diagnostics.push(diagnostic.related(first, "first stated here"));
-                continue;
-            }
-            first = Some(word.span);
-            match word.name.as_str() {
-                "combinatorial" => self.combinatorial = true,
-                "plain" => {}
-                other => {
-                    let message = format!("expected `plain` or `combinatorial` after `reactions`, found `{other}`");
-                    let diagnostic = Diagnostic::new(codes::reactions::CONVENTION, word.span, message);
-                    self.diagnostics.push(match closest(other, ["plain", "combinatorial"]) {
-                        Some(guess) => diagnostic.help(format!("did you mean `{guess}`?")).fix(word.span, guess),
-                        None => diagnostic,
-                    });
-                }
-            }
-        }
-    }
-
     fn reaction(&mut self, reaction: &'a Reaction, doc: Option<&str>, span: Span) {
         self.check_coefficients(reaction);
+        self.convention = reaction.convention;
         let (name, place) = match &reaction.label {
             Some(label) => (label.name.clone(), label.span),
             None => (format!("reaction {}", self.network.fluxes.len() + 1), span),
@@ -375,7 +348,7 @@ impl Builder<'_, '_> {
                 },
             ));
             let encounters: f64 = (2..=exponent.min(MOST) as u64).map(|n| n as f64).product();
-            if self.combinatorial && encounters > 1.0 {
+            if self.convention == Convention::Combinatorial && encounters > 1.0 {
                 factors.push((Factor::Over, number(encounters)));
             }
         }

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use rhapsode::expr::mathml::escaped;
+
 use super::axis::{Axis, Ticks, cover, power_of_ten};
 use super::heat::{Cells, MOST_CELLS};
 use super::style::{self, FAINT, FONTS, GRID, INK, LABEL, SMALL, TITLE, WIDTH, text_width};
@@ -99,11 +101,6 @@ pub fn draw(figure: &Figure) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{top:.0}\" viewBox=\"0 0 {WIDTH} {top:.0}\" \
          font-family=\"{FONTS}\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{out}</svg>\n"
     )
-}
-
-/// A text as content of an element or attribute.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The panels over the independent variable, with their axes.
@@ -413,6 +410,6 @@ fn text(out: &mut String, (x, y): (f64, f64), size: f64, fill: &str, anchor: &st
     let _ = writeln!(
         out,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{fill}\" text-anchor=\"{anchor}\">{}</text>",
-        escape(content)
+        escaped(content)
     );
 }

@@ -6,6 +6,9 @@ use crate::diag::codes::lang as codes;
 use crate::lang::ast::{Component, Expr, ExprKind, Ident, Instance, Item, ItemKind, Segment};
 use crate::lang::token::Kind;
 
+/// What follows a dot.
+pub(super) const MEMBER: &str = "a quantity of the instance after `.`";
+
 impl Parser<'_> {
     /// `component = "component" name "(" [ declaration { "," declaration } ] ")" "{" { [ part ] line_end } "}"`
     pub(super) fn component(&mut self) -> Parse<ItemKind> {
@@ -134,6 +137,20 @@ impl Parser<'_> {
         }
         self.bump();
         Ok((name, self.expression()?))
+    }
+
+    /// The instances before a quantity, the quantity, its primes where they stand before its subscripts, and these.
+    pub(super) fn place(&mut self, expected: &str) -> Parse<(Vec<Segment>, Ident, u32, Vec<Expr>)> {
+        let mut path = Vec::new();
+        loop {
+            let name = self.name(if path.is_empty() { expected } else { MEMBER })?;
+            let early = self.primes()?;
+            let subscripts = self.optional_subscripts()?;
+            if early > 0 || self.peek() != Kind::Dot {
+                return Ok((path, name, early, subscripts));
+            }
+            path.push(self.segment(name, subscripts));
+        }
     }
 
     /// `segment = name [ subscripts ] "."`: an instance, whose quantity follows; all but the dot has been read.

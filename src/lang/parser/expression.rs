@@ -239,17 +239,7 @@ impl Parser<'_> {
     #[inline(never)]
     fn variable(&mut self) -> Parse<Expr> {
         let start = self.at;
-        let mut segments = Vec::new();
-        let (name, early, subscripts) = loop {
-            let name =
-                self.name(if segments.is_empty() { "a name" } else { "a quantity of the instance after `.`" })?;
-            let early = self.primes()?;
-            let subscripts = self.optional_subscripts()?;
-            if early > 0 || self.peek() != Kind::Dot {
-                break (name, early, subscripts);
-            }
-            segments.push(self.segment(name, subscripts));
-        };
+        let (mut segments, name, early, subscripts) = self.place("a name")?;
         let kind = if !segments.is_empty() {
             segments.push(Segment { name, subscripts });
             ExprKind::Member(segments)

@@ -1,10 +1,11 @@
 //! Reactions: two sides, an arrow and a rate.
 
+use super::component::MEMBER;
 use super::recovery::MAX_UNBALANCED;
 use super::report::specific;
 use super::{Parse, Parser};
 use crate::diag::codes::syntax;
-use crate::lang::ast::{ExprKind, ItemKind, Rate, Reaction, Species};
+use crate::lang::ast::{Convention, ExprKind, ItemKind, Rate, Reaction, Species};
 use crate::lang::token::Kind;
 
 /// What every arrow wants.
@@ -32,7 +33,7 @@ impl Parser<'_> {
                 Kind::SquareClose | Kind::RoundClose => open -= 1,
                 _ if open > 0 => {}
                 _ if index > self.at && self.tokens[index].starts_line => return false,
-                Kind::Name | Kind::Number | Kind::Invalid | Kind::Prime => {}
+                Kind::Name | Kind::Dot | Kind::Number | Kind::Invalid | Kind::Prime => {}
                 Kind::Plus | Kind::Minus | Kind::Star | Kind::Slash | Kind::Caret => {}
                 _ => return kind.is_arrow(),
             }
@@ -95,7 +96,8 @@ impl Parser<'_> {
             _ => Rate::MassAction(first),
         };
         let domain = self.for_clauses()?;
-        Ok(ItemKind::Reaction(Reaction { label, reactants, products, rate, domain }))
+        let convention = Convention::default();
+        Ok(ItemKind::Reaction(Reaction { label, reactants, products, rate, domain, convention }))
     }
 
     /// `side = "0" | species { "+" species }`
@@ -114,7 +116,7 @@ impl Parser<'_> {
         Ok(list)
     }
 
-    /// `species = [ number ] name [ subscripts ]`
+    /// `species = [ number ] { segment } name [ subscripts ]`
     fn species(&mut self) -> Parse<Species> {
         let start = self.at;
         let mut coefficient = 1.0;
@@ -126,8 +128,15 @@ impl Parser<'_> {
         if self.peek() != Kind::Name {
             return Err(self.no_species(start));
         }
-        let name = self.name("a species")?;
-        let subscripts = self.optional_subscripts()?;
-        Ok(Species { coefficient, name, subscripts, span: self.since(start) })
+        let mut path = Vec::new();
+        let (name, subscripts) = loop {
+            let name = self.name(if path.is_empty() { "a species" } else { MEMBER })?;
+            let subscripts = self.optional_subscripts()?;
+            if self.peek() != Kind::Dot {
+                break (name, subscripts);
+            }
+            path.push(self.segment(name, subscripts));
+        };
+        Ok(Species { coefficient, path, name, subscripts, span: self.since(start) })
     }
 }

@@ -217,18 +217,16 @@ impl Parser<'_> {
         Ok(Declaration { name, subscripts, unit, value, bounds, domain, span: self.since(start) })
     }
 
-    /// `initial = name ( primes [ subscripts ] | [ subscripts ] [ primes ] ) [ annotation ] "=" expression [ for_clauses ]`
+    /// `initial = { segment } name ( primes [ subscripts ] | [ subscripts ] [ primes ] ) [ annotation ] "=" expression [ for_clauses ]`
     fn initial(&mut self) -> Parse<Initial> {
         let start = self.at;
-        let name = self.name("a state")?;
-        let early = self.primes()?;
-        let subscripts = self.optional_subscripts()?;
+        let (path, name, early, subscripts) = self.place("a state")?;
         let order = if early == 0 { self.primes()? } else { early };
         let unit = self.annotation()?;
         self.expect(Kind::Assign, "`=` after the name")?;
         let value = self.expression()?;
         let domain = self.for_clauses()?;
-        Ok(Initial { name, order, subscripts, unit, value, domain, span: self.since(start) })
+        Ok(Initial { path, outside: 0, name, order, subscripts, unit, value, domain, span: self.since(start) })
     }
 
     /// `bounds = "in" "(" expression "," expression ")"`

@@ -1,0 +1,28 @@
+//! A compiled system without its compiled steps, to compare them with: for the tests and the measurements of steps.
+
+use rhapsode::linalg::Pattern;
+use rhapsode::system::{Shape, System};
+
+/// A system that keeps its steps to itself.
+pub struct Plain<'a>(pub &'a dyn System);
+
+impl System for Plain<'_> {
+    fn shape(&self) -> &Shape {
+        self.0.shape()
+    }
+    fn jacobian_pattern(&self) -> &Pattern {
+        self.0.jacobian_pattern()
+    }
+    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
+        self.0.rhs(t, y, p, w, dy);
+    }
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        self.0.jacobian(t, y, p, w, values);
+    }
+    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
+        self.0.time_derivative(t, y, p, w, ft);
+    }
+    fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.0.outputs(t, y, p, w, out);
+    }
+}
