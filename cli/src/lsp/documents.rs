@@ -8,14 +8,17 @@ use lsp_types::{TextDocumentContentChangeEvent, TextDocumentItem, Uri};
 use rhapsode::Model;
 use rhapsode::diag::Diagnostic;
 use rhapsode::model::{Analysis, EntityId};
-use rhapsode::source::Source;
+use rhapsode::source::{Source, Sources, Span};
 
+use super::files::path_of;
 use super::text::{Encoding, Text};
 
 /// An open document.
 pub struct Document {
     /// Its address, as the client writes it.
     pub uri: Uri,
+    /// The path behind it, if it is a file's.
+    pub path: Option<String>,
     /// The client's number of this text.
     pub version: i32,
     /// The text.
@@ -29,13 +32,51 @@ pub struct Document {
 }
 
 /// What a check found.
+#[derive(Default)]
 pub struct Checked {
     /// Of which text.
     pub version: i32,
-    /// All complaints, in the order of the text.
+    /// All complaints, in the order of the texts, the document's own first.
     pub diagnostics: Vec<Diagnostic>,
-    /// The model, if there are none.
+    /// The texts they point into; none after a fault.
+    pub sources: Option<Sources>,
+    /// The files the model uses, where there are complaints.
+    pub used: Vec<UsedFile>,
+    /// The paths of the files that the check asked for, found or not.
+    pub asked: Vec<String>,
+    /// Whether the library failed, so that nothing is known of the text.
+    pub fault: bool,
+    /// The model, if there are no complaints.
     pub model: Option<Model>,
+}
+
+/// A file that a model uses.
+pub struct UsedFile {
+    /// Where it is kept.
+    pub path: String,
+    /// What brings it, in the main text: the path in a `use` statement, maybe of a file that uses this one.
+    pub statement: Span,
+}
+
+impl Checked {
+    /// The complaints about the document itself.
+    pub fn own(&self) -> &[Diagnostic] {
+        let end = self.sources.as_ref().map_or(0, |sources| sources.main().end());
+        &self.diagnostics[..self.diagnostics.partition_point(|complaint| complaint.span.start <= end)]
+    }
+
+    /// The complaints about a file it uses.
+    pub fn about<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Diagnostic> {
+        let sources = self.sources.as_ref();
+        let others = self.diagnostics[self.own().len()..].iter();
+        others.filter(move |complaint| sources.is_some_and(|all| all.find(complaint.span.start).name() == path))
+    }
+
+    /// The paths of the used files that have complaints.
+    pub fn unsound(&self) -> Vec<String> {
+        let unsound = self.used.iter().filter(|file| self.about(&file.path).next().is_some());
+        unsound.map(|file| file.path.clone()).collect()
+    }
 }
 
 /// All open documents, by address.
@@ -45,6 +86,7 @@ impl Document {
     /// A document as it is opened, to be checked at once.
     pub fn new(item: TextDocumentItem, encoding: Encoding) -> Document {
         Document {
+            path: path_of(item.uri.as_str()),
             uri: item.uri,
             version: item.version,
             text: Text::new(item.text, encoding),
@@ -81,10 +123,14 @@ impl Document {
         self.checked = Some(Checked { model, ..checked });
     }
 
-    /// What the check of the present text said, if it is done.
+    /// The check of the present text, if it is done.
+    pub fn current(&self) -> Option<&Checked> {
+        self.checked.as_ref().filter(|checked| checked.version == self.version)
+    }
+
+    /// What the check of the present text said about it, if it is done.
     pub fn complaints(&self) -> &[Diagnostic] {
-        let current = self.checked.as_ref().filter(|checked| checked.version == self.version);
-        current.map_or(&[], |checked| &checked.diagnostics)
+        self.current().map_or(&[], Checked::own)
     }
 
     /// The model as it was when it last was sound, which may be some keystrokes ago.

@@ -2,7 +2,7 @@
 //! and output.
 //!
 //! [`transport`] turns bytes into messages and back, [`server`] decides the order of work, [`documents`] holds the open
-//! texts, [`text`] counts positions, and each file of [`features`] answers one kind of question from the library's
+//! texts, [`files`] finds those they use, [`text`] counts positions, and each file of [`features`] answers one kind of question from the library's
 //! [`Analysis`](rhapsode::model::Analysis) and its checked models.
 //!
 //! Invariants: one thread owns the documents; models are checked on a second one, so that typing never waits; every
@@ -11,6 +11,7 @@
 mod checker;
 mod documents;
 mod features;
+mod files;
 mod server;
 mod text;
 mod transport;

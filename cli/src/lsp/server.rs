@@ -8,7 +8,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use lsp_server::{ErrorCode, Message, Notification, Request};
-use lsp_types::{DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, InitializeParams};
+use lsp_types::{
+    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    InitializeParams,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -19,6 +22,9 @@ use super::transport::{self, Incoming, refusal};
 
 /// How long a text rests before it is checked.
 const REST: Duration = Duration::from_millis(10);
+
+/// How long documents rest that use a file which is being typed.
+const USERS_REST: Duration = Duration::from_millis(50);
 
 /// Requests that editors ask again after each change: what still waits when a change arrives is not worth answering.
 const REFRESHED: [&str; 5] = [
@@ -192,8 +198,12 @@ impl Server {
     fn start_check(&mut self, uri: &str) {
         let Some(document) = self.session.documents.get_mut(uri) else { return };
         document.due = None;
-        let job = Job { uri: uri.to_string(), version: document.version, text: document.text.as_str().to_string() };
-        self.busy = self.jobs.send(job).is_ok();
+        let (version, text) = (document.version, document.text.as_str().to_string());
+        let open = match text.contains("use") {
+            true => self.session.open_texts(),
+            false => Default::default(),
+        };
+        self.busy = self.jobs.send(Job { uri: uri.to_string(), version, text, open }).is_ok();
     }
 
     fn checked(&mut self, uri: &str, checked: Checked) {
@@ -203,10 +213,11 @@ impl Server {
         if checked.version != document.version {
             return;
         }
-        document.store(checked);
-        if let Some(notification) = self.session.diagnostics(uri) {
-            self.send(notification);
+        if checked.fault {
+            let params = json!({"type": 1, "message": format!("a fault while checking {uri}")});
+            self.send(json!({"jsonrpc": "2.0", "method": "window/logMessage", "params": params}));
         }
+        self.session.store(uri, checked).into_iter().for_each(|notification| self.send(notification));
     }
 
     /// Handles a message; says whether the session is over.
@@ -268,21 +279,27 @@ impl Server {
                 let params: DidOpenTextDocumentParams = serde_json::from_value(notification.params)?;
                 let uri = params.text_document.uri.as_str().to_string();
                 let document = Document::new(params.text_document, self.session.encoding);
-                self.session.documents.insert(uri, document);
+                self.session.documents.insert(uri.clone(), document);
+                self.session.changed(&uri, Instant::now() + USERS_REST);
             }
             "textDocument/didChange" => {
                 let params: DidChangeTextDocumentParams = serde_json::from_value(notification.params)?;
                 let document = self.session.documents.get_mut(params.text_document.uri.as_str());
                 if let Some(document) = document {
                     document.change(params.text_document.version, params.content_changes, Instant::now() + REST);
+                    self.session.changed(params.text_document.uri.as_str(), Instant::now() + USERS_REST);
                 }
             }
             "textDocument/didClose" => {
                 let params: DidCloseTextDocumentParams = serde_json::from_value(notification.params)?;
-                if self.session.documents.remove(params.text_document.uri.as_str()).is_some() {
-                    let params = json!({"uri": params.text_document.uri, "diagnostics": []});
-                    let method = "textDocument/publishDiagnostics";
-                    self.send(json!({"jsonrpc": "2.0", "method": method, "params": params}));
+                let uri = params.text_document.uri.as_str();
+                self.session.close(uri).into_iter().for_each(|notification| self.send(notification));
+                self.session.changed(uri, Instant::now());
+            }
+            "workspace/didChangeWatchedFiles" => {
+                let params: DidChangeWatchedFilesParams = serde_json::from_value(notification.params)?;
+                for change in params.changes {
+                    self.session.changed(change.uri.as_str(), Instant::now());
                 }
             }
             // What is not known and not asked for may be passed over.

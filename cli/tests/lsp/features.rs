@@ -317,6 +317,41 @@ fn hints_show_the_numbers_behind_formulas() {
 }
 
 #[test]
+fn units_are_shown_where_they_are_not_written() {
+    let text = "time t: hour\nparam CL: L/hour = 5, V = 30 [L], n = 2\ninit A: mg = 100, d = 0\nindex i = 1..2\n\
+                c = A/V\nA' = -CL*c\nd' = CL*c\noutput e[i] = n*c*i, f = exp(n)\n";
+    let mut client = Client::open(text);
+    assert_eq!(client.diagnostics(), Vec::<Value>::new());
+    for (name, n, unit) in [
+        ("CL", 1, "in L/hour"),
+        ("V", 1, "in L as"),
+        ("c", 0, "in mg/L as"),
+        ("d'", 0, "in mg as"),
+        ("n*c", 0, "a pure number"),
+    ] {
+        let page = hover(&mut client, place(text, name, n));
+        assert!(page.contains(unit), "{name}: {page}");
+    }
+    let everything = json!({"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}});
+    let params = json!({"textDocument": {"uri": URI}, "range": everything});
+    let list = client.result("textDocument/inlayHint", params);
+    let units = list.as_array().unwrap().iter().filter(|hint| hint["kind"] == 1);
+    let hints: Vec<_> = units.map(|h| (h["label"].as_str().unwrap().to_string(), h["position"].clone())).collect();
+    let expected = [
+        (": L", behind(text, "V", 0)),
+        (": mg", behind(text, "d", 0)),
+        (": mg/L", behind(text, "\nc", 0)),
+        (": mg/L", behind(text, "e[i]", 0)),
+    ];
+    assert_eq!(hints, expected.map(|(label, at)| (label.to_string(), at)));
+    // Accepted, a hint is a unit that is written.
+    let edits: Vec<Value> =
+        list.as_array().unwrap().iter().filter(|h| h["kind"] == 1).map(|h| h["textEdits"][0].clone()).collect();
+    client.change(json!([{"text": edited(text, &json!(edits))}]));
+    assert_eq!(client.diagnostics(), Vec::<Value>::new());
+}
+
+#[test]
 fn columns_may_be_counted_in_bytes() {
     let text = "param 𝛃 = 1\nx' = 𝛃 + αα\ninit x = 1\n";
     for (encodings, name, columns) in [

@@ -3,5 +3,6 @@
 
 mod client;
 mod features;
+mod files;
 mod protocol;
 mod sync;

@@ -2,7 +2,6 @@
 //! `rhapsode.explain`, and as text for hovers.
 
 use std::cell::OnceCell;
-use std::str::FromStr;
 
 use lsp_server::ErrorCode;
 use lsp_types::{ExecuteCommandParams, Uri};
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 
 use super::{Refusal, Session};
 use crate::explain;
+use crate::lsp::files::address_of;
 
 /// The command that answers with a page: its one argument is the code.
 pub const COMMAND: &str = "rhapsode.explain";
@@ -31,20 +31,8 @@ impl Explanations {
         if !path.exists() {
             std::fs::write(&path, explain::page(entry)).ok()?;
         }
-        file_address(&path.to_string_lossy())
+        address_of(&path.to_string_lossy())
     }
-}
-
-/// A path as an address: what addresses do not allow is written as `%` and two digits.
-fn file_address(path: &str) -> Option<Uri> {
-    let mut address = String::from(if path.starts_with('/') { "file://" } else { "file:///" });
-    for byte in path.replace('\\', "/").bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => address.push(byte as char),
-            _ => address.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    Uri::from_str(&address).ok()
 }
 
 /// `workspace/executeCommand`
@@ -59,17 +47,5 @@ pub fn execute(_: &Session, params: ExecuteCommandParams) -> Result<String, Refu
     match CODES.iter().copied().flatten().find(|entry| entry.code.0.eq_ignore_ascii_case(code)) {
         Some(entry) => Ok(explain::page(entry)),
         None => refused(format!("there is no code `{code}`")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_hold_any_path() {
-        let address = |path| file_address(path).map(|uri| uri.as_str().to_string());
-        assert_eq!(address("/tmp/a b/β.txt").as_deref(), Some("file:///tmp/a%20b/%CE%B2.txt"));
-        assert_eq!(address("C:\\a.txt").as_deref(), Some("file:///C%3A/a.txt"));
     }
 }

@@ -75,6 +75,9 @@ pub fn entity(document: &Document, id: EntityId) -> String {
     if let Some(shape) = document.model().and_then(|model| shape(model, &entity.name)) {
         text += &format!(", an array over {shape}");
     }
+    if let Some(unit) = document.model().and_then(|model| unit(model, &entity.name)) {
+        text += &unit;
+    }
     if entity.definitions.is_empty() {
         text += ", as nothing else is declared with `time`";
     }
@@ -85,6 +88,17 @@ pub fn entity(document: &Document, id: EntityId) -> String {
         text += &format!("\n\n{doc}");
     }
     text
+}
+
+/// What is known of a quantity's unit, in a model that has any.
+fn unit(model: &Model, name: &str) -> Option<String> {
+    let quantity = model.checked().units.as_ref()?.quantities.iter().find(|quantity| quantity.name == name)?;
+    Some(match quantity.unit.as_deref() {
+        Some("1") => ", a pure number".to_string(),
+        Some(unit) if quantity.declared => format!(", in {unit}"),
+        Some(unit) => format!(", in {unit} as the equations imply"),
+        None => ", of a unit that nothing determines".to_string(),
+    })
 }
 
 /// `1..64, 1..64 (periodic)`; nothing for a scalar.

@@ -16,6 +16,9 @@ mod signature;
 mod symbols;
 mod tokens;
 
+use std::collections::BTreeMap;
+use std::time::Instant;
+
 use lsp_server::ErrorCode;
 use lsp_types::{
     CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CompletionOptions, ExecuteCommandOptions,
@@ -28,6 +31,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::documents::{Document, Documents};
+use super::files::path_of;
 use super::server::parsed;
 use super::text::Encoding;
 use explanations::Explanations;
@@ -130,6 +134,23 @@ impl Session {
             "textDocument/codeAction" => call(params, |p| actions::actions(self, p)),
             "workspace/executeCommand" => call(params, |p| explanations::execute(self, p)),
             _ => Err((ErrorCode::MethodNotFound, format!("no method `{method}`"))),
+        }
+    }
+
+    /// The texts of all open files, by path.
+    pub fn open_texts(&self) -> BTreeMap<String, String> {
+        let files = self.documents.values().filter_map(|document| Some((document.path.clone()?, document)));
+        files.map(|(path, document)| (path, document.text.as_str().to_string())).collect()
+    }
+
+    /// A file has changed, saved or not: documents that use it are to be checked again.
+    pub fn changed(&mut self, uri: &str, due: Instant) {
+        let Some(path) = path_of(uri) else { return };
+        for (user, document) in &mut self.documents {
+            let uses = document.checked.as_ref().is_some_and(|checked| checked.asked.contains(&path));
+            if uses && user != uri {
+                document.due = Some(document.due.map_or(due, |known| known.min(due)));
+            }
         }
     }
 
