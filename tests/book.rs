@@ -22,6 +22,10 @@ fn the_contents_name_every_page_and_only_pages() {
     let pages: BTreeSet<PathBuf> = pages::pages().into_iter().collect();
     assert_eq!(named.iter().cloned().collect::<BTreeSet<_>>(), pages);
     assert_eq!(named.len(), pages.len(), "a page is named twice");
+    let settings = std::fs::read_to_string(root().join("docs/book.toml")).unwrap();
+    for file in settings.split('"').filter(|text| text.starts_with("theme/")) {
+        assert!(root().join("docs").join(file).exists(), "{file}");
+    }
 }
 
 #[test]
