@@ -14,7 +14,7 @@
                 { className: 'comment', begin: /#/, end: /$/ },
                 { className: 'string', begin: /"/, end: /"/ },
                 { className: 'number', begin: /(?<!\w)(?<!(?<!\.)\.)(\d+\.?(?!\.)\d*|\.\d+)([eE][+-]?\d+)?/ },
-                { className: 'attr', begin: /:\s*(?=[^\s=,]+\s*(=|,|$))/, end: /(?=\s*(=|,|$))/ },
+                { className: 'attr', begin: /:\s*(?=[^\s=,]+\s*(=(?!>)|,|$))/, end: /(?=\s*(=|,|$))/ },
                 { className: 'title', begin: /[^\W\d]\w*'+/ },
                 { className: 'built_in', begin: /(?!(?:sum|prod|min|max|dot|if|and|or|not|in|then|else)\b)[A-Za-z_]\w*(?=\()/ },
                 { className: 'keyword', begin: /<->|->|=>|\+=|@/ },
