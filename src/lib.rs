@@ -28,6 +28,7 @@
 //! ```
 
 pub mod backend;
+mod dae;
 pub mod diag;
 pub mod diff;
 pub mod elaborate;

@@ -44,6 +44,52 @@ pub fn topological(dependencies: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>
     Ok(order)
 }
 
+/// Groups of things that depend on each other in a circle, each after those it depends on; members ascend.
+///
+/// Source: R. Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1 (1972) 146, without recursion.
+pub fn strong_components(reads: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let n = reads.len();
+    let (mut index, mut low, mut on_stack) = (vec![usize::MAX; n], vec![0; n], vec![false; n]);
+    let (mut stack, mut components, mut next) = (Vec::new(), Vec::new(), 0);
+    for root in 0..n {
+        if index[root] != usize::MAX {
+            continue;
+        }
+        // (unknown, how many of those it reads have been looked at)
+        let mut path = vec![(root, 0)];
+        while let Some((v, seen)) = path.last_mut() {
+            let v = *v;
+            if index[v] == usize::MAX {
+                (index[v], low[v]) = (next, next);
+                next += 1;
+                stack.push(v);
+                on_stack[v] = true;
+            }
+            if let Some(&w) = reads[v].get(*seen) {
+                *seen += 1;
+                if index[w] == usize::MAX {
+                    path.push((w, 0));
+                } else if on_stack[w] {
+                    low[v] = low[v].min(index[w]);
+                }
+                continue;
+            }
+            path.pop();
+            if let Some((parent, _)) = path.last() {
+                low[*parent] = low[*parent].min(low[v]);
+            }
+            if low[v] == index[v] {
+                let at = stack.iter().rposition(|w| *w == v).unwrap_or(0);
+                let mut members = stack.split_off(at);
+                members.iter().for_each(|w| on_stack[*w] = false);
+                members.sort_unstable();
+                components.push(members);
+            }
+        }
+    }
+    components
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("diff", &["expr", "model", "math"]),
     ("kernel", &["expr", "model", "diff", "math", "linalg", "system"]),
     ("backend", &["kernel", "math", "linalg", "system"]),
-    ("linalg", &[]),
+    ("dae", &["source", "diag", "expr", "model", "diff", "math", "name", "order"]),
+    ("linalg", &["order"]),
     ("system", &["linalg", "name"]),
     ("solve", &["linalg", "system"]),
 ];

@@ -79,6 +79,7 @@ pub fn with_sensitivities(model: Model, by: &[String]) -> Result<Model, Stop> {
         SensitivityError::Name(name) => {
             unknown("--sensitivities", "parameter or state", &name.name, &[&model.parameters(), &model.states()])
         }
+        constrained @ SensitivityError::Constrained => Stop::input(format!("error: --sensitivities: {constrained}")),
         SensitivityError::Unsupported(reason) => Stop::input(format!("error: --sensitivities: {reason}")),
     })
 }

@@ -20,6 +20,8 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "lotka_volterra",
     "robertson",
     "pendulum",
+    "cartesian_pendulum",
+    "transistor_amplifier",
     "van_der_pol",
     "lorenz",
     "sir",

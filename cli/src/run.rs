@@ -179,6 +179,9 @@ pub fn run(args: &Args) -> Result<(), Stop> {
             ));
         }
     }
+    if !args.quiet && !statistics.adjusted.is_empty() {
+        eprint_line(&stats::adjusted(statistics));
+    }
     if !args.quiet {
         eprint_line(&stats::line(&table, statistics, compile_seconds));
     }

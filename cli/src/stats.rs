@@ -22,6 +22,7 @@ pub fn json(table: &Table, s: &Statistics, compile_seconds: f64, failure: Option
         "linear": s.linear,
         "events": s.events,
         "switches": s.switches,
+        "adjusted": s.adjusted.iter().map(|(state, given, used)| json!({ "state": state, "given": given, "used": used })).collect::<Vec<_>>(),
         "compile_seconds": compile_seconds,
         "solve_seconds": s.solve_seconds,
         "points": table.axis.len(),
@@ -43,6 +44,19 @@ pub fn line(table: &Table, s: &Statistics, compile_seconds: f64) -> String {
         seconds(compile_seconds),
         seconds(s.solve_seconds),
     )
+}
+
+/// `made consistent at the start: z 0 → 0.42, lambda 0 → 9.81`
+pub fn adjusted(s: &Statistics) -> String {
+    const MOST: usize = 6;
+    let some = s
+        .adjusted
+        .iter()
+        .take(MOST)
+        .map(|(state, given, used)| format!("{state} {} → {}", short(*given), short(*used)));
+    let more = s.adjusted.len().saturating_sub(MOST);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("made consistent at the start: {}{rest}", some.collect::<Vec<_>>().join(", "))
 }
 
 /// `1 step`, `2 steps`.

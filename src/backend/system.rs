@@ -8,7 +8,9 @@ use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
 use crate::kernel::program::Program;
 use crate::kernel::{Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
-use crate::system::{CompiledStep, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape, System, Taylor};
+use crate::system::{
+    CompiledStep, Constraints, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape, System, Taylor,
+};
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
 /// indirection, not two.
@@ -25,6 +27,7 @@ pub struct CompiledSystem<K> {
     /// (x, v) of x' = v, or a state that is neither.
     velocities: Option<VelocityFinder>,
     second_order: OnceLock<Result<Arc<SecondOrder>, String>>,
+    constraints: Option<Arc<Hidden<K>>>,
     /// The series made so far, by order.
     made: Mutex<BTreeMap<usize, Made<K>>>,
 }
@@ -37,6 +40,43 @@ pub type VelocityFinder = Box<dyn Fn() -> Result<Vec<(usize, usize)>, usize> + S
 
 /// A series, or why there is none.
 type Made<K> = Result<Arc<Series<K>>, String>;
+
+/// The constraints of a compiled model.
+struct Hidden<K> {
+    kernels: K,
+    values: KernelId,
+    jacobian: KernelId,
+    pattern: Pattern,
+    /// The place of each of the kernel's values in the pattern.
+    places: Option<Vec<usize>>,
+    /// Values of the kernel, and its work.
+    raw: usize,
+    work: usize,
+}
+
+impl<K: Kernels> Constraints for Hidden<K> {
+    fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    fn work(&self) -> usize {
+        self.raw + self.work
+    }
+
+    fn values(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.kernels.call(self.values, Arguments { t, y, p, v: &[], w, out });
+    }
+
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        let Some(places) = &self.places else {
+            return self.kernels.call(self.jacobian, Arguments { t, y, p, v: &[], w, out: values });
+        };
+        let (raw, w) = w.split_at_mut(self.raw);
+        self.kernels.call(self.jacobian, Arguments { t, y, p, v: &[], w, out: raw });
+        values.fill(0.0);
+        places.iter().zip(raw.iter()).for_each(|(place, value)| values[*place] += value);
+    }
+}
 
 /// The Taylor coefficients of a compiled model.
 struct Series<K> {
@@ -98,7 +138,17 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             work: most + lowered.jacobian.values,
             time_dependent: places.time_derivative.is_some(),
         };
+        let constraints = match (place("constraints"), place("constraint_jacobian")) {
+            (Some(values), Some(jacobian)) => {
+                let (pattern, places) = lowered.constraints.pattern();
+                let work = kernels.lengths(values).w.max(kernels.lengths(jacobian).w);
+                let raw = lowered.constraints.values;
+                Some(Arc::new(Hidden { kernels: kernels.clone(), values, jacobian, pattern, places, raw, work }))
+            }
+            _ => None,
+        };
         Some(CompiledSystem {
+            constraints,
             kernels,
             shape,
             places,
@@ -206,6 +256,10 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
         if let Some(kernel) = self.places.outputs {
             self.kernels.call(kernel, Arguments { t, y, p, v: &[], w, out });
         }
+    }
+
+    fn constraints(&self) -> Option<Arc<dyn Constraints>> {
+        self.constraints.clone().map(|constraints| constraints as Arc<dyn Constraints>)
     }
 
     fn explicit_step(&self, formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {

@@ -11,6 +11,7 @@ mod series_nodes;
 mod taylor;
 
 pub use forward::jacobian_product;
+pub(crate) use forward::{Direction, tangent};
 pub use reverse::parameter_jacobian;
 pub use sensitivity::{Wanted, with_sensitivities};
 pub use taylor::{Computed, NoSeries, Series, taylor};
@@ -29,6 +30,8 @@ pub struct Derivatives {
     pub jacobian: Vec<Entry>,
     /// Arrays to compute before `time`, in order, besides the model's own.
     pub time_definitions: Vec<Family>,
+    /// ∂G/∂y of the constraints, their k-th as row k of a symbol brought in for them.
+    pub constraints: Vec<Entry>,
     /// ∂f/∂t by state; empty if f does not depend on t explicitly.
     pub time: Vec<Family>,
 }
@@ -74,6 +77,7 @@ pub fn derive(model: &Model) -> Result<Derivatives, Unsupported> {
     let mut graph = model.graph.clone();
     let mut symbols = model.symbols.clone();
     let jacobian = reverse::state_jacobian(model, &mut graph)?;
+    let constraints = reverse::constraint_jacobian(model, &mut graph, &mut symbols)?;
     let (time_definitions, time) = forward::time_derivative(model, &mut graph, &mut symbols);
-    Ok(Derivatives { graph, symbols, jacobian, time_definitions, time })
+    Ok(Derivatives { graph, symbols, jacobian, constraints, time_definitions, time })
 }

@@ -6,10 +6,11 @@
 
 use rustc_hash::FxHashMap;
 
+use super::forward::declare;
 use super::{Entry, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::math::{Binary, Compare, Unary};
-use crate::model::{Family, Kind, Model};
+use crate::model::{Dim, Family, Kind, Model, Symbol};
 
 /// A derivative by one leaf: `value`, for all values of the `extra` indices (those of reductions the leaf stands in).
 struct LeafDerivative {
@@ -21,6 +22,38 @@ struct LeafDerivative {
 /// ∂f/∂y.
 pub fn state_jacobian(model: &Model, graph: &mut Graph) -> Result<Vec<Entry>, Unsupported> {
     jacobian(model, graph, Reads::State, Kind::State)
+}
+
+/// ∂G/∂y of the constraints.
+///
+/// # Errors
+/// As [`super::derive`].
+pub fn constraint_jacobian(
+    model: &Model,
+    graph: &mut Graph,
+    symbols: &mut Vec<Symbol>,
+) -> Result<Vec<Entry>, Unsupported> {
+    let count = model.constraints.len() as i64;
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let dims = vec![Dim { lo: 1, hi: count, periodic: false }];
+    let symbol = Symbol {
+        name: "constraints".to_string(),
+        kind: Kind::Output,
+        dims,
+        offset: 0,
+        doc: None,
+        ..model.symbols[0].clone()
+    };
+    let rows = declare(graph, symbols, symbol, Reads::Nothing);
+    let definitions = model.definitions.iter().map(|family| (family.symbol, family)).collect();
+    let mut walk = Walk { model, graph, definitions, least: Reads::State, by: Kind::State, entries: Vec::new() };
+    for (k, value) in model.constraints.iter().enumerate() {
+        let seed = walk.graph.constant(1.0);
+        walk.piece(rows, &[Affine::constant(k as i64 + 1)], Vec::new(), *value, seed)?;
+    }
+    Ok(walk.entries)
 }
 
 /// ∂f/∂p, over the given extension of the model's graph.

@@ -23,8 +23,10 @@ pub struct Wanted {
 /// The model with the sensitivities of all its states and outputs as further states and outputs, named `d[x]/d[q]`.
 pub fn with_sensitivities(model: &Model, wanted: &[Wanted]) -> Model {
     let mut larger = model.clone();
-    for q in wanted {
+    for (k, q) in wanted.iter().enumerate() {
         add(model, q, &mut larger);
+        // The derivative of an algebraic equation is one for the sensitivities.
+        larger.algebraic.extend(model.algebraic.iter().map(|place| place + (k + 1) * model.dim()));
     }
     larger.lay_out();
     larger

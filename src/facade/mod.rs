@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
 use crate::backend::{CompiledSystem, KernelId, Kernels, SeriesMaker, host_has_fma};
+use crate::dae::solve_structure;
 use crate::diag::{Code, Diagnostic, codes};
 use crate::diff::{Derivatives, derive};
 use crate::elaborate::{Elaborated, elaborate};
@@ -44,6 +45,8 @@ pub struct Model {
 pub enum SensitivityError {
     /// No parameter or state has the name.
     Name(UnknownName),
+    /// Some equations had to be differentiated to determine all unknowns.
+    Constrained,
     /// The equations cannot be differentiated.
     Unsupported(crate::diff::Unsupported),
 }
@@ -52,6 +55,9 @@ impl std::fmt::Display for SensitivityError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             SensitivityError::Name(unknown) => unknown.fmt(f),
+            SensitivityError::Constrained => {
+                f.write_str("sensitivities are not there yet for models with equations that have to be differentiated to determine all unknowns")
+            }
             SensitivityError::Unsupported(unsupported) => unsupported.fmt(f),
         }
     }
@@ -118,6 +124,10 @@ impl Model {
         diagnostics.extend(more.into_iter().filter(|d| sound || !FOLLOWS.contains(&d.code)));
         let Some(checked) = checked.filter(|_| diagnostics.is_empty()) else {
             return Err(Errors::new(sources, diagnostics));
+        };
+        let checked = match solve_structure(checked) {
+            Ok(model) => model,
+            Err(diagnostics) => return Err(Errors::new(sources, diagnostics)),
         };
         let derivatives = derive(&checked).map_err(|unsupported| {
             let span =
@@ -219,6 +229,9 @@ impl Model {
     /// # Errors
     /// [`UnknownName`], or [`CompileError`] where the derivatives cannot be formed.
     pub fn with_sensitivities(&self, names: &[&str]) -> Result<Model, SensitivityError> {
+        if !self.checked.constraints.is_empty() {
+            return Err(SensitivityError::Constrained);
+        }
         let wanted = names.iter().map(|name| bind::wanted(&self.checked, name)).collect::<Result<Vec<_>, _>>();
         let larger = crate::diff::with_sensitivities(&self.checked, &wanted.map_err(SensitivityError::Name)?);
         let derivatives = derive(&larger).map_err(SensitivityError::Unsupported)?;

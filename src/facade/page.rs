@@ -95,6 +95,7 @@ impl Model {
             for piece in &family.pieces {
                 let left = self.element(&math, family.symbol, &piece.subscripts);
                 let left = match derivative {
+                    true if model.is_algebraic(family.symbol, piece) => "<mn>0</mn>".to_string(),
                     true => format!(
                         "<mfrac><mrow><mi>d</mi>{left}</mrow><mrow><mi>d</mi>{}</mrow></mfrac>",
                         name(&model.time)
@@ -107,6 +108,9 @@ impl Model {
         model.definitions.iter().for_each(|family| add(family, false));
         model.derivatives.iter().for_each(|family| add(family, true));
         model.outputs.iter().for_each(|family| add(family, false));
+        for constraint in &model.constraints {
+            rows.push(("<mn>0</mn>".to_string(), math.expression(*constraint), String::new()));
+        }
         rows
     }
 

@@ -211,7 +211,9 @@ impl<'a> Problem<'a> {
             options.save = Save::At(points);
         }
         let system = self.compiled.system();
-        let eliminated = if self.reduce { self.compiled.eliminated(&y0) } else { Vec::new() };
+        // Constraints are on all states together.
+        let eliminated =
+            if self.reduce && system.constraints().is_none() { self.compiled.eliminated(&y0) } else { Vec::new() };
         if eliminated.is_empty() {
             return integrate(system, &y0, &bound, &options).map_err(SolveError::Failed);
         }

@@ -91,6 +91,7 @@ impl Model {
             for piece in &family.pieces {
                 let left = element(graph, &names, format, family.symbol, &piece.subscripts, &piece.ranges);
                 let left = match (derivative, format) {
+                    (true, _) if model.is_algebraic(family.symbol, piece) => "0".to_string(),
                     (false, _) => left,
                     (true, Format::Text) => primed(&left),
                     (true, Format::Latex) => format!("\\frac{{d{left}}}{{d{}}}", printer.name(&model.time)),
@@ -108,6 +109,10 @@ impl Model {
         }
         for output in &model.outputs {
             family(output, false, &mut graph);
+        }
+        for constraint in &model.constraints {
+            let right = Printer::new(&graph, &names, format).expression(*constraint);
+            lines.push(("0".to_string(), right, String::new()));
         }
         table(&lines, format)
     }

@@ -9,6 +9,8 @@
 //! | `rhs` | `t`, `y`, `p` | `out`: dy, n |
 //! | `jacobian` | `t`, `y`, `p` | `out`: values of ∂f/∂y, by [`MatrixPlan`] |
 //! | `time_derivative` | `t`, `y`, `p` | `out`: ∂f/∂t, n (absent if f does not depend on t) |
+//! | `constraints` | `t`, `y`, `p` | `out`: what index reduction left, 0 = G (absent if it left none) |
+//! | `constraint_jacobian` | `t`, `y`, `p` | `out`: values of ∂G/∂y, by its plan |
 //! | `outputs` | `t`, `y`, `p` | `out`: the recorded quantities (absent if there are none) |
 //! | `jacobian_product` | `t`, `y`, `p`, `v` | `out`: J v, n (on request) |
 //! | `parameter_jacobian` | `t`, `y`, `p` | `out`: values of ∂f/∂p, by its plan (on request) |
@@ -35,6 +37,8 @@ pub struct Lowered {
     pub algebraic: Vec<usize>,
     /// Where the values of ∂f/∂y go.
     pub jacobian: MatrixPlan,
+    /// Where the values of the constraints' derivatives go.
+    pub constraints: MatrixPlan,
     /// What it was lowered for.
     pub target: Target64,
     pub(super) hoisted: Hoisted,
@@ -136,6 +140,21 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
             out: n,
         });
     }
+    let count = model.constraints.len();
+    let (constraints, constraint_nests) = matrix(&derivatives.constraints, count, n, &layout);
+    if count > 0 {
+        let mut nest = Nest { ranges: Vec::new(), stores: Vec::new() };
+        for (k, value) in model.constraints.iter().enumerate() {
+            nest.stores.push((Target { buffer: Buffer::Out, base: k as i64, terms: Vec::new() }, *value));
+        }
+        jobs.push(Job { name: "constraints", definitions: families.clone(), targets: vec![nest], out: count });
+        jobs.push(Job {
+            name: "constraint_jacobian",
+            definitions: families.clone(),
+            targets: constraint_nests,
+            out: constraints.values,
+        });
+    }
     if !model.outputs.is_empty() {
         let out = model.outputs.iter().map(|f| symbols[f.symbol.0 as usize].len()).sum();
         jobs.push(Job {
@@ -156,7 +175,7 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
     }
     hoisted.frozen = true;
     let algebraic = model.algebraic.clone();
-    Lowered { program: Program { kernels }, bound, parameters, algebraic, jacobian, target, hoisted }
+    Lowered { program: Program { kernels }, bound, parameters, algebraic, jacobian, constraints, target, hoisted }
 }
 
 /// Lowers ∂f/∂p: the kernel and its plan (n rows, as many columns as parameters).
@@ -462,6 +481,7 @@ impl Lowered {
             program: Program::default(),
             hoisted: self.hoisted.clone(),
             jacobian: MatrixPlan::default(),
+            constraints: MatrixPlan::default(),
             algebraic: self.algebraic.clone(),
             ..*self
         }

@@ -5,50 +5,8 @@ use super::Pattern;
 
 /// Groups of unknowns that depend on each other in a circle, each after those it depends on: the diagonal blocks of a
 /// lower block triangular form.
-///
-/// Source: R. Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1 (1972) 146, without recursion.
 pub fn strong_components(pattern: &Pattern) -> Vec<Vec<usize>> {
-    let n = pattern.nrows();
-    let reads = rows_of(pattern);
-    let (mut index, mut low, mut on_stack) = (vec![usize::MAX; n], vec![0; n], vec![false; n]);
-    let (mut stack, mut components, mut next) = (Vec::new(), Vec::new(), 0);
-    for root in 0..n {
-        if index[root] != usize::MAX {
-            continue;
-        }
-        // (unknown, how many of those it reads have been looked at)
-        let mut path = vec![(root, 0)];
-        while let Some((v, seen)) = path.last_mut() {
-            let v = *v;
-            if *seen == 0 {
-                (index[v], low[v]) = (next, next);
-                next += 1;
-                stack.push(v);
-                on_stack[v] = true;
-            }
-            if let Some(&w) = reads[v].get(*seen) {
-                *seen += 1;
-                if index[w] == usize::MAX {
-                    path.push((w, 0));
-                } else if on_stack[w] {
-                    low[v] = low[v].min(index[w]);
-                }
-                continue;
-            }
-            path.pop();
-            if let Some((parent, _)) = path.last() {
-                low[*parent] = low[*parent].min(low[v]);
-            }
-            if low[v] == index[v] {
-                let at = stack.iter().rposition(|w| *w == v).unwrap_or(0);
-                let mut members = stack.split_off(at);
-                members.iter().for_each(|w| on_stack[*w] = false);
-                members.sort_unstable();
-                components.push(members);
-            }
-        }
-    }
-    components
+    crate::order::strong_components(&rows_of(pattern))
 }
 
 /// Per row: the columns of its entries, with the row itself first, so that no list is empty.

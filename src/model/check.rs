@@ -119,14 +119,16 @@ impl Checker<'_> {
         self.check_index_sets();
         let parameters = self.declare_parameters();
         let states = self.declare_states();
+        let unknowns = self.declare_unknowns();
         self.declare_definitions();
-        if self.found.equations.is_empty() && self.diagnostics.is_empty() {
+        if self.found.equations.is_empty() && self.found.implicit.is_empty() && self.diagnostics.is_empty() {
             let message = "the model has no differential equation: expected at least one `x' = …`";
             let error = Diagnostic::new(codes::model::NO_STATES, Span::new(0, 0), message);
             self.diagnostics.push(error.help("add for example `init x = 0` and `x' = 1`"));
         }
         let lowered = self.lower_definitions();
         let derivatives = self.lower_equations(&states);
+        let implicit = self.implicit(&unknowns);
         let initials = self.lower_initials(&states);
         let defaults = self.lower_defaults(&parameters);
         let bounds = self.parameter_bounds(&parameters);
@@ -158,6 +160,7 @@ impl Checker<'_> {
             parameters: parameters.iter().map(|(_, symbol, _)| *symbol).collect(),
             definitions,
             derivatives,
+            implicit,
             algebraic: Vec::new(),
             constraints: Vec::new(),
             initials,
@@ -181,7 +184,14 @@ impl Checker<'_> {
         &self.symbols[id.0 as usize]
     }
 
-    fn declare(&mut self, name: &str, kind: Kind, dims: Vec<Dim>, doc: Option<&str>, span: Span) -> SymbolId {
+    pub(super) fn declare(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        dims: Vec<Dim>,
+        doc: Option<&str>,
+        span: Span,
+    ) -> SymbolId {
         let reads = match kind {
             Kind::State => Reads::State,
             Kind::Parameter => Reads::Parameters,

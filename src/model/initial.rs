@@ -3,6 +3,7 @@
 use super::Family;
 use super::check::Checker;
 use super::expression::{NO_STATES_AT_START, Scope};
+use super::names::Target;
 use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::SymbolId;
 use crate::name::with_subscripts;
@@ -26,32 +27,43 @@ impl Checker<'_> {
                     );
                     continue;
                 };
-                if let Some(shape) = self.shape(&written, &target, false) {
-                    if shape.dims.len() != dims.len() {
-                        let message = format!(
-                            "`{name}` has {} subscripts in its equation, found {}",
-                            dims.len(),
-                            shape.dims.len()
-                        );
-                        let diagnostic = Diagnostic::new(codes::model::SUBSCRIPTS, target.span, message);
-                        self.diagnostics.push(diagnostic);
-                    } else if let Some(pieces) = self.pieces(&written, &target, &shape, &dims, &scope) {
-                        families.push(Family { symbol: *symbol, pieces });
-                    }
-                }
+                families.extend(self.initial_family(name, order, *symbol, &target, &scope));
             }
         }
         self.report_stray_initials();
         families
     }
 
+    /// The initial values of one symbol; none after a diagnostic.
+    pub(super) fn initial_family(
+        &mut self,
+        name: &str,
+        order: usize,
+        symbol: SymbolId,
+        target: &Target,
+        scope: &Scope,
+    ) -> Option<Family> {
+        let dims = self.symbol(symbol).dims.clone();
+        let written = format!("{name}{}", "'".repeat(order));
+        let shape = self.shape(&written, target, false)?;
+        if shape.dims.len() != dims.len() {
+            let message = format!("`{name}` has {} subscripts in its equation, found {}", dims.len(), shape.dims.len());
+            self.diagnostics.push(Diagnostic::new(codes::model::SUBSCRIPTS, target.span, message));
+            return None;
+        }
+        let pieces = self.pieces(&written, target, &shape, &dims, scope)?;
+        Some(Family { symbol, pieces })
+    }
+
     /// Initial values of things that have no differential equation.
     fn report_stray_initials(&mut self) {
-        // An equation that could not be read may be the one that is missing.
-        if self.diagnostics.iter().any(|d| d.code == codes::model::IMPLICIT) {
-            return;
-        }
         for ((name, order), target) in self.found.initials.clone() {
+            if !self.found.implicit.is_empty()
+                && !self.found.equations.contains_key(name)
+                && !self.found.claimed.contains(name)
+            {
+                continue;
+            }
             let known = match self.found.equations.get(name) {
                 Some((equation_order, _)) if order < *equation_order => continue,
                 Some((equation_order, _)) => Some(*equation_order),

@@ -16,6 +16,7 @@ mod contributions;
 mod domain;
 mod expression;
 mod families;
+mod implicit;
 mod initial;
 mod names;
 mod reactions;
@@ -27,6 +28,7 @@ mod units;
 pub use analysis::{Access, Analysis, Entity, EntityId, Mention, Role, Target};
 pub use check::check;
 pub use conserved::{Law, dependents};
+pub use implicit::{Implicit, Unknown};
 pub use second_order::positions_and_velocities;
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
 pub use units::{Conversion, QuantityUnit, Units, known_units};
@@ -57,6 +59,8 @@ pub struct Model {
     pub definitions: Vec<Family>,
     /// The time derivative of each state, in the order of `states`.
     pub derivatives: Vec<Family>,
+    /// Equations that do not say what one derivative is; empty once [`crate::dae`] has dealt with them.
+    pub implicit: Implicit,
     /// Places of the states that have no derivative: their family in `derivatives` is what an algebraic equation leaves,
     /// 0 = …; ascending.
     pub algebraic: Vec<usize>,
@@ -321,6 +325,13 @@ impl Model {
     /// The symbol with that id.
     pub fn symbol(&self, id: SymbolId) -> &Symbol {
         &self.symbols[id.0 as usize]
+    }
+
+    /// Whether a piece of `derivatives` is what an algebraic equation leaves, and no derivative.
+    pub fn is_algebraic(&self, family: SymbolId, piece: &Piece) -> bool {
+        let symbol = self.symbol(family);
+        let at: Vec<i64> = piece.subscripts.iter().map(|a| a.offset).collect();
+        piece.ranges.is_empty() && self.algebraic.binary_search(&(symbol.offset + symbol.place(&at))).is_ok()
     }
 
     /// Number of scalar states, n.

@@ -4,6 +4,7 @@
 //! about names declared twice or given the wrong kind of statement.
 
 use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
 
 use super::reactions::{Network, Term};
 use crate::diag::{Diagnostic, codes};
@@ -49,6 +50,15 @@ pub struct Function<'a> {
     pub span: Span,
 }
 
+/// An equation between two expressions.
+#[derive(Clone, Copy)]
+pub struct Implicit<'a> {
+    pub lhs: &'a Expr,
+    pub rhs: &'a Expr,
+    pub domain: &'a [ForClause],
+    pub span: Span,
+}
+
 /// The solve block.
 #[derive(Clone, Copy)]
 pub struct SolveBlock<'a> {
@@ -76,6 +86,10 @@ pub struct Statements<'a> {
     pub outputs: Vec<&'a str>,
     /// Differential equations by name, with the order of the derivative they give.
     pub equations: IndexMap<&'a str, (u32, Target<'a>)>,
+    /// Equations that do not say what one name is.
+    pub implicit: Vec<Implicit<'a>>,
+    /// Names that are declared as something, or have an equation.
+    pub claimed: FxHashSet<&'a str>,
     /// Initial values by name and order.
     pub initials: IndexMap<(&'a str, u32), Target<'a>>,
     pub solve: Option<SolveBlock<'a>>,
@@ -90,6 +104,7 @@ pub fn collect<'a>(ast: &'a Ast, network: &'a Network, diagnostics: &mut Vec<Dia
         collector.item(item.doc.as_deref(), item.span, &item.kind);
     }
     collector.fluxes();
+    collector.found.claimed = collector.kinds.keys().copied().collect();
     collector.found
 }
 
@@ -316,15 +331,8 @@ impl<'a> Collector<'a, '_> {
             ExprKind::Name(name) => (name, &[]),
             ExprKind::Subscript(ident, subscripts) => (&ident.name, subscripts),
             _ => {
-                self.diagnostics.push(
-                    Diagnostic::new(
-                        codes::model::IMPLICIT,
-                        lhs.span,
-                        "implicit and algebraic equations are not yet supported",
-                    )
-                    .label("expected a name or a derivative alone on the left")
-                    .help("write the equation as `x' = …` or `name = …`"),
-                );
+                let span = lhs.span.to(rhs.span);
+                self.found.implicit.push(Implicit { lhs, rhs, domain, span });
                 return;
             }
         };

@@ -67,8 +67,9 @@ impl Checker<'_> {
             }
         };
         self.diagnostics.push(
-            Diagnostic::new(codes::model::CYCLE, span, message)
-                .help("algebraic loops are not solved; break the circle by hand"),
+            Diagnostic::new(codes::model::CYCLE, span, message).help(
+                "break the circle by hand, or make one of them an unknown: `init a = 1` as its guess, and `0 = …`",
+            ),
         );
     }
 

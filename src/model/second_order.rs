@@ -8,6 +8,9 @@ use crate::model::{Kind, Model};
 /// # Errors
 /// The place of a state that is neither.
 pub fn positions_and_velocities(model: &Model) -> Result<Vec<(usize, usize)>, usize> {
+    if let Some(place) = model.algebraic.first() {
+        return Err(*place);
+    }
     let n = model.dim();
     let mut velocity_of = vec![None; n];
     for family in &model.derivatives {

@@ -58,6 +58,7 @@ impl Auto {
     pub fn new(problem: &mut Problem) -> Self {
         let method = candidates::explicit(problem);
         let rtol = problem.rtol;
+        let only_implicit = !problem.algebraic.is_empty() || problem.system.constraints().is_some();
         problem.explain(|| format!("{} where not stiff, by rtol {rtol:e}", method.name));
         Auto {
             explicit: ExplicitStepper::new(method, problem),
@@ -69,9 +70,9 @@ impl Auto {
             pace: 0.0,
             since_switch: 0,
             expected: 0.0,
-            used: vec![method.name],
+            used: if only_implicit { Vec::new() } else { vec![method.name] },
             max_entries: 200_000_000,
-            only_implicit: !problem.algebraic.is_empty() || problem.system.constraints().is_some(),
+            only_implicit,
         }
     }
 

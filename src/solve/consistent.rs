@@ -17,6 +17,8 @@ const ITERATIONS: usize = 100;
 const LEAST_DAMPING: f64 = 1e-8;
 /// Changes of this share of the tolerance are as good as none.
 const ENOUGH: f64 = 1e-6;
+/// Changes of this share of the tolerance are taken where rounding lets no smaller ones be reached.
+const ROUNDED: f64 = 0.1;
 /// Newton iterations of a projection.
 const PROJECTIONS: usize = 12;
 /// Makes W·x = b leave the differential states as they are.
@@ -84,6 +86,10 @@ impl Algebraic {
                 correction(problem, &mut self.w, &self.f, &mut self.next);
                 if problem.norm(&self.next, y, &self.trial) <= (1.0 - 0.25 * damping) * size {
                     break;
+                }
+                if size <= ROUNDED {
+                    y.copy_from_slice(&self.trial);
+                    return Ok(());
                 }
                 damping *= 0.5;
                 if damping < LEAST_DAMPING {
@@ -171,7 +177,7 @@ impl Projection {
                 return Ok(iteration > 0);
             }
             y.iter_mut().zip(&self.step).for_each(|(y, s)| *y += s);
-            if size <= ENOUGH {
+            if size <= ENOUGH || (iteration > 1 && size <= ROUNDED) {
                 return Ok(true);
             }
         }

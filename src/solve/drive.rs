@@ -174,6 +174,10 @@ impl<'a> Run<'a> {
             if let Some(projection) = &mut self.projection {
                 self.point.copy_from_slice(stepper.y());
                 if projection.project(&mut self.problem, self.time, &mut self.point)? {
+                    if let Some(algebraic) = &mut self.algebraic {
+                        // Where rounding stands in the way, the values of the step stay: the next step solves for them anyway.
+                        let _ = algebraic.solve(&mut self.problem, self.time, &mut self.point);
+                    }
                     stepper.correct(&mut self.problem, &self.point)?;
                 }
             }

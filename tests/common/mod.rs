@@ -72,9 +72,16 @@ fn load(data: &std::path::Path, name: &str) -> Reference {
         }
     }
     let equations = table["equations"].as_table().unwrap();
-    for (state, start) in states.iter().zip(&y0) {
+    // M y' = f, row by row.
+    let masses = table.get("mass_diag").map_or_else(|| vec!["1".to_string(); states.len()], strings);
+    for ((state, start), mass) in states.iter().zip(&y0).zip(&masses) {
         model += &format!("init {state} = {}\n", translate(start));
-        model += &format!("{state}' = {}\n", translate(equations[state].as_str().unwrap()));
+        let right = translate(equations[state].as_str().unwrap());
+        model += &match mass.as_str() {
+            "0" => format!("0 = {right}\n"),
+            "1" => format!("{state}' = {right}\n"),
+            mass => format!("{mass}*{state}' = {right}\n"),
+        };
     }
     let csv = std::fs::read_to_string(folder.join("reference.csv")).unwrap();
     let rows: Vec<Vec<f64>> =

@@ -38,7 +38,7 @@ pub const DIVISION_BY_ZERO: Code = Code("E0216");
 pub const NOT_HERE: Code = Code("E0217");
 /// Left side of an array statement.
 pub const LEFT_SIDE: Code = Code("E0218");
-/// Implicit equation.
+/// Equations and unknowns do not match.
 pub const IMPLICIT: Code = Code("E0219");
 /// Derivative without equation.
 pub const PRIME: Code = Code("E0220");
@@ -199,10 +199,10 @@ pub const ENTRIES: &[CodeEntry] = &[
     },
     CodeEntry {
         code: IMPLICIT,
-        title: "implicit equation",
-        explanation: "Equations that do not have a name or a derivative alone on the left need a solver for algebraic equations, which is not there yet.",
-        failing: "init x = 1\n2*x' = -x\n",
-        mended: "init x = 1\nx' = -x/2\n",
+        title: "equations and unknowns do not match",
+        explanation: "Equations without a name or a derivative alone on the left determine, all together, the names that have an initial value (their guess) and no equation of their own. There have to be as many of them as there are such names, and no part of them may say more or less than its unknowns need.",
+        failing: "init x = 1, z = 0\nx' = z\n0 = x - z\n0 = x + 2*z\n",
+        mended: "init x = 1, z = 0\nx' = z\n0 = x + 2*z\n",
     },
     CodeEntry {
         code: PRIME,
