@@ -5,7 +5,7 @@
 //! stays.
 
 use super::{ExprId, Graph, IndexRange, Node, Reads, Reduction};
-use crate::math::{Binary, Compare, Function, Unary};
+use crate::math::{self, Binary, Compare, Function, Unary};
 
 /// Powers up to this become multiplications.
 const MAX_UNROLLED_POWER: u32 = 32;
@@ -205,7 +205,7 @@ impl Graph {
     pub fn pow(&mut self, base: ExprId, exponent: ExprId) -> ExprId {
         if let Some(e) = self.as_const(exponent) {
             if let Some(x) = self.as_const(base) {
-                return self.constant(x.powf(e));
+                return self.constant(math::pow(x, e));
             }
             if e == e.trunc() && e.abs() <= f64::from(MAX_UNROLLED_POWER) {
                 let power = self.integer_power(base, e.abs() as u32);

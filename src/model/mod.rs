@@ -34,6 +34,7 @@ pub use solve_block::OPTIONS as SOLVE_OPTIONS;
 pub use units::{Conversion, QuantityUnit, Units, known_units};
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
+use crate::math;
 use crate::source::{Sources, Span};
 
 /// A checked model.
@@ -277,7 +278,7 @@ impl Grid {
             Grid::Count(n) => spread(t0, t1, n, &|x| x),
             Grid::Linear(a, b, n) => spread(a, b, n, &|x| x),
             Grid::Log(a, b, n) => {
-                let logs = spread(a.ln(), b.ln(), n, &|x| x);
+                let logs = spread(math::log(a), math::log(b), n, &|x| x);
                 let last = logs.len().saturating_sub(1);
                 logs.iter()
                     .enumerate()
@@ -287,7 +288,7 @@ impl Grid {
                         } else if k == last {
                             b
                         } else {
-                            x.exp()
+                            math::exp(*x)
                         }
                     })
                     .collect()

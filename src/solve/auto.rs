@@ -14,6 +14,7 @@ use super::explicit::ExplicitStepper;
 use super::problem::Problem;
 use super::stepper::Stepper;
 use crate::linalg::Shifted;
+use crate::math;
 
 /// Larger systems are not looked at for stiffness before the first step: their pattern alone takes longer than a few steps.
 const SMALL: usize = 500;
@@ -320,7 +321,7 @@ fn spectral_radius(problem: &mut Problem, t: f64, y: &[f64]) -> f64 {
             return if norm == 0.0 { 0.0 } else { f64::NAN };
         }
         if iteration >= 8 {
-            growth += norm.ln();
+            growth += math::log(norm);
             counted += 1;
         }
         v.iter_mut().for_each(|x| *x /= norm);
@@ -332,5 +333,5 @@ fn spectral_radius(problem: &mut Problem, t: f64, y: &[f64]) -> f64 {
         }
         std::mem::swap(&mut v, &mut image);
     }
-    (growth / f64::from(counted)).exp()
+    math::exp(growth / f64::from(counted))
 }

@@ -13,6 +13,7 @@ use super::fused::{combine, weigh};
 use super::problem::Problem;
 use super::stepper::{Stepper, clip, first_step};
 use crate::linalg::{Complex, Shifted, ShiftedComplex};
+use crate::math;
 
 /// Stages of the largest method.
 const MOST: usize = 7;
@@ -288,7 +289,7 @@ impl RadauStepper {
         let relax = relaxation(problem, s);
         let tolerance = problem.rtol * relax;
         let enough = (10.0 * f64::EPSILON / tolerance).max(0.03f64.min(tolerance.sqrt())).min(self.kappa);
-        let mut eta = self.eta.max(f64::EPSILON).powf(0.8);
+        let mut eta = math::pow(self.eta.max(f64::EPSILON), 0.8);
         let (mut last, mut rate_last) = (0.0, 0.0);
         self.rate = 0.0;
         for iteration in 0..most {
@@ -319,7 +320,7 @@ impl RadauStepper {
                 if expected >= 1.0 {
                     // H&W IV.8.11: the step that would have converged.
                     let excess = expected.clamp(1e-4, 20.0);
-                    return Outcome::Diverged(0.8 * excess.powf(-1.0 / f64::from(4 + left)));
+                    return Outcome::Diverged(0.8 * math::pow(excess, -1.0 / f64::from(4 + left)));
                 }
             }
             self.w[..s * n].iter_mut().zip(&self.delta).for_each(|(w, d)| *w += d);
@@ -376,11 +377,11 @@ impl RadauStepper {
         let error = error.max(1e-10);
         let s = self.family[self.at].stages();
         let power = 1.0 / (s + 1) as f64;
-        let mut quotient = error.powf(power) / self.safety();
+        let mut quotient = math::pow(error, power) / self.safety();
         if self.h_accepted != 0.0 {
             // Gustafsson's prediction (H&W IV.8.29).
             let predicted = h / self.h_accepted;
-            quotient = quotient.max((error * error / self.error_accepted).powf(power) / (SAFETY * predicted));
+            quotient = quotient.max(math::pow(error * error / self.error_accepted, power) / (SAFETY * predicted));
         }
         let mut factor = (1.0 / quotient).clamp(SHRINK, GROW);
         if self.rejected {
@@ -453,7 +454,7 @@ fn most_iterations(stages: usize) -> i32 {
 /// What errors of the estimate are divided by: tolerances of 0.1·rtol^((s + 1)/(2s)) instead of rtol (H&W's codes).
 fn relaxation(problem: &Problem, stages: usize) -> f64 {
     let s = stages as f64;
-    0.1 * problem.rtol.powf(0.5 * (s + 1.0) / s - 1.0)
+    0.1 * math::pow(problem.rtol, 0.5 * (s + 1.0) / s - 1.0)
 }
 
 impl Stepper for RadauStepper {
@@ -495,7 +496,7 @@ impl Stepper for RadauStepper {
                 Outcome::Error(error) if error < 1.0 => return self.accept(problem, h, t_new, error),
                 Outcome::Error(error) => {
                     let power = 1.0 / (self.family[self.at].stages() + 1) as f64;
-                    let factor = (self.safety() * error.powf(-power)).clamp(SHRINK, 0.9);
+                    let factor = (self.safety() * math::pow(error, -power)).clamp(SHRINK, 0.9);
                     if factor.is_nan() || self.h_accepted == 0.0 { 0.1 } else { factor }
                 }
                 _ if !self.fresh => {

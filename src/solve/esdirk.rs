@@ -10,6 +10,7 @@ use super::fused::{combine, weigh};
 use super::problem::Problem;
 use super::stepper::{Controller, Stepper, clip, first_step};
 use crate::linalg::Shifted;
+use crate::math;
 
 /// An ESDIRK method of s stages; the solution is the last stage's argument.
 pub struct Esdirk {
@@ -269,7 +270,7 @@ impl EsdirkStepper {
         let t = self.t + self.method.c[i] * h;
         let (per_h, per_gamma) = (1.0 / h, 1.0 / self.method.gamma);
         // What was learnt of the rate in the stage before holds here, a little less (H&W IV.8.10).
-        let mut eta = self.eta.max(f64::EPSILON).powf(0.8);
+        let mut eta = math::pow(self.eta.max(f64::EPSILON), 0.8);
         let mut last = 0.0;
         for iteration in 0..ITERATIONS {
             problem.rhs(t, &self.argument, &mut self.f);

@@ -3,6 +3,7 @@
 use super::ErrorKind;
 use super::problem::Problem;
 use crate::linalg::Shifted;
+use crate::math;
 
 /// One integration method in progress. A stepper owns its state vector and memory; it allocates when made, never later.
 pub trait Stepper {
@@ -167,7 +168,7 @@ pub fn first_step(
     } else if most <= 1e-15 {
         (guess * 1e-3).max(1e-6)
     } else {
-        (0.01 / most).powf(1.0 / f64::from(order + 1))
+        math::pow(0.01 / most, 1.0 / f64::from(order + 1))
     };
     direction * (100.0 * guess).min(better).min(span.abs()).min(problem.max_step).max(problem.least_step(t))
 }

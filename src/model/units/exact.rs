@@ -3,6 +3,7 @@
 //! A size is a product of primes and π to rational powers, so that units compare without rounding and a conversion is
 //! rounded once, when it becomes a number.
 
+use crate::math;
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
@@ -117,14 +118,14 @@ impl Exact {
             let base = if *prime == PI_KEY { PI } else { *prime as f64 };
             let left = if *prime == 2 || *prime == 5 { *exponent - Ratio::new(ten, 1) } else { *exponent };
             let Some(power) = left.whole().filter(|_| *prime != PI_KEY) else {
-                other *= base.powf(left.value());
+                other *= math::pow(base, left.value());
                 continue;
             };
             let place = if power < 0 { &mut below } else { &mut above };
             let product = u32::try_from(power.unsigned_abs()).ok().and_then(|n| prime.checked_pow(n));
             match product.and_then(|p| p.checked_mul(*place)).filter(|p| *p <= 1 << 53) {
                 Some(product) => *place = product,
-                None => other *= base.powf(left.value()),
+                None => other *= math::pow(base, left.value()),
             }
         }
         let above: f64 = format!("{above}e{ten}").parse().unwrap_or(f64::NAN);

@@ -6,6 +6,7 @@
 //! formulas are in H&N&W III.5. The names below are theirs: φ modified divided differences, ψ sums of steps, α = h/ψ,
 //! β factors that turn φ into φ*, σ for error estimates at other orders, g the coefficients of the formula.
 
+use crate::math;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Stepper, clip, first_step};
@@ -326,12 +327,12 @@ impl Stepper for Adams {
             }
         }
         let order = (self.k + 1) as f64;
-        self.h = if 0.5 >= error * order.exp2() {
+        self.h = if 0.5 >= error * math::pow(2.0, order) {
             2.0 * h
         } else if 0.5 >= error {
             h
         } else {
-            h * (0.5 / error).powf(1.0 / order).clamp(0.5, 0.9)
+            h * math::pow(0.5 / error, 1.0 / order).clamp(0.5, 0.9)
         };
         Ok(())
     }

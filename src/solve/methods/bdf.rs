@@ -8,6 +8,7 @@
 //! age of a Jacobian, and the use of a factorisation made for another step size.
 
 use crate::linalg::Shifted;
+use crate::math;
 use crate::solve::ErrorKind;
 use crate::solve::fused::weigh;
 use crate::solve::problem::Problem;
@@ -385,11 +386,16 @@ impl Bdf {
     }
 
     fn too_small(&mut self, problem: &mut Problem, t: f64) -> ErrorKind {
-        problem.rhs(t, &self.predicted, &mut self.correction);
-        match problem.not_finite(&self.correction) {
-            names if names.is_empty() => ErrorKind::StepTooSmall(problem.worst(&self.d, &self.predicted)),
-            names => ErrorKind::NotFinite(names),
+        // Where f stops being a number just behind the step, that is the cause, although no step reached it.
+        let behind = t + (10.0 * problem.least_step(t)).copysign(self.h);
+        for t in [t, behind] {
+            problem.rhs(t, &self.predicted, &mut self.correction);
+            let names = problem.not_finite(&self.correction);
+            if !names.is_empty() {
+                return ErrorKind::NotFinite(names);
+            }
         }
+        ErrorKind::StepTooSmall(problem.worst(&self.d, &self.predicted))
     }
 }
 
@@ -413,7 +419,7 @@ const U: [[f64; MAX_ORDER + 1]; MAX_ORDER + 1] = rows(MAX_ORDER, 1.0);
 
 /// How many times longer a step of order k may be whose error is this.
 fn power(error: f64, k: usize) -> f64 {
-    error.max(1e-10).powf(-1.0 / (k as f64 + 1.0))
+    math::pow(error.max(1e-10), -1.0 / (k as f64 + 1.0))
 }
 
 impl Stepper for Bdf {

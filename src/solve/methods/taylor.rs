@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+use crate::math;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Stepper, clip, first_step};
@@ -21,7 +22,7 @@ const ORDERS: (usize, usize) = (4, 30);
 
 /// N = ⌈1 − ½ log ε⌉ (§3.1).
 pub fn order(rtol: f64) -> usize {
-    let order = (1.0 - 0.5 * rtol.ln()).ceil();
+    let order = (1.0 - 0.5 * math::log(rtol)).ceil();
     (order as usize).clamp(ORDERS.0, ORDERS.1)
 }
 
@@ -101,8 +102,8 @@ impl Taylor {
             last = if b > last || b.is_nan() { b } else { last };
         }
         // h = min over m of a_m^(−1/m)
-        let slowness = (before.ln() / (order - 1) as f64).max(last.ln() / order as f64);
-        if before.is_nan() || last.is_nan() { f64::NAN } else { (-slowness).exp() }
+        let slowness = (math::log(before) / (order - 1) as f64).max(math::log(last) / order as f64);
+        if before.is_nan() || last.is_nan() { f64::NAN } else { math::exp(-slowness) }
     }
 
     /// `y = P(h)`, `error = factor P'(h)`
@@ -210,7 +211,7 @@ impl Stepper for Taylor {
                 break Ok((t, h));
             }
             problem.statistics.rejected += 1;
-            let shrink = if error.is_finite() { 0.9 * error.powf(-1.0 / (self.order + 1) as f64) } else { 0.1 };
+            let shrink = if error.is_finite() { 0.9 * math::pow(error, -1.0 / (self.order + 1) as f64) } else { 0.1 };
             self.h = h * shrink.clamp(0.1, 0.5);
             if self.h.abs() < problem.least_step(self.t) {
                 break Err(match self.jet_old.chunks_exact(n).find(|row| row.iter().any(|c| !c.is_finite())) {

@@ -1,0 +1,193 @@
+//! The same loops compiled for several instruction sets, and the choice among them when the program runs.
+//!
+//! Eight arguments come one by one, in registers, and are put together there: what was stored in pieces and is read as a
+//! whole makes a processor wait for its memory.
+
+use super::Gather;
+use super::kernel::{self, Kernel, Kernel2, slice, slice2};
+
+/// Applies a function to each number of a slice.
+pub fn each<K: Kernel>(xs: &mut [f64]) {
+    #[cfg(target_arch = "x86_64")]
+    match x86::best() {
+        // SAFETY: the processor has what `best` found.
+        x86::Best::Avx512 => return unsafe { x86::slice_avx512::<K>(xs) },
+        // SAFETY: the processor has what `best` found.
+        x86::Best::Avx2 => return unsafe { x86::slice_avx2::<K>(xs) },
+        x86::Best::Sse2 => {}
+    }
+    slice::<K>(xs);
+}
+
+/// Applies a function to each pair of numbers of two slices as long as each other; values replace the first.
+pub fn each2<K: Kernel2>(xs: &mut [f64], ys: &[f64]) {
+    #[cfg(target_arch = "x86_64")]
+    match x86::best() {
+        // SAFETY: the processor has what `best` found.
+        x86::Best::Avx512 => return unsafe { x86::slice2_avx512::<K>(xs, ys) },
+        // SAFETY: the processor has what `best` found.
+        x86::Best::Avx2 => return unsafe { x86::slice2_avx2::<K>(xs, ys) },
+        x86::Best::Sse2 => {}
+    }
+    slice2::<K>(xs, ys);
+}
+
+/// The best form for eight arguments on this processor.
+pub fn gather<K: Kernel>() -> Gather {
+    #[cfg(target_arch = "x86_64")]
+    match x86::best() {
+        x86::Best::Avx512 => return Gather::Eight(x86::eight_avx512::<K>),
+        x86::Best::Avx2 => return Gather::Eight(x86::eight_avx2::<K>),
+        x86::Best::Sse2 => {}
+    }
+    Gather::Eight(eight::<K>)
+}
+
+/// The best form for four pairs of arguments on this processor.
+pub fn gather2<K: Kernel2>() -> Gather {
+    #[cfg(target_arch = "x86_64")]
+    match x86::best() {
+        x86::Best::Avx512 | x86::Best::Avx2 => return Gather::FourPairs(x86::four_avx2::<K>),
+        x86::Best::Sse2 => {}
+    }
+    Gather::FourPairs(four::<K>)
+}
+
+/// What every processor can do.
+#[allow(clippy::too_many_arguments, reason = "arguments in registers are the point")]
+extern "C" fn eight<K: Kernel>(out: &mut [f64; 8], a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64) {
+    *out = [a, b, c, d, e, f, g, h];
+    slice::<K>(out);
+}
+
+/// The same of two arguments.
+#[allow(clippy::too_many_arguments, reason = "arguments in registers are the point")]
+extern "C" fn four<K: Kernel2>(out: &mut [f64; 4], a: f64, b: f64, c: f64, d: f64, ya: f64, yb: f64, yc: f64, yd: f64) {
+    *out = [a, b, c, d];
+    kernel::four::<K>(out, &[ya, yb, yc, yd]);
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::kernel::four;
+    use super::{Kernel, Kernel2, slice, slice2};
+    use std::arch::x86_64::{__m256d, __m512d, _mm256_setr_pd, _mm512_setr_pd};
+    use std::mem::transmute;
+
+    /// The instruction sets there is a form for.
+    #[derive(Clone, Copy)]
+    pub enum Best {
+        Avx512,
+        Avx2,
+        Sse2,
+    }
+
+    /// The best of this processor (the answer is kept by the standard library).
+    #[inline]
+    pub fn best() -> Best {
+        if std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512dq") {
+            Best::Avx512
+        } else if std::arch::is_x86_feature_detected!("avx2") {
+            Best::Avx2
+        } else {
+            Best::Sse2
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub fn slice_avx512<K: Kernel>(xs: &mut [f64]) {
+        slice::<K>(xs);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub fn slice_avx2<K: Kernel>(xs: &mut [f64]) {
+        slice::<K>(xs);
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub fn slice2_avx512<K: Kernel2>(xs: &mut [f64], ys: &[f64]) {
+        slice2::<K>(xs, ys);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub fn slice2_avx2<K: Kernel2>(xs: &mut [f64], ys: &[f64]) {
+        slice2::<K>(xs, ys);
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    #[allow(clippy::too_many_arguments, reason = "arguments in registers are the point")]
+    fn together_avx512<K: Kernel>(out: &mut [f64; 8], a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64) {
+        let xs = _mm512_setr_pd(a, b, c, d, e, f, g, h);
+        // SAFETY: both are eight numbers without padding.
+        *out = unsafe { transmute::<__m512d, [f64; 8]>(xs) };
+        slice::<K>(out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[allow(clippy::too_many_arguments, reason = "arguments in registers are the point")]
+    fn together_avx2<K: Kernel>(out: &mut [f64; 8], a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64) {
+        let halves = [_mm256_setr_pd(a, b, c, d), _mm256_setr_pd(e, f, g, h)];
+        // SAFETY: both are eight numbers without padding.
+        *out = unsafe { transmute::<[__m256d; 2], [f64; 8]>(halves) };
+        slice::<K>(out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[allow(clippy::too_many_arguments, reason = "arguments in registers are the point")]
+    fn pairs_avx2<K: Kernel2>(out: &mut [f64; 4], a: f64, b: f64, c: f64, d: f64, ya: f64, yb: f64, yc: f64, yd: f64) {
+        let (xs, ys) = (_mm256_setr_pd(a, b, c, d), _mm256_setr_pd(ya, yb, yc, yd));
+        // SAFETY: each is four numbers without padding.
+        let ys = unsafe { transmute::<__m256d, [f64; 4]>(ys) };
+        // SAFETY: each is four numbers without padding.
+        *out = unsafe { transmute::<__m256d, [f64; 4]>(xs) };
+        four::<K>(out, &ys);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "arguments in registers are the point")]
+    pub extern "C" fn eight_avx512<K: Kernel>(
+        out: &mut [f64; 8],
+        a: f64,
+        b: f64,
+        c: f64,
+        d: f64,
+        e: f64,
+        f: f64,
+        g: f64,
+        h: f64,
+    ) {
+        // SAFETY: only `gather` hands out this function, where `best` found AVX-512 F and DQ.
+        unsafe { together_avx512::<K>(out, a, b, c, d, e, f, g, h) }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "arguments in registers are the point")]
+    pub extern "C" fn eight_avx2<K: Kernel>(
+        out: &mut [f64; 8],
+        a: f64,
+        b: f64,
+        c: f64,
+        d: f64,
+        e: f64,
+        f: f64,
+        g: f64,
+        h: f64,
+    ) {
+        // SAFETY: only `gather` hands out this function, where `best` found AVX2.
+        unsafe { together_avx2::<K>(out, a, b, c, d, e, f, g, h) }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "arguments in registers are the point")]
+    pub extern "C" fn four_avx2<K: Kernel2>(
+        out: &mut [f64; 4],
+        a: f64,
+        b: f64,
+        c: f64,
+        d: f64,
+        ya: f64,
+        yb: f64,
+        yc: f64,
+        yd: f64,
+    ) {
+        // SAFETY: only `gather2` hands out this function, where `best` found AVX2 (which AVX-512 F includes).
+        unsafe { pairs_avx2::<K>(out, a, b, c, d, ya, yb, yc, yd) }
+    }
+}
