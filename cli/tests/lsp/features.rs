@@ -374,6 +374,89 @@ fn columns_may_be_counted_in_bytes() {
     }
 }
 
+const PARTS: &str = "\
+time t: ms
+const warm = 3
+param k = 2
+component Gate(rate: 1/ms = 1, V) {
+  init m = 0
+  ## open fraction
+  m' = rate*warm*(V - m)
+}
+component Cell(I = 1 [mV/ms]) {
+  gate[n] = Gate(V = V/1 [mV]) for n in 1..2
+  init V: mV = 0, k = 1
+  V' = I*gate[1].m
+  k' = -k/1 [ms]
+  decay: k -> 0 @ 1 [1/ms]
+}
+a = Cell(I = 2 [mV/ms])
+b = Cell()
+init a.V = 1 [mV], b.gate[2].m = 1
+output y = a.V + 2*b.gate[1].m*1 [mV], z = k
+0 => a.k @ b.k/1 [ms]
+";
+
+#[test]
+fn members_of_components_are_known() {
+    let text = PARTS.replace("  k' = -k/1 [ms]\n", "");
+    let mut client = Client::open(&text);
+    assert_eq!(client.diagnostics(), Vec::<Value>::new());
+    let m = hover(&mut client, place(&text, "m*1 [mV]", 0));
+    assert!(m.contains("state of component `Gate`") && m.contains("open fraction") && m.contains("m' = rate"), "{m}");
+    let v = hover(&mut client, place(&text, "V + 2", 0));
+    assert!(v.contains("state of component `Cell`") && v.contains("in mV"), "{v}");
+    let b = hover(&mut client, place(&text, "b.gate", 0));
+    assert!(b.contains("instance of component `Cell`") && b.contains("b = Cell()"), "{b}");
+    assert!(hover(&mut client, place(&text, "I = 2", 0)).contains("parameter of component `Cell`"));
+    assert!(hover(&mut client, place(&text, "warm*", 0)).contains("constant = 3"));
+    // The member `V` of a cell is neither the gate's parameter nor anything of the model.
+    let start = |n: usize| place(&text, "V: mV", n);
+    let definition = client.at("textDocument/definition", place(&text, "V + 2", 0));
+    assert_eq!(definition[0]["range"]["start"], place(&text, "V' = I", 0));
+    let all = |client: &mut Client, at: Value| {
+        let params = json!({"textDocument": {"uri": URI}, "position": at, "context": {"includeDeclaration": true}});
+        ranges(&client.result("textDocument/references", params))
+            .iter()
+            .map(|range| range["start"].clone())
+            .collect::<Vec<_>>()
+    };
+    let expected = ["V/1", "V: mV", "V' = I", "V = 1 [mV]", "V + 2"].map(|word| place(&text, word, 0));
+    assert_eq!(all(&mut client, start(0)), expected);
+    let own = ["V) {", "V - m", "V = V/1"].map(|word| place(&text, word, 0));
+    assert_eq!(all(&mut client, place(&text, "V - m", 0)), own);
+    let cell = ["k = 1", "k -> 0", "k @ b.k", "k/1 [ms]"].map(|word| place(&text, word, 0));
+    assert_eq!(all(&mut client, place(&text, "k -> 0", 0)), cell);
+    assert_eq!(all(&mut client, place(&text, "k = 2", 0)), [place(&text, "k = 2", 0), place(&text, "k\n0 =>", 0)]);
+    let gates = ["Gate(rate", "Gate(V"].map(|word| place(&text, word, 0));
+    assert_eq!(all(&mut client, gates[1].clone()), gates);
+    let params = json!({"textDocument": {"uri": URI}, "position": start(0), "newName": "potential"});
+    let answer = client.result("textDocument/rename", params);
+    let renamed = edited(&text, &answer["changes"][URI]);
+    assert!(renamed.contains("Gate(V = potential/1 [mV])") && renamed.contains("init a.potential = 1"), "{renamed}");
+    client.change(json!([{"text": renamed}]));
+    assert_eq!(client.diagnostics(), Vec::<Value>::new());
+    let params = json!({"textDocument": {"uri": URI}});
+    let list = client.result("textDocument/documentSymbol", params);
+    let cell = list.as_array().unwrap().iter().find(|symbol| symbol["name"] == "Cell").unwrap();
+    let parts: Vec<&str> = cell["children"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+    assert_eq!(parts, ["I", "gate", "potential", "decay", "k"]);
+}
+
+#[test]
+fn completion_knows_members_and_what_components_see() {
+    let head = PARTS.to_string();
+    assert_eq!(proposed(&format!("{head}w = a.|")), ["I", "gate", "V", "k", "decay"]);
+    assert_eq!(proposed(&format!("{head}w = 2*b.gate[warm - 1].|")), ["rate", "V", "m"]);
+    assert_eq!(proposed(&format!("{head}w = b.gate[1].m|")), ["rate", "V", "m"]);
+    assert_eq!(proposed(&format!("{head}w = k.|")), Vec::<String>::new());
+    let inside = proposed(&head.replace("V' = I*gate", "V' = |I*gate"));
+    let has = |name: &str| inside.iter().any(|label| label == name);
+    assert!(has("V") && has("I") && has("gate") && has("warm") && has("t") && !has("a") && !has("y"), "{inside:?}");
+    let statement = proposed(&head.replace("  decay: k", "  |\n  decay: k"));
+    assert!(statement.iter().any(|label| label == "init") && statement.iter().all(|label| label != "rtol"));
+}
+
 #[test]
 fn formatting_gives_the_one_form() {
     let text = "model m\nparam k=1\nα'=-k*α   # decay\ninit α=1\n";

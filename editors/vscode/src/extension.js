@@ -9,7 +9,9 @@ let client;
 function started() {
   const command = workspace.getConfiguration('rhapsode').get('path', 'rhapsode');
   const server = { command, args: ['lsp'], transport: TransportKind.stdio };
-  const options = { documentSelector: [{ language: 'rhapsode' }] };
+  // What other programs save counts where a model uses it.
+  const fileEvents = workspace.createFileSystemWatcher('**/*.ode');
+  const options = { documentSelector: [{ language: 'rhapsode' }], synchronize: { fileEvents } };
   return { command, client: new LanguageClient('rhapsode', 'Rhapsode', server, options) };
 }
 

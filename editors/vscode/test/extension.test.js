@@ -17,6 +17,7 @@ function load(setting, failing) {
     workspace: {
       getConfiguration: () => ({ get: (_name, otherwise) => setting ?? otherwise }),
       onDidChangeConfiguration: () => disposable,
+      createFileSystemWatcher: (pattern) => ({ pattern }),
     },
     window: { showErrorMessage: (text) => log.errors.push(text) },
     commands: { registerCommand: (name, run) => ((log.commands[name] = run), disposable) },
@@ -54,6 +55,7 @@ test('it starts the language server, restarts it and stops it', async () => {
   assert.deepStrictEqual(log.servers[0].args, ['lsp']);
   assert.strictEqual(log.servers[0].command, 'rhapsode');
   assert.deepStrictEqual(log.servers[0].options.documentSelector, [{ language: 'rhapsode' }]);
+  assert.strictEqual(log.servers[0].options.synchronize.fileEvents.pattern, '**/*.ode');
   await log.commands['rhapsode.restart']();
   assert.strictEqual(log.servers.length, 2);
   await extension.deactivate();
@@ -71,7 +73,9 @@ test('a server that does not start is said, with the setting that mends it', asy
 
 test('what the manifest names exists after a build', () => {
   const manifest = read('package.json');
-  const { languages, grammars, commands } = manifest.contributes;
+  const { languages, grammars, commands, snippets } = manifest.contributes;
+  assert.ok(manifest.files.includes(path.basename(snippets[0].path)));
+  for (const { prefix, body } of Object.values(read(snippets[0].path))) assert.ok(prefix && body.length);
   assert.ok(fs.existsSync(path.join(root, manifest.main)), 'npm run build first');
   assert.ok(read(languages[0].configuration).comments.lineComment === '#');
   assert.strictEqual(read(grammars[0].path).scopeName, grammars[0].scopeName);

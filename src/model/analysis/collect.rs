@@ -1,7 +1,8 @@
 //! First pass: what the file declares, in the order of its statements.
 
 use super::{Analysis, Entity, EntityId, Role};
-use crate::lang::ast::{Ast, Expr, ExprKind, Ident, Item, ItemKind};
+use crate::expr::builtin;
+use crate::lang::ast::{Ast, Component, Expr, ExprKind, Ident, Item, ItemKind};
 use crate::lang::{Lexeme, LexemeKind};
 use crate::source::Span;
 
@@ -9,15 +10,53 @@ impl Analysis {
     /// Fills the table of entities with everything that is known in the whole file.
     pub(super) fn collect(&mut self, ast: &Ast) {
         for item in &ast.items {
-            self.item(item);
+            // Whether a call makes an instance depends on them.
+            if let ItemKind::Component(component) = &item.kind {
+                self.define(Role::Component, &component.name, 0, item.doc.as_deref(), Some(item.span));
+            }
+        }
+        for item in &ast.items {
+            match &item.kind {
+                ItemKind::Component(component) => self.component(component, item.span),
+                _ => self.item(item),
+            }
         }
         for gap in self.gaps(ast) {
             self.unreadable(gap);
         }
-        // A state whose equation is yet to be written, or could not be read.
-        for item in &ast.items {
+        self.states_at_start(&ast.items);
+        if !self.entities.iter().any(|entity| entity.role == Role::Time) {
+            let ident = Ident { name: "t".to_string(), span: Span::default() };
+            if !self.names.contains_key("t") {
+                let id = self.define(Role::Time, &ident, 0, None, None);
+                self.entities[id.0].definitions.clear();
+            }
+        }
+    }
+
+    /// What a component declares.
+    fn component(&mut self, component: &Component, span: Span) {
+        let Some(id) = self.names.get(&component.name.name).copied() else { return };
+        let (outer, first) = (std::mem::take(&mut self.names), self.entities.len());
+        self.shared = outer;
+        for parameter in &component.parameters {
+            self.define(Role::Parameter, &parameter.name, 0, None, Some(parameter.span));
+        }
+        component.body.iter().for_each(|item| self.item(item));
+        self.states_at_start(&component.body);
+        let outer = std::mem::take(&mut self.shared);
+        let own = std::mem::replace(&mut self.names, outer);
+        for entity in &mut self.entities[first..] {
+            (entity.scope, entity.component) = (Some(span), Some(id));
+        }
+        self.members.entry(id).or_insert(own);
+    }
+
+    /// States whose equation is yet to be written, or could not be read.
+    fn states_at_start(&mut self, items: &[Item]) {
+        for item in items {
             if let ItemKind::Init(list) = &item.kind {
-                for initial in list {
+                for initial in list.iter().filter(|initial| initial.path.is_empty()) {
                     let order = initial.order + 1;
                     let id = match self.names.get(&initial.name.name) {
                         Some(id) => *id,
@@ -27,12 +66,24 @@ impl Analysis {
                 }
             }
         }
-        if !self.entities.iter().any(|entity| entity.role == Role::Time) {
-            let ident = Ident { name: "t".to_string(), span: Span::default() };
-            if !self.names.contains_key("t") {
-                let id = self.define(Role::Time, &ident, 0, None, None);
-                self.entities[id.0].definitions.clear();
-            }
+    }
+
+    /// An instance, of a component of this file or another.
+    fn instance(&mut self, name: &Ident, rank: usize, component: &str, item: &Item) {
+        let id = self.define(Role::Instance, name, 0, item.doc.as_deref(), Some(item.span));
+        self.entities[id.0].rank = rank;
+        let component = self.names.get(component).or_else(|| self.shared.get(component)).copied();
+        if let Some(component) = component.filter(|c| self.entities[c.0].role == Role::Component) {
+            self.instances.insert(id, component);
+        }
+    }
+
+    /// Whether `NAME()` makes an instance: no function has that name.
+    fn makes_instance(&self, name: &str, arguments: &[Expr]) -> bool {
+        let known = self.names.get(name).or_else(|| self.shared.get(name));
+        match known.map(|id| self.entities[id.0].role) {
+            Some(role) => role == Role::Component,
+            None => arguments.is_empty() && builtin::find(name).is_none(),
         }
     }
 
@@ -60,6 +111,15 @@ impl Analysis {
                 }
             }
             ItemKind::Function { name, .. } => _ = self.define(Role::Function, name, 0, doc, Some(item.span)),
+            ItemKind::Equation { lhs, rhs: Expr { kind: ExprKind::Call(component, arguments), .. }, .. }
+                if self.makes_instance(&component.name, arguments) =>
+            {
+                let rank = if let ExprKind::Subscript(_, list) = &lhs.kind { list.len() } else { 0 };
+                if let Some((name, _)) = left_side(lhs) {
+                    self.instance(&name, rank, &component.name, item);
+                }
+            }
+            ItemKind::Instance(made) => self.instance(&made.name, made.subscripts.len(), &made.component.name, item),
             ItemKind::Equation { lhs, .. } | ItemKind::Addition { lhs, .. } => {
                 if let Some((name, order)) = left_side(lhs) {
                     let role = if order == 0 { Role::Definition } else { Role::State };
@@ -70,12 +130,12 @@ impl Analysis {
                 if let Some(label) = &reaction.label {
                     self.define(Role::Reaction, label, 0, doc, Some(item.span));
                 }
-                for species in reaction.reactants.iter().chain(&reaction.products) {
+                let own = reaction.reactants.iter().chain(&reaction.products).filter(|species| species.path.is_empty());
+                for species in own {
                     self.define(Role::State, &species.name, 1, None, Some(item.span));
                 }
             }
-            // Of components nothing is known yet.
-            ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
+            ItemKind::Component(_) | ItemKind::Use(_) => {}
             ItemKind::Init(_) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
         }
     }
@@ -175,6 +235,8 @@ pub(super) fn entity(role: Role, name: &Ident, statement: Option<Span>) -> Entit
         definitions: vec![name.span],
         statements: statement.into_iter().collect(),
         scope: None,
+        component: None,
+        rank: 0,
     }
 }
 

@@ -4,7 +4,7 @@ use super::collect::entity;
 use super::{Access, Analysis, EntityId, Mention, Role, Target};
 use crate::expr::builtin;
 use crate::lang::LexemeKind;
-use crate::lang::ast::{Ast, Expr, ExprKind, ForClause, Ident, Item, ItemKind, Range, Rate};
+use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, Item, ItemKind, Range, Rate, Segment};
 use crate::source::Span;
 
 /// Names known in a part of the file only.
@@ -48,22 +48,13 @@ impl Analysis {
         match &item.kind {
             ItemKind::Model(name) | ItemKind::Time(name, _) => self.read(name, &local),
             ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) => {
-                for declaration in list {
-                    let outer = local.indices.len();
-                    self.clauses(&declaration.domain, declaration.span, &mut local);
-                    self.read(&declaration.name, &local);
-                    let bounds = declaration.bounds.iter().flat_map(|(lo, hi)| [lo, hi]);
-                    let parts = declaration.subscripts.iter().chain(&declaration.value).chain(bounds);
-                    parts.for_each(|part| self.expression(part, &mut local));
-                    local.indices.truncate(outer);
-                }
+                list.iter().for_each(|declaration| self.declaration(declaration, &mut local));
             }
             ItemKind::Init(list) => {
                 for initial in list {
                     let outer = local.indices.len();
                     self.clauses(&initial.domain, initial.span, &mut local);
-                    let target = self.resolve(&initial.name.name, &local);
-                    self.mention(initial.name.span, target, Access::Start);
+                    self.place(&initial.path, &initial.name, Access::Start, &mut local);
                     initial.subscripts.iter().for_each(|part| self.expression(part, &mut local));
                     self.expression(&initial.value, &mut local);
                     local.indices.truncate(outer);
@@ -91,7 +82,7 @@ impl Analysis {
                 self.clauses(&reaction.domain, item.span, &mut local);
                 reaction.label.iter().for_each(|label| self.read(label, &Local::default()));
                 for species in reaction.reactants.iter().chain(&reaction.products) {
-                    self.read(&species.name, &Local::default());
+                    self.place(&species.path, &species.name, Access::Read, &mut local);
                     species.subscripts.iter().for_each(|part| self.expression(part, &mut local));
                 }
                 match &reaction.rate {
@@ -103,10 +94,23 @@ impl Analysis {
                 }
             }
             ItemKind::Reactions(_) => {}
-            // Of components nothing is known yet; their arguments speak of the model around them.
-            ItemKind::Component(_) | ItemKind::Use(_) => {}
+            ItemKind::Use(_) => {}
+            ItemKind::Component(component) => {
+                self.read(&component.name, &local);
+                self.inside = self.names.get(&component.name.name).copied();
+                component.parameters.iter().for_each(|parameter| self.declaration(parameter, &mut local));
+                component.body.iter().for_each(|item| self.item_mentions(item));
+                self.inside = None;
+            }
             ItemKind::Instance(instance) => {
                 self.clauses(&instance.domain, item.span, &mut local);
+                self.read(&instance.name, &Local::default());
+                self.read(&instance.component, &Local::default());
+                let component = self.known(&instance.component.name);
+                for (name, _) in &instance.arguments {
+                    let member = component.and_then(|component| self.member(component, &name.name));
+                    self.mention(name.span, member.map_or(Target::Unknown, Target::Entity), Access::Read);
+                }
                 let values = instance.arguments.iter().map(|(_, value)| value);
                 instance.subscripts.iter().chain(values).for_each(|part| self.expression(part, &mut local));
             }
@@ -119,6 +123,49 @@ impl Analysis {
                 }
             }
         }
+    }
+
+    fn declaration(&mut self, declaration: &Declaration, local: &mut Local) {
+        let outer = local.indices.len();
+        self.clauses(&declaration.domain, declaration.span, local);
+        self.read(&declaration.name, local);
+        let bounds = declaration.bounds.iter().flat_map(|(lo, hi)| [lo, hi]);
+        let parts = declaration.subscripts.iter().chain(&declaration.value).chain(bounds);
+        parts.for_each(|part| self.expression(part, local));
+        local.indices.truncate(outer);
+    }
+
+    /// A name behind instances, `c[i].axon.V`, or by itself.
+    fn place(&mut self, path: &[Segment], name: &Ident, access: Access, local: &mut Local) {
+        let mut component: Option<Option<EntityId>> = None;
+        for segment in path {
+            let target = self.part(component, &segment.name, local);
+            self.mention(segment.name.span, target, Access::Read);
+            segment.subscripts.iter().for_each(|part| self.expression(part, local));
+            component = Some(match target {
+                Target::Entity(id) => self.component_of(id),
+                _ => None,
+            });
+        }
+        let target = self.part(component, name, local);
+        self.mention(name.span, target, access);
+    }
+
+    /// What a name means behind an instance of a component (known or not), or at the beginning.
+    fn part(&self, component: Option<Option<EntityId>>, name: &Ident, local: &Local) -> Target {
+        match component {
+            None => self.resolve(&name.name, local),
+            Some(component) => {
+                component.and_then(|id| self.member(id, &name.name)).map_or(Target::Unknown, Target::Entity)
+            }
+        }
+    }
+
+    /// What the statement being read calls `name`.
+    fn known(&self, name: &str) -> Option<EntityId> {
+        let own = self.inside.and_then(|component| self.member(component, name));
+        let visible = |id: &EntityId| self.inside.is_none() || self.entities[id.0].role.is_shared();
+        own.or_else(|| self.names.get(name).copied().filter(visible))
     }
 
     /// The value of a solve block's option: some are words of their own.
@@ -142,7 +189,7 @@ impl Analysis {
 
     /// An index of a `for` clause or reduction: the declared one, or one that is known in `scope` only.
     fn bring_index(&mut self, index: &Ident, scope: Span, local: &mut Local) {
-        let declared = self.names.get(&index.name).copied().filter(|id| self.entities[id.0].role == Role::Index);
+        let declared = self.known(&index.name).filter(|id| self.entities[id.0].role == Role::Index);
         match declared {
             Some(id) => {
                 self.mention(index.span, Target::Entity(id), Access::Read);
@@ -176,8 +223,10 @@ impl Analysis {
                 list.iter().for_each(|part| self.expression(part, local));
             }
             ExprKind::Member(segments) => {
-                let subscripts = segments.iter().flat_map(|segment| &segment.subscripts);
-                subscripts.for_each(|part| self.expression(part, local));
+                if let Some((last, path)) = segments.split_last() {
+                    self.place(path, &last.name, Access::Read, local);
+                    last.subscripts.iter().for_each(|part| self.expression(part, local));
+                }
             }
             ExprKind::Call(function, list) => {
                 self.mention(function.span, self.function(&function.name), Access::Read);
@@ -221,8 +270,8 @@ impl Analysis {
         if let Some((_, id)) = found {
             return Target::Entity(*id);
         }
-        match self.names.get(name) {
-            Some(id) => Target::Entity(*id),
+        match self.known(name) {
+            Some(id) => Target::Entity(id),
             None if name == "pi" => Target::Pi,
             None => self.function(name),
         }
@@ -230,7 +279,7 @@ impl Analysis {
 
     /// What a name means where a call follows it.
     fn function(&self, name: &str) -> Target {
-        let own = self.names.get(name).copied();
+        let own = self.known(name);
         let function = own.filter(|id| self.entities[id.0].role == Role::Function);
         match (function, builtin::find(name), own) {
             (Some(id), ..) => Target::Entity(id),

@@ -47,9 +47,18 @@ pub enum Role {
     Reaction,
     /// An argument of a function of the file.
     Argument,
+    /// A component of the file.
+    Component,
+    /// An instance of a component, or an array of them.
+    Instance,
 }
 
 impl Role {
+    /// Whether the statements of a component see it, where it is declared outside of them.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Role::Constant | Role::Index | Role::Function | Role::Component | Role::Time)
+    }
+
     /// In words, without an article.
     pub fn word(self) -> &'static str {
         match self {
@@ -64,6 +73,8 @@ impl Role {
             Role::Function => "function",
             Role::Reaction => "reaction",
             Role::Argument => "argument",
+            Role::Component => "component",
+            Role::Instance => "instance",
         }
     }
 }
@@ -85,6 +96,10 @@ pub struct Entity {
     pub statements: Vec<Span>,
     /// Where it is known: everywhere, or in this statement or reduction only.
     pub scope: Option<Span>,
+    /// The component it belongs to.
+    pub component: Option<EntityId>,
+    /// How many subscripts it is declared with, of an instance.
+    pub rank: usize,
 }
 
 /// A name in the text.
@@ -137,6 +152,14 @@ pub struct Analysis {
     lexemes: Vec<Lexeme>,
     entities: Vec<Entity>,
     names: FxHashMap<String, EntityId>,
+    /// While a component is read: the file's names.
+    shared: FxHashMap<String, EntityId>,
+    /// By component, what it declares.
+    members: FxHashMap<EntityId, FxHashMap<String, EntityId>>,
+    /// By instance, its component.
+    instances: FxHashMap<EntityId, EntityId>,
+    /// The component whose statements are being read.
+    inside: Option<EntityId>,
     mentions: Vec<Mention>,
 }
 
@@ -152,6 +175,10 @@ impl Analysis {
             lexemes,
             entities: Vec::new(),
             names: FxHashMap::default(),
+            shared: FxHashMap::default(),
+            members: FxHashMap::default(),
+            instances: FxHashMap::default(),
+            inside: None,
             mentions: Vec::new(),
         };
         analysis.collect(&ast);
@@ -208,10 +235,50 @@ impl Analysis {
 
     /// What is known at a byte offset: arguments and local indices, then the file's names.
     pub fn visible_at(&self, offset: u32) -> impl Iterator<Item = EntityId> + '_ {
-        let inside = move |entity: &Entity| entity.scope.is_some_and(|s| s.start <= offset && offset <= s.end);
+        let inside = move |span: &Span| span.start <= offset && offset <= span.end;
         let all = || self.entities.iter().enumerate();
-        let local = all().filter(move |(_, entity)| inside(entity));
-        local.chain(all().filter(|(_, entity)| entity.scope.is_none())).map(|(k, _)| EntityId(k))
+        let in_component = all().any(|(_, e)| e.role == Role::Component && e.statements.iter().any(inside));
+        let local = all().filter(move |(_, entity)| entity.scope.as_ref().is_some_and(inside));
+        let outer = all().filter(move |(_, e)| e.scope.is_none() && (!in_component || e.role.is_shared()));
+        local.chain(outer).map(|(k, _)| EntityId(k))
+    }
+
+    /// The component of an instance, if it is of this file.
+    pub fn component_of(&self, instance: EntityId) -> Option<EntityId> {
+        self.instances.get(&instance).copied()
+    }
+
+    /// What a component declares, in the order of the text.
+    pub fn members(&self, component: EntityId) -> Vec<EntityId> {
+        let mut list: Vec<EntityId> =
+            self.members.get(&component).into_iter().flat_map(|m| m.values()).copied().collect();
+        list.sort_unstable();
+        list
+    }
+
+    /// What a component calls `name`.
+    pub fn member(&self, component: EntityId, name: &str) -> Option<EntityId> {
+        self.members.get(&component)?.get(name).copied()
+    }
+
+    /// The names an entity has in the model: its own or, of a component's, one for every instance in the file's own
+    /// statements, with empty brackets for the subscripts of an array.
+    pub fn names_in_model(&self, id: EntityId) -> Vec<String> {
+        let entity = self.entity(id);
+        let Some(component) = entity.component else { return vec![entity.name.clone()] };
+        let mut all: Vec<(EntityId, String)> = Vec::new();
+        for (instance, of) in &self.instances {
+            let instance_of = self.entity(*instance);
+            if *of == component && instance_of.component.is_none() {
+                let slot = match instance_of.rank {
+                    0 => String::new(),
+                    rank => format!("[{}]", ",".repeat(rank - 1)),
+                };
+                all.push((*instance, format!("{}{slot}.{}", instance_of.name, entity.name)));
+            }
+        }
+        all.sort();
+        all.into_iter().map(|(_, name)| name).collect()
     }
 
     /// All mentions of what a mention stands for: an entity's, or the same builtin's.

@@ -37,7 +37,9 @@ struct Completions<'a> {
 impl Completions<'_> {
     fn all(mut self) -> Vec<CompletionItem> {
         let declares = ["param", "const", "output", "index", "fn", "model", "time"];
-        if self.cursor.in_solve_block() {
+        if self.cursor.back(0) == "." {
+            self.members();
+        } else if self.cursor.in_solve_block() {
             match (self.cursor.back(0), self.cursor.back(1)) {
                 _ if self.cursor.begins_option() => self.options(),
                 ("=", "method") => self.methods(),
@@ -60,6 +62,25 @@ impl Completions<'_> {
             self.expression();
         }
         self.items.into_iter().map(|item| item.0).collect()
+    }
+
+    /// What the instance before the dot has.
+    fn members(&mut self) {
+        let analysis = self.document.analysis();
+        let mut path = self.cursor.path().into_iter();
+        let mut instance = path.next().and_then(|name| analysis.lookup(name, self.offset));
+        for name in path {
+            let component = instance.and_then(|id| analysis.component_of(id));
+            instance = component.and_then(|id| analysis.member(id, name));
+        }
+        let Some(component) = instance.and_then(|id| analysis.component_of(id)) else { return };
+        for id in analysis.members(component) {
+            let entity = analysis.entity(id);
+            if !matches!(entity.role, Role::Index | Role::Function) {
+                let item = self.item(&entity.name, kind(entity.role), description(entity), entity.doc.clone());
+                self.items.push(item);
+            }
+        }
     }
 
     /// Whether the line above is complete.
@@ -181,5 +202,7 @@ fn kind(role: Role) -> CompletionItemKind {
         Role::Index => CompletionItemKind::ENUM_MEMBER,
         Role::Function => CompletionItemKind::FUNCTION,
         Role::Reaction => CompletionItemKind::EVENT,
+        Role::Component => CompletionItemKind::CLASS,
+        Role::Instance => CompletionItemKind::VARIABLE,
     }
 }

@@ -66,7 +66,32 @@ impl<'a> Cursor<'a> {
 
     /// Whether the place is in the braces of a solve block.
     pub fn in_solve_block(&self) -> bool {
-        self.opener().is_some_and(|(k, _)| self.back(k) == "{")
+        let Some((k, _)) = self.opener().filter(|(k, _)| self.back(*k) == "{") else { return false };
+        // The braces of components are brackets, too.
+        let words = self.before[k..].iter().filter(|lexeme| lexeme.kind == LexemeKind::Keyword);
+        words.map(|word| self.slice(word)).find(|word| ["solve", "component"].contains(word)) == Some("solve")
+    }
+
+    /// The names of the instances before the word, `c` and `axon` of `c[i].axon.V`, from the left.
+    pub fn path(&self) -> Vec<&'a str> {
+        let (mut names, mut k) = (Vec::new(), 0);
+        while self.back(k) == "." {
+            k += 1;
+            if self.back(k) == "]" {
+                let mut depth = 0;
+                while k < self.before.len() {
+                    depth += i32::from(self.back(k) == "]") - i32::from(self.back(k) == "[");
+                    k += 1;
+                    if depth == 0 {
+                        break;
+                    }
+                }
+            }
+            names.push(self.back(k));
+            k += 1;
+        }
+        names.reverse();
+        names
     }
 
     /// Whether the call around the place is the value of an option `save`.

@@ -72,10 +72,17 @@ pub fn entity(document: &Document, id: EntityId) -> String {
     if let Some(value) = document.values().get(&id) {
         text += &format!(" = {value}");
     }
-    if let Some(shape) = document.model().and_then(|model| shape(model, &entity.name)) {
+    if let Some(component) = entity.component {
+        text += &format!(" of component `{}`", analysis.entity(component).name);
+    }
+    if let Some(component) = analysis.component_of(id) {
+        text += &format!(" of component `{}`", analysis.entity(component).name);
+    }
+    let names = analysis.names_in_model(id);
+    if let Some(shape) = document.model().and_then(|model| names.iter().find_map(|name| shape(model, name))) {
         text += &format!(", an array over {shape}");
     }
-    if let Some(unit) = document.model().and_then(|model| unit(model, &entity.name)) {
+    if let Some(unit) = document.model().and_then(|model| names.iter().find_map(|name| unit(model, name))) {
         text += &unit;
     }
     if entity.definitions.is_empty() {

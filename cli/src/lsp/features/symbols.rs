@@ -1,7 +1,7 @@
 //! The outline of a document, and the search for names in all open ones.
 
 use lsp_types::{DocumentSymbol, DocumentSymbolParams, Location, SymbolInformation, SymbolKind, WorkspaceSymbolParams};
-use rhapsode::model::{Entity, Role};
+use rhapsode::model::{Entity, EntityId, Role};
 
 use super::{Refusal, Session, description};
 use crate::lsp::documents::Document;
@@ -11,7 +11,8 @@ use crate::lsp::documents::Document;
 #[allow(deprecated)]
 pub fn document(session: &Session, params: DocumentSymbolParams) -> Result<Vec<DocumentSymbol>, Refusal> {
     let document = session.document(&params.text_document.uri)?;
-    let symbol = |entity: &Entity| {
+    let all = document.analysis().entities();
+    let symbol = |entity: &Entity, children: Option<Vec<DocumentSymbol>>| {
         let name = *entity.definitions.first()?;
         // The statement around the name: the outline asks that it holds it.
         let around = entity.statements.iter().find(|span| span.start <= name.start && name.end <= span.end);
@@ -23,10 +24,16 @@ pub fn document(session: &Session, params: DocumentSymbolParams) -> Result<Vec<D
             deprecated: None,
             range: document.text.range(around.copied().unwrap_or(name)),
             selection_range: document.text.range(name),
-            children: None,
+            children,
         })
     };
-    let mut list: Vec<DocumentSymbol> = listed(document).filter_map(symbol).collect();
+    let own = |(k, entity): (usize, &Entity)| {
+        let parts = all.iter().filter(|part| part.component == Some(EntityId(k)));
+        let children = (entity.role == Role::Component).then(|| parts.filter_map(|part| symbol(part, None)).collect());
+        symbol(entity, children)
+    };
+    let outer = all.iter().enumerate().filter(|(_, entity)| entity.scope.is_none());
+    let mut list: Vec<DocumentSymbol> = outer.filter_map(own).collect();
     list.sort_by_key(|symbol| symbol.selection_range.start);
     Ok(list)
 }
@@ -73,6 +80,8 @@ pub fn kind(role: Role) -> SymbolKind {
         Role::Index => SymbolKind::ENUM,
         Role::Function => SymbolKind::FUNCTION,
         Role::Reaction => SymbolKind::EVENT,
+        Role::Component => SymbolKind::CLASS,
+        Role::Instance => SymbolKind::OBJECT,
     }
 }
 

@@ -103,6 +103,8 @@ fn name(document: &Document, mention: Mention) -> Option<(SemanticTokenType, u32
             Role::Index => (SemanticTokenType::ENUM_MEMBER, 0),
             Role::Function => (SemanticTokenType::FUNCTION, 0),
             Role::Reaction => (SemanticTokenType::EVENT, 0),
+            Role::Component => (SemanticTokenType::NAMESPACE, 0),
+            Role::Instance => (SemanticTokenType::VARIABLE, READONLY),
         },
     };
     let defines = mention.access == Access::Define && mention.target != Target::Setting;
