@@ -2,6 +2,7 @@
 //! the platform's). `cargo bench --bench math -- exp` runs those of one function.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rhapsode::Model;
 use rhapsode::math::{Entry, Function};
 use std::hint::black_box;
 
@@ -70,5 +71,27 @@ fn functions(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, functions);
+/// Right-hand sides made of calls: per call, in native code.
+fn kernels(c: &mut Criterion) {
+    let eight: String = (0..8).map(|k| format!("x{k}' = exp(-{}*x{k}) - x{k}\ninit x{k} = 0.{k}\n", k + 1)).collect();
+    let array = "const N = 1000\nindex i = 1..N\ninit x[i] = i/N\nx[i]' = exp(-x[i]) - x[i]\n";
+    let chain = "init x = 0.3\nx' = exp(-exp(-exp(-exp(-x))))\n";
+    for (name, text, calls) in
+        [("eight side by side", eight.as_str(), 8), ("an array", array, 1000), ("a chain", chain, 4)]
+    {
+        let model = Model::parse(text).unwrap_or_else(|errors| panic!("{errors}"));
+        let compiled = model.compile().unwrap_or_else(|error| panic!("{error}"));
+        let p = compiled.bind(&[]);
+        let y = compiled.initial(0.0, &p);
+        let (mut work, mut dy) = (vec![0.0; compiled.system().shape().work], vec![0.0; y.len()]);
+        let mut group = c.benchmark_group("kernels");
+        group.throughput(Throughput::Elements(calls));
+        group.bench_function(name, |b| {
+            b.iter(|| compiled.system().rhs(0.0, black_box(&y), &p, &mut work, &mut dy));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, functions, kernels);
 criterion_main!(benches);

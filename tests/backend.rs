@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use rhapsode::backend::interpret::Interpreter;
-use rhapsode::backend::native::Native;
+use rhapsode::backend::native::{self, Native};
 use rhapsode::backend::{Arguments, KernelId, Kernels};
 use rhapsode::kernel::program::{
     Address, Affine, Binary, Buffer, Carried, Compare, Kernel, Lengths, LoopVar, Op, Piece, Program, Stmt, Unary, Value,
@@ -49,6 +49,8 @@ struct Build<'a, 'b> {
     vars: Vec<(LoopVar, i64, i64)>,
     /// Statements left, loops unrolled: bounds the run time.
     budget: i64,
+    /// Whether many operations call the same few functions.
+    calls: bool,
 }
 
 impl Build<'_, '_> {
@@ -109,6 +111,13 @@ impl Build<'_, '_> {
         }
         let truths = !self.truths.is_empty();
         match self.tape.below(22) {
+            0..9 if self.calls => {
+                let function = self.tape.pick(&[Function::Exp, Function::Sin, Function::Pow]);
+                match function.arity() {
+                    1 => Op::Call1(function, real!()),
+                    _ => Op::Call2(function, real!(), real!()),
+                }
+            }
             0..=3 => {
                 let buffer = self.tape.pick(&[Buffer::Y, Buffer::Y, Buffer::P, Buffer::V, Buffer::W]);
                 Op::Load(self.address(buffer))
@@ -217,7 +226,7 @@ impl Build<'_, '_> {
     }
 }
 
-fn random_program(bytes: &[u8]) -> Program {
+fn random_program(bytes: &[u8], calls: bool) -> Program {
     let mut tape = Tape { bytes: bytes.iter() };
     let mut pieces = Vec::new();
     for _ in 0..=tape.below(3) {
@@ -229,6 +238,7 @@ fn random_program(bytes: &[u8]) -> Program {
             truths: Vec::new(),
             vars: Vec::new(),
             budget: 150,
+            calls,
         };
         let body = build.body(0);
         pieces.push(Piece { values: build.values, loops: build.loops, body });
@@ -273,7 +283,7 @@ fn agree(program: &Program) -> Result<(), TestCaseError> {
 }
 
 /// A loop that may run two turns at a time: random operations on neighbouring elements, `turns` long.
-fn stencil_loop(bytes: &[u8], turns: i64) -> Program {
+fn stencil_loop(bytes: &[u8], turns: i64, calls: bool) -> Program {
     let mut tape = Tape { bytes: bytes.iter() };
     let (inner, outer) = (LoopVar(1), LoopVar(0));
     let lo = tape.between(-2, 3);
@@ -285,6 +295,7 @@ fn stencil_loop(bytes: &[u8], turns: i64) -> Program {
         truths: vec![Value(1)],
         vars: Vec::new(),
         budget: 0,
+        calls,
     };
     // Periodic neighbours, of a period that is the loop's or is not.
     let mut body = Vec::new();
@@ -344,12 +355,72 @@ fn stencil_loop(bytes: &[u8], turns: i64) -> Program {
     Program { kernels: vec![Kernel { name: "rhs", lengths: LENGTHS, pieces: vec![piece] }] }
 }
 
+/// The number of calls in a kernel's machine code.
+fn calls_in(values: u32, loops: u32, body: Vec<Stmt>) -> usize {
+    let pieces = vec![Piece { values, loops, body }];
+    let program = Program { kernels: vec![Kernel { name: "rhs", lengths: LENGTHS, pieces }] };
+    agree(&program).unwrap();
+    native::clif(&program, KernelId(0)).unwrap().matches("call fn").count()
+}
+
+#[test]
+fn calls_that_do_not_need_each_other_are_one() {
+    let at =
+        |buffer, base, terms: &[(LoopVar, i64)]| Address { buffer, element: Affine { base, terms: terms.to_vec() } };
+    let set = |dst, op| Stmt::Let { dst: Value(dst), op };
+    let store = |base, value| Stmt::Store { to: at(Buffer::Out, base, &[]), value: Value(value) };
+    // out[k] = f(f(y[k])), one after the other.
+    let rows = |function: Function, count: u32| {
+        let row = |k: u32| {
+            let (load, call) = (Op::Load(at(Buffer::Y, i64::from(k), &[])), |a| match function.arity() {
+                1 => Op::Call1(function, Value(a)),
+                _ => Op::Call2(function, Value(a), Value(a)),
+            });
+            [
+                set(3 * k, load),
+                set(3 * k + 1, call(3 * k)),
+                set(3 * k + 2, call(3 * k + 1)),
+                store(i64::from(k), 3 * k + 2),
+            ]
+        };
+        calls_in(3 * count, 0, (0..count).flat_map(row).collect())
+    };
+    assert_eq!(rows(Function::Exp, 8), 2);
+    assert_eq!(rows(Function::Exp, 12), 4);
+    assert_eq!(rows(Function::Exp, 2), 4, "two calls are not worth it");
+    assert_eq!(rows(Function::Pow, 4), 2);
+    assert_eq!(rows(Function::Atan, 8), 16, "there is no form for several");
+    // out[i] = exp(y[i]) in a loop: eight turns in step, then the rest of it.
+    let turns = |count: i64| {
+        let var = LoopVar(0);
+        let body = vec![
+            set(0, Op::Load(at(Buffer::Y, 0, &[(var, 1)]))),
+            set(1, Op::Call1(Function::Exp, Value(0))),
+            Stmt::Store { to: at(Buffer::Out, 0, &[(var, 1)]), value: Value(1) },
+        ];
+        calls_in(2, 1, vec![Stmt::Loop { var, lo: 0, hi: count - 1, carried: vec![], body }])
+    };
+    assert_eq!(turns(48), 1);
+    assert_eq!(turns(8), 1);
+    assert_eq!(turns(52), 2);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn random_programs_agree_bit_for_bit(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
-        agree(&random_program(&bytes))?;
+        agree(&random_program(&bytes, false))?;
+    }
+
+    #[test]
+    fn calls_made_together_keep_their_bits(
+        bytes in prop::collection::vec(any::<u8>(), 0..900),
+        loop_bytes in prop::collection::vec(any::<u8>(), 0..160),
+        turns in 6i64..=18,
+    ) {
+        agree(&random_program(&bytes, true))?;
+        agree(&stencil_loop(&loop_bytes, turns, true))?;
     }
 
     #[test]
@@ -357,6 +428,6 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..160),
         turns in 1i64..=18,
     ) {
-        agree(&stencil_loop(&bytes, turns))?;
+        agree(&stencil_loop(&bytes, turns, false))?;
     }
 }

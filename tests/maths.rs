@@ -129,7 +129,7 @@ fn error(value: f64, (exact, k): Scaled) -> f64 {
         return f64::INFINITY;
     }
     let exponent = split(exact.h).1 + k;
-    if exponent < -1100 || exponent > 1100 {
+    if !(-1100..=1100).contains(&exponent) {
         let right = if exponent < 0 { value == 0.0 } else { value.is_infinite() };
         return if right && value.is_sign_negative() == (exact.h < 0.0) { 0.0 } else { f64::INFINITY };
     }

@@ -7,6 +7,8 @@
 //! same operations. `docs/src/accuracy.md` has the accuracy of each as measured by `tests/maths.rs`. Functions that are single
 //! instructions (`sqrt abs floor ceil`) are not functions here but [`Unary`], [`Binary`] and [`Compare`].
 
+#![allow(clippy::manual_range_contains, reason = "comparisons joined by `&` become vector instructions")]
+
 mod dispatch;
 mod double;
 mod exponential;

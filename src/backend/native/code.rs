@@ -5,7 +5,7 @@ use super::emit::Import;
 use super::target::{Allocator, host};
 use crate::backend::Arguments;
 use crate::kernel::program::Lengths;
-use crate::math::Entry;
+use crate::math::{Entry, Gather};
 use cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift::module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget, default_libcall_names};
 use cranelift::prelude::Signature;
@@ -55,7 +55,9 @@ impl Code {
         for symbol in machines.iter().flat_map(|machine| &machine.relocations).map(|relocation| relocation.symbol) {
             if let Symbol::Import(number) = symbol {
                 let import = imports[number as usize];
-                builder.symbol(import.name(), address(import));
+                if let Some(address) = address(import) {
+                    builder.symbol(import.name(), address);
+                }
                 used[number as usize] = Some(import);
             }
         }
@@ -79,7 +81,7 @@ impl Code {
         let mut foreign = Vec::new();
         for import in imports {
             foreign.push(match import {
-                Some(import) => Some(module.declare_function(import.name(), Linkage::Import, &signature)?),
+                Some(import) => Some(module.declare_function(&import.name(), Linkage::Import, &signature)?),
                 None => None,
             });
         }
@@ -128,7 +130,8 @@ pub(super) fn checked_call(pointer: Pointer, lengths: &Lengths, arguments: Argum
     unsafe { pointer(t, y.as_ptr(), p.as_ptr(), v.as_ptr(), w.as_mut_ptr(), out.as_mut_ptr()) };
 }
 
-fn address(import: Import) -> *const u8 {
+/// Where an import is; of functions without a form for several arguments, that form is nowhere.
+fn address(import: Import) -> Option<*const u8> {
     extern "C" fn fma(a: f64, b: f64, c: f64) -> f64 {
         a.mul_add(b, c)
     }
@@ -138,13 +141,17 @@ fn address(import: Import) -> *const u8 {
     extern "C" fn ceil(x: f64) -> f64 {
         x.ceil()
     }
-    match import {
+    Some(match import {
         Import::Function(function) => match function.entry() {
             Entry::One(function) => function as *const u8,
             Entry::Two(function) => function as *const u8,
         },
+        Import::Gather(function) => match function.gather()? {
+            Gather::Eight(function) => function as *const u8,
+            Gather::FourPairs(function) => function as *const u8,
+        },
         Import::Fma => fma as *const u8,
         Import::Floor => floor as *const u8,
         Import::Ceil => ceil as *const u8,
-    }
+    })
 }

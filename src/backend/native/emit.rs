@@ -3,6 +3,7 @@
 //! Everything is emitted in the order of the program. A value is a Cranelift value (`f64`, or `i8` 0/1 for a truth
 //! value); in the turns of a vectorised loop (see `vector`) it is two lanes (`f64x2`, or an `i64x2` mask).
 
+use super::gather::{gather, run};
 use super::plan::{Plan, far};
 use super::split::split;
 use super::target::Features;
@@ -12,6 +13,7 @@ use cranelift::codegen::ir::{self, BlockArg, FuncRef, InstBuilder, UserExternalN
 use cranelift::codegen::isa::TargetIsa;
 use cranelift::prelude::{
     AbiParam, ExtFuncData, ExternalName, FunctionBuilder, FunctionBuilderContext, IntCC, MemFlagsData, Signature,
+    StackSlotData, StackSlotKind,
 };
 use rustc_hash::FxHashMap;
 
@@ -26,21 +28,25 @@ pub(super) enum Import {
     Floor,
     /// Rounding up, where the target has no instruction.
     Ceil,
+    /// An elementary function of several arguments at a time.
+    Gather(Function),
 }
 
 impl Import {
     /// All of them; the position is the number in external names.
     pub fn all() -> impl Iterator<Item = Import> {
         let functions = Function::ALL.iter().map(|&function| Import::Function(function));
-        functions.chain([Import::Fma, Import::Floor, Import::Ceil])
+        let gathers = Function::ALL.iter().map(|&function| Import::Gather(function));
+        functions.chain([Import::Fma, Import::Floor, Import::Ceil]).chain(gathers)
     }
 
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Import::Function(function) => function.name(),
-            Import::Fma => "fma",
-            Import::Floor => "floor",
-            Import::Ceil => "ceil",
+            Import::Function(function) => function.name().into(),
+            Import::Fma => "fma".into(),
+            Import::Floor => "floor".into(),
+            Import::Ceil => "ceil".into(),
+            Import::Gather(function) => format!("{}.several", function.name()),
         }
     }
 
@@ -49,6 +55,7 @@ impl Import {
             Import::Function(function) => function.arity(),
             Import::Fma => 3,
             Import::Floor | Import::Ceil => 1,
+            Import::Gather(_) => 8,
         }
     }
 
@@ -58,6 +65,7 @@ impl Import {
             Import::Fma => Function::ALL.len() as u32,
             Import::Floor => Function::ALL.len() as u32 + 1,
             Import::Ceil => Function::ALL.len() as u32 + 2,
+            Import::Gather(function) => Function::ALL.len() as u32 + 3 + function as u32,
         }
     }
 }
@@ -85,6 +93,7 @@ pub(super) fn piece(
 ) {
     function.signature = signature(isa);
     let piece = &*split(piece);
+    let piece = &*gather(piece);
     let plan = Plan::new(piece);
     let mut builder = FunctionBuilder::new(function, scratch);
     let entry = builder.create_block();
@@ -126,7 +135,7 @@ pub(super) fn driver(
 
 /// A deferred load that has been emitted: where, and as what.
 #[derive(Clone, Copy)]
-struct Recent {
+pub(super) struct Recent {
     value: ir::Value,
     position: u32,
     /// Emissions of a body are told apart: a value of one turn is not one of another.
@@ -141,7 +150,7 @@ pub(super) struct Emitter<'a> {
     pub builder: FunctionBuilder<'a>,
     pub plan: &'a Plan,
     pub features: Features,
-    pointer_type: ir::Type,
+    pub pointer_type: ir::Type,
     call_conv: cranelift::codegen::isa::CallConv,
     pub t: ir::Value,
     /// Per group: its pointer.
@@ -158,7 +167,9 @@ pub(super) struct Emitter<'a> {
     pub ahead: Option<(LoopVar, i32)>,
     /// Per value: the address of a deferred load.
     pending: Vec<Option<&'a Address>>,
-    recent: Vec<Recent>,
+    pub recent: Vec<Recent>,
+    /// Where calls for several arguments put their values.
+    pub slot: Option<ir::StackSlot>,
     pub position: u32,
     pub epoch: u32,
     imports: FxHashMap<Import, FuncRef>,
@@ -192,6 +203,7 @@ impl<'a> Emitter<'a> {
             ahead: None,
             pending: vec![None; values],
             recent: vec![Recent { value: none, position: 0, epoch: 0 }; values],
+            slot: None,
             position: 0,
             epoch: 1,
             imports: FxHashMap::default(),
@@ -206,21 +218,33 @@ impl<'a> Emitter<'a> {
     }
 
     pub fn body(&mut self, statements: &'a [Stmt]) {
-        for statement in statements {
-            self.position += 1;
-            match statement {
-                Stmt::Let { dst, op } => self.assign(*dst, op),
-                Stmt::Store { to, value } => {
-                    let value = self.operand(*value);
-                    let (pointer, offset) = self.place(to);
-                    let flags = self.flags();
-                    self.builder.ins().store(flags, value, pointer, offset);
-                }
-                Stmt::Wrap { var, of, extent } => self.wrap(*var, of, *extent),
-                Stmt::Loop { var, lo, hi, carried, body } => {
-                    if !self.vectorised(*var, *lo, *hi, carried, body) {
-                        self.repeat(*var, *lo, *hi, carried, body);
-                    }
+        let mut at = 0;
+        while at < statements.len() {
+            let together = run(&statements[at..]);
+            if self.serves(&statements[at], together) {
+                self.together(&statements[at..at + together]);
+                at += together;
+            } else {
+                self.statement(&statements[at]);
+                at += 1;
+            }
+        }
+    }
+
+    pub fn statement(&mut self, statement: &'a Stmt) {
+        self.position += 1;
+        match statement {
+            Stmt::Let { dst, op } => self.assign(*dst, op),
+            Stmt::Store { to, value } => {
+                let value = self.operand(*value);
+                let (pointer, offset) = self.place(to);
+                let flags = self.flags();
+                self.builder.ins().store(flags, value, pointer, offset);
+            }
+            Stmt::Wrap { var, of, extent } => self.wrap(*var, of, *extent),
+            Stmt::Loop { var, lo, hi, carried, body } => {
+                if !self.vectorised(*var, *lo, *hi, carried, body) {
+                    self.repeat(*var, *lo, *hi, carried, body);
                 }
             }
         }
@@ -438,18 +462,37 @@ impl<'a> Emitter<'a> {
 
     /// Calls an imported function with one-lane arguments.
     pub fn call(&mut self, import: Import, arguments: &[ir::Value]) -> ir::Value {
-        let callee = match self.imports.get(&import) {
-            Some(&callee) => callee,
-            None => self.import(import),
-        };
+        let callee = self.callee(import);
         let call = self.builder.ins().call(callee, arguments);
         self.builder.inst_results(call)[0]
     }
 
+    /// Calls a function for several arguments; its values are in the slot then.
+    pub fn call_several(&mut self, function: Function, arguments: &[ir::Value]) -> ir::StackSlot {
+        let slot = *self.slot.get_or_insert_with(|| {
+            self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 64, 4))
+        });
+        let callee = self.callee(Import::Gather(function));
+        let mut all = vec![self.builder.ins().stack_addr(self.pointer_type, slot, 0)];
+        all.extend_from_slice(arguments);
+        self.builder.ins().call(callee, &all);
+        slot
+    }
+
+    fn callee(&mut self, import: Import) -> FuncRef {
+        match self.imports.get(&import) {
+            Some(&callee) => callee,
+            None => self.import(import),
+        }
+    }
+
     fn import(&mut self, import: Import) -> FuncRef {
         let mut signature = Signature::new(self.call_conv);
+        match import {
+            Import::Gather(_) => signature.params.push(AbiParam::new(self.pointer_type)),
+            _ => signature.returns.push(AbiParam::new(types::F64)),
+        }
         signature.params.extend(vec![AbiParam::new(types::F64); import.arity()]);
-        signature.returns.push(AbiParam::new(types::F64));
         let signature = self.builder.import_signature(signature);
         let name = UserExternalName { namespace: IMPORTS, index: import.number() };
         let name = ExternalName::user(self.builder.func.declare_imported_user_function(name));

@@ -1,13 +1,15 @@
 //! Native code through Cranelift, used as an assembler: what is computed and in which order is the program's, only
 //! instructions and registers are chosen here. It agrees with the interpreter bit for bit.
 //!
-//! Each piece is a function of its own (`split`, `plan`, `emit`, `ops`, `vector`), compiled apart (`compile`, on several threads
+//! Each piece is a function of its own (`split`, `gather`, `plan`, `emit`, `ops`, `vector`, `lockstep`), compiled apart (`compile`, on several threads
 //! when there is much to do) and put into executable pages (`code`, the only unsafe file), which are given back when
 //! the last owner drops.
 
 mod code;
 mod compile;
 mod emit;
+mod gather;
+mod lockstep;
 mod ops;
 mod plan;
 mod split;

@@ -6,9 +6,13 @@
 //! straight-line code after it.
 
 use super::emit::Emitter;
+use super::gather::called;
 use crate::kernel::program::{Address, Carried, LoopVar, Op, Stmt, Unary, Value};
 use cranelift::codegen::ir::{InstBuilder, types};
 use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Turns in step where calls are made together: as many as the form for several arguments takes.
+const LOCKSTEP: i64 = 8;
 
 /// What vectorising a loop takes.
 #[derive(Default)]
@@ -19,8 +23,12 @@ struct Lanes<'a> {
     spread: Vec<Value>,
     /// Operations per turn.
     operations: usize,
-    /// Calls per turn.
+    /// Calls per turn, one by one.
     calls: usize,
+    /// Calls per turn of functions that have a form for several arguments.
+    several: usize,
+    /// No element that a turn writes is touched by a turn fewer than this many before or after it.
+    apart: i64,
 }
 
 /// Pairs of turns per turn of the emitted loop: enough work to hide the loop's own.
@@ -39,7 +47,11 @@ impl<'a> Emitter<'a> {
             return false;
         }
         let Some(lanes) = self.lanes(var, body) else { return false };
-        if lanes.calls * 6 > lanes.operations {
+        let turns = hi - lo + 1;
+        // Eight turns in step let calls of one statement be made together.
+        let in_step = lanes.several > 0 && turns >= LOCKSTEP && lanes.apart >= LOCKSTEP;
+        let calls = lanes.calls + if in_step { 0 } else { lanes.several };
+        if calls * 6 > lanes.operations {
             return false;
         }
         self.vectors.resize(self.scalars.len(), self.t);
@@ -47,17 +59,16 @@ impl<'a> Emitter<'a> {
         for &value in &lanes.spread {
             self.spread(value);
         }
-        let turns = hi - lo + 1;
-        let (pairs, per_turn) = (turns / 2, unroll(lanes.operations));
+        let (pairs, per_turn) = (turns / 2, if in_step { LOCKSTEP / 2 } else { unroll(lanes.operations) });
         let looped = if pairs <= per_turn { 0 } else { pairs - pairs % per_turn };
         if looped > 0 {
             let head = self.open(var, lo, &[]);
-            self.pairs(var, per_turn, body, &lanes);
+            self.pairs(var, per_turn, body, &lanes, in_step);
             self.close(head, var, 2 * per_turn, lo + 2 * looped, &[]);
         } else {
             self.enter_at(var, lo);
         }
-        self.pairs(var, pairs - looped, body, &lanes);
+        self.pairs(var, pairs - looped, body, &lanes, in_step);
         if turns % 2 == 1 {
             self.ahead = Some((var, 2 * (pairs - looped) as i32));
             self.next_epoch();
@@ -69,16 +80,18 @@ impl<'a> Emitter<'a> {
     }
 
     /// Emits `count` pairs of turns from where the pointers are.
-    fn pairs(&mut self, var: LoopVar, count: i64, body: &'a [Stmt], lanes: &Lanes<'a>) {
+    fn pairs(&mut self, var: LoopVar, count: i64, body: &'a [Stmt], lanes: &Lanes<'a>, in_step: bool) {
         self.wide = true;
-        for pair in 0..count {
-            self.ahead = Some((var, 2 * pair as i32));
-            self.next_epoch();
-            let mut before = lanes.before.iter().peekable();
-            for statement in body {
-                if before.next_if(|&&invariant| std::ptr::eq(invariant, statement)).is_none() {
-                    self.body(std::slice::from_ref(statement));
-                }
+        let mut before = lanes.before.iter().peekable();
+        let varies = |statement: &&Stmt| before.next_if(|&&known| std::ptr::eq(known, *statement)).is_none();
+        let statements: Vec<&Stmt> = body.iter().filter(varies).collect();
+        if in_step {
+            self.lockstep(var, count, &statements);
+        } else {
+            for pair in 0..count {
+                self.ahead = Some((var, 2 * pair as i32));
+                self.next_epoch();
+                self.body_of(&statements);
             }
         }
         self.wide = false;
@@ -109,7 +122,7 @@ impl<'a> Emitter<'a> {
 
     /// What vectorising takes, or nothing if it is not legal.
     fn lanes(&self, var: LoopVar, body: &'a [Stmt]) -> Option<Lanes<'a>> {
-        let mut lanes = Lanes::default();
+        let mut lanes = Lanes { apart: i64::MAX, ..Lanes::default() };
         let mut varies: FxHashMap<Value, bool> = FxHashMap::default();
         let mut spread: FxHashSet<Value> = FxHashSet::default();
         let (mut loads, mut fixed, mut stores): (Vec<_>, Vec<_>, Vec<_>) = Default::default();
@@ -134,7 +147,9 @@ impl<'a> Emitter<'a> {
                         continue;
                     }
                     lanes.operations += 1;
-                    lanes.calls += usize::from(self.is_call(op));
+                    let several = called(statement).is_some();
+                    lanes.several += usize::from(several);
+                    lanes.calls += usize::from(!several && self.is_call(op));
                 }
                 Stmt::Store { to, value } => {
                     if !advances(to, var)? {
@@ -153,12 +168,11 @@ impl<'a> Emitter<'a> {
             }
         }
         for (position, store) in stores.iter().enumerate() {
-            let beside = |other: &&Address| self.may_mix(store, other);
-            if stores[position + 1..].iter().any(beside) || loads.iter().any(beside) || fixed.iter().any(beside) {
-                return None;
+            for other in stores[position + 1..].iter().chain(&loads).chain(&fixed) {
+                lanes.apart = lanes.apart.min(self.apart(store, other));
             }
         }
-        Some(lanes)
+        (lanes.apart > 1).then_some(lanes)
     }
 
     fn is_call(&self, op: &Op) -> bool {
@@ -170,17 +184,18 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Whether the element `store` writes in one turn of a pair may be the one `other` touches in the other turn. Equal
-    /// elements in the same turn keep their order, as do turns of different pairs.
-    fn may_mix(&self, store: &Address, other: &Address) -> bool {
+    /// How many turns lie at least between one that writes an element through `store` and another that touches it
+    /// through `other`. Equal elements in the same turn keep their order, as do turns of different groups.
+    fn apart(&self, store: &Address, other: &Address) -> i64 {
         if store.buffer != other.buffer {
-            return false;
+            return i64::MAX;
         }
         if store.element.terms == other.element.terms {
-            return (store.element.base - other.element.base).abs() == 1;
+            let distance = (store.element.base - other.element.base).abs();
+            return if distance == 0 { i64::MAX } else { distance };
         }
         let (a, b) = (self.extent(store), self.extent(other));
-        a.0 <= b.1 && b.0 <= a.1
+        if a.0 <= b.1 && b.0 <= a.1 { 1 } else { i64::MAX }
     }
 
     /// The least and the largest element of an address over the ranges of all its variables.
