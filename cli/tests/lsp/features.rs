@@ -379,8 +379,8 @@ time t: ms
 const warm = 3
 param k = 2
 component Gate(rate: 1/ms = 1, V) {
-  init m = 0
   ## open fraction
+  init m = 0
   m' = rate*warm*(V - m)
 }
 component Cell(I = 1 [mV/ms]) {

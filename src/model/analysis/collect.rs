@@ -62,7 +62,9 @@ impl Analysis {
                         Some(id) => *id,
                         None => self.define(Role::State, &initial.name, order, item.doc.as_deref(), None),
                     };
-                    self.entities[id.0].statements.push(initial.span);
+                    let entity = &mut self.entities[id.0];
+                    entity.statements.push(initial.span);
+                    entity.doc = entity.doc.take().or_else(|| item.doc.clone());
                 }
             }
         }

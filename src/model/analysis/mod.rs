@@ -373,6 +373,23 @@ mod tests {
     }
 
     #[test]
+    fn components_have_names_of_their_own() {
+        let text = "param k = 1\nconst N = 2\ncomponent C(k) {\n  init x = N\n  x' = -k*x\n}\nc[i] = C(k = k) for i in 1..N\n\
+                    d = C(k = 1)\nlost = D()\noutput y = c[1].x + lost.x + d.k";
+        assert_eq!(same(text, "k", 0), [0, 4]);
+        assert_eq!(same(text, "k", 1), [1, 2, 3, 5, 6]);
+        assert_eq!(same(text, "x", 0), [0, 1, 2, 3]);
+        assert_eq!(same(text, "N", 0), [0, 1, 2]);
+        let analysis = analysis(text);
+        let id = |name: &str, at: u32| analysis.lookup(name, at).unwrap();
+        let inside = text.find("init").unwrap() as u32;
+        assert_eq!(analysis.names_in_model(id("x", inside)), ["c[].x", "d.x"]);
+        assert_eq!(analysis.entity(id("lost", 0)).role, Role::Instance);
+        let visible: Vec<&str> = analysis.visible_at(inside).map(|id| analysis.entity(id).name.as_str()).collect();
+        assert_eq!(visible, ["k", "x", "C", "N", "t"]);
+    }
+
+    #[test]
     fn new_names_are_refused_for_a_reason() {
         let analysis = analysis("param k = 1\nx' = k\ninit x = 1\nfn f(a) = a\ny = t");
         let id = |name: &str| analysis.lookup(name, 0).unwrap();
