@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use rhapsode::lang::ast::{Ast, Comparison, Expr, ExprKind, Factor, ForClause, Ident, ItemKind, Range, Sign};
+use rhapsode::lang::ast::{Ast, Comparison, Expr, ExprKind, Factor, ForClause, Ident, ItemKind, Range, Reaction, Sign};
 use rhapsode::math::Function;
+
+use super::networks::{Change, left};
 
 /// A value and its derivative in one direction.
 #[derive(Clone, Copy, Debug)]
@@ -62,13 +64,13 @@ impl Neg for Dual {
 }
 
 #[derive(Clone, Copy)]
-enum Value {
+pub enum Value {
     Real(Dual),
     Truth(bool),
 }
 
 impl Value {
-    fn real(self) -> Dual {
+    pub fn real(self) -> Dual {
         match self {
             Value::Real(dual) => dual,
             Value::Truth(_) => panic!("a truth value where a number belongs"),
@@ -107,8 +109,8 @@ struct Elements<'a> {
 
 /// The names in scope that are not global.
 #[derive(Clone, Default)]
-struct Scope<'a> {
-    indices: Vec<(&'a str, i64)>,
+pub struct Scope<'a> {
+    pub indices: Vec<(&'a str, i64)>,
     arguments: Vec<(&'a str, Dual)>,
 }
 
@@ -116,10 +118,18 @@ struct Scope<'a> {
 #[derive(Default)]
 pub struct Oracle<'a> {
     constants: HashMap<&'a str, &'a Expr>,
-    sets: HashMap<&'a str, (&'a Range, bool)>,
+    pub sets: HashMap<&'a str, (&'a Range, bool)>,
     functions: HashMap<&'a str, (&'a [Ident], &'a Expr)>,
     orders: HashMap<&'a str, u32>,
     time: Option<&'a str>,
+    /// Reactions and added terms.
+    pub changes: Vec<Change<'a>>,
+    /// Reactions by label.
+    fluxes: HashMap<&'a str, &'a Reaction>,
+    /// Names that only reactions and added terms change.
+    species: Vec<&'a str>,
+    /// Whether mass action counts distinct encounters.
+    pub combinatorial: bool,
     /// By name with primes; parameters and initial values with their keyword in front.
     elements: HashMap<String, Elements<'a>>,
 }
@@ -132,8 +142,8 @@ pub struct Point {
     pub p: HashMap<String, Dual>,
 }
 
-struct Run<'o, 'a> {
-    oracle: &'o Oracle<'a>,
+pub struct Run<'o, 'a> {
+    pub oracle: &'o Oracle<'a>,
     point: &'o Point,
     known: RefCell<HashMap<String, Dual>>,
 }
@@ -186,12 +196,22 @@ impl<'a> Oracle<'a> {
                         state(format!("init {}", primed(&d.name.name, d.order)), statement);
                     }
                 }
-                // `tests/reactions.rs` holds networks against the equations they stand for.
                 ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {
                     panic!("the oracle reads elaborated trees")
                 }
-                ItemKind::Reaction(_) | ItemKind::Reactions(_) | ItemKind::Addition { .. } => {
-                    panic!("the oracle reads equations")
+                ItemKind::Reactions(word) => oracle.combinatorial = word.name == "combinatorial",
+                ItemKind::Reaction(reaction) => {
+                    let sides = reaction.reactants.iter().chain(&reaction.products);
+                    sides.for_each(|species| _ = oracle.orders.insert(&species.name.name, 1));
+                    if let Some(label) = &reaction.label {
+                        oracle.fluxes.insert(&label.name, reaction);
+                    }
+                    oracle.changes.push(Change::Reaction(reaction));
+                }
+                ItemKind::Addition { lhs, rhs: term, domain } => {
+                    let (name, subscripts) = left(lhs);
+                    oracle.orders.insert(name, 1);
+                    oracle.changes.push(Change::Term { name, subscripts, term, domain });
                 }
                 ItemKind::Equation { lhs, rhs, domain, .. } => {
                     let (inner, order) = match &lhs.kind {
@@ -213,6 +233,16 @@ impl<'a> Oracle<'a> {
         for (key, list) in statements {
             let elements = oracle.enumerate(&list, key.starts_with("param "));
             oracle.elements.insert(key, elements);
+        }
+        // What only reactions change is as large as its initial value.
+        for name in oracle.orders.keys() {
+            let key = primed(name, 1);
+            if !oracle.elements.contains_key(&key)
+                && let Some(dims) = oracle.elements.get(&format!("init {name}")).map(|elements| elements.dims.clone())
+            {
+                oracle.elements.insert(key, Elements { dims, given: HashMap::new() });
+                oracle.species.push(name);
+            }
         }
         oracle
     }
@@ -244,7 +274,7 @@ impl<'a> Oracle<'a> {
                 bound.push(&clause.index.name);
             }
             for (k, subscript) in statement.subscripts.iter().enumerate() {
-                for name in index_names(subscript) {
+                for name in Oracle::index_names(subscript) {
                     let Some((range, periodic)) = self.sets.get(name) else { continue };
                     elements.dims[k].2 |= periodic;
                     if !bound.contains(&name) {
@@ -290,17 +320,19 @@ impl<'a> Oracle<'a> {
     }
 }
 
-/// The names a left-side subscript is made of.
-fn index_names(subscript: &Expr) -> Vec<&str> {
-    match &subscript.kind {
-        ExprKind::Name(name) => vec![name],
-        ExprKind::Sum(terms) => terms.iter().flat_map(|(_, term)| index_names(term)).collect(),
-        _ => Vec::new(),
+impl Oracle<'_> {
+    /// The names a left-side subscript is made of.
+    pub fn index_names(subscript: &Expr) -> Vec<&str> {
+        match &subscript.kind {
+            ExprKind::Name(name) => vec![name],
+            ExprKind::Sum(terms) => terms.iter().flat_map(|(_, term)| Oracle::index_names(term)).collect(),
+            _ => Vec::new(),
+        }
     }
 }
 
 impl<'a> Run<'_, 'a> {
-    fn integer(&self, expr: &'a Expr, scope: &Scope<'a>) -> i64 {
+    pub fn integer(&self, expr: &'a Expr, scope: &Scope<'a>) -> i64 {
         let x = self.eval(expr, scope).real().x;
         assert_eq!(x, x.trunc(), "not a whole number");
         x as i64
@@ -314,6 +346,11 @@ impl<'a> Run<'_, 'a> {
         if let Some(known) = self.known.borrow().get(&name) {
             return *known;
         }
+        if let Some(species) = key.strip_suffix('\'').filter(|name| self.oracle.species.contains(name)) {
+            let value = self.change(species, &at);
+            self.known.borrow_mut().insert(name, value);
+            return value;
+        }
         let given = elements.given.get(&at).unwrap_or_else(|| panic!("no statement gives {name}"));
         let scope = Scope { indices: given.indices.clone(), arguments: Vec::new() };
         let value = given.value.unwrap_or_else(|| panic!("{name} has no value"));
@@ -322,7 +359,7 @@ impl<'a> Run<'_, 'a> {
         value
     }
 
-    fn wrapped(&self, key: &str, at: &[i64]) -> Vec<i64> {
+    pub fn wrapped(&self, key: &str, at: &[i64]) -> Vec<i64> {
         let dims = &self.oracle.elements[key].dims;
         assert_eq!(dims.len(), at.len(), "subscripts of {key}");
         let wrap = |(k, (lo, hi, periodic)): (&i64, &(i64, i64, bool))| {
@@ -332,7 +369,7 @@ impl<'a> Run<'_, 'a> {
         at.iter().zip(dims).map(wrap).collect()
     }
 
-    fn element(&self, name: &'a str, order: u32, at: &[i64]) -> Dual {
+    pub fn element(&self, name: &'a str, order: u32, at: &[i64]) -> Dual {
         let oracle = self.oracle;
         if let Some(highest) = oracle.orders.get(name) {
             let key = primed(name, *highest);
@@ -340,6 +377,10 @@ impl<'a> Run<'_, 'a> {
                 return self.given(&key, at);
             }
             return self.point.y[&element_name(&primed(name, order), &self.wrapped(&key, at))];
+        }
+        // Of a network's labels those of single reactions are read.
+        if let Some(reaction) = oracle.fluxes.get(name) {
+            return self.flux(reaction, &Scope::default());
         }
         let parameter = format!("param {name}");
         if oracle.elements.contains_key(&parameter) {
@@ -366,7 +407,7 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
-    fn eval(&self, expr: &'a Expr, scope: &Scope<'a>) -> Value {
+    pub fn eval(&self, expr: &'a Expr, scope: &Scope<'a>) -> Value {
         let real = |e: &'a Expr| self.eval(e, scope).real();
         let truth = |e: &'a Expr| self.eval(e, scope).truth();
         let subscripts = |list: &'a [Expr]| -> Vec<i64> { list.iter().map(|s| self.integer(s, scope)).collect() };

@@ -1,4 +1,5 @@
-//! Random well-formed models: every way of writing arrays, boundaries, reductions and functions, in small sizes.
+//! Random well-formed models: every way of writing arrays, boundaries, reductions, functions and networks of reactions, in
+//! small sizes.
 //!
 //! A model is made from a tape of bytes; a tape that ends gives the simplest choice, so that shrinking the tape shrinks
 //! the model. Values stay of moderate size, and kinks are met with probability zero.
@@ -87,7 +88,13 @@ pub fn model(bytes: &[u8]) -> String {
         let order = 1 + u32::from(w.tape.below(4) == 1);
         states.push((format!("x{k}"), order, dims.to_vec()));
     }
+    let convention = w.tape.below(4);
+    let network = convention != 0;
+    let species: [(&str, &[Dim]); 4] = [("A", &[]), ("B", &[]), ("S", &[rows]), ("R", &[ring])];
     // Initial values read parameters.
+    for (name, dims) in species.iter().filter(|_| network) {
+        w.family("init ", name, dims);
+    }
     for (name, order, dims) in &states {
         for prime in 0..*order {
             w.family("init ", &format!("{name}{}", "'".repeat(prime as usize)), dims);
@@ -100,10 +107,17 @@ pub fn model(bytes: &[u8]) -> String {
             w.readable.push(Readable { name, dims: dims.clone(), plain: true });
         }
     }
+    for (name, dims) in species.iter().filter(|_| network) {
+        w.readable.push(Readable { name: name.to_string(), dims: dims.to_vec(), plain: true });
+    }
     for k in 0..w.tape.below(3) {
         let body = w.function_body(k);
         let _ = writeln!(w.text, "fn f{k}(x, y) = {body}");
         w.functions += 1;
+    }
+    if network {
+        w.text.push_str(if convention == 1 { "reactions combinatorial\n" } else { "" });
+        w.reactions();
     }
     for k in 0..w.tape.below(6) {
         let dims = shapes[w.tape.below(shapes.len())];
@@ -127,6 +141,55 @@ pub fn model(bytes: &[u8]) -> String {
 }
 
 impl Writer<'_, '_> {
+    /// A network of `A`, `B`, `S[i]` and `R[a]`: each is in it, with every arrow, in single reactions and arrays of them.
+    fn reactions(&mut self) {
+        let (rows, ring) = (self.sets[0], self.sets[1]);
+        let in_rows = [("i".to_string(), rows.lo, rows.hi - 1)];
+        let in_ring = [("a".to_string(), ring.lo, ring.hi)];
+        let middle = format!(" for i in {}..{}", rows.lo, rows.hi - 1);
+        let one = format!("S[{}]", self.tape.between(rows.lo, rows.hi));
+        let sides: [(&str, &str, &[Index], &str); 10] = [
+            ("A", "2 B", &[], ""),
+            ("A + B", "A", &[], ""),
+            ("0", "B", &[], ""),
+            ("3 A", "0", &[], ""),
+            (&one, "A", &[], ""),
+            ("S[i]", "S[i+1]", &in_rows, &middle),
+            ("2 S[i] + A", "B", &in_rows, &middle),
+            ("R[a]", "R[a+1]", &in_ring, ""),
+            ("R[a] + R[a-1]", "2 A", &in_ring, ""),
+            ("B", "R[a]", &in_ring, ""),
+        ];
+        for k in 0..4 + self.tape.below(4) {
+            // Each species in one at least.
+            let (from, to, scope, domain) = match k {
+                0 => sides[0],
+                1 => sides[5],
+                2 => sides[7],
+                _ => sides[self.tape.below(sides.len())],
+            };
+            let label = if scope.is_empty() && self.tape.below(2) == 1 { format!("flux{k}: ") } else { String::new() };
+            let mut indices = scope.to_vec();
+            let rate = self.expression(&mut indices, 2);
+            let arrow = match self.tape.below(3) {
+                0 => format!("{from} -> {to} @ {rate}"),
+                1 => format!("{from} => {to} @ {rate}"),
+                _ => format!("{from} <-> {to} @ {rate}, {}", self.expression(&mut indices, 1)),
+            };
+            let _ = writeln!(self.text, "{label}{arrow}{domain}");
+            if !label.is_empty() {
+                let name = format!("flux{k}");
+                self.readable.push(Readable { name, dims: Vec::new(), plain: false });
+            }
+        }
+        if self.tape.below(2) == 1 {
+            let term = self.expression(&mut Vec::new(), 2);
+            let _ = writeln!(self.text, "A' += {term}");
+            let term = self.expression(&mut in_ring.to_vec(), 2);
+            let _ = writeln!(self.text, "R[a]' += {term}");
+        }
+    }
+
     /// One statement with the given left side, its indices in scope.
     fn statement(&mut self, keyword: &str, name: &str, subscripts: &[String], scope: &[Index], domain: &str) {
         let list = if subscripts.is_empty() { String::new() } else { format!("[{}]", subscripts.join(",")) };
