@@ -172,6 +172,7 @@ impl Build<'_, '_> {
                 self.vars.push((var, 0, extent - 1));
                 Stmt::Wrap { var, of, extent }
             }
+            4 if !self.vars.is_empty() => self.lookup(),
             _ => {
                 let op = self.op();
                 let dst = self.value();
@@ -184,6 +185,16 @@ impl Build<'_, '_> {
                 Stmt::Let { dst, op }
             }
         }
+    }
+
+    /// A table over the whole range of a variable.
+    fn lookup(&mut self) -> Stmt {
+        let (of, lo, hi) = self.vars[self.tape.below(self.vars.len())];
+        let table: Vec<u32> = (lo..=hi).map(|_| self.tape.between(0, 9) as u32).collect();
+        let (least, most) = rhapsode::kernel::bounds(&table);
+        let var = self.var();
+        self.vars.push((var, least, most));
+        Stmt::Lookup { var, table: table.into(), at: Affine { base: -lo, terms: vec![(of, 1)] } }
     }
 
     fn repeat(&mut self, depth: usize) -> Stmt {

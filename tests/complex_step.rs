@@ -4,10 +4,14 @@
 //! The lowered right-hand side runs in complex arithmetic here, so this check shares nothing with the differentiation
 //! it judges: neither rules nor graph.
 
+#[path = "common/network.rs"]
+mod network;
+
+use rhapsode::backend::interpret::Interpreter;
 use rhapsode::kernel::program::{
     Address, Affine, Binary, Buffer, Compare, Kernel, LoopVar, Op, Program, Stmt, Unary, Value,
 };
-use rhapsode::kernel::{Target64, lower};
+use rhapsode::kernel::{Form, Target64, lower, lower_as};
 use rhapsode::math::{Entry, Function};
 use rhapsode::{Backend, Model};
 
@@ -214,6 +218,9 @@ impl Run<'_> {
                 Stmt::Wrap { var, of, extent } => {
                     self.loops[var.0 as usize] = of.eval(&self.loops).rem_euclid(*extent);
                 }
+                Stmt::Lookup { var, table, at } => {
+                    self.loops[var.0 as usize] = i64::from(table[at.eval(&self.loops) as usize]);
+                }
                 Stmt::Loop { var, lo, hi, carried, body } => {
                     for c in carried {
                         self.values[c.acc.0 as usize] = self.values[c.init.0 as usize];
@@ -316,6 +323,37 @@ fn jacobians_of_the_examples() {
         compared.push(count);
     }
     assert!(compared.iter().filter(|count| **count > 0).count() >= 15, "{compared:?}");
+}
+
+/// The Jacobian of a network as loops over tables, against its right-hand side in the same form and as straight-line code.
+#[test]
+fn jacobians_of_networks_as_tables() {
+    let model = Model::parse(&network::network(40, 250, 3)).unwrap_or_else(|e| panic!("{e}"));
+    for form in [Form::Tables, Form::Straight] {
+        let lowered = lower_as(model.checked(), model.derivatives(), Target64 { fma: false }, Form::Tables);
+        let interpreter = Interpreter::new(&lowered.program).unwrap_or_else(|e| panic!("{e}"));
+        let mut p = model.compile_with(Backend::Interpret).unwrap().problem().parameter_values().unwrap();
+        p.extend(network::call(&interpreter, "bind", &[], &p));
+        let y: Vec<f64> = (0..40).map(|k| 0.05 + 0.01 * ((k * 7) % 13) as f64).collect();
+        let (pattern, places) = lowered.jacobian.pattern();
+        assert!(places.is_none());
+        let values = network::call(&interpreter, "jacobian", &y, &p);
+        let other = lower_as(model.checked(), model.derivatives(), Target64 { fma: false }, form);
+        let own = Interpreter::new(&other.program).unwrap_or_else(|e| panic!("{e}"));
+        let mut q = p[..lowered.parameters].to_vec();
+        q.extend(network::call(&own, "bind", &[], &q));
+        let complex = |list: &[f64]| list.iter().map(|x| C(*x, 0.0)).collect::<Vec<_>>();
+        let (q, mut z) = (complex(&q), complex(&y));
+        for j in 0..y.len() {
+            z[j].1 = H;
+            let slopes = run(kernel(&other.program, "rhs"), C(0.7, 0.0), &z, &q).unwrap();
+            z[j].1 = 0.0;
+            for (i, slope) in slopes.iter().enumerate() {
+                let (expected, found) = (slope.1 / H, pattern.place(i, j).map_or(0.0, |k| values[k]));
+                assert!((found - expected).abs() <= 1e-12 * (1.0 + expected.abs()), "[{i}, {j}]: {found} {expected}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn any_expr() -> BoxedStrategy<Expr> {
             (name(), some(inner.clone(), 0)).prop_map(|(name, parts)| ExprKind::Call(ident(name), parts)),
             (reduction, some(index, 1), inner.clone(), inner.clone()).prop_map(|(name, indices, a, b)| {
                 let parts = if name == "dot" { vec![a, b] } else { vec![a] };
-                ExprKind::Reduce(ident(name.to_owned()), indices, parts)
+                ExprKind::Reduce(Box::new(ident(name.to_owned())), indices.into(), parts)
             }),
         ];
         prop_oneof![4 => kinds.prop_map(expr), 1 => variable(inner)]

@@ -10,6 +10,7 @@ use crate::kernel::program::{
 };
 use crate::kernel::{Invalid, verify};
 use crate::math::Entry;
+use std::sync::Arc;
 
 /// A program flattened to instructions.
 #[derive(Clone, Debug)]
@@ -169,6 +170,11 @@ enum Instruction {
         subscript: u32,
         extent: i64,
     },
+    Lookup {
+        var: Register,
+        subscript: u32,
+        table: u32,
+    },
     Enter {
         var: Register,
         lo: i64,
@@ -193,6 +199,7 @@ struct Flat {
     terms: Vec<(Register, i64)>,
     /// Last values of loop variables.
     lasts: Vec<i64>,
+    tables: Vec<Arc<[u32]>>,
 }
 
 impl Flat {
@@ -205,6 +212,7 @@ impl Flat {
             subscripts: Vec::new(),
             terms: Vec::new(),
             lasts: Vec::new(),
+            tables: Vec::new(),
         };
         let registers = kernel.pieces.iter().map(|piece| flat.piece(piece)).max().unwrap_or(0);
         lengths.w += registers as usize;
@@ -273,6 +281,10 @@ impl Flat {
                 Instruction::Wrap { var, subscript, extent } => {
                     reg!(var) = bits(self.subscript(subscript, registers).rem_euclid(extent));
                 }
+                Instruction::Lookup { var, subscript, table } => {
+                    let at = self.subscript(subscript, registers) as usize;
+                    reg!(var) = bits(i64::from(self.tables[table as usize][at]));
+                }
                 Instruction::Enter { var, lo } => reg!(var) = bits(lo),
                 Instruction::Repeat { var, last, head } => {
                     let value = integer(reg!(var));
@@ -314,6 +326,11 @@ impl Flattener<'_> {
                 },
                 Stmt::Wrap { var, of, extent } => {
                     Instruction::Wrap { var: self.var(*var), subscript: self.subscript(of), extent: *extent }
+                }
+                Stmt::Lookup { var, table, at } => {
+                    self.flat.tables.push(table.clone());
+                    let table = self.flat.tables.len() as u32 - 1;
+                    Instruction::Lookup { var: self.var(*var), subscript: self.subscript(at), table }
                 }
                 Stmt::Loop { var, lo, hi, carried, body } => {
                     self.repeat(*var, *lo, *hi, carried, body);

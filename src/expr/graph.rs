@@ -4,7 +4,11 @@
 //! needs recursion. Each node carries what it depends on ([`Facts`]), computed when it is built. The constructors that
 //! simplify are in `simplify`; this file only interns.
 
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Affine, IndexRange, Subscript};
 use crate::math::{Binary, Compare, Function, Unary};
@@ -103,9 +107,10 @@ pub enum Reads {
 pub struct Graph {
     nodes: Vec<Node>,
     facts: Vec<Facts>,
-    intern: FxHashMap<Node, ExprId>,
+    /// Every node's id, found by the node: the nodes themselves stand in `nodes` only.
+    intern: HashTable<ExprId>,
     subscripts: Vec<Vec<Subscript>>,
-    subscript_ids: FxHashMap<Vec<Subscript>, SubsId>,
+    subscript_ids: HashTable<SubsId>,
     symbol_reads: Vec<Reads>,
     vars: Vec<String>,
 }
@@ -163,13 +168,18 @@ impl Graph {
 
     /// The id of a list of subscripts.
     pub fn subscripts_id(&mut self, list: Vec<Subscript>) -> SubsId {
-        if let Some(id) = self.subscript_ids.get(&list) {
-            return *id;
+        let lists = &mut self.subscripts;
+        let hash = |list: &Vec<Subscript>| FxBuildHasher.hash_one(list);
+        let same = |id: &SubsId| lists[id.0 as usize] == list;
+        match self.subscript_ids.entry(hash(&list), same, |id| hash(&lists[id.0 as usize])) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let id = SubsId(lists.len() as u32);
+                place.insert(id);
+                lists.push(list);
+                id
+            }
         }
-        let id = SubsId(self.subscripts.len() as u32);
-        self.subscripts.push(list.clone());
-        self.subscript_ids.insert(list, id);
-        id
     }
 
     /// Number of nodes.
@@ -202,14 +212,17 @@ impl Graph {
 
     /// The node's id, old or new.
     pub fn intern(&mut self, node: Node) -> ExprId {
-        if let Some(id) = self.intern.get(&node) {
-            return *id;
+        let nodes = &self.nodes;
+        let hash = |node: &Node| FxBuildHasher.hash_one(node);
+        let same = |id: &ExprId| nodes[id.0 as usize] == node;
+        match self.intern.entry(hash(&node), same, |id| hash(&nodes[id.0 as usize])) {
+            Entry::Occupied(known) => return *known.get(),
+            Entry::Vacant(place) => _ = place.insert(ExprId(nodes.len() as u32)),
         }
         let id = ExprId(self.nodes.len() as u32);
         let facts = self.derive_facts(node);
         self.nodes.push(node);
         self.facts.push(facts);
-        self.intern.insert(node, id);
         id
     }
 

@@ -203,6 +203,11 @@ impl Environment for Defaults<'_> {
 }
 
 impl Compiled {
+    /// Of a large model, the form its kernels were lowered to and why, a sentence each.
+    pub fn forms(&self) -> &[String] {
+        &self.inner.lowered.forms
+    }
+
     /// The bound parameter vector the system's calls expect: parameter values, then hoisted quantities.
     pub fn bind(&self, values: &[f64]) -> Vec<f64> {
         let lowered = &self.inner.lowered;

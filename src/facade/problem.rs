@@ -192,6 +192,21 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`SolveError`]; a failed integration carries what was computed.
     pub fn solve(&self) -> Result<Solution, SolveError> {
+        let mut result = self.run();
+        if self.options.explain {
+            let solution = match &mut result {
+                Ok(solution) => Some(solution),
+                Err(SolveError::Failed(failure)) => Some(failure.partial.as_mut()),
+                Err(_) => None,
+            };
+            if let Some(solution) = solution {
+                solution.statistics.reasons.splice(0..0, self.compiled.forms().iter().cloned());
+            }
+        }
+        result
+    }
+
+    fn run(&self) -> Result<Solution, SolveError> {
         let values =
             parameter_values(self.compiled.model().checked(), &self.parameters).map_err(SolveError::Missing)?;
         let bound = self.compiled.bind(&values);

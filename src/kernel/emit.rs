@@ -104,7 +104,7 @@ struct Made {
 
 /// `a*b + c`, possibly with signs: what an addition becomes when one operand is a product used nowhere else.
 #[derive(Clone, Copy)]
-enum Fused {
+pub(super) enum Fused {
     /// `a*b + c`
     Plus(ExprId, ExprId, ExprId),
     /// `c - a*b`
@@ -131,6 +131,8 @@ pub struct Emitter<'a> {
     /// Values of earlier statements that must be kept in the work buffer, by piece: (value, slot).
     spills: FxHashMap<(usize, Value), usize>,
     work: usize,
+    /// Nodes whose values stand in the work buffer: leaves, from then on.
+    stored: FxHashMap<ExprId, usize>,
 }
 
 impl<'a> Emitter<'a> {
@@ -168,6 +170,7 @@ impl<'a> Emitter<'a> {
             loops: 0,
             spills: FxHashMap::default(),
             work,
+            stored: FxHashMap::default(),
         };
         emitter.open(None);
         emitter
@@ -187,6 +190,58 @@ impl<'a> Emitter<'a> {
         for range in nest.ranges.iter().rev() {
             self.close(*range, Vec::new());
         }
+    }
+
+    /// How often a node is used by others and as a root.
+    pub(super) fn uses(&self, id: ExprId) -> u32 {
+        self.uses.get(&id).copied().unwrap_or(0)
+    }
+
+    /// Whether products and sums are fused.
+    pub(super) fn fuses(&self) -> bool {
+        self.fma
+    }
+
+    /// Whether there are many operations.
+    pub(super) fn is_large(&self) -> bool {
+        self.large
+    }
+
+    /// The graph.
+    pub(super) fn graph(&self) -> &'a Graph {
+        self.graph
+    }
+
+    /// Where a leaf stands, if it is an element of a buffer and no index decides which.
+    pub(super) fn leaf_place(&mut self, id: ExprId) -> Option<(Buffer, usize)> {
+        if let Some(slot) = self.stored.get(&id) {
+            return Some((Buffer::W, *slot));
+        }
+        let address = match self.graph.node(id) {
+            Node::Symbol(symbol, subs) if !self.graph.subscripts(subs).iter().any(|s| s.wrap) => {
+                self.address(symbol, subs)
+            }
+            Node::Symbol(..) | Node::Const(_) | Node::Time | Node::Index(_) => return None,
+            _ => return self.hoisted_slot(id).map(|slot| (Buffer::P, slot)),
+        };
+        address.element.terms.is_empty().then_some((address.buffer, address.element.base as usize))
+    }
+
+    /// Takes `count` elements of the work buffer; returns the first.
+    pub(super) fn reserve(&mut self, count: usize) -> usize {
+        self.work += count;
+        self.work - count
+    }
+
+    /// From now on a node is read from this element of the work buffer.
+    pub(super) fn keep(&mut self, id: ExprId, slot: usize) {
+        self.stored.insert(id, slot);
+    }
+
+    /// Makes a function of its own of statements written elsewhere.
+    pub(super) fn piece(&mut self, piece: Piece) {
+        self.cut();
+        self.pieces.push(piece);
     }
 
     /// Ends the current function: what follows becomes a new one. Work buffer contents carry over.
@@ -304,11 +359,11 @@ impl<'a> Emitter<'a> {
     }
 
     /// Nodes that cost a load or less: made at their use.
-    fn is_leaf(&mut self, id: ExprId) -> bool {
+    pub(super) fn is_leaf(&mut self, id: ExprId) -> bool {
         match self.graph.node(id) {
             Node::Const(_) | Node::Time | Node::Index(_) | Node::Symbol(..) => true,
             // Both truth constants fold away while the graph is built.
-            _ => self.hoisted_slot(id).is_some(),
+            _ => self.stored.contains_key(&id) || self.hoisted_slot(id).is_some(),
         }
     }
 
@@ -351,6 +406,10 @@ impl<'a> Emitter<'a> {
             Node::Time => Op::Time,
             Node::Index(var) => self.loop_var(var).map_or(Op::Const(0.0), Op::Index),
             Node::Symbol(symbol, subs) => Op::Load(self.address(symbol, subs)),
+            _ if self.stored.contains_key(&id) => {
+                let element = Affine::constant(self.stored[&id] as i64);
+                Op::Load(Address { buffer: Buffer::W, element })
+            }
             _ => match self.hoisted_slot(id) {
                 Some(slot) => Op::Load(Address { buffer: Buffer::P, element: Affine::constant(slot as i64) }),
                 // Not reached: `value` makes everything else before it is an operand.
@@ -388,7 +447,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Whether an addition is a fused multiply-add here.
-    fn fuse(&mut self, id: ExprId, node: Node) -> Option<Fused> {
+    pub(super) fn fuse(&mut self, id: ExprId, node: Node) -> Option<Fused> {
         if !self.fma {
             return None;
         }
@@ -563,7 +622,7 @@ impl<'a> Emitter<'a> {
     }
 }
 
-fn is_truth(node: Node) -> bool {
+pub(super) fn is_truth(node: Node) -> bool {
     matches!(node, Node::Bool(_) | Node::Compare(..) | Node::And(..) | Node::Or(..) | Node::Not(_))
 }
 

@@ -19,6 +19,7 @@ use rustc_hash::FxHashMap;
 
 use super::emit::{Emitter, Hoisted, Layout, Nest, Target};
 use super::program::{Buffer, Kernel, Lengths, Piece, Program};
+use super::tables::{self, Form, choose};
 use crate::diff::{self, Derivatives, Entry, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Subscript, SymbolId, VarId};
 use crate::linalg::Pattern;
@@ -41,6 +42,8 @@ pub struct Lowered {
     pub constraints: MatrixPlan,
     /// What it was lowered for.
     pub target: Target64,
+    /// For kernels of many operations, the form they have and why.
+    pub forms: Vec<String>,
     pub(super) hoisted: Hoisted,
 }
 
@@ -107,6 +110,11 @@ impl Layout for ModelLayout<'_> {
 
 /// Lowers a model and its derivatives.
 pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowered {
+    lower_as(model, derivatives, target, Form::Chosen)
+}
+
+/// The same, with the form of large networks as asked.
+pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form: Form) -> Lowered {
     let (graph, symbols) = (&derivatives.graph, &derivatives.symbols);
     let parameters = model.parameter_count();
     let (hoisted_families, families): (Vec<&Family>, Vec<&Family>) =
@@ -164,8 +172,15 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
             out,
         });
     }
-    let mut kernels: Vec<Kernel> =
-        jobs.iter().map(|job| job.kernel(graph, &layout, Some(&mut hoisted), target.fma, n, 0)).collect();
+    let mut forms = Vec::new();
+    let mut kernels: Vec<Kernel> = jobs
+        .iter()
+        .map(|job| {
+            let (kernel, reason) = job.kernel(graph, &layout, Some(&mut hoisted), (target.fma, form), n, 0);
+            forms.extend(reason.map(|reason| format!("{}: {reason}", job.name)));
+            kernel
+        })
+        .collect();
     layout.binding = true;
     let bound = hoisted.base + hoisted.nodes.len();
     let bind = bind_kernel(graph, &layout, &hoisted_families, &hoisted, target.fma);
@@ -175,7 +190,17 @@ pub fn lower(model: &Model, derivatives: &Derivatives, target: Target64) -> Lowe
     }
     hoisted.frozen = true;
     let algebraic = model.algebraic.clone();
-    Lowered { program: Program { kernels }, bound, parameters, algebraic, jacobian, constraints, target, hoisted }
+    Lowered {
+        program: Program { kernels },
+        bound,
+        parameters,
+        algebraic,
+        jacobian,
+        constraints,
+        target,
+        forms,
+        hoisted,
+    }
 }
 
 /// Lowers ∂f/∂p: the kernel and its plan (n rows, as many columns as parameters).
@@ -234,7 +259,7 @@ fn extension_program(
     // Nodes of the model's own graph keep their ids in its extensions, so what is hoisted of them can be read; later
     // ids mean other things in other extensions.
     let mut hoisted = lowered.hoisted.among_first(model.graph.len());
-    let mut kernel = job.kernel(graph, layout, Some(&mut hoisted), target.fma, model.dim(), v);
+    let (mut kernel, _) = job.kernel(graph, layout, Some(&mut hoisted), (target.fma, Form::Chosen), model.dim(), v);
     kernel.lengths.p = lowered.bound;
     Program { kernels: vec![kernel] }
 }
@@ -254,10 +279,10 @@ impl<'a> Job<'a> {
         graph: &Graph,
         layout: &ModelLayout,
         hoisted: Option<&mut Hoisted>,
-        fma: bool,
+        (fma, form): (bool, Form),
         n: usize,
         v: usize,
-    ) -> Kernel {
+    ) -> (Kernel, Option<String>) {
         let definitions = self.needed_definitions(graph);
         let work = definitions
             .iter()
@@ -267,9 +292,30 @@ impl<'a> Job<'a> {
         nests.extend(self.targets.iter().cloned());
         let roots: Vec<ExprId> = nests.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
         let mut emitter = Emitter::new(graph, layout, hoisted, fma, &roots, work.unwrap_or(0));
-        nests.iter().for_each(|nest| emitter.nest(nest));
+        let mut reason = None;
+        for nest in &nests {
+            let straight = nest.ranges.is_empty() && nest.stores.len() > 1;
+            let tables = match form {
+                Form::Straight => false,
+                Form::Tables => straight,
+                Form::Chosen if straight && emitter.is_large() => {
+                    let roots: Vec<ExprId> = nest.stores.iter().map(|(_, id)| *id).collect();
+                    let nodes = graph.reachable(&roots);
+                    let leaf = |id: &&ExprId| matches!(graph.node(**id), Node::Const(_) | Node::Symbol(..));
+                    let (form, why) = choose(nodes.len() - nodes.iter().filter(leaf).count());
+                    reason = Some(why);
+                    form == Form::Tables
+                }
+                Form::Chosen => false,
+            };
+            if tables {
+                tables::emit(&mut emitter, &nest.stores);
+            } else {
+                emitter.nest(nest);
+            }
+        }
         let (pieces, w) = emitter.finish();
-        Kernel { name: self.name, lengths: Lengths { y: n, p: 0, v, w, out: self.out }, pieces }
+        (Kernel { name: self.name, lengths: Lengths { y: n, p: 0, v, w, out: self.out }, pieces }, reason)
     }
 
     /// The definitions the targets read, through others too.
@@ -483,6 +529,7 @@ impl Lowered {
             jacobian: MatrixPlan::default(),
             constraints: MatrixPlan::default(),
             algebraic: self.algebraic.clone(),
+            forms: Vec::new(),
             ..*self
         }
     }

@@ -7,10 +7,12 @@ pub mod program;
 mod series;
 pub mod step;
 mod straight;
+mod tables;
 mod text;
 mod verify;
 
 pub use elimination::lower_elimination;
-pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_jacobian_product, lower_parameter_jacobian};
+pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_as, lower_jacobian_product, lower_parameter_jacobian};
 pub use series::lower_taylor;
-pub use verify::{Invalid, verify};
+pub use tables::{Form, choose};
+pub use verify::{Invalid, bounds, verify};

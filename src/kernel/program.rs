@@ -11,6 +11,8 @@
 //! `kernel(t: f64, y: &[f64], p: &[f64], v: &[f64], w: &mut [f64], out: &mut [f64])`.
 //! Shapes are per kernel, in [`Kernel::lengths`].
 
+use std::sync::Arc;
+
 use crate::math::Function;
 pub use crate::math::{Binary, Compare, Unary};
 
@@ -104,6 +106,16 @@ pub enum Stmt {
         of: Affine,
         /// The number of places; positive.
         extent: i64,
+    },
+    /// `var = table[at]`: a subscript that follows no formula, as one more loop variable. With it a loop gathers from
+    /// and scatters to any places of the buffers.
+    Lookup {
+        /// Assigned here, visible until the enclosing body ends.
+        var: LoopVar,
+        /// The values; part of the program, shared by its copies.
+        table: Arc<[u32]>,
+        /// Which of them, zero-based; inside the table on every turn.
+        at: Affine,
     },
 }
 

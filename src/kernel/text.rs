@@ -71,6 +71,13 @@ impl Display for Stmt {
                 Ok(())
             }
             Stmt::Wrap { var, of, extent } => write!(f, "wrap {var} = ({of}) mod {extent}"),
+            Stmt::Lookup { var, table, at } => {
+                write!(f, "lookup {var} = (")?;
+                for (k, value) in table.iter().enumerate() {
+                    write!(f, "{}{value}", if k == 0 { "" } else { " " })?;
+                }
+                write!(f, ")[{at}]")
+            }
         }
     }
 }
@@ -215,6 +222,7 @@ mod tests {
         let v = Value;
         let inner = vec![
             Stmt::Wrap { var: LoopVar(1), of: Affine { base: -1, terms: vec![(LoopVar(0), 1)] }, extent: 8 },
+            Stmt::Lookup { var: LoopVar(2), table: [7, 0, 19].into(), at: Affine { base: 0, terms: vec![] } },
             set(5, Op::Load(at(Buffer::P, -3, &[(0, -1), (1, 4)]))),
             set(6, Op::Binary(Binary::Add, v(4), v(5))),
             set(7, Op::Index(LoopVar(0))),
@@ -267,6 +275,7 @@ kernel rhs: y 3, p 40, out 20
   %3 = select %2, %0, %1
   loop i0 = 0..=9 carry %4 from %3 by %6 into %8 {
     wrap i1 = (i0 - 1) mod 8
+    lookup i2 = (7 0 19)[0]
     %5 = p[-i0 + 4*i1 - 3]
     %6 = add %4, %5
     %7 = real i0

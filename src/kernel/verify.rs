@@ -143,6 +143,15 @@ impl<'a> Scope<'a> {
                 self.range(of)?;
                 self.bind(*var, 0, extent - 1)
             }
+            Stmt::Lookup { var, table, at } => {
+                let (lo, hi) = self.range(at)?;
+                if lo < 0 || hi >= table.len() as i64 {
+                    return Err(format!("reaches elements {lo} to {hi} of a table of length {}", table.len()));
+                }
+                // Not empty: it has an element at `lo`.
+                let (least, most) = bounds(table);
+                self.bind(*var, least, most)
+            }
             Stmt::Loop { .. } => Ok(()),
         }
     }
@@ -309,6 +318,12 @@ impl<'a> Scope<'a> {
             _ => Err("a subscript exceeds 2^48".into()),
         }
     }
+}
+
+/// The least and the largest value of a table.
+pub fn bounds(table: &[u32]) -> (i64, i64) {
+    let (least, most) = table.iter().fold((u32::MAX, 0), |(lo, hi), &value| (lo.min(value), hi.max(value)));
+    (i64::from(least.min(most)), i64::from(most))
 }
 
 fn arity(function: crate::math::Function, given: usize) -> Check {

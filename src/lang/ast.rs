@@ -323,7 +323,8 @@ pub enum ExprKind {
     /// `f(a, b)`.
     Call(Ident, Vec<Expr>),
     /// `sum[i, j in 1..3](body)`, also `prod`, `min`, `max`; `dot[j](a, b)` has two bodies.
-    Reduce(Ident, Vec<ReductionIndex>, Vec<Expr>),
+    /// Rare and large: boxed, so that the common kinds stay small.
+    Reduce(Box<Ident>, Box<[ReductionIndex]>, Vec<Expr>),
 }
 
 /// `mg/L`, `m^(1/2)`, `1e6*cells/mL`: at least one factor, from the left.

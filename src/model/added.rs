@@ -92,8 +92,9 @@ impl Checker<'_> {
     /// Whether all terms speak of elements that have initial values (those say how large the species is). If it has
     /// none, that is told elsewhere.
     pub fn terms_stay_inside(&mut self, name: &str, target: &Target, shape: &Shape) -> bool {
-        let Some(initial) = self.found.initials.get(&(name, 0)).cloned() else { return true };
-        let Some(sizes) = self.shape(name, &initial, false) else { return true };
+        let found = self.found.clone();
+        let Some(initial) = found.initials.get(&(name, 0)) else { return true };
+        let Some(sizes) = self.shape(name, initial, false) else { return true };
         for (region, statement) in shape.regions.iter().zip(&target.statements) {
             for (d, (bounds, dim)) in region.bounds.iter().zip(&sizes.dims).enumerate() {
                 if region.periodic[d] || (dim.lo <= bounds.0 && bounds.1 <= dim.hi) {

@@ -57,6 +57,11 @@ pub enum Conflict {
 /// # Errors
 /// The first [`Conflict`].
 pub fn most_specific(boxes: &[Bounds], ranks: &[u32], whole: &Bounds) -> Result<Vec<Vec<Bounds>>, Conflict> {
+    if let [only] = boxes
+        && only == whole
+    {
+        return Ok(vec![vec![only.clone()]]);
+    }
     let mut parts: Vec<Vec<Bounds>> = Vec::with_capacity(boxes.len());
     for (k, own) in boxes.iter().enumerate() {
         let mut left = vec![own.clone()];

@@ -1,6 +1,7 @@
 //! From syntax tree to checked model: the steps in order. All errors of a file come out of one pass.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -26,7 +27,7 @@ pub enum Entity {
     Function,
     Parameter(SymbolId),
     /// The state and its derivatives below the order of its equation.
-    State(Vec<SymbolId>),
+    State(Rc<[SymbolId]>),
     /// Looked up in [`Checker::definitions`].
     Definition,
     /// Its own errors have been told.
@@ -56,7 +57,8 @@ pub const MAX_ELEMENTS: usize = 1 << 27;
 
 /// The state of a check in progress.
 pub struct Checker<'a> {
-    pub found: Statements<'a>,
+    /// Shared, so that a step can walk over the statements while it changes the rest.
+    pub found: Rc<Statements<'a>>,
     pub graph: Graph,
     pub symbols: Vec<Symbol>,
     pub entities: FxHashMap<String, Entity>,
@@ -69,6 +71,8 @@ pub struct Checker<'a> {
     /// Results of user functions by name and arguments.
     pub calls: FxHashMap<(String, Vec<ExprId>), Option<ExprId>>,
     pub failed_functions: FxHashSet<String>,
+    /// A stack of operands that wait for their operator.
+    pub operands: Vec<ExprId>,
     /// Names each user function reads, those of the functions it calls included.
     pub(super) function_names: FxHashMap<String, Vec<String>>,
 }
@@ -89,7 +93,7 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         Some(Checked { units, converted: None }) => (Cow::Borrowed(ast), network, Some(units)),
         None => (Cow::Borrowed(ast), network, None),
     };
-    let found = collect(&ast, &network, &mut diagnostics);
+    let found = Rc::new(collect(&ast, &network, &mut diagnostics));
     let mut checker = Checker {
         found,
         graph: Graph::default(),
@@ -101,6 +105,7 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         unknown: FxHashSet::default(),
         calls: FxHashMap::default(),
         failed_functions: FxHashSet::default(),
+        operands: Vec::new(),
         function_names: FxHashMap::default(),
     };
     let model = checker.model(sources, &network).map(|model| Model { units, ..model });
@@ -144,10 +149,10 @@ impl Checker<'_> {
         }
         let mut arrays: Vec<SymbolId> = self.used_arrays.iter().copied().collect();
         arrays.sort();
+        let pieces_of: FxHashMap<SymbolId, &Vec<Piece>> = lowered.values().map(|(s, pieces)| (*s, pieces)).collect();
         let definitions: Vec<Family> = arrays
             .iter()
-            .filter_map(|symbol| lowered.values().find(|(known, _)| known == symbol))
-            .map(|(symbol, pieces)| Family { symbol: *symbol, pieces: pieces.clone() })
+            .filter_map(|symbol| Some(Family { symbol: *symbol, pieces: pieces_of.get(symbol)?.to_vec() }))
             .collect();
         let mut model = Model {
             name: self.found.model.map_or_else(|| sources.main().name().to_string(), |name| name.name.clone()),
@@ -241,8 +246,9 @@ impl Checker<'_> {
 
     fn declare_parameters(&mut self) -> Vec<(String, SymbolId, Shape)> {
         let mut result = Vec::new();
-        for (name, target) in self.found.parameters.clone() {
-            match self.shape(name, &target, true) {
+        let found = self.found.clone();
+        for (name, target) in &found.parameters {
+            match self.shape(name, target, true) {
                 Some(shape) => {
                     let symbol = self.declare(name, Kind::Parameter, shape.dims.clone(), target.doc, target.span);
                     self.entities.insert(name.to_string(), Entity::Parameter(symbol));
@@ -259,20 +265,21 @@ impl Checker<'_> {
     /// Declares states and their lower derivatives; returns name and symbols by order.
     fn declare_states(&mut self) -> Vec<(String, Vec<SymbolId>)> {
         let mut result = Vec::new();
-        for (name, (order, target)) in self.found.equations.clone() {
-            let shape = self.shape(name, &target, false);
+        let found = self.found.clone();
+        for (name, (order, target)) in &found.equations {
+            let shape = self.shape(name, target, false);
             if target.added
                 && let Some(shape) = &shape
-                && !self.terms_stay_inside(name, &target, shape)
+                && !self.terms_stay_inside(name, target, shape)
             {
                 self.entities.insert(name.to_string(), Entity::Failed);
                 continue;
             }
             let mut dims = shape.map(|s| s.dims);
             // Initial values may reach elements the equations do not: then those lack an equation, which is told.
-            for k in 0..order {
-                if let (Some(dims), Some(initial)) = (&mut dims, self.found.initials.get(&(name, k)).cloned())
-                    && let Some(shape) = self.shape(name, &initial, false)
+            for k in 0..*order {
+                if let (Some(dims), Some(initial)) = (&mut dims, found.initials.get(&(*name, k)))
+                    && let Some(shape) = self.shape(name, initial, false)
                     && shape.dims.len() == dims.len()
                 {
                     for (dim, other) in dims.iter_mut().zip(shape.dims) {
@@ -285,13 +292,13 @@ impl Checker<'_> {
                 self.entities.insert(name.to_string(), Entity::Failed);
                 continue;
             };
-            let symbols: Vec<SymbolId> = (0..order)
+            let symbols: Vec<SymbolId> = (0..*order)
                 .map(|k| {
                     let name = format!("{name}{}", "'".repeat(k as usize));
                     self.declare(&name, Kind::State, dims.clone(), target.doc, target.span)
                 })
                 .collect();
-            self.entities.insert(name.to_string(), Entity::State(symbols.clone()));
+            self.entities.insert(name.to_string(), Entity::State(symbols.as_slice().into()));
             result.push((name.to_string(), symbols));
         }
         result
@@ -310,15 +317,16 @@ impl Checker<'_> {
 
     /// Lowers definitions (array constants, and highest derivatives that are read, included) after what they use.
     fn lower_definitions(&mut self) -> Lowered {
-        let mut targets: Vec<(String, Target)> = Vec::new();
-        for (name, target) in &self.found.constants {
+        let found = self.found.clone();
+        let mut targets: Vec<(String, &Target)> = Vec::new();
+        for (name, target) in &found.constants {
             if target.statements.iter().any(|s| !s.subscripts.is_empty()) {
-                targets.push((name.to_string(), target.clone()));
+                targets.push((name.to_string(), target));
             }
         }
-        targets.extend(self.found.definitions.iter().map(|(name, target)| (name.to_string(), target.clone())));
-        for (name, (order, target)) in &self.found.equations {
-            targets.push((format!("{name}{}", "'".repeat(*order as usize)), target.clone()));
+        targets.extend(found.definitions.iter().map(|(name, target)| (name.to_string(), target)));
+        for (name, (order, target)) in &found.equations {
+            targets.push((format!("{name}{}", "'".repeat(*order as usize)), target));
         }
         let places: FxHashMap<&str, usize> =
             targets.iter().enumerate().map(|(k, (name, _))| (name.as_str(), k)).collect();
@@ -328,7 +336,7 @@ impl Checker<'_> {
                 let values = target.statements.iter().filter_map(|s| s.value);
                 let mut list: Vec<usize> = values
                     .flat_map(|v| self.names_in(v))
-                    .filter_map(|name| places.get(name.as_str()).copied())
+                    .filter_map(|name| places.get(name.as_ref()).copied())
                     .collect();
                 list.sort_unstable();
                 list.dedup();
@@ -400,8 +408,9 @@ impl Checker<'_> {
 
     fn lower_equations(&mut self, states: &[(String, Vec<SymbolId>)]) -> Vec<Family> {
         let mut families = Vec::new();
+        let found = self.found.clone();
         for (name, orders) in states {
-            let target = self.found.equations[name.as_str()].1.clone();
+            let target = &found.equations[name.as_str()].1;
             for pair in orders.windows(2) {
                 families.push(self.copy_of(pair[0], pair[1]));
             }
@@ -414,8 +423,8 @@ impl Checker<'_> {
             if reported {
                 continue;
             }
-            if let Some(shape) = self.shape(name, &target, false)
-                && let Some(pieces) = self.pieces(name, &target, &shape, &dims, &Scope::default())
+            if let Some(shape) = self.shape(name, target, false)
+                && let Some(pieces) = self.pieces(name, target, &shape, &dims, &Scope::default())
             {
                 families.push(Family { symbol: *last, pieces });
             }
@@ -467,11 +476,11 @@ impl Checker<'_> {
     }
 
     fn parameter_bounds(&mut self, parameters: &[(String, SymbolId, Shape)]) -> Vec<Option<(f64, f64)>> {
-        let stated = self.found.bounds.clone();
+        let found = self.found.clone();
         parameters
             .iter()
             .map(|(name, ..)| {
-                let (_, (lo, hi)) = stated.iter().find(|(known, _)| known == name)?;
+                let (lo, hi) = found.bounds.get(name.as_str())?;
                 let bounds = (self.constant(lo)?, self.constant(hi)?);
                 if bounds.0 < bounds.1 {
                     return Some(bounds);

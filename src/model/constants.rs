@@ -22,7 +22,7 @@ impl Checker<'_> {
         let dependencies: Vec<Vec<usize>> = scalars
             .iter()
             .map(|(_, value)| {
-                self.names_in(value).iter().filter_map(|name| places.get(name.as_str()).copied()).collect()
+                self.names_in(value).iter().filter_map(|name| places.get(name.as_ref()).copied()).collect()
             })
             .collect();
         for (name, target) in &self.found.constants {

@@ -1,11 +1,9 @@
 //! What each single reaction changes, arrays of reactions written out: the stoichiometry that conserved sums are found
 //! from. Nothing else of the model is written out element by element, and beyond [`MOST`] reactions this is not either.
 
-use indexmap::IndexMap;
-
 use super::check::{Checker, Entity};
 use super::expression::Scope;
-use super::names::Statement;
+use super::names::{Statement, Table};
 use super::reactions::Network;
 use super::{Contribution, SpeciesId};
 use crate::expr::{Affine, SymbolId};
@@ -19,7 +17,7 @@ type Listed = (Option<Vec<Contribution>>, Vec<(SymbolId, Vec<i64>)>);
 impl Checker<'_> {
     /// The contributions of a network whose names are all declared.
     pub fn contributions(&mut self, network: &Network) -> Listed {
-        let mut species: IndexMap<(SymbolId, Vec<i64>), ()> = IndexMap::new();
+        let mut species: Table<(SymbolId, Vec<i64>), ()> = Table::default();
         // All elements of all species count, those that no reaction mentions too: nothing changes them.
         let mut count = 0usize;
         for name in network.species.keys() {
@@ -54,7 +52,7 @@ impl Checker<'_> {
         &mut self,
         network: &Network,
         changes: &super::reactions::Changes,
-        species: &IndexMap<(SymbolId, Vec<i64>), ()>,
+        species: &Table<(SymbolId, Vec<i64>), ()>,
         most: usize,
     ) -> Option<Vec<Contribution>> {
         // The indices it runs over: those of the flux, or those an added term is written for.
@@ -87,7 +85,7 @@ impl Checker<'_> {
             for ((name, _), value) in indices.iter().zip(&at) {
                 scope.indices.push((name.clone(), Affine::constant(*value)));
             }
-            let mut net: IndexMap<SpeciesId, f64> = IndexMap::new();
+            let mut net: Table<SpeciesId, f64> = Table::default();
             for (name, subscripts, amount) in &changes.net {
                 let Some(Entity::State(orders)) = self.entities.get(name) else { return None };
                 let symbol = *orders.first()?;

@@ -1,6 +1,7 @@
 //! Expressions of the syntax tree become nodes of the graph: names are resolved, kinds checked, subscripts bounded.
 
 use super::check::{Checker, Definition, Entity};
+use super::names::Statements;
 use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, IndexRange, Node, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::lang::ast::{Comparison, Expr, ExprKind, Factor, Ident, ReductionIndex, Sign};
@@ -65,13 +66,14 @@ impl Checker<'_> {
             ExprKind::Number(value) | ExprKind::Quantity(value, _) => Some(self.graph.constant(*value)),
             ExprKind::Bool(value) => Some(self.graph.boolean(*value)),
             ExprKind::Name(name) => self.name(name, expr.span, scope),
-            ExprKind::Subscript(ident, subscripts) => self.element(ident, 0, subscripts, expr.span, scope),
+            ExprKind::Subscript(ident, subscripts) => {
+                self.element(&ident.name, ident.span, 0, subscripts, expr.span, scope)
+            }
             ExprKind::Prime(inner, order) => match &inner.kind {
-                ExprKind::Name(name) => {
-                    let ident = Ident { name: name.clone(), span: inner.span };
-                    self.element(&ident, *order, &[], expr.span, scope)
+                ExprKind::Name(name) => self.element(name, inner.span, *order, &[], expr.span, scope),
+                ExprKind::Subscript(ident, subscripts) => {
+                    self.element(&ident.name, ident.span, *order, subscripts, expr.span, scope)
                 }
-                ExprKind::Subscript(ident, subscripts) => self.element(ident, *order, subscripts, expr.span, scope),
                 _ => None,
             },
             ExprKind::Negate(inner) => {
@@ -79,17 +81,17 @@ impl Checker<'_> {
                 Some(self.graph.neg(inner))
             }
             ExprKind::Sum(terms) => {
-                let values: Vec<_> = terms.iter().map(|(sign, term)| (*sign, self.real(term, scope))).collect();
-                let mut sum: Option<ExprId> = None;
-                for (sign, value) in values {
-                    let value = value?;
-                    sum = Some(match (sum, sign) {
-                        (None, _) => value,
-                        (Some(sum), Sign::Plus) => self.graph.add(sum, value),
-                        (Some(sum), Sign::Minus) => self.graph.sub(sum, value),
-                    });
+                let base = self.operands(terms.iter().map(|(_, term)| term), scope)?;
+                let mut sum = *self.operands.get(base)?;
+                for (k, (sign, _)) in terms.iter().enumerate().skip(1) {
+                    let value = self.operands[base + k];
+                    sum = match sign {
+                        Sign::Plus => self.graph.add(sum, value),
+                        Sign::Minus => self.graph.sub(sum, value),
+                    };
                 }
-                sum
+                self.operands.truncate(base);
+                Some(sum)
             }
             ExprKind::Product(factors) => self.product(factors, scope),
             ExprKind::Power(base, exponent) => {
@@ -141,25 +143,43 @@ impl Checker<'_> {
         }
     }
 
+    /// Puts the values of all operands on the stack, from the index that is returned up; none after a diagnostic.
+    /// All are looked at, so that each tells its errors.
+    fn operands<'e>(&mut self, list: impl Iterator<Item = &'e Expr>, scope: &mut Scope) -> Option<usize> {
+        let base = self.operands.len();
+        let mut good = true;
+        for expr in list {
+            match self.real(expr, scope) {
+                Some(value) => self.operands.push(value),
+                None => good = false,
+            }
+        }
+        if !good {
+            self.operands.truncate(base);
+        }
+        good.then_some(base)
+    }
+
     fn product(&mut self, factors: &[(Factor, Expr)], scope: &mut Scope) -> Option<ExprId> {
-        let values: Vec<_> = factors.iter().map(|(_, factor)| self.real(factor, scope)).collect();
-        let mut product: Option<ExprId> = None;
-        for ((how, expr), value) in factors.iter().zip(values) {
-            let value = value?;
+        let base = self.operands(factors.iter().map(|(_, factor)| factor), scope)?;
+        let mut product = *self.operands.get(base)?;
+        for (k, (how, expr)) in factors.iter().enumerate().skip(1) {
+            let value = self.operands[base + k];
             if *how == Factor::Over && self.graph.as_const(value) == Some(0.0) {
                 let message = "division by zero";
                 self.diagnostics.push(
                     Diagnostic::new(codes::model::DIVISION_BY_ZERO, expr.span, message).label("this is always 0"),
                 );
+                self.operands.truncate(base);
                 return None;
             }
-            product = Some(match (product, how) {
-                (None, _) => value,
-                (Some(product), Factor::Times) => self.graph.mul(product, value),
-                (Some(product), Factor::Over) => self.graph.div(product, value),
-            });
+            product = match how {
+                Factor::Times => self.graph.mul(product, value),
+                Factor::Over => self.graph.div(product, value),
+            };
         }
-        product
+        self.operands.truncate(base);
+        Some(product)
     }
 
     fn name(&mut self, name: &str, span: Span, scope: &mut Scope) -> Option<ExprId> {
@@ -170,27 +190,28 @@ impl Checker<'_> {
             let affine = affine.clone();
             return Some(self.graph.affine_value(&affine));
         }
-        let ident = Ident { name: name.to_string(), span };
-        self.element(&ident, 0, &[], span, scope)
+        self.element(name, span, 0, &[], span, scope)
     }
 
     /// A name with primes and subscripts (both possibly none).
     fn element(
         &mut self,
-        ident: &Ident,
+        name: &str,
+        place: Span,
         order: u32,
         subscripts: &[Expr],
         span: Span,
         scope: &mut Scope,
     ) -> Option<ExprId> {
-        let name = ident.name.as_str();
         let entity = self.entities.get(name).cloned();
         // Constants are evaluated before anything else is declared, so what is not one may have no entity yet.
-        let declared = self.found.parameters.contains_key(name)
-            || self.found.definitions.contains_key(name)
-            || self.found.equations.contains_key(name);
+        let declared = |found: &Statements| {
+            found.parameters.contains_key(name)
+                || found.definitions.contains_key(name)
+                || found.equations.contains_key(name)
+        };
         let constant = matches!(entity, Some(Entity::Const(_) | Entity::Failed | Entity::Pi));
-        if scope.constants_only && !constant && (entity.is_some() || declared) {
+        if scope.constants_only && !constant && (entity.is_some() || declared(&self.found)) {
             // Once per name: a range is looked at for every array over it.
             if self.unknown.insert(format!("const {name}")) {
                 let message = format!("expected a constant, found `{name}`");
@@ -210,13 +231,13 @@ impl Checker<'_> {
             return None;
         }
         let symbol = match entity {
-            Some(Entity::Const(value)) => return self.scalar_only(ident, subscripts, |g| g.constant(value)),
-            Some(Entity::Pi) => return self.scalar_only(ident, subscripts, |g| g.constant(std::f64::consts::PI)),
+            Some(Entity::Const(value)) => return self.scalar_only(name, subscripts, |g| g.constant(value)),
+            Some(Entity::Pi) => return self.scalar_only(name, subscripts, |g| g.constant(std::f64::consts::PI)),
             Some(Entity::Time) => {
                 if scope.no_states == Some(PARAMETERS_ONLY) {
                     return self.refuse(span, name, PARAMETERS_ONLY);
                 }
-                return self.scalar_only(ident, subscripts, |g| g.time());
+                return self.scalar_only(name, subscripts, |g| g.time());
             }
             Some(Entity::Failed) => return None,
             Some(Entity::Index) => {
@@ -232,7 +253,7 @@ impl Checker<'_> {
                 self.diagnostics.push(Diagnostic::new(codes::model::UNKNOWN_FUNCTION, span, message));
                 return None;
             }
-            None => return self.unknown_name(ident, scope),
+            None => return self.unknown_name(name, place, scope),
             Some(Entity::Parameter(symbol)) => symbol,
             Some(Entity::State(orders)) => {
                 if let Some(reason) = scope.no_states {
@@ -269,12 +290,12 @@ impl Checker<'_> {
 
     fn scalar_only(
         &mut self,
-        ident: &Ident,
+        name: &str,
         subscripts: &[Expr],
         value: impl FnOnce(&mut crate::expr::Graph) -> ExprId,
     ) -> Option<ExprId> {
         if let [first, ..] = subscripts {
-            let message = format!("`{}` is not an array", ident.name);
+            let message = format!("`{name}` is not an array");
             self.diagnostics
                 .push(Diagnostic::new(codes::model::SUBSCRIPTS, first.span, message).label("expected no subscript"));
             return None;
@@ -282,27 +303,26 @@ impl Checker<'_> {
         Some(value(&mut self.graph))
     }
 
-    fn unknown_name(&mut self, ident: &Ident, scope: &Scope) -> Option<ExprId> {
-        let name = ident.name.as_str();
+    fn unknown_name(&mut self, name: &str, place: Span, scope: &Scope) -> Option<ExprId> {
         // Say it once per name: the same misspelling in ten equations is one error.
         if !self.unknown.insert(name.to_string()) {
             return None;
         }
-        let mut diagnostic = Diagnostic::new(codes::model::UNKNOWN_NAME, ident.span, format!("unknown name `{name}`"));
+        let mut diagnostic = Diagnostic::new(codes::model::UNKNOWN_NAME, place, format!("unknown name `{name}`"));
         let visible = self.entities.keys().map(String::as_str);
         let local =
             scope.indices.iter().map(|(n, _)| n.as_str()).chain(scope.arguments.iter().map(|(n, _)| n.as_str()));
         let guess = closest(name, visible.chain(local)).map(str::to_string);
         diagnostic = match (guess, self.found.initials.keys().any(|(known, _)| *known == name)) {
             (_, true) => diagnostic.help(format!("`{name}` has an initial value but no equation `{name}' = …`")),
-            (Some(guess), _) => diagnostic.did_you_mean(ident.span, &guess),
+            (Some(guess), _) => diagnostic.did_you_mean(place, &guess),
             (None, _) if builtin::find(name).is_some() => {
                 diagnostic.help(format!("`{name}` is a function: write `{name}(…)`"))
             }
             (None, _) => diagnostic.help(format!("declare it, e.g. `param {name} = 1`, or define it: `{name} = …`")),
         };
         if builtin::find(name).is_none() {
-            diagnostic = diagnostic.line_before(ident.span, format!("param {name} = 1"));
+            diagnostic = diagnostic.line_before(place, format!("param {name} = 1"));
         }
         self.diagnostics.push(diagnostic);
         None
@@ -313,10 +333,7 @@ impl Checker<'_> {
         let definition = self.definitions.get(name)?.clone();
         let value = match definition {
             Definition::Failed => return None,
-            Definition::Scalar(value) => {
-                let ident = Ident { name: name.to_string(), span };
-                self.scalar_only(&ident, subscripts, |_| value)?
-            }
+            Definition::Scalar(value) => self.scalar_only(name, subscripts, |_| value)?,
             Definition::Inline { symbol, ref vars, value } => {
                 let list = self.subscripts(symbol, subscripts, span, scope)?;
                 if list.iter().any(|s| s.wrap) {
@@ -362,6 +379,9 @@ impl Checker<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Option<Vec<Subscript>> {
+        if subscripts.is_empty() && self.symbol(symbol).dims.is_empty() {
+            return Some(Vec::new());
+        }
         let (dims, name) = (self.symbol(symbol).dims.clone(), self.symbol(symbol).name.clone());
         if dims.len() != subscripts.len() {
             let message = match (dims.len(), subscripts.len()) {

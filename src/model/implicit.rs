@@ -66,7 +66,7 @@ impl Checker<'_> {
                     self.declare(&name, Kind::State, shape.dims.clone(), target.doc, target.span)
                 })
                 .collect();
-            self.entities.insert(name.clone(), Entity::State(symbols.clone()));
+            self.entities.insert(name.clone(), Entity::State(symbols.as_slice().into()));
             result.push((name, symbols));
         }
         result

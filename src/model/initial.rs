@@ -12,11 +12,12 @@ impl Checker<'_> {
     pub(super) fn lower_initials(&mut self, states: &[(String, Vec<SymbolId>)]) -> Vec<Family> {
         let scope = Scope { no_states: Some(NO_STATES_AT_START), ..Scope::default() };
         let mut families = Vec::new();
+        let found = self.found.clone();
         for (name, orders) in states {
             for (order, symbol) in orders.iter().enumerate() {
                 let dims = self.symbol(*symbol).dims.clone();
                 let written = format!("{name}{}", "'".repeat(order));
-                let Some(target) = self.found.initials.get(&(name.as_str(), order as u32)).cloned() else {
+                let Some(target) = found.initials.get(&(name.as_str(), order as u32)) else {
                     let span = self.found.equations[name.as_str()].1.span;
                     let letters = ["i", "j", "k", "l"].iter().cycle().take(dims.len()).copied().collect::<Vec<_>>();
                     let spelled = with_subscripts(&written, &letters);
@@ -27,7 +28,7 @@ impl Checker<'_> {
                     );
                     continue;
                 };
-                families.extend(self.initial_family(name, order, *symbol, &target, &scope));
+                families.extend(self.initial_family(name, order, *symbol, target, &scope));
             }
         }
         self.report_stray_initials();
@@ -57,14 +58,12 @@ impl Checker<'_> {
 
     /// Initial values of things that have no differential equation.
     fn report_stray_initials(&mut self) {
-        for ((name, order), target) in self.found.initials.clone() {
-            if !self.found.implicit.is_empty()
-                && !self.found.equations.contains_key(name)
-                && !self.found.claimed.contains(name)
-            {
+        let found = self.found.clone();
+        for (&(name, order), target) in &found.initials {
+            if !found.implicit.is_empty() && !found.equations.contains_key(name) && !found.claimed.contains(name) {
                 continue;
             }
-            let known = match self.found.equations.get(name) {
+            let known = match found.equations.get(name) {
                 Some((equation_order, _)) if order < *equation_order => continue,
                 Some((equation_order, _)) => Some(*equation_order),
                 None => None,

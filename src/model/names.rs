@@ -4,12 +4,16 @@
 //! about names declared twice or given the wrong kind of statement.
 
 use indexmap::IndexMap;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::reactions::{Network, Term};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, ItemKind, Range};
 use crate::source::Span;
+
+/// A map that remembers the order of insertion; names of models need no protection from chosen collisions, whose cost
+/// the limits on a file's size bound.
+pub type Table<K, V> = IndexMap<K, V, FxBuildHasher>;
 
 /// One statement about a name: `name[subscripts] = value for …`.
 #[derive(Clone, Copy)]
@@ -74,24 +78,24 @@ pub struct Statements<'a> {
     pub model: Option<&'a Ident>,
     pub doc: Option<&'a str>,
     pub time: Option<&'a Ident>,
-    pub constants: IndexMap<&'a str, Target<'a>>,
-    pub indices: IndexMap<&'a str, IndexSet<'a>>,
-    pub functions: IndexMap<&'a str, Function<'a>>,
-    pub parameters: IndexMap<&'a str, Target<'a>>,
+    pub constants: Table<&'a str, Target<'a>>,
+    pub indices: Table<&'a str, IndexSet<'a>>,
+    pub functions: Table<&'a str, Function<'a>>,
+    pub parameters: Table<&'a str, Target<'a>>,
     /// `in (LO, HI)` of a parameter.
-    pub bounds: Vec<(&'a str, &'a (Expr, Expr))>,
+    pub bounds: Table<&'a str, &'a (Expr, Expr)>,
     /// Definitions and outputs, which are definitions that are recorded.
-    pub definitions: IndexMap<&'a str, Target<'a>>,
+    pub definitions: Table<&'a str, Target<'a>>,
     /// Which of the definitions are outputs.
     pub outputs: Vec<&'a str>,
     /// Differential equations by name, with the order of the derivative they give.
-    pub equations: IndexMap<&'a str, (u32, Target<'a>)>,
+    pub equations: Table<&'a str, (u32, Target<'a>)>,
     /// Equations that do not say what one name is.
     pub implicit: Vec<Implicit<'a>>,
     /// Names that are declared as something, or have an equation.
     pub claimed: FxHashSet<&'a str>,
     /// Initial values by name and order.
-    pub initials: IndexMap<(&'a str, u32), Target<'a>>,
+    pub initials: Table<(&'a str, u32), Target<'a>>,
     pub solve: Option<SolveBlock<'a>>,
     /// Whether there are reactions.
     pub reacting: bool,
@@ -99,7 +103,7 @@ pub struct Statements<'a> {
 
 /// Sorts the statements of a file.
 pub fn collect<'a>(ast: &'a Ast, network: &'a Network, diagnostics: &mut Vec<Diagnostic>) -> Statements<'a> {
-    let mut collector = Collector { found: Statements::default(), kinds: IndexMap::new(), network, diagnostics };
+    let mut collector = Collector { found: Statements::default(), kinds: Table::default(), network, diagnostics };
     for item in &ast.items {
         collector.item(item.doc.as_deref(), item.span, &item.kind);
     }
@@ -113,7 +117,7 @@ type KindWord = &'static str;
 
 struct Collector<'a, 'd> {
     found: Statements<'a>,
-    kinds: IndexMap<&'a str, (KindWord, Span)>,
+    kinds: Table<&'a str, (KindWord, Span)>,
     network: &'a Network,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
@@ -166,7 +170,7 @@ impl<'a> Collector<'a, '_> {
                 for declaration in list {
                     self.declaration(doc, declaration, "a parameter");
                     if let Some(bounds) = &declaration.bounds {
-                        self.found.bounds.push((&declaration.name.name, bounds));
+                        self.found.bounds.entry(&declaration.name.name).or_insert(bounds);
                     }
                 }
             }

@@ -12,8 +12,7 @@
 //! Invariants: sums are flat, in the order of the reactions in the file; a flux is one definition however many species
 //! it moves, so it is computed once and its errors are told once.
 
-use indexmap::IndexMap;
-
+use super::names::Table;
 use super::{Equation, Participant};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::{
@@ -27,7 +26,7 @@ pub struct Network {
     /// One per reaction, in order.
     pub fluxes: Vec<Flux>,
     /// One per species, in order of first mention.
-    pub species: IndexMap<String, Change>,
+    pub species: Table<String, Change>,
     /// What each reaction or added term changes, in order.
     pub changes: Vec<Changes>,
 }
@@ -150,7 +149,7 @@ impl<'a> Builder<'a, '_> {
             }
         };
         // What a catalyst loses it gains: it is a species, with no change from this reaction.
-        let mut net: IndexMap<(String, String), (&Species, f64)> = IndexMap::new();
+        let mut net: Table<(String, String), (&Species, f64)> = Table::default();
         for (side, sign) in [(&reaction.reactants, -1.0), (&reaction.products, 1.0)] {
             for species in side {
                 self.change(&species.name, "in this reaction");
@@ -175,7 +174,7 @@ impl<'a> Builder<'a, '_> {
                 [] => flux.clone(),
                 _ => {
                     let sum = Ident { name: "sum".to_string(), span: place };
-                    Expr { span: place, kind: ExprKind::Reduce(sum, summed, vec![flux.clone()]) }
+                    Expr { span: place, kind: ExprKind::Reduce(Box::new(sum), summed.into(), vec![flux.clone()]) }
                 }
             };
             let sign = if *amount < 0.0 { Sign::Minus } else { Sign::Plus };
@@ -327,7 +326,7 @@ impl Builder<'_, '_> {
     /// `k*A^a*B^b`, species in order of first mention, repeated ones counted together; over a! b! by the other
     /// convention.
     fn mass_action(&self, rate: &Expr, side: &[Species]) -> Expr {
-        let mut powers: IndexMap<(&str, String), (f64, &Species)> = IndexMap::new();
+        let mut powers: Table<(&str, String), (f64, &Species)> = Table::default();
         for species in side {
             powers.entry((&species.name.name, element(species))).or_insert((0.0, species)).0 += species.coefficient;
         }

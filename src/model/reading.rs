@@ -1,5 +1,7 @@
 //! Who reads whom: the names in an expression, those inside called functions included, and the circles they may form.
 
+use std::borrow::Cow;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::check::Checker;
@@ -20,7 +22,7 @@ impl Checker<'_> {
             let (mut reads, mut calls) = (Vec::new(), Vec::new());
             walk(function.body, &mut |expr| match &expr.kind {
                 ExprKind::Call(callee, _) => calls.extend(places.get(callee.name.as_str()).copied()),
-                _ => reads.extend(read_name(expr)),
+                _ => reads.extend(read_name(expr).map(Cow::into_owned)),
             });
             direct.push((reads, calls));
         }
@@ -47,12 +49,12 @@ impl Checker<'_> {
     }
 
     /// The names an expression reads, those inside called functions included; derivatives end in primes.
-    pub fn names_in(&self, expr: &Expr) -> Vec<String> {
+    pub fn names_in<'e>(&'e self, expr: &'e Expr) -> Vec<Cow<'e, str>> {
         let mut names = Vec::new();
         walk(expr, &mut |expr| match &expr.kind {
-            ExprKind::Call(function, _) => {
-                names.extend(self.function_names.get(&function.name).into_iter().flatten().cloned())
-            }
+            ExprKind::Call(function, _) => names.extend(
+                self.function_names.get(&function.name).into_iter().flatten().map(|name| Cow::Borrowed(name.as_str())),
+            ),
             _ => names.extend(read_name(expr)),
         });
         names
@@ -81,14 +83,14 @@ impl Checker<'_> {
             .map(|(name, ..)| {
                 let values = self.found.parameters[name.as_str()].statements.iter().filter_map(|s| s.value);
                 // Through definitions too: `param a = b`, `b = 2*a`.
-                let mut waiting: Vec<String> = values.flat_map(|v| self.names_in(v)).collect();
+                let mut waiting: Vec<Cow<str>> = values.flat_map(|v| self.names_in(v)).collect();
                 let (mut seen, mut result) = (FxHashSet::default(), Vec::new());
                 while let Some(read) = waiting.pop() {
                     if !seen.insert(read.clone()) {
                         continue;
                     }
-                    result.extend(places.get(read.as_str()).copied());
-                    if let Some(target) = self.found.definitions.get(read.as_str()) {
+                    result.extend(places.get(read.as_ref()).copied());
+                    if let Some(target) = self.found.definitions.get(read.as_ref()) {
                         waiting.extend(target.statements.iter().filter_map(|s| s.value).flat_map(|v| self.names_in(v)));
                     }
                 }
@@ -138,11 +140,13 @@ pub fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
 }
 
 /// The name an expression reads, if it is a reference; derivatives end in primes.
-fn read_name(expr: &Expr) -> Option<String> {
+fn read_name(expr: &Expr) -> Option<Cow<'_, str>> {
     match &expr.kind {
-        ExprKind::Name(name) => Some(name.clone()),
-        ExprKind::Subscript(ident, _) => Some(ident.name.clone()),
-        ExprKind::Prime(inner, order) => read_name(inner).map(|name| format!("{name}{}", "'".repeat(*order as usize))),
+        ExprKind::Name(name) => Some(Cow::Borrowed(name)),
+        ExprKind::Subscript(ident, _) => Some(Cow::Borrowed(&ident.name)),
+        ExprKind::Prime(inner, order) => {
+            read_name(inner).map(|name| Cow::Owned(format!("{name}{}", "'".repeat(*order as usize))))
+        }
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ use crate::math::{Entry, Gather};
 use cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift::module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget, default_libcall_names};
 use cranelift::prelude::Signature;
+use std::sync::Arc;
 
 /// The machine form of a kernel: `(t, y, p, v, w, out)`.
 ///
@@ -21,6 +22,8 @@ pub(super) struct Code {
     /// Never used again once the code is in place, but to free it; `None` only while dropping.
     module: Option<JITModule>,
     functions: Vec<Pointer>,
+    #[allow(dead_code, reason = "the code holds the addresses of their elements")]
+    tables: Vec<Arc<[u32]>>,
 }
 
 // SAFETY: after construction the module is not touched until `drop`, which has exclusive access, and the function
@@ -40,8 +43,8 @@ impl Drop for Code {
 }
 
 impl Code {
-    /// Puts functions in place and resolves what they refer to.
-    pub fn new(machines: &[Machine]) -> Result<Self, String> {
+    /// Puts functions in place and resolves what they refer to; the tables they read are kept as long as they.
+    pub fn new(machines: &[Machine], tables: Vec<Arc<[u32]>>) -> Result<Self, String> {
         let page = 1 << 16;
         // The arena may begin a new page for each function, and leave the rest of the last one unused.
         let room = |machine: &Machine| (machine.bytes.len() + machine.alignment as usize).next_multiple_of(4096);
@@ -62,7 +65,7 @@ impl Code {
             }
         }
         let module = JITModule::new(builder);
-        let mut code = Code { module: Some(module), functions: Vec::new() };
+        let mut code = Code { module: Some(module), functions: Vec::new(), tables };
         code.fill(machines, &used).map_err(|error| error.to_string())?;
         Ok(code)
     }

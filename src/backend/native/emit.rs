@@ -242,6 +242,7 @@ impl<'a> Emitter<'a> {
                 self.builder.ins().store(flags, value, pointer, offset);
             }
             Stmt::Wrap { var, of, extent } => self.wrap(*var, of, *extent),
+            Stmt::Lookup { var, table, at } => self.lookup(*var, table, at),
             Stmt::Loop { var, lo, hi, carried, body } => {
                 if !self.vectorised(*var, *lo, *hi, carried, body) {
                     self.repeat(*var, *lo, *hi, carried, body);
@@ -425,10 +426,27 @@ impl<'a> Emitter<'a> {
                 rest
             }
         };
-        self.vars[var.0 as usize] = wrapped;
+        self.bind(var, wrapped);
+    }
+
+    /// The table stays where it is as long as the code: see `Native`.
+    fn lookup(&mut self, var: LoopVar, table: &[u32], at: &Affine) {
+        let place = Affine { base: 0, terms: at.terms.clone() };
+        let place = self.affine(&place);
+        let bytes = self.builder.ins().ishl_imm_u(place, 2);
+        let start = table.as_ptr() as i64 + 4 * at.base;
+        let start = self.builder.ins().iconst(self.pointer_type, start);
+        let pointer = self.builder.ins().iadd(start, bytes);
+        let value = self.builder.ins().uload32(MemFlagsData::trusted(), pointer, 0);
+        self.bind(var, value);
+    }
+
+    /// Gives a variable its value, and forms the pointers born with it.
+    fn bind(&mut self, var: LoopVar, value: ir::Value) {
+        self.vars[var.0 as usize] = value;
         for &group in &self.plan.born[var.0 as usize] {
             if let Some((parent, _, coefficient)) = self.plan.groups[group].parent {
-                let bytes = self.scaled(wrapped, coefficient.wrapping_mul(8));
+                let bytes = self.scaled(value, coefficient.wrapping_mul(8));
                 self.pointers[group] = self.builder.ins().iadd(self.pointers[parent], bytes);
             }
         }

@@ -65,7 +65,7 @@ fn often(stretch: &[Stmt]) -> impl Iterator<Item = Function> {
 
 /// Statements that others do not move across.
 fn barrier(statement: &Stmt) -> bool {
-    matches!(statement, Stmt::Loop { .. } | Stmt::Wrap { .. })
+    matches!(statement, Stmt::Loop { .. } | Stmt::Wrap { .. } | Stmt::Lookup { .. })
 }
 
 fn gathered(body: &[Stmt]) -> Vec<Stmt> {
@@ -109,7 +109,7 @@ fn stretch(statements: &[Stmt], result: &mut Vec<Stmt>) {
         match statement {
             Stmt::Let { op, .. } => op.for_each_operand(&mut needs),
             Stmt::Store { value, .. } => needs(*value),
-            Stmt::Loop { .. } | Stmt::Wrap { .. } => {}
+            Stmt::Loop { .. } | Stmt::Wrap { .. } | Stmt::Lookup { .. } => {}
         }
         match statement {
             Stmt::Let { op: Op::Load(from), .. } if from.buffer == Buffer::W => {
@@ -147,7 +147,7 @@ fn stretch(statements: &[Stmt], result: &mut Vec<Stmt>) {
         match statement {
             Stmt::Let { op, .. } => op.for_each_operand(by),
             Stmt::Store { value, .. } => by(*value),
-            Stmt::Loop { .. } | Stmt::Wrap { .. } => {}
+            Stmt::Loop { .. } | Stmt::Wrap { .. } | Stmt::Lookup { .. } => {}
         }
     }
     let mut order: Vec<usize> = (0..statements.len()).collect();

@@ -20,7 +20,7 @@ pub use code::Pointer;
 pub use target::{Target, target};
 
 use super::{Arguments, KernelId, Kernels, Signature};
-use crate::kernel::program::{Lengths, Program};
+use crate::kernel::program::{Lengths, Program, Stmt};
 use crate::kernel::{Invalid, verify};
 use code::Code;
 use std::fmt;
@@ -61,6 +61,23 @@ pub struct Native {
     bytes: usize,
 }
 
+/// The tables a program reads; native code holds their addresses, so they live as long as it does.
+fn tables(program: &Program) -> Vec<Arc<[u32]>> {
+    fn collect(body: &[Stmt], found: &mut Vec<Arc<[u32]>>) {
+        for statement in body {
+            match statement {
+                Stmt::Lookup { table, .. } => found.push(table.clone()),
+                Stmt::Loop { body, .. } => collect(body, found),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let pieces = program.kernels.iter().flat_map(|kernel| &kernel.pieces);
+    pieces.for_each(|piece| collect(&piece.body, &mut found));
+    found
+}
+
 /// One kernel.
 #[derive(Clone, Copy)]
 struct Compiled {
@@ -78,7 +95,7 @@ impl Native {
         verify(program)?;
         let (jobs, kernels) = compile::jobs(program);
         let machines = compile::compile(&jobs, features).map_err(NativeError::Host)?;
-        let code = Code::new(&machines).map_err(NativeError::Host)?;
+        let code = Code::new(&machines, tables(program)).map_err(NativeError::Host)?;
         let kernels = program.kernels.iter().zip(kernels).map(|(kernel, job)| Compiled {
             signature: Signature { name: kernel.name, lengths: kernel.lengths },
             pointer: code.pointer(job as usize),

@@ -8,6 +8,7 @@
 //! A load whose uses all stand in the body that loads, with no store to its buffer between, is *deferred*: emitted
 //! where it is used, where it can be a memory operand of the one instruction that needs it.
 
+use crate::kernel::bounds;
 use crate::kernel::program::{Address, Buffer, LoopVar, Op, Piece, Stmt, Value};
 use rustc_hash::FxHashMap;
 
@@ -110,6 +111,10 @@ impl Walk {
                 }
                 Stmt::Wrap { var, extent, .. } => {
                     self.bind(*var, 0, extent - 1);
+                }
+                Stmt::Lookup { var, table, .. } => {
+                    let (least, most) = bounds(table);
+                    self.bind(*var, least, most);
                 }
                 Stmt::Loop { var, lo, hi, carried, body } => {
                     carried.iter().for_each(|c| self.used(c.init));

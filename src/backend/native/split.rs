@@ -3,7 +3,7 @@
 //! function of the loop variable like any other, so the long part can run on vectors.
 //!
 //! Parts reuse the values of the loop (only here is a value assigned in more than one place: emission goes through the
-//! parts in order) but have loop variables of their own.
+//! parts in order) but have loop variables of their own, those of lookups included.
 
 use crate::kernel::program::{Affine, LoopVar, Op, Piece, Stmt};
 use std::borrow::Cow;
@@ -25,7 +25,7 @@ fn wraps(body: &[Stmt]) -> bool {
     body.iter().any(|statement| match statement {
         Stmt::Wrap { .. } => true,
         Stmt::Loop { body, .. } => wraps(body),
-        Stmt::Let { .. } | Stmt::Store { .. } => false,
+        Stmt::Let { .. } | Stmt::Store { .. } | Stmt::Lookup { .. } => false,
     })
 }
 
@@ -56,6 +56,7 @@ fn split_body(body: &[Stmt], loops: &mut u32) -> Vec<Stmt> {
             let own = LoopVar(*loops);
             *loops += 1;
             replace(&mut body, *var, &Affine { base: 0, terms: vec![(own, 1)] });
+            rename_lookups(&mut body, loops);
             let mut carried = carried.clone();
             if number > 0 {
                 carried.iter_mut().for_each(|c| c.init = c.result);
@@ -68,7 +69,9 @@ fn split_body(body: &[Stmt], loops: &mut u32) -> Vec<Stmt> {
 
 /// Whether an affine subscript depends neither on `var` nor on a variable that `body` binds.
 fn independent(of: &Affine, var: LoopVar, body: &[Stmt]) -> bool {
-    let bound = |term: LoopVar| body.iter().any(|inner| matches!(inner, Stmt::Wrap { var, .. } if *var == term));
+    let bound = |term: LoopVar| {
+        body.iter().any(|inner| matches!(inner, Stmt::Wrap { var, .. } | Stmt::Lookup { var, .. } if *var == term))
+    };
     of.terms.iter().all(|&(term, _)| term != var && !bound(term))
 }
 
@@ -103,6 +106,17 @@ fn cut(var: LoopVar, lo: i64, hi: i64, body: &[Stmt], parts: &mut Vec<(i64, i64,
     true
 }
 
+/// Gives the variables of lookups new names: one is bound in one loop only.
+fn rename_lookups(body: &mut [Stmt], loops: &mut u32) {
+    for k in 0..body.len() {
+        let Stmt::Lookup { var, .. } = &mut body[k] else { continue };
+        let (old, own) = (*var, LoopVar(*loops));
+        *loops += 1;
+        *var = own;
+        replace(&mut body[k + 1..], old, &Affine { base: 0, terms: vec![(own, 1)] });
+    }
+}
+
 /// Puts an affine function in the place of a loop variable. Of a variable read as a real it must be another variable.
 fn replace(body: &mut [Stmt], var: LoopVar, by: &Affine) {
     for statement in body {
@@ -115,7 +129,7 @@ fn replace(body: &mut [Stmt], var: LoopVar, by: &Affine) {
             }
             Stmt::Let { .. } => {}
             Stmt::Store { to, .. } => substitute(&mut to.element, var, by),
-            Stmt::Wrap { of, .. } => substitute(of, var, by),
+            Stmt::Wrap { of, .. } | Stmt::Lookup { at: of, .. } => substitute(of, var, by),
             Stmt::Loop { body, .. } => replace(body, var, by),
         }
     }

@@ -159,7 +159,7 @@ impl<'a> Emitter<'a> {
                     operands.push(*value);
                     lanes.operations += 1;
                 }
-                Stmt::Wrap { .. } | Stmt::Loop { .. } => return None,
+                Stmt::Wrap { .. } | Stmt::Lookup { .. } | Stmt::Loop { .. } => return None,
             }
             for operand in operands {
                 if !varies.get(&operand).copied().unwrap_or(false) && spread.insert(operand) {

@@ -38,7 +38,7 @@ pub fn operations(kernel: &Kernel) -> usize {
     fn count(body: &[Stmt]) -> usize {
         let each = |statement: &Stmt| match statement {
             Stmt::Let { .. } => 1,
-            Stmt::Store { .. } | Stmt::Wrap { .. } => 0,
+            Stmt::Store { .. } | Stmt::Wrap { .. } | Stmt::Lookup { .. } => 0,
             Stmt::Loop { lo, hi, body, .. } => count(body).saturating_mul((hi - lo + 1).max(0) as usize),
         };
         body.iter().fold(0usize, |sum, statement| sum.saturating_add(each(statement)))
@@ -52,7 +52,7 @@ pub fn reads_time(kernel: &Kernel) -> bool {
         body.iter().any(|statement| match statement {
             Stmt::Let { op, .. } => *op == Op::Time,
             Stmt::Loop { body, .. } => reads(body),
-            Stmt::Store { .. } | Stmt::Wrap { .. } => false,
+            Stmt::Store { .. } | Stmt::Wrap { .. } | Stmt::Lookup { .. } => false,
         })
     }
     kernel.pieces.iter().any(|piece| reads(&piece.body))
@@ -105,6 +105,9 @@ impl Run<'_, '_> {
                 }
                 Stmt::Wrap { var, of, extent } => {
                     self.loops[var.0 as usize] = of.eval(&self.loops).rem_euclid(*extent);
+                }
+                Stmt::Lookup { var, table, at } => {
+                    self.loops[var.0 as usize] = i64::from(*table.get(at.eval(&self.loops) as usize)?);
                 }
                 Stmt::Loop { var, lo, hi, carried, body } => self.turns(*var, *lo, *hi, carried, body)?,
             }

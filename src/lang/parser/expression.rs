@@ -296,7 +296,7 @@ impl Parser<'_> {
             return Err(self.error(syntax::REDUCTION, span, message));
         }
         self.not_called_or_primed()?;
-        Ok(Expr { span, kind: ExprKind::Reduce(name, indices, arguments) })
+        Ok(Expr { span, kind: ExprKind::Reduce(Box::new(name), indices.into(), arguments) })
     }
 
     /// `reduction_index = name [ "in" range ]`
