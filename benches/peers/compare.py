@@ -9,6 +9,7 @@ times: the largest |difference| / max(|y|, 1e-9·max_t |y|) over times and compo
 import argparse
 import json
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -36,6 +37,9 @@ def main():
         workers.end()
         path.write_text(json.dumps(results))
         print(f"{name}: {time.time() - begun:.0f} s", flush=True)
+    if not o.only:
+        results["first solutions"] = first_solutions(o)
+        path.write_text(json.dumps(results))
 
 
 def measure(problem, workers, o):
@@ -90,6 +94,24 @@ def measure(problem, workers, o):
             more = {k: answers[shown][k] for k in ("steps", "rejected", "rhs", "method", "linear") if k in answers[shown]}
             rows[shown]["points"].append(dict(rtol=rtol, seconds=min(spent), error=error, **more))
     return dict(group=group, n=problem["n"], note=problem["note"], solvers=rows)
+
+
+def first_solutions(o):
+    """Seconds from text to the first solution in fresh processes: compiling, and the first solve that follows."""
+    found = {}
+    for name, times, tolerances in (("pollu", ["60.0"], "1e-6 1e-16"), ("egfr", ["10.0"], "1e-6 1e-8"), ("generated", ["1.0"], "1e-6 1e-9")):
+        path = o.work / "problems" / name / "problem.ode"
+        turns = []
+        for _ in range(2 if name == "generated" else 5):
+            done = subprocess.run([o.ours, path, "0.0", *times], input=f"auto {tolerances} 0\n", capture_output=True, text=True)
+            answer = json.loads(done.stdout or '{"error": "crashed"}')
+            if "error" in answer:
+                print(f"  first solution of {name}: {answer['error']}", flush=True)
+                break
+            turns.append((answer["compile"] + answer["first"], answer["compile"], answer["first"], answer["method"]))
+        if turns:
+            found[name] = min(turns)
+    return found
 
 
 def computed(problem, workers, work):

@@ -329,6 +329,30 @@ def power_free(printer, expression):
     return re.sub(r"pow\((\w+(?:\[\d+\])?), 2\)", r"(\1*\1)", text)
 
 
+def generated_network(species=1122, reactions=24_388):
+    """Text for Rhapsode only: binding and unbinding between complexes with a few dozen rate constants, as rule-based
+    networks have them; mass action, every reaction its own term."""
+    import random
+
+    pick = random.Random(4)
+    lines = ["model generated"] + [f"param k{i} = {10 ** pick.uniform(-3, -1):.4g}" for i in range(40)]
+    terms = [[] for _ in range(species)]
+    pairs = []
+    for number in range(reactions // 2):
+        a, b, c = pick.randrange(species), pick.randrange(species), pick.randrange(species)
+        while len({a, b, c}) < 3:
+            b, c = pick.randrange(species), pick.randrange(species)
+        pairs.append((a, b, c))
+    for number, (a, b, c) in enumerate(pairs):
+        on, off = pick.randrange(20), 20 + pick.randrange(20)
+        lines += [f"f{number} = k{on}*s{a}*s{b}", f"g{number} = k{off}*s{c}"]
+        for place, sign, other in ((a, "-", "+"), (b, "-", "+"), (c, "+", "-")):
+            terms[place] += [f"{sign} f{number}", f"{other} g{number}"]
+    for k in range(species):
+        lines += [f"init s{k} = {pick.uniform(0, 0.1):.4g}", f"s{k}' = {' '.join(terms[k]) or '0'}"]
+    return "\n".join(lines) + "\n"
+
+
 def put(path, text):
     """Writes what has changed only: what was compiled from the rest stays good."""
     if not path.exists() or path.read_text() != text:
@@ -367,6 +391,8 @@ const double times[] = {{{", ".join(map(repr, [p.t0, *p.times]))}}};
 
 if __name__ == "__main__":
     target = pathlib.Path(sys.argv[1])
+    (target / "generated").mkdir(parents=True, exist_ok=True)
+    put(target / "generated/problem.ode", generated_network())
     for name in sys.argv[2:] or CHOSEN:
         write(name, target / name)
         print(name, "written", flush=True)

@@ -15,6 +15,8 @@ use crate::math::{Binary, Unary};
 
 /// Bodies of more operations than this are large: leaves are read anew at each use and far values pass through memory.
 const LARGE: usize = 600;
+/// The same for Taylor coefficients, whose values are mostly used soon.
+const LARGE_SERIES: usize = 4000;
 /// A function is cut after about so many operations.
 const PIECE: usize = 2000;
 /// In large bodies, a value made more statements ago than this is read back from the work buffer.
@@ -120,6 +122,7 @@ pub struct Emitter<'a> {
     /// `None` in the kernel that computes the hoisted quantities themselves.
     hoisted: Option<&'a mut Hoisted>,
     fma: bool,
+    operations: usize,
     large: bool,
     uses: FxHashMap<ExprId, u32>,
     fused: FxHashMap<ExprId, Fused>,
@@ -153,14 +156,15 @@ impl<'a> Emitter<'a> {
         for root in roots {
             *uses.entry(*root).or_default() += 1;
         }
-        let large =
-            nodes.iter().filter(|id| !matches!(graph.node(**id), Node::Const(_) | Node::Symbol(..))).count() > LARGE;
+        let operations =
+            nodes.iter().filter(|id| !matches!(graph.node(**id), Node::Const(_) | Node::Symbol(..))).count();
         let mut emitter = Emitter {
             graph,
             layout,
             hoisted,
             fma,
-            large,
+            operations,
+            large: operations > LARGE,
             uses,
             fused: FxHashMap::default(),
             made: FxHashMap::default(),
@@ -174,6 +178,12 @@ impl<'a> Emitter<'a> {
         };
         emitter.open(None);
         emitter
+    }
+
+    /// For Taylor coefficients: values stay in registers in larger bodies too.
+    pub fn of_series(mut self) -> Self {
+        self.large = self.operations > LARGE_SERIES;
+        self
     }
 
     /// Emits a nest behind those before it.

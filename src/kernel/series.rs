@@ -51,7 +51,8 @@ pub fn lower_taylor(
     nests.extend(job.targets);
     let roots: Vec<ExprId> = nests.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
     let mut hoisted = lowered.hoisted.clone();
-    let mut emitter = Emitter::new(&series.graph, &layout, Some(&mut hoisted), target.fma, &roots, series.work);
+    let mut emitter =
+        Emitter::new(&series.graph, &layout, Some(&mut hoisted), target.fma, &roots, series.work).of_series();
     nests.iter().for_each(|nest| emitter.nest(nest));
     let (pieces, w) = emitter.finish();
     let lengths = Lengths { y: n, p: lowered.bound, v: 0, w, out: job.out };

@@ -140,18 +140,18 @@ pub struct RosenbrockStepper {
     n: usize,
     /// The whole step as one function, where the system has one.
     compiled: Option<Arc<dyn CompiledStep>>,
-    /// What that function is told besides the state, and what it says.
+    /// What that function is told besides the state.
     limits: Vec<f64>,
-    result: Vec<f64>,
     /// Steps whose planned pivots were bad.
     bad: u32,
     t: f64,
     h: f64,
-    y: Vec<f64>,
+    here: Point,
     t_old: f64,
     h_old: f64,
-    y_old: Vec<f64>,
-    f0: Vec<f64>,
+    before: Point,
+    /// The argument of the stage at hand and f there; in the end the new point.
+    next: Point,
     ft: Vec<f64>,
     jacobian: Vec<f64>,
     w: Shifted,
@@ -159,8 +159,6 @@ pub struct RosenbrockStepper {
     u: Vec<f64>,
     /// Those of the last accepted step, for the interpolant.
     u_old: Vec<f64>,
-    argument: Vec<f64>,
-    right: Vec<f64>,
     /// The error estimate, or the interpolant's rows, one after the other.
     dense: Vec<f64>,
     dense_ready: bool,
@@ -176,6 +174,57 @@ pub struct RosenbrockStepper {
     fresh: bool,
 }
 
+/// A state and f there, as a compiled step leaves them ([`CompiledStep::attempt`]): whole points change places, none is
+/// copied.
+struct Point {
+    n: usize,
+    /// n numbers y, [`EXTRA`] that the step says of itself, n numbers f.
+    values: Vec<f64>,
+}
+
+impl Point {
+    fn new(n: usize) -> Self {
+        Point { n, values: vec![0.0; 2 * n + EXTRA] }
+    }
+
+    #[inline]
+    fn y(&self) -> &[f64] {
+        &self.values[..self.n]
+    }
+
+    #[inline]
+    fn y_mut(&mut self) -> &mut [f64] {
+        &mut self.values[..self.n]
+    }
+
+    #[inline]
+    fn f(&self) -> &[f64] {
+        &self.values[self.n + EXTRA..]
+    }
+
+    #[inline]
+    fn f_mut(&mut self) -> &mut [f64] {
+        &mut self.values[self.n + EXTRA..]
+    }
+
+    /// What the step says of itself.
+    #[inline]
+    fn extra(&self, k: usize) -> f64 {
+        self.values[self.n + k]
+    }
+
+    /// f at the state.
+    fn evaluate(&mut self, problem: &mut Problem, t: f64) {
+        let (y, rest) = self.values.split_at_mut(self.n);
+        problem.rhs(t, y, &mut rest[EXTRA..]);
+    }
+
+    /// Whether f is finite.
+    fn is_finite(&self) -> bool {
+        self.f().iter().all(|f| f.is_finite())
+    }
+}
+
 /// After so many bad pivots whole steps are given up.
 const PATIENCE: u32 = 5;
 
@@ -183,7 +232,7 @@ const PATIENCE: u32 = 5;
 enum Outcome {
     /// Its error in units of the tolerance.
     Error(f64),
-    /// f is not finite at a stage; `right` holds it.
+    /// f is not finite at a stage; `next` holds it.
     NotFinite,
     /// W cannot be factorised.
     Singular,
@@ -207,22 +256,19 @@ impl RosenbrockStepper {
             n,
             compiled,
             limits: vec![0.0; LIMITS + 2 * n],
-            result: vec![0.0; 2 * n + EXTRA],
             bad: 0,
             t: 0.0,
             h: 0.0,
-            y: zeros(),
+            here: Point::new(n),
             t_old: 0.0,
             h_old: 1.0,
-            y_old: zeros(),
-            f0: zeros(),
+            before: Point::new(n),
+            next: Point::new(n),
             ft: zeros(),
             jacobian: vec![0.0; pattern.nnz()],
             w,
             u: stages(),
             u_old: stages(),
-            argument: zeros(),
-            right: zeros(),
             dense: vec![0.0; method.dense.len() * n],
             dense_ready: false,
             error: zeros(),
@@ -241,21 +287,20 @@ impl RosenbrockStepper {
     fn attempt_whole(&mut self, problem: &mut Problem, step: &dyn CompiledStep, h: f64) -> Option<Outcome> {
         let n = self.n;
         self.limits[0] = h;
-        self.limits[LIMITS + n..].copy_from_slice(&self.f0);
-        step.attempt(self.t, &self.y, problem.parameters(), &self.limits, &mut self.u, &mut self.result);
+        self.limits[LIMITS + n..].copy_from_slice(self.here.f());
+        let (y, out) = (self.here.y(), &mut self.next.values);
+        step.attempt(self.t, y, problem.parameters(), &self.limits, &mut self.u, out);
         let counts = &mut problem.statistics;
         counts.rhs += self.method.c.len() as u64 - u64::from(self.first_same_as_last);
         counts.jacobians += 1;
         counts.factorizations += 1;
         counts.solves += self.method.c.len() as u64;
-        self.argument.copy_from_slice(&self.result[..n]);
-        self.right.copy_from_slice(&self.result[n + EXTRA..]);
-        if self.result[n + 1] == 0.0 {
+        if self.next.extra(1) == 0.0 {
             self.bad += 1;
             return None;
         }
-        self.stiffness = h.abs() * self.result[n + 2];
-        Some(Outcome::Error(self.result[n]))
+        self.stiffness = h.abs() * self.next.extra(2);
+        Some(Outcome::Error(self.next.extra(0)))
     }
 
     /// A step h, whole or by stages.
@@ -275,8 +320,8 @@ impl RosenbrockStepper {
 
     fn by_stages(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
         if !self.fresh {
-            problem.jacobian(self.t, &self.y, &mut self.jacobian);
-            problem.time_derivative(self.t, &self.y, &mut self.ft);
+            problem.jacobian(self.t, self.here.y(), &mut self.jacobian);
+            problem.time_derivative(self.t, self.here.y(), &mut self.ft);
             self.fresh = true;
         }
         let outcome = self.stages(problem, h, t_new);
@@ -286,8 +331,8 @@ impl RosenbrockStepper {
         outcome
     }
 
-    /// The stages (H&W IV.7.25) of a step h to `t_new`, the solution in `argument` and f there in `right`; ends early
-    /// where f is not finite.
+    /// The stages (H&W IV.7.25) of a step h to `t_new`, the solution and f there in `next`; ends early where f is not
+    /// finite.
     fn stages(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
         let (n, method) = (self.n, self.method);
         let s = method.c.len();
@@ -299,32 +344,32 @@ impl RosenbrockStepper {
         for i in 0..s {
             let (done, rest) = self.u.split_at_mut(i * n);
             if i == 0 {
-                self.right.copy_from_slice(&self.f0);
+                self.next.f_mut().copy_from_slice(self.here.f());
             } else {
                 if self.adds_one[i] {
-                    add(&mut self.argument, &done[(i - 1) * n..]);
+                    add(self.next.y_mut(), &done[(i - 1) * n..]);
                 } else {
-                    combine(&mut self.argument, &self.y, method.a[i], done);
+                    combine(self.next.y_mut(), self.here.y(), method.a[i], done);
                 }
-                problem.rhs(self.t + method.c[i] * h, &self.argument, &mut self.right);
-                if self.right.iter().any(|f| !f.is_finite()) {
+                self.next.evaluate(problem, self.t + method.c[i] * h);
+                if !self.next.is_finite() {
                     return Outcome::NotFinite;
                 }
             }
             let u = &mut rest[..n];
             let slope = (time_dependent && method.d[i] != 0.0).then_some((h * method.d[i], self.ft.as_slice()));
-            stage(u, &self.right, method.cc[i], done, 1.0 / h, slope);
+            stage(u, self.next.f(), method.cc[i], done, 1.0 / h, slope);
             // M Σ c_il u_l has no entry for them (H&W VI.4.5).
             for k in &problem.system.shape().algebraic {
-                u[*k] = self.right[*k] + slope.map_or(0.0, |(rate, slope)| rate * slope[*k]);
+                u[*k] = self.next.f()[*k] + slope.map_or(0.0, |(rate, slope)| rate * slope[*k]);
             }
             self.w.solve(u);
             problem.statistics.solves += 1;
         }
         if self.stiffly_accurate {
-            add(&mut self.argument, &self.u[(s - 1) * n..s * n]);
+            add(self.next.y_mut(), &self.u[(s - 1) * n..s * n]);
         } else if !self.first_same_as_last {
-            combine(&mut self.argument, &self.y, method.m, &self.u);
+            combine(self.next.y_mut(), self.here.y(), method.m, &self.u);
         }
         let error = if self.error_is_last {
             &self.u[(s - 1) * n..s * n]
@@ -332,10 +377,10 @@ impl RosenbrockStepper {
             weigh(&mut self.error, method.e, &self.u);
             &self.error
         };
-        let error = problem.norm(error, &self.y, &self.argument);
+        let error = problem.norm(error, self.here.y(), self.next.y());
         if error <= 1.0 && !self.first_same_as_last {
-            problem.rhs(t_new, &self.argument, &mut self.right);
-            if self.right.iter().any(|f| !f.is_finite()) {
+            self.next.evaluate(problem, t_new);
+            if !self.next.is_finite() {
                 return Outcome::NotFinite;
             }
         }
@@ -345,18 +390,18 @@ impl RosenbrockStepper {
     /// An upper bound of |h λ|: a norm of J.
     fn measure_stiffness(&mut self, problem: &Problem, h: f64) {
         // Scratch: the state before the step before is done with.
-        let norm = problem.system.jacobian_pattern().norm(&self.jacobian, &mut self.y_old);
+        let norm = problem.system.jacobian_pattern().norm(&self.jacobian, self.before.y_mut());
         self.stiffness = h.abs() * norm;
     }
 
     /// Why no step is small enough.
     fn failure(&mut self, problem: &Problem, outcome: &Outcome) -> ErrorKind {
         match outcome {
-            Outcome::NotFinite => ErrorKind::NotFinite(problem.not_finite(&self.right)),
+            Outcome::NotFinite => ErrorKind::NotFinite(problem.not_finite(self.next.f())),
             Outcome::Singular => ErrorKind::Singular,
             Outcome::Error(_) => {
                 weigh(&mut self.error, self.method.e, &self.u);
-                ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y))
+                ErrorKind::StepTooSmall(problem.worst(&self.error, self.here.y()))
             }
         }
     }
@@ -374,13 +419,13 @@ impl Stepper for RosenbrockStepper {
 
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
         self.t = t;
-        self.y.copy_from_slice(y);
+        self.here.y_mut().copy_from_slice(y);
         self.h = h;
         self.fresh = false;
         self.controller.reset();
         problem.limits(&mut self.limits);
-        problem.rhs(t, &self.y, &mut self.f0);
-        match problem.not_finite(&self.f0) {
+        self.here.evaluate(problem, t);
+        match problem.not_finite(self.here.f()) {
             names if names.is_empty() => Ok(()),
             names => Err(ErrorKind::NotFinite(names)),
         }
@@ -390,7 +435,7 @@ impl Stepper for RosenbrockStepper {
         let n = self.n;
         if self.h == 0.0 {
             let (order, left) = (self.method.error_order, end - self.t);
-            self.h = first_step(problem, self.t, &self.y, &self.f0, order, left, &mut self.u[..2 * n]);
+            self.h = first_step(problem, self.t, self.here.y(), self.here.f(), order, left, &mut self.u[..2 * n]);
         }
         loop {
             problem.check()?;
@@ -403,10 +448,9 @@ impl Stepper for RosenbrockStepper {
                 self.t_old = self.t;
                 self.h_old = h;
                 self.t = t_new;
-                std::mem::swap(&mut self.y_old, &mut self.y);
-                std::mem::swap(&mut self.y, &mut self.argument);
+                std::mem::swap(&mut self.before, &mut self.here);
+                std::mem::swap(&mut self.here, &mut self.next);
                 std::mem::swap(&mut self.u_old, &mut self.u);
-                std::mem::swap(&mut self.f0, &mut self.right);
                 self.dense_ready = false;
                 self.fresh = false;
                 let factor = self.controller.accept(error);
@@ -425,8 +469,8 @@ impl Stepper for RosenbrockStepper {
 
     fn correct(&mut self, problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
         // The interpolant of the last step goes to the new point, which is where its error lies anyway.
-        self.y.copy_from_slice(y);
-        problem.rhs(self.t, &self.y, &mut self.f0);
+        self.here.y_mut().copy_from_slice(y);
+        self.here.evaluate(problem, self.t);
         Ok(())
     }
 
@@ -435,7 +479,7 @@ impl Stepper for RosenbrockStepper {
     }
 
     fn y(&self) -> &[f64] {
-        &self.y
+        self.here.y()
     }
 
     fn h(&self) -> f64 {
@@ -451,10 +495,10 @@ impl Stepper for RosenbrockStepper {
             self.dense_ready = true;
         }
         let theta = (t - self.t_old) / self.h_old;
-        let rest = 1.0 - theta;
+        let (rest, before, here) = (1.0 - theta, self.before.y(), self.here.y());
         for (j, out) in out.iter_mut().enumerate() {
             let inner = self.dense.chunks_exact(n).rev().fold(0.0, |sum, row| row[j] + theta * sum);
-            *out = rest * self.y_old[j] + theta * (self.y[j] + rest * inner);
+            *out = rest * before[j] + theta * (here[j] + rest * inner);
         }
     }
 
