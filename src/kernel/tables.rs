@@ -26,8 +26,9 @@ use crate::expr::{ExprId, Node};
 use crate::math::Binary;
 use code::Code;
 
-/// From this many operations on tables are as fast (measured: `benches/REPORT.md`, "Networks").
-pub const MANY: usize = 250_000;
+/// From about this many operations on tables are as fast and compile an order of magnitude sooner (measured:
+/// `benches/REPORT.md`, "Reaction networks"; below, straight-line code is up to 2× faster at run time).
+pub const MANY: usize = 60_000;
 /// Fewer units of a shape than this are not worth a loop.
 const FEW: usize = 8;
 
