@@ -6,11 +6,16 @@ use std::path::Path;
 
 use rhapsode::Model;
 use rhapsode::diag::CodeEntry;
-use rhapsode::diag::codes::{components, model, reactions, units};
+use rhapsode::diag::codes::{components, events, model, reactions, units};
 
 /// The codes of the phase.
 fn entries() -> impl Iterator<Item = &'static CodeEntry> {
-    model::ENTRIES.iter().chain(reactions::ENTRIES).chain(components::ENTRIES).chain(units::ENTRIES)
+    model::ENTRIES
+        .iter()
+        .chain(reactions::ENTRIES)
+        .chain(components::ENTRIES)
+        .chain(units::ENTRIES)
+        .chain(events::ENTRIES)
 }
 
 #[test]
@@ -58,7 +63,7 @@ fn every_code_in_use_is_explained() {
         let text = std::fs::read_to_string(path).unwrap();
         assert!(!text.contains("Code(\"E"), "codes are named in diag/codes");
         let uses = |phase: &str| text.matches(&format!("codes::{phase}::")).count();
-        used += uses("model") + uses("reactions") + uses("components") + uses("units");
+        used += uses("model") + uses("reactions") + uses("components") + uses("units") + uses("events");
     }
     assert!(used >= entries().count(), "{used} uses of {} codes", entries().count());
 }

@@ -415,6 +415,8 @@ fn more_points_than_memory_are_refused_with_the_numbers() {
         outputs: Names::default(),
         parameters: 0,
         algebraic: Vec::new(),
+        discretes: Names::default(),
+        discretes_at: 0,
         work: 0,
         time_dependent: false,
     };

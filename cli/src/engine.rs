@@ -75,11 +75,13 @@ pub fn with_sensitivities(model: Model, by: &[String]) -> Result<Model, Stop> {
         return Ok(model);
     }
     let names: Vec<&str> = by.iter().map(String::as_str).collect();
-    model.with_sensitivities(&names).map_err(|error| match error {
+    model.with_sensitivities(&names).map_err(|error| match &error {
         SensitivityError::Name(name) => {
             unknown("--sensitivities", "parameter or state", &name.name, &[&model.parameters(), &model.states()])
         }
-        constrained @ SensitivityError::Constrained => Stop::input(format!("error: --sensitivities: {constrained}")),
+        SensitivityError::Constrained | SensitivityError::Events => {
+            Stop::input(format!("error: --sensitivities: {error}"))
+        }
         SensitivityError::Unsupported(reason) => Stop::input(format!("error: --sensitivities: {reason}")),
     })
 }
@@ -166,10 +168,10 @@ pub fn decades_from(model: &Model, request: &Request) -> Option<f64> {
 /// # Errors
 /// A sentence that names the flag.
 pub fn validate(model: &Model, request: &Request) -> Result<(), Stop> {
-    let (parameters, states) = (model.parameters(), model.states());
+    let (parameters, states, discretes) = (model.parameters(), model.states(), model.discretes());
     for (name, _) in &request.set {
-        if parameters.find(name).is_none() && states.find(name).is_none() {
-            return Err(unknown("--set", "parameter or state", name, &[&parameters, &states]));
+        if [&parameters, &states, &discretes].iter().all(|names| names.find(name).is_none()) {
+            return Err(unknown("--set", "parameter or state", name, &[&parameters, &states, &discretes]));
         }
     }
     let (t0, t1) = span(model, request)?;

@@ -184,6 +184,7 @@ pub fn run(args: &Args) -> Result<(), Stop> {
     }
     if !args.quiet {
         eprint_line(&stats::line(&table, statistics, compile_seconds));
+        stats::events(&outcome.solution, model.independent()).iter().for_each(|line| eprint_line(line));
     }
     match outcome.failure {
         None => Ok(()),

@@ -1,6 +1,6 @@
 //! How a run went: as JSON for `--stats`, as one line for people.
 
-use rhapsode::solve::{Failure, Statistics};
+use rhapsode::solve::{Failure, Solution, Statistics};
 use serde_json::{Value, json};
 
 use crate::table::Table;
@@ -57,6 +57,27 @@ pub fn adjusted(s: &Statistics) -> String {
     let more = s.adjusted.len().saturating_sub(MOST);
     let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("made consistent at the start: {}{rest}", some.collect::<Vec<_>>().join(", "))
+}
+
+/// A line per event that was executed, in order of its first time, and one for what ended the run.
+pub fn events(solution: &Solution, time: &str) -> Vec<String> {
+    // Name, count, first and last time.
+    let mut list: Vec<(&str, u64, f64, f64)> = Vec::new();
+    for (t, name) in solution.events() {
+        match list.iter_mut().find(|known| known.0 == name) {
+            Some(known) => (known.1, known.3) = (known.1 + 1, t),
+            None => list.push((name, 1, t, t)),
+        }
+    }
+    let mut lines: Vec<String> = list
+        .into_iter()
+        .map(|(name, count, first, last)| match count {
+            1 => format!("`{name}` at {time} = {first}"),
+            n => format!("`{name}` {n} times, from {time} = {first} to {last}"),
+        })
+        .collect();
+    lines.extend(solution.stopped_by().map(|(t, name)| format!("stopped at {time} = {t} by `{name}`")));
+    lines
 }
 
 /// `1 step`, `2 steps`.

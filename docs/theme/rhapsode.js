@@ -5,7 +5,8 @@
 
     const KEYWORDS =
         'model param const init output time index fn solve component use if then else and or not in for ' +
-        'periodic every reactions sum prod min max dot';
+        'when at every from to delay priority persistent values trigger start stop discrete ' +
+        'dose over lag bioavailability input observe objective extern periodic reactions sum prod min max dot';
 
     hljs.registerLanguage('rhapsode', function () {
         return {
@@ -17,7 +18,7 @@
                 { className: 'attr', begin: /:\s*(?=[^\s=,]+\s*(=(?!>)|,|$))/, end: /(?=\s*(=|,|$))/ },
                 { className: 'title', begin: /[^\W\d]\w*'+/ },
                 { className: 'built_in', begin: /(?!(?:sum|prod|min|max|dot|if|and|or|not|in|then|else)\b)[A-Za-z_]\w*(?=\()/ },
-                { className: 'keyword', begin: /<->|->|=>|\+=|@/ },
+                { className: 'keyword', begin: /<->|->|=>|\+=|:=|@/ },
             ],
         };
     });

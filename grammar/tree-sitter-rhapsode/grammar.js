@@ -8,6 +8,12 @@ const list = (part) => seq(part, repeat(seq(',', part)));
 
 const reducer = choice('sum', 'prod', 'min', 'max', 'dot');
 
+// Words in one place, names in all others.
+const contextual = choice(
+  'reactions', 'dose', 'stop', 'from', 'to', 'delay', 'priority', 'persistent', 'values', 'trigger', 'start', 'over', 'lag',
+  'bioavailability',
+);
+
 module.exports = grammar({
   name: 'rhapsode',
 
@@ -27,7 +33,7 @@ module.exports = grammar({
 
     _statement: ($) => choice(
       $.model, $.parameters, $.constants, $.initials, $.outputs, $.time, $.index, $.function, $.solve, $.component,
-      $.use_file, $.convention, $.reaction, $.instance, $.equation,
+      $.use_file, $.discretes, $.event, $.dose, $.convention, $.reaction, $.instance, $.equation,
     ),
 
     model: ($) => seq('model', field('name', $.name)),
@@ -48,12 +54,35 @@ module.exports = grammar({
     option: ($) => seq(field('name', $.name), '=', choice($.spacing, $._expression)),
     spacing: ($) => seq('every', '(', $._expression, ')'),
 
+    discretes: ($) => seq('discrete', list($.declaration)),
+    event: ($) => seq(
+      choice(seq('when', $._expression), $._schedule), repeat($._attribute),
+      '{', optional(seq($._action, repeat(seq($._separator, $._action)), optional($._separator))), '}',
+      optional($.for_clauses),
+    ),
+    _schedule: ($) => choice(
+      seq('at', list($._expression)),
+      seq('every', $._expression, optional(seq('from', $._expression)), optional(seq('to', $._expression))),
+    ),
+    _attribute: ($) => choice(
+      seq('delay', $._expression), seq('priority', $._expression), 'persistent', seq('values', 'at', 'trigger'),
+      seq('at', 'start'),
+    ),
+    _action: ($) => choice($.stop, $.assignment),
+    stop: () => 'stop',
+    assignment: ($) => seq(field('target', $.variable), ':=', field('value', $._expression)),
+    dose: ($) => seq(
+      'dose', field('target', $.variable), $._expression, $._schedule, optional(seq('over', $._expression)),
+      optional(seq('lag', $._expression)), optional(seq('bioavailability', $._expression)), optional($.for_clauses),
+    ),
+
     component: ($) => seq(
       'component', field('name', $.name), '(', optional(list($.declaration)), ')',
       '{', repeat(seq($._part, $._line_end)), optional($._part), '}',
     ),
     _part: ($) => choice(
-      $.parameters, $.constants, $.initials, $.outputs, $.index, $.function, $.reaction, $.instance, $.equation,
+      $.parameters, $.constants, $.initials, $.outputs, $.index, $.function, $.discretes, $.event, $.dose, $.reaction,
+      $.instance, $.equation,
     ),
     use_file: ($) => seq('use', $.text),
     instance: ($) => seq(
@@ -134,13 +163,13 @@ module.exports = grammar({
     true: () => 'true',
     false: () => 'false',
 
-    // The names of reductions, and `reactions`, are names like any other where nothing says otherwise.
+    // The names of reductions, and words of one place, are names like any other where nothing says otherwise.
     variable: ($) => choice(
       seq(
         repeat($.segment), field('name', $.name),
         optional(choice(seq($.primes, optional($.subscripts)), seq($.subscripts, optional($.primes)))),
       ),
-      seq(field('name', alias(choice(reducer, 'reactions'), $.name)), optional($.primes)),
+      seq(field('name', alias(choice(reducer, contextual), $.name)), optional($.primes)),
     ),
     segment: ($) => seq($.name, optional($.subscripts), '.'),
     call: ($) => seq(field('function', choice($.name, alias(reducer, $.name))), '(', optional(list($._expression)), ')'),

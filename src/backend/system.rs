@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::step::Steps;
 use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
 use crate::kernel::program::Program;
-use crate::kernel::{Lowered, MatrixPlan, Target64};
+use crate::kernel::{EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
-    CompiledStep, Constraints, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape, System, Taylor,
+    CompiledStep, Constraints, Events, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape, System, Taylor,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -22,6 +22,10 @@ pub struct CompiledSystem<K> {
     pattern: OnceLock<(Pattern, Option<Vec<usize>>)>,
     /// Made, and its code compiled, when an implicit method first asks.
     strategy: OnceLock<Arc<Strategy>>,
+    events: EventPlan,
+    listed: OnceLock<Events>,
+    /// What the schedule reads as states: nothing.
+    no_states: Vec<f64>,
     steps: Steps<K>,
     series: Option<SeriesMaker>,
     /// (x, v) of x' = v, or a state that is neither.
@@ -111,6 +115,9 @@ struct Places {
     jacobian: KernelId,
     time_derivative: Option<KernelId>,
     outputs: Option<KernelId>,
+    surfaces: Option<KernelId>,
+    resets: Option<KernelId>,
+    schedule: Option<KernelId>,
 }
 
 impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
@@ -120,6 +127,7 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
         kernels: K,
         states: crate::system::Names,
         outputs: crate::system::Names,
+        discretes: crate::system::Names,
     ) -> Option<Self> {
         let place = |name: &str| kernels.find(name);
         let places = Places {
@@ -127,6 +135,9 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             jacobian: place("jacobian")?,
             time_derivative: place("time_derivative"),
             outputs: place("outputs"),
+            surfaces: place("surfaces"),
+            resets: place("resets"),
+            schedule: place("schedule"),
         };
         let most = (0..lowered.program.kernels.len()).map(|k| kernels.lengths(KernelId(k)).w).max().unwrap_or(0);
         let shape = Shape {
@@ -134,6 +145,8 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             outputs,
             parameters: lowered.bound,
             algebraic: lowered.algebraic.clone(),
+            discretes,
+            discretes_at: lowered.parameters,
             // Behind the kernels' own part: the Jacobian's values before they are gathered.
             work: most + lowered.jacobian.values,
             time_dependent: places.time_derivative.is_some(),
@@ -147,6 +160,7 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             }
             _ => None,
         };
+        let no_states = vec![0.0; places.schedule.map_or(0, |kernel| kernels.lengths(kernel).y)];
         Some(CompiledSystem {
             constraints,
             kernels,
@@ -155,6 +169,9 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             plan: lowered.jacobian.clone(),
             pattern: OnceLock::new(),
             strategy: OnceLock::new(),
+            events: lowered.events.clone(),
+            listed: OnceLock::new(),
+            no_states,
             steps: Steps::new(lowered),
             series: None,
             velocities: None,
@@ -260,6 +277,28 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
 
     fn constraints(&self) -> Option<Arc<dyn Constraints>> {
         self.constraints.clone().map(|constraints| constraints as Arc<dyn Constraints>)
+    }
+
+    fn events(&self) -> Option<&Events> {
+        if self.events.is_empty() { None } else { Some(self.listed.get_or_init(|| self.events.events())) }
+    }
+
+    fn surfaces(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], g: &mut [f64]) {
+        if let Some(kernel) = self.places.surfaces {
+            self.kernels.call(kernel, Arguments { t, y, p, v: &[], w, out: g });
+        }
+    }
+
+    fn resets(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        if let Some(kernel) = self.places.resets {
+            self.kernels.call(kernel, Arguments { t, y, p, v: &[], w, out: values });
+        }
+    }
+
+    fn schedule(&self, t: f64, p: &[f64], w: &mut [f64], times: &mut [f64]) {
+        if let Some(kernel) = self.places.schedule {
+            self.kernels.call(kernel, Arguments { t, y: &self.no_states, p, v: &[], w, out: times });
+        }
     }
 
     fn explicit_step(&self, formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {

@@ -90,7 +90,9 @@ impl<'s, 'd> Rewriter<'s, 'd> {
             ItemKind::Model(name) | ItemKind::Time(name, _) | ItemKind::Use(name) | ItemKind::Reactions(name) => {
                 self.span(&mut name.span);
             }
-            ItemKind::Param(list) | ItemKind::Output(list) => list.iter_mut().for_each(|d| self.declaration(d)),
+            ItemKind::Param(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
+                list.iter_mut().for_each(|d| self.declaration(d))
+            }
             ItemKind::Const(list) => self.once(Place::Constant, |own| {
                 for d in list {
                     own.span(&mut d.span);
@@ -160,6 +162,17 @@ impl<'s, 'd> Rewriter<'s, 'd> {
                 if !known {
                     item.kind = ItemKind::Init(Vec::new());
                 }
+            }
+            ItemKind::Event(event) => {
+                let bound = self.bind(&mut event.domain);
+                event.words_mut().for_each(|span| self.span(span));
+                event.expressions_mut().into_iter().for_each(|expr| self.expression(expr));
+                self.release(bound, &mut event.domain);
+            }
+            ItemKind::Dose(dose) => {
+                let bound = self.bind(&mut dose.domain);
+                dose.expressions_mut().into_iter().for_each(|expr| self.expression(expr));
+                self.release(bound, &mut dose.domain);
             }
             ItemKind::Solve { .. } | ItemKind::Component(_) | ItemKind::Instance(_) => {}
         }

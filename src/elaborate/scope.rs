@@ -352,7 +352,9 @@ fn declared(kind: &ItemKind, f: &mut dyn FnMut(&Ident, Option<Global>)) {
         ItemKind::Const(list) => list.iter().for_each(|d| f(&d.name, Some(Global::Constant))),
         ItemKind::Index { names, .. } => names.iter().for_each(|name| f(name, Some(Global::Index))),
         ItemKind::Function { name, .. } => f(name, Some(Global::Function)),
-        ItemKind::Param(list) | ItemKind::Output(list) => list.iter().for_each(|d| f(&d.name, None)),
+        ItemKind::Param(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
+            list.iter().for_each(|d| f(&d.name, None))
+        }
         ItemKind::Init(list) => {
             list.iter().filter(|initial| initial.path.is_empty()).for_each(|initial| f(&initial.name, None));
         }
@@ -368,6 +370,8 @@ fn declared(kind: &ItemKind, f: &mut dyn FnMut(&Ident, Option<Global>)) {
         }
         ItemKind::Model(_) | ItemKind::Time(..) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
         ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
+        // They speak of what others declare.
+        ItemKind::Event(_) | ItemKind::Dose(_) => {}
     }
 }
 

@@ -208,16 +208,25 @@ impl Compiled {
         &self.inner.lowered.forms
     }
 
-    /// The bound parameter vector the system's calls expect: parameter values, then hoisted quantities.
+    /// The bound parameter vector the system's calls expect: parameter values, then discrete quantities as they are at the
+    /// start, then hoisted ones.
     pub fn bind(&self, values: &[f64]) -> Vec<f64> {
         let lowered = &self.inner.lowered;
         let mut bound = values.to_vec();
         bound.resize(lowered.bound, 0.0);
         if let Some(kernel) = self.kernel("bind") {
             let mut work = vec![0.0; self.inner.kernels.lengths(kernel).w];
-            let (p, hoisted) = bound.split_at_mut(lowered.parameters);
-            let arguments = Arguments { t: 0.0, y: &[], p, v: &[], w: &mut work, out: hoisted };
+            let (p, rest) = bound.split_at_mut(lowered.parameters);
+            let arguments = Arguments { t: 0.0, y: &[], p, v: &[], w: &mut work, out: &mut rest[lowered.discretes..] };
             self.inner.kernels.call(kernel, arguments);
+        }
+        if let Some(kernel) = self.kernel("discretes") {
+            let lengths = self.inner.kernels.lengths(kernel);
+            let (mut work, zeros) = (vec![0.0; lengths.w], vec![0.0; lengths.y]);
+            let mut starts = vec![0.0; lowered.discretes];
+            let arguments = Arguments { t: 0.0, y: &zeros, p: &bound, v: &[], w: &mut work, out: &mut starts };
+            self.inner.kernels.call(kernel, arguments);
+            bound[lowered.parameters..lowered.parameters + lowered.discretes].copy_from_slice(&starts);
         }
         bound
     }

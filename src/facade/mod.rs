@@ -49,6 +49,8 @@ pub enum SensitivityError {
     Constrained,
     /// The equations cannot be differentiated.
     Unsupported(crate::diff::Unsupported),
+    /// The model has events or discrete quantities: sensitivities would jump.
+    Events,
 }
 
 impl std::fmt::Display for SensitivityError {
@@ -59,6 +61,9 @@ impl std::fmt::Display for SensitivityError {
                 f.write_str("sensitivities are not there yet for models with equations that have to be differentiated to determine all unknowns")
             }
             SensitivityError::Unsupported(unsupported) => unsupported.fmt(f),
+            SensitivityError::Events => {
+                f.write_str("sensitivities of models with events or discrete quantities are not yet supported")
+            }
         }
     }
 }
@@ -203,7 +208,7 @@ impl Model {
     }
 
     fn system_of<K: Kernels + Clone + 'static>(&self, lowered: &Lowered, kernels: K) -> Result<Emitted, CompileError> {
-        let system = CompiledSystem::new(lowered, kernels.clone(), self.states(), self.outputs());
+        let system = CompiledSystem::new(lowered, kernels.clone(), self.states(), self.outputs(), self.discretes());
         let (model, derivatives) = (self.checked.clone(), self.derivatives.clone());
         let extended = lowered.without_program();
         let series: SeriesMaker = Box::new(move |order| {
@@ -231,6 +236,9 @@ impl Model {
     pub fn with_sensitivities(&self, names: &[&str]) -> Result<Model, SensitivityError> {
         if !self.checked.constraints.is_empty() {
             return Err(SensitivityError::Constrained);
+        }
+        if !self.checked.events.is_empty() || !self.checked.discretes.is_empty() {
+            return Err(SensitivityError::Events);
         }
         let wanted = names.iter().map(|name| bind::wanted(&self.checked, name)).collect::<Result<Vec<_>, _>>();
         let larger = crate::diff::with_sensitivities(&self.checked, &wanted.map_err(SensitivityError::Name)?);
@@ -297,6 +305,11 @@ impl Model {
     pub fn outputs(&self) -> Names {
         let symbols: Vec<SymbolId> = self.checked.outputs.iter().map(|f| f.symbol).collect();
         self.names(&symbols)
+    }
+
+    /// Names of the discrete quantities.
+    pub fn discretes(&self) -> Names {
+        self.names(&self.checked.discretes)
     }
 
     /// The doc comment of a name.

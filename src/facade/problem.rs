@@ -21,6 +21,7 @@ pub struct Problem<'a> {
     compiled: &'a Compiled,
     parameters: FxHashMap<usize, f64>,
     initial: FxHashMap<usize, f64>,
+    discretes: FxHashMap<usize, f64>,
     options: Options<'a>,
     grid: Option<Grid>,
     method_error: Option<String>,
@@ -68,6 +69,7 @@ impl<'a> Problem<'a> {
             compiled,
             parameters: FxHashMap::default(),
             initial: FxHashMap::default(),
+            discretes: FxHashMap::default(),
             options,
             grid: run.save,
             method_error,
@@ -81,7 +83,7 @@ impl<'a> Problem<'a> {
         self
     }
 
-    /// Sets a parameter, or the initial value of a state: `k1`, `W[1,2]`, `A`.
+    /// Sets a parameter, or the first value of a state or discrete quantity: `k1`, `W[1,2]`, `A`.
     ///
     /// # Errors
     /// [`UnknownName`] with the closest known name.
@@ -91,6 +93,8 @@ impl<'a> Problem<'a> {
             self.parameters.insert(place, value);
         } else if let Some(place) = model.states().find(name) {
             self.initial.insert(place, value);
+        } else if let Some(place) = model.discretes().find(name) {
+            self.discretes.insert(place, value);
         } else {
             let known: Vec<String> = model.checked().symbols.iter().map(|s| s.name.clone()).collect();
             let suggestion = closest(name, known.iter().map(String::as_str)).map(str::to_string);
@@ -209,7 +213,9 @@ impl<'a> Problem<'a> {
     fn run(&self) -> Result<Solution, SolveError> {
         let values =
             parameter_values(self.compiled.model().checked(), &self.parameters).map_err(SolveError::Missing)?;
-        let bound = self.compiled.bind(&values);
+        let mut bound = self.compiled.bind(&values);
+        let discretes_at = self.compiled.system().shape().discretes_at;
+        self.discretes.iter().for_each(|(place, value)| bound[discretes_at + place] = *value);
         let mut y0 = self.compiled.initial(self.options.t0, &bound);
         // Sensitivities of a state stand n places apart behind it; a start that is set depends on no parameter.
         let by = self.compiled.model().sensitivities();
@@ -226,9 +232,9 @@ impl<'a> Problem<'a> {
             options.save = Save::At(points);
         }
         let system = self.compiled.system();
-        // Constraints are on all states together.
-        let eliminated =
-            if self.reduce && system.constraints().is_none() { self.compiled.eliminated(&y0) } else { Vec::new() };
+        // Events may change the sums, and constraints are on all states together.
+        let steady = self.compiled.model().checked().events.is_empty() && system.constraints().is_none();
+        let eliminated = if self.reduce && steady { self.compiled.eliminated(&y0) } else { Vec::new() };
         if eliminated.is_empty() {
             return integrate(system, &y0, &bound, &options).map_err(SolveError::Failed);
         }

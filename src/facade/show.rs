@@ -114,7 +114,34 @@ impl Model {
             let right = Printer::new(&graph, &names, format).expression(*constraint);
             lines.push(("0".to_string(), right, String::new()));
         }
-        table(&lines, format)
+        table(&lines, format) + &self.happenings(format)
+    }
+
+    /// What events set, a line each; in formulas what is set has a plus.
+    fn happenings(&self, format: Format) -> String {
+        let model = self.checked();
+        let names = SymbolNames(&model.symbols, &model.time);
+        let mut graph = model.graph.clone();
+        let (mut text, mut lines) = (String::new(), Vec::new());
+        for event in &model.events {
+            let over = domain(&graph, &event.ranges, format);
+            let mut actions: Vec<String> = Vec::new();
+            for assignment in &event.assignments {
+                let left =
+                    element(&mut graph, &names, format, assignment.symbol, &assignment.subscripts, &event.ranges);
+                let right = Printer::new(&graph, &names, format).expression(assignment.value);
+                actions.push(format!("{left} := {right}"));
+                lines.push((format!("{left}^+"), right, format!("\\text{{{}}}", event.name)));
+            }
+            actions.extend(event.stop.then(|| "stop".to_string()));
+            let over = if over.is_empty() { over } else { format!("   for {over}") };
+            let _ = writeln!(text, "{}: {}{over}", event.name, actions.join(", "));
+        }
+        match format {
+            Format::Text => text,
+            Format::Latex if lines.is_empty() => String::new(),
+            Format::Latex => table(&lines, format),
+        }
     }
 
     fn jacobian(&self, format: Format) -> String {

@@ -11,6 +11,10 @@
 //! | `time_derivative` | `t`, `y`, `p` | `out`: ∂f/∂t, n (absent if f does not depend on t) |
 //! | `constraints` | `t`, `y`, `p` | `out`: what index reduction left, 0 = G (absent if it left none) |
 //! | `constraint_jacobian` | `t`, `y`, `p` | `out`: values of ∂G/∂y, by its plan |
+//! | `discretes` | `p` | `out`: the discrete quantities at the start (absent if there are none) |
+//! | `surfaces` | `t`, `y`, `p` | `out`: functions whose signs make conditions (absent if there are none) |
+//! | `resets` | `t`, `y`, `p` | `out`: right sides, delays and priorities of events (absent if there are none) |
+//! | `schedule` | `t`, `p` | `out`: times and periods of events and switches (absent if there are none) |
 //! | `outputs` | `t`, `y`, `p` | `out`: the recorded quantities (absent if there are none) |
 //! | `jacobian_product` | `t`, `y`, `p`, `v` | `out`: J v, n (on request) |
 //! | `parameter_jacobian` | `t`, `y`, `p` | `out`: values of ∂f/∂p, by its plan (on request) |
@@ -18,6 +22,7 @@
 use rustc_hash::FxHashMap;
 
 use super::emit::{Emitter, Hoisted, Layout, Nest, Target};
+use super::events::EventPlan;
 use super::program::{Buffer, Kernel, Lengths, Piece, Program};
 use super::tables::{self, Form, choose};
 use crate::diff::{self, Derivatives, Entry, Unsupported};
@@ -30,12 +35,16 @@ use crate::model::{Family, Kind, Model, Symbol};
 pub struct Lowered {
     /// The kernels.
     pub program: Program,
-    /// Length of `p`: parameters, then hoisted quantities.
+    /// Length of `p`: parameters, then discrete quantities, then hoisted ones.
     pub bound: usize,
     /// Number of parameters.
     pub parameters: usize,
     /// Places of the states whose equations are algebraic.
     pub algebraic: Vec<usize>,
+    /// Number of discrete quantities.
+    pub discretes: usize,
+    /// What happens at events.
+    pub events: EventPlan,
     /// Where the values of ∂f/∂y go.
     pub jacobian: MatrixPlan,
     /// Where the values of the constraints' derivatives go.
@@ -68,7 +77,7 @@ struct Diagonal {
 
 /// A place in a vector: `base + Σ stride·((subscript - lo) mod extent)`.
 #[derive(Clone, Debug)]
-struct FlatPlace {
+pub(super) struct FlatPlace {
     base: usize,
     /// (stride, subscript, lo, extent)
     dims: Vec<(usize, Affine, i64, i64)>,
@@ -83,7 +92,10 @@ pub struct Target64 {
 
 pub(super) struct ModelLayout<'a> {
     symbols: &'a [Symbol],
-    parameters: usize,
+    /// Where discrete quantities begin.
+    discretes: usize,
+    /// Where hoisted quantities begin.
+    behind: usize,
     /// Places of the definitions that only parameters decide, behind the parameters.
     hoisted_arrays: FxHashMap<SymbolId, usize>,
     /// In the `bind` kernel everything computed is in the work buffer.
@@ -97,9 +109,10 @@ impl Layout for ModelLayout<'_> {
         let (buffer, base) = match symbol.kind {
             Kind::State => (Buffer::Y, symbol.offset),
             Kind::Parameter => (Buffer::P, symbol.offset),
+            Kind::Discrete => (Buffer::P, self.discretes + symbol.offset),
             Kind::Direction => (Buffer::V, symbol.offset),
             Kind::Definition | Kind::Output => match self.hoisted_arrays.get(&id) {
-                Some(at) if !self.binding => (Buffer::P, self.parameters + at),
+                Some(at) if !self.binding => (Buffer::P, self.behind + at),
                 Some(at) => (Buffer::W, *at),
                 None => (Buffer::W, symbol.offset),
             },
@@ -125,8 +138,10 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
         hoisted_arrays.insert(family.symbol, hoisted_len);
         hoisted_len += model.symbol(family.symbol).len();
     }
-    let mut layout = ModelLayout { symbols, parameters, hoisted_arrays, binding: false };
-    let mut hoisted = Hoisted::new(parameters + hoisted_len);
+    let discretes = model.discretes.iter().map(|id| model.symbol(*id).len()).sum::<usize>();
+    let behind = parameters + discretes;
+    let mut layout = ModelLayout { symbols, discretes: parameters, behind, hoisted_arrays, binding: false };
+    let mut hoisted = Hoisted::new(behind + hoisted_len);
     let n = model.dim();
     let mut jobs: Vec<Job> = vec![
         Job { name: "init", definitions: Vec::new(), targets: family_targets(&model.initials, &layout), out: n },
@@ -167,10 +182,21 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
         let out = model.outputs.iter().map(|f| symbols[f.symbol.0 as usize].len()).sum();
         jobs.push(Job {
             name: "outputs",
-            definitions: families,
+            definitions: families.clone(),
             targets: family_targets(&model.outputs, &layout),
             out,
         });
+    }
+    if discretes > 0 {
+        let targets = family_targets(&model.discrete_starts, &layout);
+        jobs.push(Job { name: "discretes", definitions: Vec::new(), targets, out: discretes });
+    }
+    let (events, numbers) = EventPlan::new(model, symbols);
+    for (name, numbers) in [("surfaces", numbers.surfaces), ("resets", numbers.resets), ("schedule", numbers.schedule)]
+    {
+        if numbers.len > 0 {
+            jobs.push(Job { name, definitions: families.clone(), targets: numbers.nests, out: numbers.len });
+        }
     }
     let mut forms = Vec::new();
     let mut kernels: Vec<Kernel> = jobs
@@ -194,6 +220,8 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
         program: Program { kernels },
         bound,
         parameters,
+        discretes,
+        events,
         algebraic,
         jacobian,
         constraints,
@@ -244,7 +272,8 @@ pub(super) fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], lowered
             at += model.symbol(family.symbol).len();
         }
     }
-    ModelLayout { symbols, parameters: lowered.parameters, hoisted_arrays, binding: false }
+    let (discretes, behind) = (lowered.parameters, lowered.parameters + lowered.discretes);
+    ModelLayout { symbols, discretes, behind, hoisted_arrays, binding: false }
 }
 
 fn extension_program(
@@ -341,7 +370,7 @@ impl<'a> Job<'a> {
 /// `bind`: hoisted arrays in order, then hoisted scalars. Arrays are computed in the work buffer, where later ones read
 /// them, and copied out.
 fn bind_kernel(graph: &Graph, layout: &ModelLayout, families: &[&Family], hoisted: &Hoisted, fma: bool) -> Kernel {
-    let len = hoisted.base - layout.parameters;
+    let len = hoisted.base - layout.behind;
     let mut nests: Vec<Nest> = families.iter().flat_map(|f| definition_nests(f, layout)).collect();
     let mut graph = graph.clone();
     let mut offset = 0;
@@ -446,8 +475,8 @@ fn matrix(entries: &[Entry], rows: usize, columns: usize, layout: &ModelLayout) 
         .map(|entry| {
             let plain: Vec<Subscript> =
                 entry.row.1.iter().map(|a| Subscript { affine: a.clone(), wrap: false }).collect();
-            let row = flat_place(layout, entry.row.0, &plain);
-            let column = flat_place(layout, entry.column.0, &entry.column.1);
+            let row = FlatPlace::new(layout.symbols, entry.row.0, &plain);
+            let column = FlatPlace::new(layout.symbols, entry.column.0, &entry.column.1);
             (entry, Diagonal { ranges: entry.ranges.clone(), row, column })
         })
         .collect();
@@ -471,19 +500,20 @@ fn matrix(entries: &[Entry], rows: usize, columns: usize, layout: &ModelLayout) 
     (plan, nests)
 }
 
-fn flat_place(layout: &ModelLayout, symbol: SymbolId, list: &[Subscript]) -> FlatPlace {
-    let symbol = &layout.symbols[symbol.0 as usize];
-    let mut stride = symbol.len();
-    let mut dims = Vec::with_capacity(list.len());
-    for (subscript, dim) in list.iter().zip(&symbol.dims) {
-        stride /= dim.len().max(1);
-        dims.push((stride, subscript.affine.clone(), dim.lo, dim.len() as i64));
-    }
-    FlatPlace { base: symbol.offset, dims }
-}
-
 impl FlatPlace {
-    fn at(&self, indices: &[(VarId, i64)]) -> usize {
+    /// An element of a symbol.
+    pub(super) fn new(symbols: &[Symbol], symbol: SymbolId, list: &[Subscript]) -> Self {
+        let symbol = &symbols[symbol.0 as usize];
+        let mut stride = symbol.len();
+        let mut dims = Vec::with_capacity(list.len());
+        for (subscript, dim) in list.iter().zip(&symbol.dims) {
+            stride /= dim.len().max(1);
+            dims.push((stride, subscript.affine.clone(), dim.lo, dim.len() as i64));
+        }
+        FlatPlace { base: symbol.offset, dims }
+    }
+
+    pub(super) fn at(&self, indices: &[(VarId, i64)]) -> usize {
         let value = |var: VarId| indices.iter().rev().find(|(known, _)| *known == var).map_or(0, |(_, v)| *v);
         self.dims.iter().fold(self.base, |place, (stride, affine, lo, extent)| {
             place + stride * (affine.eval(&value) - lo).rem_euclid(*extent) as usize
@@ -529,6 +559,7 @@ impl Lowered {
             jacobian: MatrixPlan::default(),
             constraints: MatrixPlan::default(),
             algebraic: self.algebraic.clone(),
+            events: EventPlan::default(),
             forms: Vec::new(),
             ..*self
         }

@@ -2,6 +2,7 @@
 
 mod elimination;
 mod emit;
+mod events;
 mod lower;
 pub mod program;
 mod series;
@@ -12,6 +13,7 @@ mod text;
 mod verify;
 
 pub use elimination::lower_elimination;
+pub use events::EventPlan;
 pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_as, lower_jacobian_product, lower_parameter_jacobian};
 pub use series::lower_taylor;
 pub use tables::{Form, choose};

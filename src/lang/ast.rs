@@ -45,6 +45,12 @@ pub enum ItemKind {
     Init(Vec<Initial>),
     /// `output NAME[i] = EXPR, …`
     Output(Vec<Declaration>),
+    /// `discrete NAME[i]: UNIT = EXPR, …`
+    Discrete(Vec<Declaration>),
+    /// `when CONDITION { … }`, `at TIME { … }`, `every PERIOD { … }`
+    Event(Event),
+    /// `dose gut 100 every 12 from 0 to 60`
+    Dose(Box<Dose>),
     /// `time z: UNIT`
     Time(Ident, Option<Unit>),
     /// `index i, j = LO..HI periodic`
@@ -140,6 +146,82 @@ pub struct Segment {
     pub name: Ident,
     /// Its subscripts.
     pub subscripts: Vec<Expr>,
+}
+
+/// `when h < 0 delay 1 { v := -v, stop } for …`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What it is called where its trigger does not say it: a dose that has become an event. The parser gives none.
+    pub label: Option<String>,
+    /// When it fires.
+    pub trigger: Trigger,
+    /// What stands between the trigger and the braces.
+    pub attributes: Vec<Attribute>,
+    /// What is done, in the order written.
+    pub actions: Vec<Action>,
+    /// `for` clauses.
+    pub domain: Vec<ForClause>,
+}
+
+/// What makes an event fire.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trigger {
+    /// `when CONDITION`
+    When(Expr),
+    /// `at TIME, …`
+    At(Vec<Expr>),
+    /// `every PERIOD from FIRST to LAST`
+    Every {
+        /// The distance.
+        period: Expr,
+        /// The first time.
+        from: Option<Expr>,
+        /// The last time.
+        to: Option<Expr>,
+    },
+}
+
+/// What an event says about its execution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attribute {
+    /// `delay EXPR`
+    Delay(Expr),
+    /// `priority EXPR`
+    Priority(Expr),
+    /// `persistent`
+    Persistent(Span),
+    /// `values at trigger`
+    ValuesAtTrigger(Span),
+    /// `at start`
+    AtStart(Span),
+}
+
+/// One thing that an event does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// `target := value`
+    Assign(Expr, Expr),
+    /// `stop`
+    Stop(Span),
+}
+
+/// `dose TARGET AMOUNT at TIMES over DURATION lag LAG bioavailability F for …`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dose {
+    /// The state that is given the dose.
+    pub target: Expr,
+    /// How much.
+    pub amount: Expr,
+    /// When; never a condition.
+    pub schedule: Trigger,
+    /// How long the infusion takes; none for all at once.
+    pub over: Option<Expr>,
+    /// How much later it arrives.
+    pub lag: Option<Expr>,
+    /// What share of it arrives.
+    pub bioavailability: Option<Expr>,
+    /// `for` clauses.
+    pub domain: Vec<ForClause>,
 }
 
 /// `name[subscripts] = value in (lo, hi) for …`, as in `param`, `const` and `output`.
@@ -247,6 +329,94 @@ pub struct Species {
     pub subscripts: Vec<Expr>,
     /// Coefficient to subscripts.
     pub span: Span,
+}
+
+impl Trigger {
+    /// Its expressions, in the order written.
+    pub fn expressions_mut(&mut self) -> Vec<&mut Expr> {
+        match self {
+            Trigger::When(condition) => vec![condition],
+            Trigger::At(times) => times.iter_mut().collect(),
+            Trigger::Every { period, from, to } => {
+                std::iter::once(period).chain(from.as_mut()).chain(to.as_mut()).collect()
+            }
+        }
+    }
+
+    /// The same, to be read.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        match self {
+            Trigger::When(condition) => vec![condition],
+            Trigger::At(times) => times.iter().collect(),
+            Trigger::Every { period, from, to } => {
+                std::iter::once(period).chain(from.as_ref()).chain(to.as_ref()).collect()
+            }
+        }
+    }
+}
+
+impl Event {
+    /// All its expressions, in the order written.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        let mut list = self.trigger.expressions();
+        for attribute in &self.attributes {
+            if let Attribute::Delay(value) | Attribute::Priority(value) = attribute {
+                list.push(value);
+            }
+        }
+        for action in &self.actions {
+            if let Action::Assign(target, value) = action {
+                list.extend([target, value]);
+            }
+        }
+        list
+    }
+
+    /// The same, to be changed.
+    pub fn expressions_mut(&mut self) -> Vec<&mut Expr> {
+        let mut list = self.trigger.expressions_mut();
+        for attribute in &mut self.attributes {
+            if let Attribute::Delay(value) | Attribute::Priority(value) = attribute {
+                list.push(value);
+            }
+        }
+        for action in &mut self.actions {
+            if let Action::Assign(target, value) = action {
+                list.extend([target, value]);
+            }
+        }
+        list
+    }
+
+    /// The places of the words without an expression.
+    pub fn words_mut(&mut self) -> impl Iterator<Item = &mut Span> {
+        let attributes = self.attributes.iter_mut().filter_map(|attribute| match attribute {
+            Attribute::Persistent(span) | Attribute::ValuesAtTrigger(span) | Attribute::AtStart(span) => Some(span),
+            Attribute::Delay(_) | Attribute::Priority(_) => None,
+        });
+        attributes.chain(self.actions.iter_mut().filter_map(|action| match action {
+            Action::Stop(span) => Some(span),
+            Action::Assign(..) => None,
+        }))
+    }
+}
+
+impl Dose {
+    /// All its expressions, in the order written.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        let mut list = vec![&self.target, &self.amount];
+        list.extend(self.schedule.expressions());
+        list.extend(self.over.iter().chain(&self.lag).chain(&self.bioavailability));
+        list
+    }
+
+    /// The same, to be changed.
+    pub fn expressions_mut(&mut self) -> Vec<&mut Expr> {
+        let mut list = vec![&mut self.target, &mut self.amount];
+        list.extend(self.schedule.expressions_mut());
+        list.extend(self.over.iter_mut().chain(&mut self.lag).chain(&mut self.bioavailability));
+        list
+    }
 }
 
 /// `LO..HI`, both ends included.

@@ -4,8 +4,9 @@
 //! The alternate form (`{:#}`) is the one without blanks around `+` and `-`.
 
 use super::ast::{
-    Ast, Component, Declaration, Expr, ExprKind, Factor, ForClause, Ident, Initial, Instance, Item, ItemKind, Range,
-    Rate, Reaction, ReductionIndex, Segment, Sign, Species, Unit, UnitBase, UnitFactor,
+    Action, Ast, Attribute, Component, Declaration, Dose, Event, Expr, ExprKind, Factor, ForClause, Ident, Initial,
+    Instance, Item, ItemKind, Range, Rate, Reaction, ReductionIndex, Segment, Sign, Species, Trigger, Unit, UnitBase,
+    UnitFactor,
 };
 use crate::name::with_subscripts;
 use std::fmt::{self, Display, Formatter, Write};
@@ -152,6 +153,9 @@ impl Display for ItemKind {
                 write!(f, "time {name}")?;
                 annotation(f, unit)
             }
+            ItemKind::Discrete(list) => write!(f, "discrete {}", Commas(list)),
+            ItemKind::Event(event) => event.fmt(f),
+            ItemKind::Dose(dose) => dose.fmt(f),
             ItemKind::Index { names, range, periodic } => {
                 write!(f, "index {} = {range}{}", Commas(names), if *periodic { " periodic" } else { "" })
             }
@@ -204,6 +208,60 @@ impl Display for Instance {
         f.write_char(')')?;
         for_clauses(f, &self.domain)
     }
+}
+
+impl Display for Event {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.trigger.fmt(f)?;
+        for attribute in &self.attributes {
+            match attribute {
+                Attribute::Delay(value) => write!(f, " delay {value}")?,
+                Attribute::Priority(value) => write!(f, " priority {value}")?,
+                Attribute::Persistent(_) => f.write_str(" persistent")?,
+                Attribute::ValuesAtTrigger(_) => f.write_str(" values at trigger")?,
+                Attribute::AtStart(_) => f.write_str(" at start")?,
+            }
+        }
+        f.write_str(" {")?;
+        for (place, action) in self.actions.iter().enumerate() {
+            f.write_str(if place == 0 { " " } else { ", " })?;
+            match action {
+                Action::Assign(target, value) => write!(f, "{target} := {value}")?,
+                Action::Stop(_) => f.write_str("stop")?,
+            }
+        }
+        f.write_str(if self.actions.is_empty() { "}" } else { " }" })?;
+        for_clauses(f, &self.domain)
+    }
+}
+
+impl Display for Trigger {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Trigger::When(condition) => write!(f, "when {condition}"),
+            Trigger::At(times) => write!(f, "at {}", Commas(times)),
+            Trigger::Every { period, from, to } => {
+                write!(f, "every {period}")?;
+                after(f, "from", from)?;
+                after(f, "to", to)
+            }
+        }
+    }
+}
+
+impl Display for Dose {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "dose {} {} {}", self.target, self.amount, self.schedule)?;
+        after(f, "over", &self.over)?;
+        after(f, "lag", &self.lag)?;
+        after(f, "bioavailability", &self.bioavailability)?;
+        for_clauses(f, &self.domain)
+    }
+}
+
+/// A word and what follows it, if anything does.
+fn after(f: &mut Formatter<'_>, word: &str, value: &Option<Expr>) -> fmt::Result {
+    value.iter().try_for_each(|value| write!(f, " {word} {value}"))
 }
 
 impl Display for Declaration {

@@ -64,14 +64,30 @@ keywords! {
 }
 
 /// The words a statement may begin with, for suggestions.
-pub(super) const STATEMENT_WORDS: [&str; 11] =
-    ["model", "param", "const", "init", "output", "time", "index", "fn", "solve", "component", "use"];
+pub(super) const STATEMENT_WORDS: [&str; 15] = [
+    "model",
+    "param",
+    "const",
+    "init",
+    "output",
+    "time",
+    "index",
+    "fn",
+    "solve",
+    "component",
+    "use",
+    "when",
+    "at",
+    "every",
+    "discrete",
+];
 
 impl Kind {
     /// Whether it is a keyword that begins a statement (and so can stand nowhere else).
     pub fn begins_statement(self) -> bool {
         use Kind::*;
         matches!(self, Model | Param | Const | Init | Output | Time | Index | Function | Solve | Component | Use)
+            || matches!(self, When | AtTime | Every | Discrete)
             || self.is_reserved()
     }
 
@@ -83,7 +99,7 @@ impl Kind {
     /// Whether it is a keyword whose statement is not yet supported.
     pub fn is_reserved(self) -> bool {
         use Kind::*;
-        matches!(self, When | AtTime | Every | Discrete | Input | Observe | Objective | Extern)
+        matches!(self, Input | Observe | Objective | Extern)
     }
 
     /// Whether a line that ends with it goes on below.

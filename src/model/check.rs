@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::doses::lower as lower_doses;
 use super::expression::{PARAMETERS_ONLY, Scope};
 use super::families::Shape;
 use super::names::{Statements, Target, collect};
 use super::reactions::{Network, network};
+use super::switches::switches;
 use super::units::{self, Checked};
 use super::{Dim, Equation, Family, Kind, Model, Piece, Symbol};
 use crate::diag::{Diagnostic, codes};
@@ -26,6 +28,7 @@ pub enum Entity {
     Const(f64),
     Function,
     Parameter(SymbolId),
+    Discrete(SymbolId),
     /// The state and its derivatives below the order of its equation.
     State(Rc<[SymbolId]>),
     /// Looked up in [`Checker::definitions`].
@@ -83,6 +86,8 @@ type Lowered = FxHashMap<String, (SymbolId, Vec<Piece>)>;
 /// Checks a syntax tree. The model is there exactly if there are no diagnostics.
 pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
+    let dosed = lower_doses(ast, &mut diagnostics);
+    let ast = dosed.as_ref().unwrap_or(ast);
     let network = network(ast, &mut diagnostics);
     if diagnostics.iter().any(|d| d.code == codes::lang::UNSUPPORTED) {
         // What the network lacks would be missed everywhere.
@@ -123,6 +128,7 @@ impl Checker<'_> {
         self.evaluate_constants();
         self.check_index_sets();
         let parameters = self.declare_parameters();
+        let discretes = self.declare_discretes();
         let states = self.declare_states();
         let unknowns = self.declare_unknowns();
         self.declare_definitions();
@@ -137,7 +143,10 @@ impl Checker<'_> {
         let initials = self.lower_initials(&states);
         let defaults = self.lower_defaults(&parameters);
         let bounds = self.parameter_bounds(&parameters);
-        let outputs = self.outputs(&lowered);
+        let discrete_starts = self.discrete_starts(&discretes);
+        let events = self.events();
+        let mut outputs = self.outputs(&lowered);
+        outputs.extend(self.discrete_outputs(&discretes));
         let run = self.solve_block(&time);
         let (reactions, species) = self.contributions(network);
         let flux = |name: &String| lowered.get(name).map(|(_, pieces)| pieces.clone()).unwrap_or_default();
@@ -171,6 +180,10 @@ impl Checker<'_> {
             initials,
             defaults,
             bounds,
+            discretes: discretes.iter().map(|d| d.symbol).collect(),
+            discrete_starts,
+            events,
+            switches: Vec::new(),
             outputs,
             reactions,
             written,
@@ -179,6 +192,9 @@ impl Checker<'_> {
             units: None,
         };
         model.lay_out();
+        if !model.run.over_switches {
+            model.switches = switches(&mut model);
+        }
         for symbol in &mut model.symbols {
             symbol.span = sources.real(symbol.span).0;
         }
@@ -200,6 +216,8 @@ impl Checker<'_> {
         let reads = match kind {
             Kind::State => Reads::State,
             Kind::Parameter => Reads::Parameters,
+            // They change in a run, and are no states.
+            Kind::Discrete => Reads::Time,
             Kind::Definition | Kind::Output | Kind::Direction => Reads::Nothing,
         };
         let doc = doc.map(str::to_string);
@@ -218,7 +236,7 @@ impl Checker<'_> {
         for name in self.found.indices.keys() {
             self.entities.insert(name.to_string(), Entity::Index);
         }
-        let places = [&self.found.parameters, &self.found.constants, &self.found.definitions];
+        let places = [&self.found.parameters, &self.found.constants, &self.found.discretes, &self.found.definitions];
         for (name, target) in places.iter().flat_map(|table| table.iter()) {
             if *name == time {
                 let message = format!("`{name}` is the independent variable");
@@ -433,7 +451,7 @@ impl Checker<'_> {
     }
 
     /// `to' = from`, element by element: the first of a second-order state's two equations.
-    fn copy_of(&mut self, to: SymbolId, from: SymbolId) -> Family {
+    pub fn copy_of(&mut self, to: SymbolId, from: SymbolId) -> Family {
         let dims = self.symbol(to).dims.clone();
         let mut ranges = Vec::new();
         let mut subscripts = Vec::new();
@@ -527,8 +545,15 @@ impl Model {
         let mut offsets: FxHashMap<Kind, usize> = FxHashMap::default();
         let definitions = self.definitions.iter().map(|family| family.symbol);
         let outputs = self.outputs.iter().map(|family| family.symbol);
-        let ids: Vec<SymbolId> =
-            self.states.iter().chain(&self.parameters).copied().chain(definitions).chain(outputs).collect();
+        let ids: Vec<SymbolId> = self
+            .states
+            .iter()
+            .chain(&self.parameters)
+            .chain(&self.discretes)
+            .copied()
+            .chain(definitions)
+            .chain(outputs)
+            .collect();
         for id in ids {
             let symbol = &mut self.symbols[id.0 as usize];
             let offset = offsets.entry(symbol.kind).or_default();

@@ -44,7 +44,7 @@ impl Checker<'_> {
         Some(id)
     }
 
-    fn truth(&mut self, expr: &Expr, scope: &mut Scope) -> Option<ExprId> {
+    pub fn truth(&mut self, expr: &Expr, scope: &mut Scope) -> Option<ExprId> {
         let id = self.expression(expr, scope)?;
         if !self.is_truth(id) {
             let message = "expected a truth value, found a number";
@@ -208,6 +208,7 @@ impl Checker<'_> {
         let declared = |found: &Statements| {
             found.parameters.contains_key(name)
                 || found.definitions.contains_key(name)
+                || found.discretes.contains_key(name)
                 || found.equations.contains_key(name)
         };
         let constant = matches!(entity, Some(Entity::Const(_) | Entity::Failed | Entity::Pi));
@@ -234,8 +235,8 @@ impl Checker<'_> {
             Some(Entity::Const(value)) => return self.scalar_only(name, subscripts, |g| g.constant(value)),
             Some(Entity::Pi) => return self.scalar_only(name, subscripts, |g| g.constant(std::f64::consts::PI)),
             Some(Entity::Time) => {
-                if scope.no_states == Some(PARAMETERS_ONLY) {
-                    return self.refuse(span, name, PARAMETERS_ONLY);
+                if let Some(reason @ (PARAMETERS_ONLY | DISCRETE_START)) = scope.no_states {
+                    return self.refuse(span, name, reason);
                 }
                 return self.scalar_only(name, subscripts, |g| g.time());
             }
@@ -255,6 +256,10 @@ impl Checker<'_> {
             }
             None => return self.unknown_name(name, place, scope),
             Some(Entity::Parameter(symbol)) => symbol,
+            Some(Entity::Discrete(symbol)) => match scope.no_states {
+                Some(reason) => return self.refuse(span, name, reason),
+                None => symbol,
+            },
             Some(Entity::State(orders)) => {
                 if let Some(reason) = scope.no_states {
                     return self.refuse(span, name, reason);
@@ -357,7 +362,7 @@ impl Checker<'_> {
         if let Some(reason) = scope.no_states {
             let reads = self.graph.facts(value).reads;
             let most =
-                if reason == PARAMETERS_ONLY { crate::expr::Reads::Parameters } else { crate::expr::Reads::Time };
+                if reason != NO_STATES_AT_START { crate::expr::Reads::Parameters } else { crate::expr::Reads::Time };
             if reads > most {
                 return self.refuse(span, name, reason);
             }
@@ -372,7 +377,7 @@ impl Checker<'_> {
     }
 
     /// The subscripts of an array reference: as many as dimensions, inside the bounds, wrapped where periodic.
-    fn subscripts(
+    pub fn subscripts(
         &mut self,
         symbol: SymbolId,
         subscripts: &[Expr],
@@ -473,7 +478,9 @@ impl Checker<'_> {
         if let ExprKind::Name(name) = &expr.kind
             && matches!(
                 self.entities.get(name),
-                Some(Entity::Index | Entity::Parameter(_) | Entity::State(_) | Entity::Definition)
+                Some(
+                    Entity::Index | Entity::Parameter(_) | Entity::Discrete(_) | Entity::State(_) | Entity::Definition
+                )
             )
         {
             return match self.entities.get(name) {
@@ -662,6 +669,8 @@ impl Checker<'_> {
 
 /// Why states cannot be used in a parameter's default.
 pub const PARAMETERS_ONLY: &str = "a parameter's default may use only other parameters and constants";
+/// Why states cannot be used in the first value of a discrete quantity.
+pub const DISCRETE_START: &str = "a discrete quantity starts from parameters and constants";
 /// Why states cannot be used in an initial value.
 pub const NO_STATES_AT_START: &str = "initial values may use parameters, constants and the start time";
 

@@ -13,7 +13,10 @@ mod check;
 mod conserved;
 mod constants;
 mod contributions;
+mod discretes;
 mod domain;
+mod doses;
+mod events;
 mod expression;
 mod families;
 mod implicit;
@@ -23,14 +26,19 @@ mod reactions;
 mod reading;
 mod second_order;
 mod solve_block;
+mod surfaces;
+mod switches;
 mod units;
 
 pub use analysis::{Access, Analysis, Entity, EntityId, Mention, Role, Target};
 pub use check::check;
 pub use conserved::{Law, dependents};
+pub use events::{Assignment, Event, Trigger};
 pub use implicit::{Implicit, Unknown};
 pub use second_order::positions_and_velocities;
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
+pub use surfaces::{Condition, Logic, Surface};
+pub use switches::{Switch, When};
 pub use units::{Conversion, QuantityUnit, Units, known_units};
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
@@ -74,7 +82,15 @@ pub struct Model {
     pub defaults: Vec<Family>,
     /// The admissible interval of each parameter, where `in (LO, HI)` states one.
     pub bounds: Vec<Option<(f64, f64)>>,
-    /// The recorded quantities.
+    /// Quantities that only events change, in the order of their layout.
+    pub discretes: Vec<SymbolId>,
+    /// The value each of them starts from, in the order of `discretes`.
+    pub discrete_starts: Vec<Family>,
+    /// What happens at times or on conditions, in the order of the file.
+    pub events: Vec<Event>,
+    /// Times at which the equations switch; none if the solve block says `switches = off`.
+    pub switches: Vec<Switch>,
+    /// The recorded quantities, discrete ones last.
     pub outputs: Vec<Family>,
     /// What each reaction, and each term added with `+=`, changes; in the order of the file, arrays element by element.
     /// None where those are too many.
@@ -156,6 +172,8 @@ pub enum Kind {
     Definition,
     /// Computed and recorded.
     Output,
+    /// Constant between events.
+    Discrete,
     /// A vector that a Jacobian is multiplied with, laid out as the states are; derivatives bring it in.
     Direction,
 }
@@ -242,6 +260,8 @@ pub struct Run {
     pub max_steps: Option<u64>,
     /// Whether states that conserved sums determine are left out of the integration.
     pub reduce: bool,
+    /// Whether steps may run over the times at which the equations switch.
+    pub over_switches: bool,
 }
 
 /// A grid of points to keep.

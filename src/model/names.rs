@@ -8,7 +8,7 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::reactions::{Network, Term};
 use crate::diag::{Diagnostic, codes};
-use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, ItemKind, Range};
+use crate::lang::ast::{Ast, Declaration, Event, Expr, ExprKind, ForClause, Ident, ItemKind, Range};
 use crate::source::Span;
 
 /// A map that remembers the order of insertion; names of models need no protection from chosen collisions, whose cost
@@ -84,6 +84,10 @@ pub struct Statements<'a> {
     pub parameters: Table<&'a str, Target<'a>>,
     /// `in (LO, HI)` of a parameter.
     pub bounds: Table<&'a str, &'a (Expr, Expr)>,
+    /// Quantities that only events change.
+    pub discretes: Table<&'a str, Target<'a>>,
+    /// Events in the order of the file, with their places.
+    pub events: Vec<(&'a Event, Span)>,
     /// Definitions and outputs, which are definitions that are recorded.
     pub definitions: Table<&'a str, Target<'a>>,
     /// Which of the definitions are outputs.
@@ -175,6 +179,10 @@ impl<'a> Collector<'a, '_> {
                 }
             }
             ItemKind::Const(list) => list.iter().for_each(|d| self.declaration(doc, d, "a constant")),
+            ItemKind::Discrete(list) => list.iter().for_each(|d| self.declaration(doc, d, "a discrete quantity")),
+            ItemKind::Event(event) => self.found.events.push((event, span)),
+            // They have become events.
+            ItemKind::Dose(_) => {}
             ItemKind::Output(list) => list.iter().for_each(|d| self.declaration(doc, d, "an output")),
             ItemKind::Init(list) => {
                 for initial in list {
@@ -270,6 +278,7 @@ impl<'a> Collector<'a, '_> {
         let table = match kind {
             "a parameter" => &mut self.found.parameters,
             "a constant" => &mut self.found.constants,
+            "a discrete quantity" => &mut self.found.discretes,
             _ => &mut self.found.definitions,
         };
         let target = table.entry(name).or_insert_with(|| Target::new(span));

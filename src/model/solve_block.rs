@@ -15,6 +15,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("max_step", "a positive number"),
     ("max_steps", "a whole number of at least 1"),
     ("reduce", "`conserved` or `none`"),
+    ("switches", "`on` or `off`"),
 ];
 
 impl Checker<'_> {
@@ -84,6 +85,10 @@ impl Checker<'_> {
                         );
                     }
                 }
+                _ => self.bad_value(name, value),
+            },
+            "switches" => match &value.kind {
+                ExprKind::Name(word) if word == "on" || word == "off" => run.over_switches = word == "off",
                 _ => self.bad_value(name, value),
             },
             "save" => run.save = self.grid(name, value),

@@ -236,6 +236,20 @@ impl Stepper for Auto {
         }
     }
 
+    fn degree(&self) -> usize {
+        match (&self.implicit, self.stiff) {
+            (Some(implicit), true) => implicit.degree(),
+            _ => self.explicit.degree(),
+        }
+    }
+
+    fn keeps_step(&self) -> bool {
+        match (&self.implicit, self.stiff) {
+            (Some(implicit), true) => implicit.keeps_step(),
+            _ => self.explicit.keeps_step(),
+        }
+    }
+
     fn interpolate(&mut self, problem: &mut Problem, t: f64, out: &mut [f64]) {
         // `reconsider` comes before the next step, so this is still the method that took the last one.
         self.current().interpolate(problem, t, out);

@@ -539,6 +539,10 @@ impl Stepper for RadauStepper {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        self.family[self.at_old].stages()
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let method = self.family[self.at_old];
         let mut weights = [0.0; MOST];

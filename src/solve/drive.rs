@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::auto::Auto;
 use super::consistent::{self, Algebraic, Projection};
+use super::events::{Flow, Happenings};
 use super::explicit::ExplicitStepper;
 use super::low_storage::LowStorageStepper;
 use super::methods::{self, adams::Adams, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
@@ -80,10 +81,13 @@ struct Run<'a> {
     step: f64,
     /// Steps between two reports of progress: fewer where a step costs more.
     seldom: u64,
+    events: Option<Happenings<'a>>,
+    /// Whether an event has ended the run.
+    stopped: bool,
 }
 
 impl<'a> Run<'a> {
-    fn new(system: &'a dyn System, p: &'a [f64], options: &'a Options<'a>) -> Self {
+    fn new(system: &'a dyn System, p: &[f64], options: &'a Options<'a>) -> Self {
         let shape = system.shape();
         let (n, outputs) = (shape.dim(), shape.outputs.len());
         let problem = Problem::new(system, p, options);
@@ -100,6 +104,8 @@ impl<'a> Run<'a> {
             time: options.t0,
             step: 0.0,
             seldom: 256 / (1 + n as u64 / 40).min(256),
+            events: None,
+            stopped: false,
         }
     }
 
@@ -120,17 +126,26 @@ impl<'a> Run<'a> {
         breaks.dedup();
         breaks.push(options.t1);
         let mut h = options.first_step.map_or(0.0, |h| h * direction);
-        self.reserve()?;
         let mut y = y0.to_vec();
+        self.reserve()?;
         self.algebraic = Algebraic::new(&self.problem)?;
-        let (projection, algebraic) = (self.projection.as_mut(), self.algebraic.as_mut());
-        consistent::initialise(&mut self.problem, projection, algebraic, self.time, &mut y)?;
-        self.save_start(&y)?;
+        self.make_consistent(&mut y)?;
+        self.events = Happenings::new(&mut self.problem, options.t0, options.t1)?;
+        self.begin(&mut y)?;
+        let mut breaks = breaks.into_iter().peekable();
         let mut behind = f64::INFINITY * -direction;
-        for end in breaks {
+        while self.time != options.t1 && !self.stopped {
+            while breaks.next_if(|b| (self.time - b) * direction >= 0.0).is_some() {}
+            let mut end = breaks.peek().copied().unwrap_or(options.t1);
+            if let Some(time) = self.events.as_mut().and_then(|events| events.next_end(self.time)) {
+                end = end.min(time);
+            }
             self.problem.between(behind, if end == options.t1 { f64::INFINITY * direction } else { end });
-            behind = end;
             active.stepper().start(&mut self.problem, self.time, &y, h)?;
+            if let Some(events) = &mut self.events {
+                // A delay below rounding of time is over before a step is taken.
+                events.y.copy_from_slice(&y);
+            }
             let outcome = self.segment(&mut active, end);
             if let Some(w) = active.stepper().shifted() {
                 self.problem.statistics.fallbacks = w.fallbacks();
@@ -140,9 +155,72 @@ impl<'a> Run<'a> {
                 self.problem.statistics.method = format!("auto ({})", auto.used());
             }
             outcome.map_err(|kind| self.diagnose(kind, active.stepper()))?;
-            y.copy_from_slice(active.stepper().y());
-            // Behind a jump the old step means little.
+            if self.time == end {
+                behind = end;
+            }
+            // Behind a jump of f the old step means little.
             h = 0.0;
+            let happens = self.events.as_ref().is_some_and(|events| events.is_due(self.time));
+            if happens {
+                self.happen(&mut y)?;
+                h = if active.stepper().keeps_step() { active.stepper().h() } else { 0.0 };
+            } else {
+                y.copy_from_slice(active.stepper().y());
+            }
+        }
+        Ok(())
+    }
+
+    /// Algebraic unknowns that fit the rest of the state.
+    fn make_consistent(&mut self, y: &mut [f64]) -> Result<(), ErrorKind> {
+        let (projection, algebraic) = (self.projection.as_mut(), self.algebraic.as_mut());
+        if projection.is_none() && algebraic.is_none() {
+            return Ok(());
+        }
+        consistent::initialise(&mut self.problem, projection, algebraic, self.time, y)
+    }
+
+    /// What happens at the start, and the first point to keep.
+    fn begin(&mut self, y: &mut [f64]) -> Result<(), ErrorKind> {
+        let t0 = self.options.t0;
+        if let Some(events) = &mut self.events {
+            events.begin(&mut self.problem, t0, y);
+            if events.is_due(t0) {
+                events.y.copy_from_slice(y);
+                return self.happen(y);
+            }
+        }
+        self.save_start(y)
+    }
+
+    /// Executes the events due where the run stands, in the state that was found there, and keeps the points before and
+    /// after. The time asked for is kept with the values after.
+    fn happen(&mut self, y: &mut [f64]) -> Result<(), ErrorKind> {
+        let Some(mut events) = self.events.take() else { return Ok(()) };
+        y.copy_from_slice(&events.y);
+        let steps = self.options.save == Save::Steps;
+        if steps {
+            self.point.copy_from_slice(y);
+            self.record(self.time)?;
+        }
+        let flow = events.execute(&mut self.problem, self.time, y);
+        self.events = Some(events);
+        // What an event sets may leave algebraic unknowns behind.
+        self.make_consistent(y)?;
+        self.point.copy_from_slice(y);
+        if steps {
+            self.record(self.time)?;
+        }
+        if let Save::At(times) = &self.options.save {
+            while times.get(self.next).is_some_and(|t| *t == self.time) {
+                self.record(self.time)?;
+                self.next += 1;
+            }
+        }
+        self.stopped = flow? == Flow::Stop;
+        // The end of a run that was not foreseen is always among the points.
+        if self.stopped && self.times.last() != Some(&self.time) {
+            self.record(self.time)?;
         }
         Ok(())
     }
@@ -170,7 +248,7 @@ impl<'a> Run<'a> {
             let outcome = stepper.step(&mut self.problem, end);
             self.step = stepper.h();
             outcome?;
-            self.time = stepper.t();
+            let before = std::mem::replace(&mut self.time, stepper.t());
             if let Some(projection) = &mut self.projection {
                 self.point.copy_from_slice(stepper.y());
                 if projection.project(&mut self.problem, self.time, &mut self.point)? {
@@ -181,11 +259,32 @@ impl<'a> Run<'a> {
                     stepper.correct(&mut self.problem, &self.point)?;
                 }
             }
-            self.save(stepper)?;
+            let happens = match &mut self.events {
+                None => false,
+                Some(events) => match events.inspect(&mut self.problem, stepper, before) {
+                    Some(time) => {
+                        self.time = time;
+                        true
+                    }
+                    None if self.time == end && events.is_due(end) => {
+                        events.y.copy_from_slice(stepper.y());
+                        true
+                    }
+                    None => false,
+                },
+            };
+            if happens {
+                self.save_before(stepper)?;
+            } else {
+                self.save(stepper)?;
+            }
             if let Some(progress) = self.options.progress
                 && self.problem.statistics.steps.is_multiple_of(self.seldom)
             {
                 progress(self.time);
+            }
+            if happens {
+                break;
             }
         }
         Ok(())
@@ -254,6 +353,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Keeps the asked-for times that the last step passed before an event, which has its own.
+    fn save_before(&mut self, stepper: &mut dyn Stepper) -> Result<(), ErrorKind> {
+        let Save::At(times) = &self.options.save else { return Ok(()) };
+        while let Some(&t) = times.get(self.next).filter(|t| **t < self.time) {
+            stepper.interpolate(&mut self.problem, t, &mut self.point);
+            self.record(t)?;
+            self.next += 1;
+        }
+        Ok(())
+    }
+
     fn record(&mut self, t: f64) -> Result<(), ErrorKind> {
         let needed = 8 * (self.rows.len() + self.times.len() + self.point.len() + self.outputs + 1) as u64;
         if needed > self.options.max_memory {
@@ -272,7 +382,14 @@ impl<'a> Run<'a> {
     fn into_solution(mut self) -> Solution {
         self.problem.statistics.solve_seconds = self.problem.seconds();
         let shape = Arc::new(self.problem.system.shape().clone());
-        Solution::from_rows(self.times, &self.rows, shape, self.problem.statistics)
+        let solution = Solution::from_rows(self.times, &self.rows, shape, self.problem.statistics);
+        match self.events {
+            Some(events) => {
+                let names = events.names();
+                solution.with_events(events.log, names, self.stopped)
+            }
+            None => solution,
+        }
     }
 }
 

@@ -451,6 +451,10 @@ impl Stepper for EsdirkStepper {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        self.method.dense.iter().map(|row| row.len()).max().unwrap_or(1)
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let mut weights = [0.0; MOST_STAGES];
         let weights = &mut weights[..self.method.c.len()];

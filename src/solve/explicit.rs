@@ -296,6 +296,14 @@ impl Stepper for ExplicitStepper {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        match self.method.dense {
+            Dense::Weights(_) => 4,
+            Dense::Polynomials(rows) => rows.iter().map(|row| row.len()).max().unwrap_or(1),
+            Dense::Rows(_) => 7,
+        }
+    }
+
     fn interpolate(&mut self, problem: &mut Problem, t: f64, out: &mut [f64]) {
         let n = self.n;
         let theta = (t - self.t_old) / self.h_old;

@@ -45,6 +45,10 @@ pub enum ErrorKind {
     },
     /// Asked to stop from outside.
     Interrupted,
+    /// Events at one time cause each other without end; the name of the last.
+    EventsForEver(String),
+    /// Events follow each other ever faster, so that time stands still (Zeno's paradox); the name of the last.
+    Zeno(String),
     /// The method needs more memory than allowed; bytes needed and allowed.
     Memory(u64, u64),
 }
@@ -78,6 +82,13 @@ impl fmt::Display for Failure {
             ErrorKind::Inconsistent { state, left, singular: true } => write!(
                 f,
                 "the algebraic equations do not determine their unknowns at t = {t}: that of {state} leaves {left:e}; start from other values, e.g. `init {state} = …`"
+            ),
+            ErrorKind::EventsForEver(name) => {
+                write!(f, "events cause each other for ever at t = {t}; the last was `{name}`")
+            }
+            ErrorKind::Zeno(name) => write!(
+                f,
+                "time stands still at t = {t}: `{name}` fires again and again within rounding of it; let the model come to rest, as with `stop` or a discrete quantity"
             ),
             ErrorKind::Interrupted => write!(f, "interrupted at t = {t}"),
             ErrorKind::Memory(needed, allowed) => {

@@ -206,6 +206,10 @@ impl Stepper for LowStorageStepper {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        3
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let theta = (t - self.t_old) / self.h_old;
         hermite(theta, self.h_old, (&self.s2, &self.f_old), (&self.y, &self.f), out);

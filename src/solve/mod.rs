@@ -8,6 +8,7 @@ pub mod collocation;
 mod consistent;
 mod drive;
 pub mod esdirk;
+pub mod events;
 pub mod explicit;
 mod failure;
 mod fused;
@@ -22,6 +23,7 @@ pub mod symplectic;
 pub mod tableau;
 
 pub use drive::integrate;
+pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure};
 pub use options::{Options, Save, Tolerance};
 pub use solution::{Solution, Statistics, UnknownColumn};

@@ -12,7 +12,8 @@ use crate::system::{LIMITS, SecondOrder, System, Taylor};
 pub struct Problem<'a> {
     /// The system.
     pub system: &'a dyn System,
-    p: &'a [f64],
+    /// The bound parameters, of which events change the discrete quantities.
+    p: Vec<f64>,
     /// Per state whether its equation is algebraic; empty where none is.
     pub algebraic: Vec<bool>,
     work: Vec<f64>,
@@ -34,10 +35,10 @@ pub struct Problem<'a> {
 
 impl<'a> Problem<'a> {
     /// The problem of an (already validated) set of options.
-    pub fn new(system: &'a dyn System, p: &'a [f64], options: &'a Options<'a>) -> Self {
+    pub fn new(system: &'a dyn System, p: &[f64], options: &'a Options<'a>) -> Self {
         Problem {
             system,
-            p,
+            p: p.to_vec(),
             algebraic: marks(system),
             work: vec![0.0; system.shape().work],
             rtol: options.rtol,
@@ -53,8 +54,8 @@ impl<'a> Problem<'a> {
 
     /// The bound parameters.
     #[inline]
-    pub fn parameters(&self) -> &'a [f64] {
-        self.p
+    pub fn parameters(&self) -> &[f64] {
+        &self.p
     }
 
     /// Fills in what a compiled step must know besides h ([`crate::system::CompiledStep::attempt`]).
@@ -116,28 +117,48 @@ impl<'a> Problem<'a> {
     #[inline]
     pub fn rhs(&mut self, t: f64, y: &[f64], dy: &mut [f64]) {
         self.statistics.rhs += 1;
-        self.system.rhs(self.inside(t), y, self.p, &mut self.work, dy);
+        self.system.rhs(self.inside(t), y, &self.p, &mut self.work, dy);
     }
 
     /// Taylor coefficients at (t, y), counted as one evaluation of f. `w` is as long as they say.
     pub fn taylor(&mut self, series: &dyn Taylor, t: f64, y: &[f64], w: &mut [f64], out: &mut [f64]) {
         self.statistics.rhs += 1;
-        series.coefficients(self.inside(t), y, self.p, w, out);
+        series.coefficients(self.inside(t), y, &self.p, w, out);
     }
 
     /// ∂f/∂y in the order of the pattern.
     pub fn jacobian(&mut self, t: f64, y: &[f64], values: &mut [f64]) {
         self.statistics.jacobians += 1;
-        self.system.jacobian(self.inside(t), y, self.p, &mut self.work, values);
+        self.system.jacobian(self.inside(t), y, &self.p, &mut self.work, values);
     }
 
     /// ∂f/∂t
     pub fn time_derivative(&mut self, t: f64, y: &[f64], ft: &mut [f64]) {
         if self.system.shape().time_dependent {
-            self.system.time_derivative(self.inside(t), y, self.p, &mut self.work, ft);
+            self.system.time_derivative(self.inside(t), y, &self.p, &mut self.work, ft);
         } else {
             ft.fill(0.0);
         }
+    }
+
+    /// The watched functions of the system's events.
+    pub fn surfaces(&mut self, t: f64, y: &[f64], g: &mut [f64]) {
+        self.system.surfaces(t, y, &self.p, &mut self.work, g);
+    }
+
+    /// The right sides of all events, their delays and priorities.
+    pub fn resets(&mut self, t: f64, y: &[f64], values: &mut [f64]) {
+        self.system.resets(t, y, &self.p, &mut self.work, values);
+    }
+
+    /// The times of events.
+    pub fn schedule(&mut self, t: f64, times: &mut [f64]) {
+        self.system.schedule(t, &self.p, &mut self.work, times);
+    }
+
+    /// Gives a discrete quantity another value.
+    pub fn set_discrete(&mut self, place: usize, value: f64) {
+        self.p[self.system.shape().discretes_at + place] = value;
     }
 
     #[inline]
@@ -147,7 +168,7 @@ impl<'a> Problem<'a> {
 
     /// The recorded quantities.
     pub fn outputs(&mut self, t: f64, y: &[f64], out: &mut [f64]) {
-        self.system.outputs(t, y, self.p, &mut self.work, out);
+        self.system.outputs(t, y, &self.p, &mut self.work, out);
     }
 
     /// The absolute tolerance of component k.

@@ -486,6 +486,10 @@ impl Stepper for RosenbrockStepper {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        self.method.dense.len() + 1
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let n = self.n;
         if !self.dense_ready {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::events::Occurrence;
 use crate::system::{Names, Shape};
 
 /// Values at the saved times. Columns are contiguous: `states[k*len .. (k+1)*len]` is state `k` over time.
@@ -11,6 +12,9 @@ pub struct Solution {
     states: Vec<f64>,
     outputs: Vec<f64>,
     shape: Arc<Shape>,
+    events: Vec<Occurrence>,
+    event_names: Vec<String>,
+    stopped: bool,
     /// How the run went.
     pub statistics: Statistics,
 }
@@ -56,7 +60,8 @@ impl Solution {
         let column = |k: usize| (0..len).map(move |r| rows[r * (n + m) + k]);
         let states = (0..n).flat_map(column).collect();
         let outputs = (n..n + m).flat_map(column).collect();
-        Solution { times, states, outputs, shape, statistics }
+        let (events, event_names, stopped) = Default::default();
+        Solution { times, states, outputs, shape, events, event_names, stopped, statistics }
     }
 
     /// The same run with more states: `expand` makes the row of all states from the row of those that were integrated.
@@ -70,6 +75,26 @@ impl Solution {
             (0..m).for_each(|k| states[k * len + row] = all[k]);
         }
         Solution { states, shape, ..self }
+    }
+
+    /// With the events that were executed, the names of those there are, and whether the last one ended the run.
+    pub fn with_events(self, events: Vec<Occurrence>, event_names: Vec<String>, stopped: bool) -> Self {
+        Solution { events, event_names, stopped, ..self }
+    }
+
+    /// The events that were executed, in order: when, and which.
+    pub fn events(&self) -> impl Iterator<Item = (f64, &str)> {
+        self.events.iter().map(|event| (event.time, self.event_names.get(event.group).map_or("", String::as_str)))
+    }
+
+    /// The same with the element of events over an index set, counted from 0.
+    pub fn occurrences(&self) -> &[Occurrence] {
+        &self.events
+    }
+
+    /// The event that ended the run before its end, if one did.
+    pub fn stopped_by(&self) -> Option<(f64, &str)> {
+        if self.stopped { self.events().last() } else { None }
     }
 
     /// The saved times.

@@ -43,6 +43,15 @@ pub trait Stepper {
     /// The solution at a time inside the last step, from the method's dense output.
     fn interpolate(&mut self, problem: &mut Problem, t: f64, out: &mut [f64]);
 
+    /// The degree in t of the polynomial that [`Self::interpolate`] evaluates on the last step.
+    fn degree(&self) -> usize;
+
+    /// Whether the step that was wanted last is a good first step behind an event too; methods that begin anew at order 1
+    /// choose another.
+    fn keeps_step(&self) -> bool {
+        true
+    }
+
     /// What the last step says of stiffness: for explicit methods |h λ| of the dominant eigenvalue over the stability
     /// limit; for implicit ones an upper bound of |h λ|.
     fn stiffness(&self) -> f64;

@@ -166,6 +166,10 @@ impl Stepper for SymplecticStepper {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        5
+    }
+
     fn interpolate(&mut self, problem: &mut Problem, t: f64, out: &mut [f64]) {
         if !self.fresh {
             problem.rhs(self.t, &self.y, &mut self.f);

@@ -1,11 +1,19 @@
 //! A system from closures: hand-written right-hand sides for tests, benches and hosts.
 
-use super::{Names, SecondOrder, Shape, System};
+use super::{Events, Names, SecondOrder, Shape, System};
 use crate::linalg::{Pattern, Strategy};
 use std::sync::{Arc, OnceLock};
 
 /// `f(t, y, p, dy)`.
 pub type Rhs = Box<dyn Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync>;
+
+/// Events and the functions that go with them.
+struct Happenings {
+    events: Events,
+    surfaces: Rhs,
+    resets: Rhs,
+    schedule: Vec<f64>,
+}
 
 /// A system whose right-hand side is a closure. Its Jacobian is dense: from `jacobian` if given (column by column),
 /// else by forward differences, which cost n evaluations and half the digits.
@@ -16,6 +24,7 @@ pub struct ClosureSystem {
     jacobian: Option<Rhs>,
     time_derivative: Option<Rhs>,
     second_order: Option<Arc<SecondOrder>>,
+    events: Option<Happenings>,
     strategy: OnceLock<Arc<Strategy>>,
 }
 
@@ -31,6 +40,8 @@ impl ClosureSystem {
             outputs: Names::default(),
             parameters,
             algebraic: Vec::new(),
+            discretes: Names::default(),
+            discretes_at: parameters,
             work: 2 * n,
             time_dependent: true,
         };
@@ -41,6 +52,7 @@ impl ClosureSystem {
             jacobian: None,
             time_derivative: None,
             second_order: None,
+            events: None,
             strategy: OnceLock::new(),
         }
     }
@@ -73,6 +85,22 @@ impl ClosureSystem {
         states.dedup();
         self.pattern = self.pattern.with_algebraic(&states);
         self.shape.algebraic = states;
+        self
+    }
+
+    /// With events: their table, the watched functions and the right sides, both as `f(t, y, p, out)`, and the numbers
+    /// of the schedule. Discrete quantities are the last `discretes` of the parameters.
+    pub fn with_events(
+        mut self,
+        events: Events,
+        discretes: usize,
+        surfaces: impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync + 'static,
+        resets: impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync + 'static,
+        schedule: Vec<f64>,
+    ) -> Self {
+        self.shape.discretes = Names::scalars((1..=discretes).map(|k| format!("d{k}")));
+        self.shape.discretes_at = self.shape.parameters.saturating_sub(discretes);
+        self.events = Some(Happenings { events, surfaces: Box::new(surfaces), resets: Box::new(resets), schedule });
         self
     }
 
@@ -139,4 +167,26 @@ impl System for ClosureSystem {
     }
 
     fn outputs(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], _out: &mut [f64]) {}
+
+    fn events(&self) -> Option<&Events> {
+        self.events.as_ref().map(|happenings| &happenings.events)
+    }
+
+    fn surfaces(&self, t: f64, y: &[f64], p: &[f64], _w: &mut [f64], g: &mut [f64]) {
+        if let Some(happenings) = &self.events {
+            (happenings.surfaces)(t, y, p, g);
+        }
+    }
+
+    fn resets(&self, t: f64, y: &[f64], p: &[f64], _w: &mut [f64], values: &mut [f64]) {
+        if let Some(happenings) = &self.events {
+            (happenings.resets)(t, y, p, values);
+        }
+    }
+
+    fn schedule(&self, _t: f64, _p: &[f64], _w: &mut [f64], times: &mut [f64]) {
+        if let Some(happenings) = &self.events {
+            times.copy_from_slice(&happenings.schedule);
+        }
+    }
 }

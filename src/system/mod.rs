@@ -8,12 +8,14 @@
 
 mod abilities;
 mod closure;
+mod events;
 mod names;
 mod reduced;
 mod step;
 
 pub use abilities::{Constraints, SecondOrder, Taylor};
 pub use closure::ClosureSystem;
+pub use events::{Assignment, EventGroup, Events, Logic, Stop, Surface, Trigger};
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
 pub use step::{CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS, RosenbrockFormula};
@@ -31,6 +33,10 @@ pub struct Shape {
     pub outputs: Names,
     /// Length of the bound parameter vector `p` the calls expect.
     pub parameters: usize,
+    /// Names of the discrete quantities, which only events change.
+    pub discretes: Names,
+    /// Where their values begin in the bound parameter vector.
+    pub discretes_at: usize,
     /// Length of the work slice.
     pub work: usize,
     /// States whose entry of f is not their derivative but what an algebraic equation leaves, 0 = f; ascending.
@@ -104,6 +110,20 @@ pub trait System: Send + Sync {
     fn constraints(&self) -> Option<Arc<dyn Constraints>> {
         None
     }
+
+    /// What happens at events; nothing if the system has none.
+    fn events(&self) -> Option<&Events> {
+        None
+    }
+
+    /// The watched functions, in the order of [`Events::surfaces`]; `g` has one number per element of each.
+    fn surfaces(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], _g: &mut [f64]) {}
+
+    /// The right sides of all events, their delays and priorities, at (t, y): [`Events::values`] numbers.
+    fn resets(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], _values: &mut [f64]) {}
+
+    /// The times and periods of events, which depend on parameters alone: [`Events::times`] numbers. `t` is the start.
+    fn schedule(&self, _t: f64, _p: &[f64], _w: &mut [f64], _times: &mut [f64]) {}
 
     /// The same for Rosenbrock methods.
     fn rosenbrock_step(&self, _formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {

@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Names, Shape, System};
+use super::{Events, Names, Shape, System};
 use crate::linalg::Pattern;
 
 /// A state and how it follows from states that are kept: `(total − Σ weight·y)/own`.
@@ -150,6 +150,15 @@ impl System for Reduced<'_> {
         let (y, slopes, w) = self.split(z, w);
         self.full.time_derivative(t, y, p, w, slopes);
         self.gather(slopes, ft);
+    }
+
+    /// Switches of time only: what events set might change the sums.
+    fn events(&self) -> Option<&Events> {
+        self.full.events().filter(|events| events.groups.is_empty())
+    }
+
+    fn schedule(&self, t: f64, p: &[f64], w: &mut [f64], times: &mut [f64]) {
+        self.full.schedule(t, p, w, times);
     }
 
     fn outputs(&self, t: f64, z: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {

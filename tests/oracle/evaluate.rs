@@ -196,6 +196,9 @@ impl<'a> Oracle<'a> {
                         state(format!("init {}", primed(&d.name.name, d.order)), statement);
                     }
                 }
+                ItemKind::Discrete(_) | ItemKind::Event(_) | ItemKind::Dose(_) => {
+                    unreachable!("the generator writes no events")
+                }
                 ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {
                     panic!("the oracle reads elaborated trees")
                 }

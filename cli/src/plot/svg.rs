@@ -208,7 +208,8 @@ fn grid(out: &mut String, x: Axis, y: Axis, ticks: &Ticks, frame: Frame) {
     let _ = writeln!(out, "<path d=\"{path}\" stroke=\"{GRID}\" stroke-width=\"1\" fill=\"none\"/>");
 }
 
-/// One curve: at most a few points per pixel column (first, lowest, highest, last), broken where it is not finite.
+/// One curve: at most a few points per pixel column (first, lowest, highest, last), broken where it is not finite, and where an
+/// event has set it: two points of one time.
 fn line(out: &mut String, curve: &Curve, times: &[f64], x: Axis, y: Axis) {
     let mut path = String::new();
     let mut pen_down = false;
@@ -227,7 +228,13 @@ fn line(out: &mut String, curve: &Curve, times: &[f64], x: Axis, y: Axis) {
         }
         column.clear();
     };
+    let mut before = f64::NAN;
     for (t, value) in times.iter().zip(curve.values) {
+        if *t == before && !dense {
+            flush(&mut column, &mut path, &mut pen_down);
+            pen_down = false;
+        }
+        before = *t;
         match (x.place(*t), y.place(*value)) {
             (Some(px), Some(py)) => {
                 let same = column.last().is_some_and(|(last, _)| dense && last.floor() == px.floor());

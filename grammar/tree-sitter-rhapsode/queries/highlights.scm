@@ -4,8 +4,11 @@
 ((comment) @comment.documentation (#match? @comment.documentation "^##([^#]|$)"))
 
 [
-  "model" "param" "const" "init" "output" "time" "index" "fn" "solve" "component" "use" "periodic"
+  "model" "param" "const" "init" "output" "time" "index" "fn" "solve" "component" "use" "periodic" "discrete"
 ] @keyword
+(event ["when" "at" "every" "from" "to" "delay" "priority" "persistent" "values" "trigger" "start"] @keyword)
+(dose ["dose" "at" "every" "from" "to" "over" "lag" "bioavailability"] @keyword)
+(stop) @keyword
 ["if" "then" "else"] @keyword.conditional
 ["for" "in"] @keyword.repeat
 ["and" "or" "not"] @keyword.operator
@@ -30,6 +33,7 @@
 (parameters (declaration name: (name) @constant))
 (constants (declaration name: (name) @constant))
 (outputs (declaration name: (name) @variable))
+(discretes (declaration name: (name) @variable))
 (initial name: (name) @variable)
 (species name: (name) @variable)
 (index name: (name) @variable.parameter)
@@ -38,6 +42,6 @@
 (variable name: (name) @variable)
 (primes) @operator
 
-["=" "+=" "+" "-" "*" "/" "^" "<" "<=" ">" ">=" "==" "!=" "->" "<->" "=>" "@" ".."] @operator
+["=" ":=" "+=" "+" "-" "*" "/" "^" "<" "<=" ">" ">=" "==" "!=" "->" "<->" "=>" "@" ".."] @operator
 ["(" ")" "[" "]" "{" "}"] @punctuation.bracket
 ["," "." ":"] @punctuation.delimiter

@@ -143,7 +143,7 @@ pub const ENTRIES: &[CodeEntry] = &[
         code: UNSUPPORTED,
         title: "not yet supported",
         explanation: "This part of the language is reserved, so that models written today keep their meaning, and \
-                      does not work yet: events, data, delays, priors, objectives.",
+                      does not work yet: data, delays, priors, objectives.",
         failing: "input T(t) = csv(\"temp.csv\", time, temp)\n",
         mended: "T = 300\n",
     },

@@ -1,9 +1,10 @@
 //! The table of diagnostic codes, one file per phase: [`lang`] and [`syntax`] (E01xx), [`model`], [`reactions`],
-//! [`components`] and [`units`] (E02xx), [`run`] (E03xx).
+//! [`components`], [`units`] and [`events`] (E02xx), [`run`] (E03xx).
 //!
 //! Adding a code: a constant and an entry in the phase's file, and a fixture in `tests/diagnostics/` that shows it.
 
 pub mod components;
+pub mod events;
 pub mod lang;
 pub mod model;
 pub mod reactions;
@@ -51,6 +52,7 @@ pub const CODES: &[&[CodeEntry]] = &[
     reactions::ENTRIES,
     components::ENTRIES,
     units::ENTRIES,
+    events::ENTRIES,
     run::ENTRIES,
 ];
 

@@ -21,6 +21,9 @@ pub(super) fn partners(words: &[Word]) -> Vec<Option<usize>> {
     partners
 }
 
+/// Names to the lexer that no call follows.
+const WORDS: [&str; 7] = ["from", "to", "delay", "priority", "over", "lag", "bioavailability"];
+
 /// Whether an operand can end with a token of that kind.
 pub(super) fn ends_operand(kind: Kind) -> bool {
     use Kind::*;
@@ -97,8 +100,7 @@ fn apart(a: Word, b: Word, sign: bool, tight: bool) -> bool {
         (Colon, _) => true,
         (Star | Slash | Caret, _) | (_, Star | Slash | Caret) => false,
         (_, Plus | Minus) if !sign => !tight,
-        // `from`, `to` and their like are names to the lexer, and not called.
-        (Name, RoundOpen) if b.apart && matches!(a.text, "from" | "to" | "until") => true,
+        (Name, RoundOpen) if b.apart && WORDS.contains(&a.text) => true,
         (kind, RoundOpen) if is_called(kind) => false,
         (Name | Prime | SquareClose, SquareOpen) => false,
         // Two operands in a row (`2 A`, `1..N periodic`): as written.

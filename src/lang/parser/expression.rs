@@ -238,6 +238,13 @@ impl Parser<'_> {
     /// `variable = { segment } name ( primes [ subscripts ] | [ subscripts ] [ primes ] )`
     #[inline(never)]
     fn variable(&mut self) -> Parse<Expr> {
+        let variable = self.variable_here()?;
+        self.not_called_or_primed()?;
+        Ok(variable)
+    }
+
+    /// A variable, whatever follows it.
+    pub(super) fn variable_here(&mut self) -> Parse<Expr> {
         let start = self.at;
         let (mut segments, name, early, subscripts) = self.place("a name")?;
         let kind = if !segments.is_empty() {
@@ -255,7 +262,6 @@ impl Parser<'_> {
         if early + late > 0 {
             expr = Expr { span: self.since(start), kind: ExprKind::Prime(Box::new(expr), early + late) };
         }
-        self.not_called_or_primed()?;
         Ok(expr)
     }
 

@@ -46,14 +46,11 @@ impl Parser<'_> {
     pub(super) fn reserved(&mut self) -> bool {
         let start = self.at;
         let what = match self.peek() {
-            Kind::When | Kind::AtTime | Kind::Every => "events (`when`, `at`, `every`)",
-            Kind::Discrete => "discrete quantities (`discrete`)",
             Kind::Input => "forcing functions (`input`)",
             Kind::Observe => "observations (`observe`)",
             Kind::Objective => "objectives (`objective`)",
             Kind::Extern => "foreign functions (`extern`)",
             Kind::Name => match (self.slice(self.here()), self.peek_second()) {
-                ("dose", Kind::Name | Kind::Number | Kind::BraceOpen) => "doses (`dose`)",
                 ("reduce", Kind::Name | Kind::BraceOpen) => "reductions of a model (`reduce`)",
                 _ => return false,
             },

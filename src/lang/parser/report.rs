@@ -363,7 +363,8 @@ impl Parser<'_> {
     }
 }
 
-const WORDS: &str = "`param`, `init`, `const`, `output`, `index`, `time`, `fn`, `component`, `use` or `solve`";
+const WORDS: &str =
+    "`param`, `init`, `const`, `output`, `index`, `time`, `fn`, `component`, `use`, `when`, `at`, `every` or `solve`";
 
 /// The error under another code.
 fn coded(mut error: Box<Diagnostic>, code: Code) -> Box<Diagnostic> {

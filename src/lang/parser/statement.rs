@@ -7,7 +7,7 @@ use crate::source::Span;
 
 impl Parser<'_> {
     /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve |
-    /// component | use_file | reaction | instance | equation`.
+    /// component | use_file | discretes | event | dose | convention | reaction | instance | equation`.
     /// Nothing if the statement is of a kind that is not yet supported (which has been reported).
     pub(super) fn statement(&mut self) -> Parse<Option<ItemKind>> {
         let kind = self.peek();
@@ -26,7 +26,10 @@ impl Parser<'_> {
             Kind::Solve => self.solve()?,
             Kind::Component => self.component()?,
             Kind::Use => self.use_file()?,
+            Kind::Discrete => self.discretes()?,
+            Kind::When | Kind::AtTime | Kind::Every => self.event()?,
             _ if self.reserved() => return Ok(None),
+            _ if self.is_dose() => self.dose()?,
             _ if self.is_convention() => self.convention()?,
             _ if self.is_reaction() => self.reaction()?,
             _ => self.equation()?,
@@ -72,6 +75,12 @@ impl Parser<'_> {
     fn initials(&mut self) -> Parse<ItemKind> {
         self.bump();
         Ok(ItemKind::Init(self.list(Self::initial)?))
+    }
+
+    /// `discretes = "discrete" declaration { "," declaration }`
+    fn discretes(&mut self) -> Parse<ItemKind> {
+        self.bump();
+        Ok(ItemKind::Discrete(self.list(|parser| parser.declaration("a discrete quantity"))?))
     }
 
     /// `time = "time" name [ annotation ]`
@@ -146,7 +155,7 @@ impl Parser<'_> {
     }
 
     /// `separator = "," { newline } | newline { newline }`, or nothing before the `}`.
-    fn separator(&mut self, opener: Span) -> Parse<()> {
+    pub(super) fn separator(&mut self, opener: Span) -> Parse<()> {
         match self.peek() {
             Kind::Newline | Kind::BraceClose => Ok(()),
             Kind::Comma => {

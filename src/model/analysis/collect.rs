@@ -96,10 +96,11 @@ impl Analysis {
                 // A model may be called like a quantity in it.
                 self.push(Entity { doc: item.doc.clone(), ..entity(Role::Model, name, Some(item.span)) });
             }
-            ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) => {
+            ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
                 let role = match &item.kind {
                     ItemKind::Param(_) => Role::Parameter,
                     ItemKind::Const(_) => Role::Constant,
+                    ItemKind::Discrete(_) => Role::Discrete,
                     _ => Role::Output,
                 };
                 for declaration in list {
@@ -139,6 +140,7 @@ impl Analysis {
             }
             ItemKind::Component(_) | ItemKind::Use(_) => {}
             ItemKind::Init(_) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
+            ItemKind::Event(_) | ItemKind::Dose(_) => {}
         }
     }
 
@@ -205,6 +207,7 @@ impl Analysis {
                         "param" => Role::Parameter,
                         "const" => Role::Constant,
                         "output" => Role::Output,
+                        "discrete" => Role::Discrete,
                         "index" => Role::Index,
                         "fn" => Role::Function,
                         "time" => Role::Time,

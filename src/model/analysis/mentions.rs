@@ -47,7 +47,7 @@ impl Analysis {
         let mut local = Local::default();
         match &item.kind {
             ItemKind::Model(name) | ItemKind::Time(name, _) => self.read(name, &local),
-            ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) => {
+            ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
                 list.iter().for_each(|declaration| self.declaration(declaration, &mut local));
             }
             ItemKind::Init(list) => {
@@ -92,6 +92,14 @@ impl Analysis {
                         self.expression(reverse, &mut local);
                     }
                 }
+            }
+            ItemKind::Event(event) => {
+                self.clauses(&event.domain, item.span, &mut local);
+                event.expressions().into_iter().for_each(|part| self.expression(part, &mut local));
+            }
+            ItemKind::Dose(dose) => {
+                self.clauses(&dose.domain, item.span, &mut local);
+                dose.expressions().into_iter().for_each(|part| self.expression(part, &mut local));
             }
             ItemKind::Reactions(_) => {}
             ItemKind::Use(_) => {}

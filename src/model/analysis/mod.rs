@@ -39,6 +39,8 @@ pub enum Role {
     Definition,
     /// Computed and recorded.
     Output,
+    /// Constant between events.
+    Discrete,
     /// An index set, or an index of a `for` clause or reduction.
     Index,
     /// A function of the file.
@@ -69,6 +71,7 @@ impl Role {
             Role::State => "state",
             Role::Definition => "definition",
             Role::Output => "output",
+            Role::Discrete => "discrete quantity",
             Role::Index => "index",
             Role::Function => "function",
             Role::Reaction => "reaction",

@@ -172,11 +172,13 @@ fn mentions_units(ast: &Ast) -> bool {
     };
     ast.items.iter().any(|item| match &item.kind {
         ItemKind::Time(_, unit) => unit.is_some(),
-        ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) => list.iter().any(|d| {
-            d.unit.is_some()
-                || d.value.as_ref().is_some_and(quantity)
-                || d.bounds.as_ref().is_some_and(|(lo, hi)| quantity(lo) || quantity(hi))
-        }),
+        ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
+            list.iter().any(|d| {
+                d.unit.is_some()
+                    || d.value.as_ref().is_some_and(quantity)
+                    || d.bounds.as_ref().is_some_and(|(lo, hi)| quantity(lo) || quantity(hi))
+            })
+        }
         ItemKind::Init(list) => list.iter().any(|d| d.unit.is_some() || quantity(&d.value)),
         ItemKind::Equation { lhs, unit, rhs, .. } => unit.is_some() || quantity(rhs) || quantity(lhs),
         ItemKind::Addition { rhs, .. } | ItemKind::Function { body: rhs, .. } => quantity(rhs),
@@ -187,6 +189,8 @@ fn mentions_units(ast: &Ast) -> bool {
         ItemKind::Solve { range, options, .. } => {
             quantity(&range.lo) || quantity(&range.hi) || options.iter().any(|(_, value)| quantity(value))
         }
+        ItemKind::Event(event) => event.expressions().into_iter().any(quantity),
+        ItemKind::Dose(dose) => dose.expressions().into_iter().any(quantity),
         ItemKind::Model(_) | ItemKind::Index { .. } | ItemKind::Reactions(_) => false,
         ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => false,
     })

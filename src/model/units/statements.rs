@@ -15,7 +15,10 @@ use super::registry::{Given, Registry};
 use super::report::Why;
 use super::solve::Solver;
 use crate::diag::Diagnostic;
-use crate::lang::ast::{Ast, Declaration, Expr, ExprKind, ForClause, Ident, Item, ItemKind, Range, Sign, Unit};
+use crate::lang::ast::{
+    Action, Ast, Attribute, Declaration, Event, Expr, ExprKind, ForClause, Ident, Item, ItemKind, Range, Sign, Trigger,
+    Unit,
+};
 use crate::model::reactions::Network;
 use crate::order::topological;
 use crate::source::Span;
@@ -118,7 +121,7 @@ impl Inference {
         };
         for item in &ast.items {
             match &item.kind {
-                ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) => {
+                ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
                     list.iter().for_each(|d| own.declare(&d.name.name, 0, d.unit.as_ref()));
                 }
                 ItemKind::Init(list) => {
@@ -359,7 +362,7 @@ impl Inference {
 
     fn statement(&mut self, item: &mut Item) {
         match &mut item.kind {
-            ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) => {
+            ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
                 list.iter_mut().for_each(|d| self.declaration(d));
             }
             ItemKind::Init(list) => {
@@ -391,6 +394,9 @@ impl Inference {
                     }
                 }
             }
+            ItemKind::Event(event) => self.event(event),
+            // They have become events.
+            ItemKind::Dose(_) => {}
             // What they stand for is among the statements.
             ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
             ItemKind::Index { range, .. } => self.range(range, &mut Scope::default()),
@@ -415,6 +421,41 @@ impl Inference {
             // Functions are read before; networks have equations of their own.
             ItemKind::Function { .. } | ItemKind::Reaction(_) | ItemKind::Addition { .. } => {}
             ItemKind::Model(_) | ItemKind::Time(..) | ItemKind::Reactions(_) => {}
+        }
+    }
+
+    /// Times are in the unit of time, a priority is a pure number, and what is set keeps its unit.
+    fn event(&mut self, event: &mut Event) {
+        let mut scope = self.domain(&mut event.domain, &mut []);
+        let time = self.time.clone();
+        let name = self.time_name.clone();
+        let mut in_time = |own: &mut Self, value: &mut Expr| {
+            let span = value.span;
+            own.value(value, &time, &mut scope, (span, &name));
+        };
+        match &mut event.trigger {
+            Trigger::When(condition) => _ = self.infer(condition, &mut scope),
+            other => other.expressions_mut().into_iter().for_each(|value| in_time(self, value)),
+        }
+        for attribute in &mut event.attributes {
+            match attribute {
+                Attribute::Delay(delay) => {
+                    let span = delay.span;
+                    self.value(delay, &time, &mut scope, (span, &name));
+                }
+                Attribute::Priority(priority) => self.pure(priority, &mut scope, "a priority"),
+                Attribute::Persistent(_) | Attribute::ValuesAtTrigger(_) | Attribute::AtStart(_) => {}
+            }
+        }
+        for action in &mut event.actions {
+            let Action::Assign(target, value) = action else { continue };
+            let Some((name, order)) = left_name(target).map(|(name, order)| (name.to_string(), order)) else {
+                continue;
+            };
+            left_subscripts(target).iter_mut().for_each(|s| self.pure(s, &mut scope, "a subscript"));
+            let form = if order == 0 { self.form_of(&name) } else { self.derivative_of(&name, order) };
+            let span = target.span;
+            self.value(value, &form, &mut scope, (span, &format!("{name}{}", "'".repeat(order as usize))));
         }
     }
 
@@ -502,7 +543,7 @@ impl Inference {
 
 fn is_definition(kind: &ItemKind) -> bool {
     match kind {
-        ItemKind::Param(_) | ItemKind::Const(_) | ItemKind::Output(_) => true,
+        ItemKind::Param(_) | ItemKind::Const(_) | ItemKind::Output(_) | ItemKind::Discrete(_) => true,
         ItemKind::Equation { lhs, .. } => matches!(left_name(lhs), Some((_, 0))),
         _ => false,
     }

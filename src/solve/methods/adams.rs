@@ -349,6 +349,14 @@ impl Stepper for Adams {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        self.coefficients.last_order + 1
+    }
+
+    fn keeps_step(&self) -> bool {
+        false
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         // Chapter 10: the polynomial of degree k + 1 through the new point.
         let order = self.coefficients.last_order;

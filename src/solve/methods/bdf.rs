@@ -530,6 +530,14 @@ impl Stepper for Bdf {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        self.order_dense
+    }
+
+    fn keeps_step(&self) -> bool {
+        false
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         // Newton's backward interpolation: Σ ∇^k y Π (t − t_n + i h)/((i + 1) h).
         let n = self.n;

@@ -196,6 +196,10 @@ impl Stepper for Dprkn6 {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        DENSE[0].len() + 1
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let (n, h) = (self.y.len(), self.h_old);
         let s = (t - self.t_old) / h;

@@ -259,6 +259,10 @@ impl Stepper for Rkc {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        3
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let theta = (t - self.t_old) / self.h_old;
         hermite(theta, self.h_old, (&self.y_old, &self.f_old), (&self.y, &self.f), out);

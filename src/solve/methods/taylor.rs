@@ -247,6 +247,10 @@ impl Stepper for Taylor {
         self.h
     }
 
+    fn degree(&self) -> usize {
+        self.order
+    }
+
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let h = t - self.t_old;
         for (place, out) in out.iter_mut().enumerate() {

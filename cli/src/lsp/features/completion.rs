@@ -51,7 +51,7 @@ impl Completions<'_> {
             }
         } else if self.cursor.first_on_line && self.statement_begins() {
             self.keywords(|word| !IN_EXPRESSIONS.contains(&word));
-            self.names(|entity| matches!(entity.role, Role::State | Role::Definition | Role::Output));
+            self.names(|entity| matches!(entity.role, Role::State | Role::Definition | Role::Output | Role::Discrete));
         } else if declares.contains(&self.cursor.back(0)) {
             // A new name: nothing that is known can be meant.
         } else if self.cursor.back(0) == "init" {
@@ -195,7 +195,7 @@ impl Item {
 fn kind(role: Role) -> CompletionItemKind {
     match role {
         Role::Model => CompletionItemKind::MODULE,
-        Role::Time | Role::State | Role::Definition => CompletionItemKind::VARIABLE,
+        Role::Time | Role::State | Role::Definition | Role::Discrete => CompletionItemKind::VARIABLE,
         Role::Constant => CompletionItemKind::CONSTANT,
         Role::Parameter | Role::Argument => CompletionItemKind::FIELD,
         Role::Output => CompletionItemKind::PROPERTY,

@@ -72,7 +72,7 @@ fn matches(name: &str, query: &str) -> bool {
 pub fn kind(role: Role) -> SymbolKind {
     match role {
         Role::Model => SymbolKind::MODULE,
-        Role::Time | Role::State => SymbolKind::VARIABLE,
+        Role::Time | Role::State | Role::Discrete => SymbolKind::VARIABLE,
         Role::Constant => SymbolKind::CONSTANT,
         Role::Parameter | Role::Argument => SymbolKind::FIELD,
         Role::Definition => SymbolKind::PROPERTY,

@@ -96,7 +96,7 @@ fn name(document: &Document, mention: Mention) -> Option<(SemanticTokenType, u32
         Target::Entity(_) => match entity_of(document, mention)?.role {
             Role::Model => (SemanticTokenType::NAMESPACE, 0),
             Role::Time => (SemanticTokenType::VARIABLE, READONLY),
-            Role::State | Role::Definition => (SemanticTokenType::VARIABLE, 0),
+            Role::State | Role::Definition | Role::Discrete => (SemanticTokenType::VARIABLE, 0),
             Role::Constant => (SemanticTokenType::VARIABLE, READONLY),
             Role::Parameter | Role::Argument => (SemanticTokenType::PARAMETER, 0),
             Role::Output => (SemanticTokenType::PROPERTY, 0),

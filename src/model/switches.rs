@@ -1,0 +1,217 @@
+//! Switches that time alone decides: the times at which the right-hand side jumps or has a kink, found in the model.
+//!
+//! `if t < t1`, `pulse(t, t0, width)`, `max(t - t0, 0)` switch where an affine function of time is zero, `floor(t/P)` where
+//! it is a whole number. A step ends there exactly. Switches that the state decides are left to the step-size control.
+
+use super::{Family, Kind, Model, Piece};
+use crate::expr::{ExprId, Graph, IndexRange, Node, Reads};
+use crate::math::{Binary, Unary};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// When a switch comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum When {
+    /// Once.
+    At(ExprId),
+    /// Again and again, in both directions of time.
+    Every {
+        /// One of the times.
+        from: ExprId,
+        /// The distance; of either sign.
+        period: ExprId,
+    },
+}
+
+/// A switch, or one per element of its index ranges.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Switch {
+    /// When.
+    pub when: When,
+    /// The indices its time depends on.
+    pub ranges: Vec<IndexRange>,
+}
+
+/// The most elements of a switch over indices; more are left to the step-size control.
+const MOST_ELEMENTS: usize = 10_000;
+
+/// `slope·t/per + offset`, where none of the three changes during a run.
+#[derive(Clone, Copy)]
+struct Line {
+    slope: ExprId,
+    per: ExprId,
+    offset: ExprId,
+}
+
+/// The switches of the equations and of the conditions of events.
+pub fn switches(model: &mut Model) -> Vec<Switch> {
+    let mut roots: Vec<(ExprId, Vec<IndexRange>)> = Vec::new();
+    let families = model.definitions.iter().chain(&model.derivatives);
+    let pieces =
+        |family: &Family| family.pieces.iter().map(|p: &Piece| (p.value, p.ranges.clone())).collect::<Vec<_>>();
+    roots.extend(families.flat_map(pieces));
+    for event in &model.events {
+        if let super::Trigger::When(condition) = &event.trigger {
+            roots.extend(condition.surfaces.iter().map(|s| (s.value, event.ranges.clone())));
+        }
+    }
+    let conditions = roots.len() - model.events.iter().map(surfaces).sum::<usize>();
+    let mut finder = Finder { graph: &mut model.graph, lines: FxHashMap::default(), found: Vec::new() };
+    let mut seen = FxHashSet::default();
+    for (k, (root, ranges)) in roots.iter().enumerate() {
+        if k >= conditions {
+            finder.zero(*root, ranges);
+        }
+        for id in finder.graph.reachable(&[*root]) {
+            if finder.graph.facts(id).reads >= Reads::Time && seen.insert((id, ranges.clone())) {
+                finder.node(id, ranges);
+            }
+        }
+    }
+    let mut told = FxHashSet::default();
+    let mut found = finder.found;
+    found.retain(|switch: &Switch| told.insert((switch.when, switch.ranges.clone())));
+    let symbols = &model.symbols;
+    // What a discrete quantity moves is not known before the run.
+    let fixed = |id: ExprId| {
+        model.graph.facts(id).reads <= Reads::Parameters
+            && model.graph.reachable(&[id]).iter().all(|id| match model.graph.node(*id) {
+                Node::Symbol(symbol, _) => symbols[symbol.0 as usize].kind != Kind::Discrete,
+                _ => true,
+            })
+    };
+    found.retain(|switch| match switch.when {
+        When::At(time) => fixed(time),
+        When::Every { from, period } => fixed(from) && fixed(period),
+    });
+    found
+}
+
+fn surfaces(event: &super::Event) -> usize {
+    match &event.trigger {
+        super::Trigger::When(condition) => condition.surfaces.len(),
+        _ => 0,
+    }
+}
+
+struct Finder<'g> {
+    graph: &'g mut Graph,
+    lines: FxHashMap<ExprId, Option<Line>>,
+    found: Vec<Switch>,
+}
+
+impl Finder<'_> {
+    /// What a node that reads time may switch at.
+    fn node(&mut self, id: ExprId, ranges: &[IndexRange]) {
+        match self.graph.node(id) {
+            // Both lines must be known; their difference is zero where it switches.
+            Node::Compare(_, a, b) | Node::Binary(Binary::Min | Binary::Max, a, b)
+                if self.line(a).is_some() && self.line(b).is_some() =>
+            {
+                let difference = self.graph.sub(a, b);
+                self.zero(difference, ranges);
+            }
+            Node::Unary(Unary::Abs, a) => self.zero(a, ranges),
+            Node::Unary(Unary::Floor | Unary::Ceil, a) => {
+                if let Some((from, period)) = self.line(a).and_then(|line| self.whole(line)) {
+                    self.add(When::Every { from, period }, ranges);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Where an expression is zero, if it is a line.
+    fn zero(&mut self, id: ExprId, ranges: &[IndexRange]) {
+        if let Some(time) = self.line(id).and_then(|line| self.root(line)) {
+            self.add(When::At(time), ranges);
+        }
+    }
+
+    fn root(&mut self, line: Line) -> Option<ExprId> {
+        if self.graph.as_const(line.slope) == Some(0.0) {
+            return None;
+        }
+        let negative = self.graph.neg(line.offset);
+        let scaled = self.graph.mul(negative, line.per);
+        Some(self.graph.div(scaled, line.slope))
+    }
+
+    fn whole(&mut self, line: Line) -> Option<(ExprId, ExprId)> {
+        let from = self.root(line)?;
+        Some((from, self.graph.div(line.per, line.slope)))
+    }
+
+    fn add(&mut self, when: When, ranges: &[IndexRange]) {
+        let free = match when {
+            When::At(time) => self.graph.facts(time).free,
+            When::Every { from, period } => self.graph.facts(from).free | self.graph.facts(period).free,
+        };
+        let needed: Vec<IndexRange> = ranges.iter().copied().filter(|r| free >> r.var.0 & 1 == 1).collect();
+        let known = needed.iter().fold(0u64, |bits, r| bits | 1 << r.var.0) == free;
+        if known && needed.iter().map(|r| r.len()).product::<usize>() <= MOST_ELEMENTS {
+            self.found.push(Switch { when, ranges: needed });
+        }
+    }
+
+    /// The expression as a line in time, if it is one.
+    fn line(&mut self, id: ExprId) -> Option<Line> {
+        if let Some(known) = self.lines.get(&id) {
+            return *known;
+        }
+        for part in self.graph.reachable_outside_reductions(id) {
+            if !self.lines.contains_key(&part) {
+                let line = self.line_of(part);
+                self.lines.insert(part, line);
+            }
+        }
+        self.lines.get(&id).copied().flatten()
+    }
+
+    fn line_of(&mut self, id: ExprId) -> Option<Line> {
+        let (zero, one) = (self.graph.constant(0.0), self.graph.constant(1.0));
+        if self.graph.facts(id).reads <= Reads::Parameters {
+            return Some(Line { slope: zero, per: one, offset: id });
+        }
+        let of = |own: &Self, x: ExprId| own.lines.get(&x).copied().flatten();
+        match self.graph.node(id) {
+            Node::Time => Some(Line { slope: one, per: one, offset: zero }),
+            Node::Unary(Unary::Neg, a) => {
+                let line = of(self, a)?;
+                let (slope, offset) = (self.graph.neg(line.slope), self.graph.neg(line.offset));
+                Some(Line { slope, per: line.per, offset })
+            }
+            Node::Binary(op @ (Binary::Add | Binary::Sub), a, b) => {
+                let (left, right) = (of(self, a)?, of(self, b)?);
+                let flat = |own: &Self, line: Line| own.graph.as_const(line.slope) == Some(0.0);
+                let (slope, per) = if flat(self, right) {
+                    (left.slope, left.per)
+                } else {
+                    let turned = if op == Binary::Sub { self.graph.neg(right.slope) } else { right.slope };
+                    if flat(self, left) {
+                        (turned, right.per)
+                    } else if left.per == right.per {
+                        (self.graph.add(left.slope, turned), left.per)
+                    } else {
+                        return None;
+                    }
+                };
+                Some(Line { slope, per, offset: self.graph.binary(op, left.offset, right.offset) })
+            }
+            Node::Binary(Binary::Mul, a, b) => {
+                let fixed = |own: &Self, x: ExprId| own.graph.facts(x).reads <= Reads::Parameters;
+                let (line, factor) = if fixed(self, a) { (of(self, b)?, a) } else { (of(self, a)?, b) };
+                if !fixed(self, factor) {
+                    return None;
+                }
+                let (slope, offset) = (self.graph.mul(line.slope, factor), self.graph.mul(line.offset, factor));
+                Some(Line { slope, per: line.per, offset })
+            }
+            Node::Binary(Binary::Div, a, b) if self.graph.facts(b).reads <= Reads::Parameters => {
+                let line = of(self, a)?;
+                let (per, offset) = (self.graph.mul(line.per, b), self.graph.div(line.offset, b));
+                Some(Line { per, offset, ..line })
+            }
+            _ => None,
+        }
+    }
+}

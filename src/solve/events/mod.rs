@@ -1,0 +1,409 @@
+//! Events of a run: when they fire, in which order they are executed, and what has happened.
+//!
+//! [`locate`] finds the crossings inside a step, [`clock`] knows the times that are given beforehand; this file keeps the
+//! signs of the watched functions and the truth of the conditions, and executes. Edge-triggered: an event fires when its
+//! condition becomes true, whether by the solution's way or by what another event sets.
+//!
+//! At one time: what fires is executed by priority, then in the order of the table; after each execution conditions are
+//! looked at again, so that events can cause others ([`MOST_AT_ONCE`] at most). An event that waits for its turn or its
+//! delay is dropped when its condition ceases to hold, unless it is persistent.
+
+mod clock;
+mod locate;
+mod series;
+
+use clock::{Clock, Delayed};
+use locate::{Crossing, Locator, sign};
+
+use super::ErrorKind;
+use super::problem::Problem;
+use super::stepper::Stepper;
+use crate::system::{EventGroup, Events, Logic, Trigger};
+
+/// Executions at one time, after which events are taken to cause each other for ever.
+const MOST_AT_ONCE: u32 = 1000;
+/// So many events in a row, each within [`CLOSE`] roundings of time after the one before, make a run that gets nowhere.
+const MOST_CLOSE: u32 = 50;
+const CLOSE: f64 = 64.0;
+
+/// An event that was executed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Occurrence {
+    /// When.
+    pub time: f64,
+    /// The event's place in [`Events::groups`].
+    pub group: usize,
+    /// Its element.
+    pub element: usize,
+}
+
+/// Fired, and not yet executed.
+struct Firing {
+    group: usize,
+    element: usize,
+    /// Whether its delay is over, or it has been seen that it has none.
+    served: bool,
+    /// Whether its condition held for this one moment only, so that it cannot cease to.
+    momentary: bool,
+    values: Option<Vec<f64>>,
+}
+
+/// What execution leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The run goes on.
+    On,
+    /// An event has ended it.
+    Stop,
+}
+
+/// The events of a run in progress.
+pub struct Happenings<'a> {
+    events: &'a Events,
+    clock: Clock,
+    locator: Locator,
+    /// The watched functions where the run stands; what matters is their signs.
+    g: Vec<f64>,
+    g_end: Vec<f64>,
+    crossings: Vec<Crossing>,
+    /// Whether the condition of each element holds, by [`Self::first`].
+    truths: Vec<bool>,
+    /// The place of each event's first element in `truths`.
+    first: Vec<usize>,
+    /// The event that watches each of [`Events::surfaces`], if any does.
+    owners: Vec<Option<usize>>,
+    /// The numbers of `resets`.
+    values: Vec<f64>,
+    waiting: Vec<Firing>,
+    /// The state where an event was located.
+    pub y: Vec<f64>,
+    /// What has happened.
+    pub log: Vec<Occurrence>,
+    /// The last time of an event, and how many before it were as close.
+    last: (f64, u32),
+}
+
+impl<'a> Happenings<'a> {
+    /// The events of a run from t0 to t1; none if the system has none.
+    ///
+    /// # Errors
+    /// If times make no sense, or the run goes backwards.
+    pub fn new(problem: &mut Problem<'a>, t0: f64, t1: f64) -> Result<Option<Self>, ErrorKind> {
+        let Some(events) = problem.system.events() else { return Ok(None) };
+        if t1 < t0 {
+            if events.groups.is_empty() {
+                return Ok(None);
+            }
+            return Err(ErrorKind::Options("a model with events can only be run forwards in time".to_string()));
+        }
+        if let Some(group) = events.groups.iter().find(|g| match &g.trigger {
+            Trigger::Condition(condition) => Logic::depth(condition) > 64,
+            _ => false,
+        }) {
+            return Err(ErrorKind::Options(format!("the condition of `{}` is nested too deeply", group.name)));
+        }
+        let mut times = vec![0.0; events.times];
+        problem.schedule(t0, &mut times);
+        let clock = Clock::new(events, &times, t0, t1).map_err(ErrorKind::Options)?;
+        let m = events.surfaces.iter().map(|s| s.len).sum();
+        let mut first = Vec::with_capacity(events.groups.len());
+        let mut elements = 0;
+        for group in &events.groups {
+            first.push(elements);
+            elements += group.len();
+        }
+        let watches = |group: &EventGroup, at: usize| match &group.trigger {
+            Trigger::Condition(condition) => condition
+                .iter()
+                .any(|step| matches!(step, Logic::Negative(k) | Logic::NotPositive(k) | Logic::Zero(k) if *k == at)),
+            _ => false,
+        };
+        let owner = |at: usize| events.groups.iter().position(|group| watches(group, at));
+        Ok(Some(Happenings {
+            clock,
+            locator: Locator::new(problem.dim(), m),
+            g: vec![0.0; m],
+            g_end: vec![0.0; m],
+            crossings: Vec::new(),
+            truths: vec![false; elements],
+            first,
+            owners: events.surfaces.iter().map(|surface| owner(surface.first)).collect(),
+            values: vec![0.0; events.values],
+            waiting: Vec::new(),
+            y: vec![0.0; problem.dim()],
+            log: Vec::new(),
+            last: (f64::NEG_INFINITY, 0),
+            events,
+        }))
+    }
+
+    /// Looks at the start: conditions that hold there have not become true, unless the event says otherwise.
+    pub fn begin(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
+        self.watch(problem, t, y);
+        let events = self.events;
+        for (group, event) in events.groups.iter().enumerate() {
+            for element in 0..event.len() {
+                let holds = self.holds(group, element);
+                self.truths[self.first[group] + element] = holds;
+                if holds && event.at_start && matches!(event.trigger, Trigger::Condition(_)) {
+                    self.fire(problem, t, y, group, element);
+                }
+            }
+        }
+    }
+
+    /// The next time after `t` at which a step must end.
+    pub fn next_end(&mut self, t: f64) -> Option<f64> {
+        self.clock.next_end(t)
+    }
+
+    /// Whether something is to be executed at `t`.
+    pub fn is_due(&self, t: f64) -> bool {
+        !self.waiting.is_empty() || self.clock.next().is_some_and(|next| next <= t)
+    }
+
+    /// Looks along the step just taken from `t0`. Gives the first time at which an event fires; the state there is in
+    /// [`Self::y`], and [`Self::execute`] is to be called.
+    pub fn inspect(&mut self, problem: &mut Problem, stepper: &mut dyn Stepper, t0: f64) -> Option<f64> {
+        if self.g.is_empty() {
+            return None;
+        }
+        let t1 = stepper.t();
+        let mut g_end = std::mem::take(&mut self.g_end);
+        let mut crossings = std::mem::take(&mut self.crossings);
+        problem.surfaces(t1, stepper.y(), &mut g_end);
+        let (span, ends) = ((t0, t1), (self.g.as_slice(), g_end.as_slice()));
+        self.locator.crossings(problem, stepper, span, ends, &self.events.surfaces, &mut crossings);
+        let mut fired: Option<f64> = None;
+        for crossing in &crossings {
+            if fired.is_some_and(|t| crossing.t > t) {
+                break;
+            }
+            if self.cross(crossing) {
+                fired = Some(crossing.t);
+            }
+        }
+        if fired.is_none() {
+            // What the series did not show, the ends do.
+            for place in 0..self.g.len() {
+                if sign(self.g[place]) != sign(g_end[place]) {
+                    self.g[place] = g_end[place];
+                    if self.look_again(place) {
+                        fired = Some(t1);
+                    }
+                }
+            }
+            self.g.copy_from_slice(&g_end);
+        }
+        (self.g_end, self.crossings) = (g_end, crossings);
+        if let Some(t) = fired {
+            if t == t1 {
+                self.y.copy_from_slice(stepper.y());
+            } else {
+                stepper.interpolate(problem, t, &mut self.y);
+            }
+            let y = std::mem::take(&mut self.y);
+            self.keep_values(problem, t, &y);
+            self.y = y;
+        }
+        fired
+    }
+
+    /// Follows a function through zero; says whether an event fires.
+    fn cross(&mut self, crossing: &Crossing) -> bool {
+        let mut fires = false;
+        if crossing.before != 0.0 && crossing.after != 0.0 {
+            self.g[crossing.place] = 0.0;
+            fires = self.look_again(crossing.place);
+            if let (true, Some(firing)) = (fires, self.waiting.last_mut()) {
+                // That it does not hold any more is seen when it has been executed.
+                firing.momentary = true;
+                self.g[crossing.place] = crossing.after;
+                return true;
+            }
+        }
+        self.g[crossing.place] = crossing.after;
+        self.look_again(crossing.place) || fires
+    }
+
+    /// Looks again at the condition that watches the function at a place; says whether it has become true.
+    fn look_again(&mut self, place: usize) -> bool {
+        let Some(block) = self.events.surfaces.iter().position(|s| (s.first..s.first + s.len).contains(&place)) else {
+            return false;
+        };
+        let Some(group) = self.owners[block] else { return false };
+        self.update(group, place - self.events.surfaces[block].first)
+    }
+
+    /// Brings the truth of a condition up to date: what becomes true fires, what ceases to be is dropped.
+    fn update(&mut self, group: usize, element: usize) -> bool {
+        let holds = self.holds(group, element);
+        let before = std::mem::replace(&mut self.truths[self.first[group] + element], holds);
+        if before && !holds && !self.events.groups[group].persistent {
+            self.waiting.retain(|f| (f.group, f.element) != (group, element) || f.momentary);
+            self.clock.delayed.retain(|d| (d.group, d.element) != (group, element));
+        }
+        if holds && !before {
+            self.waiting.push(Firing { group, element, served: false, momentary: false, values: None });
+        }
+        holds && !before
+    }
+
+    fn holds(&self, group: usize, element: usize) -> bool {
+        match &self.events.groups[group].trigger {
+            Trigger::Condition(condition) => Logic::holds(condition, |at| sign(self.g[at + element])),
+            _ => false,
+        }
+    }
+
+    fn watch(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
+        if !self.g.is_empty() {
+            problem.surfaces(t, y, &mut self.g);
+        }
+    }
+
+    fn fire(&mut self, problem: &mut Problem, t: f64, y: &[f64], group: usize, element: usize) {
+        self.waiting.push(Firing { group, element, served: false, momentary: false, values: None });
+        self.keep_values(problem, t, y);
+    }
+
+    /// Values from the time of the trigger, for what has just fired and wants them.
+    fn keep_values(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
+        let events = self.events;
+        let wants = |f: &Firing| events.groups[f.group].values_at_trigger && f.values.is_none();
+        if self.waiting.iter().any(wants) {
+            problem.resets(t, y, &mut self.values);
+            let values = &self.values;
+            self.waiting.iter_mut().filter(|f| wants(f)).for_each(|f| f.values = Some(values.clone()));
+        }
+    }
+
+    /// Executes all that has fired or is due at (t, y), and what that causes. Discrete quantities change in `problem`.
+    ///
+    /// # Errors
+    /// If events cause each other for ever, follow each other without getting anywhere, or have a bad delay.
+    pub fn execute(&mut self, problem: &mut Problem, t: f64, y: &mut [f64]) -> Result<Flow, ErrorKind> {
+        let events = self.events;
+        let waiting = &mut self.waiting;
+        self.clock.take_due(t, |group, element, delayed| {
+            let (served, values) = (delayed.is_some(), delayed.and_then(|d| d.values));
+            waiting.push(Firing { group, element, served, momentary: false, values });
+        });
+        let (mut executed, mut seen, mut flow) = (0, false, Flow::On);
+        loop {
+            self.put_off(problem, t, y)?;
+            if let Some(next) = self.next_in_turn(problem, t, y) {
+                let firing = self.waiting.remove(next);
+                let event = &events.groups[firing.group];
+                executed += 1;
+                if executed > MOST_AT_ONCE {
+                    return Err(ErrorKind::EventsForEver(event.element(firing.element)));
+                }
+                let values = firing.values.as_deref().unwrap_or(&self.values);
+                for assignment in &event.assignments {
+                    let place = assignment.places[firing.element];
+                    let value = values[assignment.value + firing.element];
+                    if assignment.state {
+                        y[place] = value;
+                    } else {
+                        problem.set_discrete(place, value);
+                    }
+                }
+                self.log.push(Occurrence { time: t, group: firing.group, element: firing.element });
+                problem.statistics.events += 1;
+                if event.stop {
+                    flow = Flow::Stop;
+                    break;
+                }
+            } else if seen {
+                break;
+            }
+            seen = true;
+            self.update_all(problem, t, y);
+        }
+        self.locator.begin_anew();
+        if executed > 0 {
+            self.note_time(t)?;
+        }
+        Ok(flow)
+    }
+
+    /// Looks at all conditions at (t, y).
+    fn update_all(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
+        if self.g.is_empty() {
+            return;
+        }
+        problem.surfaces(t, y, &mut self.g);
+        let events = self.events;
+        for (group, event) in events.groups.iter().enumerate() {
+            if matches!(event.trigger, Trigger::Condition(_)) {
+                (0..event.len()).for_each(|element| _ = self.update(group, element));
+            }
+        }
+        self.keep_values(problem, t, y);
+    }
+
+    /// Events with a delay leave for the clock.
+    fn put_off(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        let events = self.events;
+        let delays = |f: &Firing| !f.served && events.groups[f.group].delay.is_some();
+        if self.waiting.iter().any(delays) {
+            problem.resets(t, y, &mut self.values);
+        }
+        let mut k = 0;
+        while k < self.waiting.len() {
+            let firing = &mut self.waiting[k];
+            let event = &events.groups[firing.group];
+            let delay = event.delay.filter(|_| !firing.served).map_or(0.0, |at| self.values[at + firing.element]);
+            firing.served = true;
+            if !(delay >= 0.0 && delay.is_finite()) {
+                let name = event.element(firing.element);
+                return Err(ErrorKind::Options(format!("the delay of `{name}` at t = {t} is {delay}")));
+            }
+            if delay > 0.0 {
+                let Firing { group, element, values, .. } = self.waiting.remove(k);
+                self.clock.delayed.push(Delayed { time: t + delay, group, element, values });
+            } else {
+                k += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of the one to be executed next; priorities, and the right sides in `values`, are as they are now.
+    fn next_in_turn(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Option<usize> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        problem.resets(t, y, &mut self.values);
+        let rank = |f: &Firing| {
+            let priority = self.events.groups[f.group].priority.map_or(0.0, |at| self.values[at + f.element]);
+            (if priority.is_nan() { 0.0 } else { priority }, f.group, f.element)
+        };
+        (0..self.waiting.len()).min_by(|a, b| {
+            let (a, b) = (rank(&self.waiting[*a]), rank(&self.waiting[*b]));
+            b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2))
+        })
+    }
+
+    /// Counts events that follow each other within rounding of time.
+    fn note_time(&mut self, t: f64) -> Result<(), ErrorKind> {
+        let near = CLOSE * f64::EPSILON * t.abs().max(f64::MIN_POSITIVE);
+        let count = if t - self.last.0 <= near { self.last.1 + 1 } else { 0 };
+        self.last = (t, count);
+        match self.log.last() {
+            Some(event) if count >= MOST_CLOSE => Err(ErrorKind::Zeno(self.name(event))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The names of all events, in their order.
+    pub fn names(&self) -> Vec<String> {
+        self.events.groups.iter().map(|group| group.name.clone()).collect()
+    }
+
+    /// The name of an event that was executed.
+    fn name(&self, event: &Occurrence) -> String {
+        self.events.groups[event.group].element(event.element)
+    }
+}

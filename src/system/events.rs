@@ -1,0 +1,222 @@
+//! Events as data: which functions of (t, y) are watched, what makes an event fire, and what it sets.
+//!
+//! A system gives numbers ([`super::System::surfaces`], [`super::System::resets`], [`super::System::schedule`]); this
+//! table says what they mean. Events over an index set are one [`EventGroup`] of many elements; element k finds its
+//! numbers k places behind those of element 0, so that the table does not grow with the index set but for
+//! [`Assignment::places`].
+//!
+//! Order: events that fire at the same time are executed one after the other, higher priority first, then in the order of
+//! the table, then by element. Each one's right sides see what the ones before it have set.
+
+use super::Names;
+
+/// All events of a system.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Events {
+    /// In the order of execution where priorities are equal.
+    pub groups: Vec<EventGroup>,
+    /// The watched functions, in blocks of one per element; together they are what `surfaces` writes.
+    pub surfaces: Vec<Surface>,
+    /// How many numbers `resets` writes: right sides, delays and priorities.
+    pub values: usize,
+    /// How many numbers `schedule` writes: times and periods.
+    pub times: usize,
+    /// Times at which f, or a watched function, jumps or has a kink.
+    pub stops: Vec<Stop>,
+}
+
+/// Times at which a step ends and nothing is executed; by places among the numbers of `schedule`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// One time.
+    At(usize),
+    /// All times `from + k·period` of the run, k whole; the period may be negative.
+    Every {
+        /// One of them.
+        from: usize,
+        /// The distance.
+        period: usize,
+    },
+}
+
+/// A function g(t, y, p) whose sign matters, one per element of its group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Surface {
+    /// The place of element 0 among the numbers of `surfaces`.
+    pub first: usize,
+    /// How many elements.
+    pub len: usize,
+    /// Its degree as a polynomial in (t, y) together; none if it is none.
+    pub degree: Option<u8>,
+}
+
+/// One event, or one per element of an index set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventGroup {
+    /// As a person reads it: `when h < 0`; of many elements the blocks of [`Names`] say which.
+    pub name: String,
+    /// First subscript and extent per index; none for a single event.
+    pub dims: Vec<(i64, usize)>,
+    /// When it fires.
+    pub trigger: Trigger,
+    /// What it sets, all at once.
+    pub assignments: Vec<Assignment>,
+    /// Whether it ends the run.
+    pub stop: bool,
+    /// The place of element 0's delay among the numbers of `resets`.
+    pub delay: Option<usize>,
+    /// The place of element 0's priority among the numbers of `resets`; without one it is 0.
+    pub priority: Option<usize>,
+    /// Whether it is executed though its condition no longer holds when its turn comes.
+    pub persistent: bool,
+    /// Whether right sides are evaluated when the condition becomes true rather than when the event is executed.
+    pub values_at_trigger: bool,
+    /// Whether it fires at the start of the run if the condition holds there.
+    pub at_start: bool,
+}
+
+/// What makes an event fire.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trigger {
+    /// A condition on the signs of watched functions becomes true; in postfix order.
+    Condition(Vec<Logic>),
+    /// Times among the numbers of `schedule`, each the place of element 0.
+    At(Vec<usize>),
+    /// From one time, every so much, up to another (included); places of element 0 among the numbers of `schedule`.
+    Every {
+        /// The distance.
+        period: usize,
+        /// The first time; the start of the run if none is given.
+        from: Option<usize>,
+        /// The last time; the end of the run if none is given.
+        to: Option<usize>,
+    },
+}
+
+/// An operation of a condition in postfix order, on a stack of truth values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logic {
+    /// Always or never.
+    Constant(bool),
+    /// g < 0, of the function at this place for element 0.
+    Negative(usize),
+    /// g ≤ 0
+    NotPositive(usize),
+    /// g = 0
+    Zero(usize),
+    /// Both of the last two.
+    And,
+    /// Either of the last two.
+    Or,
+    /// Not the last.
+    Not,
+}
+
+/// `target := value`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// Whether the target is a state; else it is a discrete quantity.
+    pub state: bool,
+    /// Per element, the target's place among the states or the discrete quantities.
+    pub places: Vec<usize>,
+    /// The place of element 0's value among the numbers of `resets`.
+    pub value: usize,
+}
+
+impl EventGroup {
+    /// One event of this name with nothing to do yet.
+    pub fn new(name: impl Into<String>, trigger: Trigger) -> Self {
+        EventGroup {
+            name: name.into(),
+            dims: Vec::new(),
+            trigger,
+            assignments: Vec::new(),
+            stop: false,
+            delay: None,
+            priority: None,
+            persistent: false,
+            values_at_trigger: false,
+            at_start: false,
+        }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.dims.iter().map(|(_, n)| n).product()
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name of an element.
+    pub fn element(&self, k: usize) -> String {
+        if self.dims.is_empty() {
+            return self.name.clone();
+        }
+        let mut names = Names::default();
+        names.push("", self.dims.clone());
+        format!("{} {}", self.name, names.get(k))
+    }
+}
+
+impl Logic {
+    /// The value of a condition, given the sign (−1, 0, 1; NaN counts as no sign) of each watched function.
+    pub fn holds(condition: &[Logic], sign: impl Fn(usize) -> f64) -> bool {
+        let mut stack = [false; 64];
+        let mut top = 0;
+        for step in condition {
+            let value = match *step {
+                Logic::Constant(value) => value,
+                Logic::Negative(at) => sign(at) < 0.0,
+                Logic::NotPositive(at) => sign(at) <= 0.0,
+                Logic::Zero(at) => sign(at) == 0.0,
+                Logic::Not => {
+                    top -= 1;
+                    !stack[top]
+                }
+                Logic::And | Logic::Or => {
+                    top -= 2;
+                    match step {
+                        Logic::And => stack[top] && stack[top + 1],
+                        _ => stack[top] || stack[top + 1],
+                    }
+                }
+            };
+            stack[top] = value;
+            top += 1;
+        }
+        top > 0 && stack[top - 1]
+    }
+
+    /// How deep the stack of a condition grows; at most 64 can be evaluated.
+    pub fn depth(condition: &[Logic]) -> usize {
+        let (mut now, mut most) = (0usize, 0);
+        for step in condition {
+            now = match step {
+                Logic::Not => now,
+                Logic::And | Logic::Or => now.saturating_sub(1),
+                _ => now + 1,
+            };
+            most = most.max(now);
+        }
+        most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_evaluated_in_postfix_order() {
+        // not (a < 0) and (b <= 0 or c = 0)
+        let condition = [Logic::Negative(0), Logic::Not, Logic::NotPositive(1), Logic::Zero(2), Logic::Or, Logic::And];
+        let holds = |signs: [f64; 3]| Logic::holds(&condition, |k| signs[k]);
+        assert!(holds([1.0, 0.0, 1.0]) && holds([0.0, 1.0, 0.0]));
+        assert!(!holds([-1.0, 0.0, 0.0]) && !holds([1.0, 1.0, 1.0]));
+        assert!(!Logic::holds(&[Logic::NotPositive(0)], |_| f64::NAN));
+        assert_eq!(Logic::depth(&condition), 3);
+    }
+}
