@@ -2,7 +2,7 @@
 //!
 //! An unknown is a name with an initial value, its guess, that no equation gives by itself. Equations over indices are
 //! written out element by element here: which of them determines which unknown differs from element to element. How they
-//! are solved is for [`crate::dae`] to find out.
+//! are solved is for `crate::dae` to find out.
 
 use std::collections::BTreeMap;
 

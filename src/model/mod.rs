@@ -68,7 +68,7 @@ pub struct Model {
     pub definitions: Vec<Family>,
     /// The time derivative of each state, in the order of `states`.
     pub derivatives: Vec<Family>,
-    /// Equations that do not say what one derivative is; empty once [`crate::dae`] has dealt with them.
+    /// Equations that do not say what one derivative is; empty once `crate::dae` has dealt with them.
     pub implicit: Implicit,
     /// Places of the states that have no derivative: their family in `derivatives` is what an algebraic equation leaves,
     /// 0 = …; ascending.

@@ -1,11 +1,11 @@
 //! Events of a run: when they fire, in which order they are executed, and what has happened.
 //!
-//! [`locate`] finds the crossings inside a step, [`clock`] knows the times that are given beforehand; this file keeps the
+//! `locate` finds the crossings inside a step, `clock` knows the times that are given beforehand; this file keeps the
 //! signs of the watched functions and the truth of the conditions, and executes. Edge-triggered: an event fires when its
 //! condition becomes true, whether by the solution's way or by what another event sets.
 //!
 //! At one time: what fires is executed by priority, then in the order of the table; after each execution conditions are
-//! looked at again, so that events can cause others ([`MOST_AT_ONCE`] at most). An event that waits for its turn or its
+//! looked at again, so that events can cause others (`MOST_AT_ONCE` at most). An event that waits for its turn or its
 //! delay is dropped when its condition ceases to hold, unless it is persistent.
 
 mod clock;
