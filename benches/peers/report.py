@@ -158,7 +158,7 @@ def failures(results):
                 if "not installed" in error or "not here" in error:
                     absent.add(f"{solver}: {error}")
                 else:
-                    (own if row["ours"] else others).append(f"- {TITLES[name]}, {solver}, rtol {rtol:.0e}: {error.splitlines()[0]}")
+                    (own if row["ours"] else others).append(f"- {TITLES[name]}, {solver}, rtol {rtol:.0e}: {error.splitlines()[0].replace(f'{ROOT}/', '')}")
     lines = ["Absent: " + ("; ".join(sorted(absent)) if absent else "none") + ".", ""]
     lines += ["Failures of ours:", *(own or ["- none"]), "", "Failures of peers:", *(others or ["- none"])]
     return "\n".join(lines)
@@ -231,7 +231,7 @@ def machine():
     header = ROOT / "target/peers/sundials/install/include/sundials/sundials_config.h"
     sundials = next((l.split('"')[1] for l in header.read_text().splitlines() if "SUNDIALS_VERSION " in l), "7") if header.exists() else "absent"
     return "\n".join([
-        f"Machine: {cpu}, {flags}, one thread of {run('nproc')} cores, Linux {platform.release().split("-")[0]}; load average at the end {load}. "
+        f"Machine: {cpu}, {flags}, one thread of {run('nproc')} cores, Linux {platform.release().split('-')[0]}; load average at the end {load}. "
         f"Date: {run('date', '+%Y-%m-%d %H:%M')}; commit {run('git', 'rev-parse', '--short', 'HEAD')}; {run('rustc', '--version')}.",
         "",
         "| peer | version | how it was built |",
