@@ -381,8 +381,8 @@ fn examples_mean_what_they_say() {
         if model.checked().units.is_some() {
             continue;
         }
-        // Nor does it solve equations; `tests/dae.rs` does.
-        if !model.checked().algebraic.is_empty() {
+        // Nor does it solve equations or know events; `tests/dae.rs` and `tests/events.rs` do.
+        if !model.checked().algebraic.is_empty() || !model.checked().events.is_empty() {
             continue;
         }
         match check(&text, count + 1) {
