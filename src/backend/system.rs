@@ -45,6 +45,18 @@ pub type VelocityFinder = Box<dyn Fn() -> Result<Vec<(usize, usize)>, usize> + S
 /// A series, or why there is none.
 type Made<K> = Result<Arc<Series<K>>, String>;
 
+/// The values of a matrix in the order of its pattern, from those of its kernel: where that does not write them in place,
+/// they stand at the end of the work slice first, and those that meet add up.
+fn assemble<K: Kernels>(kernels: &K, kernel: KernelId, places: Option<&[usize]>, arguments: Arguments<'_>) {
+    let Some(places) = places else { return kernels.call(kernel, arguments) };
+    let Arguments { t, y, p, v, w, out } = arguments;
+    let own = w.len() - places.len();
+    let (w, raw) = w.split_at_mut(own);
+    kernels.call(kernel, Arguments { t, y, p, v, w, out: &mut *raw });
+    out.fill(0.0);
+    raw.iter().zip(places).for_each(|(value, place)| out[*place] += value);
+}
+
 /// The constraints of a compiled model.
 struct Hidden<K> {
     kernels: K,
@@ -53,8 +65,7 @@ struct Hidden<K> {
     pattern: Pattern,
     /// The place of each of the kernel's values in the pattern.
     places: Option<Vec<usize>>,
-    /// Values of the kernel, and its work.
-    raw: usize,
+    /// The kernels' work, and behind it the values of `jacobian`.
     work: usize,
 }
 
@@ -64,7 +75,7 @@ impl<K: Kernels> Constraints for Hidden<K> {
     }
 
     fn work(&self) -> usize {
-        self.raw + self.work
+        self.work
     }
 
     fn values(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
@@ -72,13 +83,8 @@ impl<K: Kernels> Constraints for Hidden<K> {
     }
 
     fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
-        let Some(places) = &self.places else {
-            return self.kernels.call(self.jacobian, Arguments { t, y, p, v: &[], w, out: values });
-        };
-        let (raw, w) = w.split_at_mut(self.raw);
-        self.kernels.call(self.jacobian, Arguments { t, y, p, v: &[], w, out: raw });
-        values.fill(0.0);
-        places.iter().zip(raw.iter()).for_each(|(place, value)| values[*place] += value);
+        let (places, arguments) = (self.places.as_deref(), Arguments { t, y, p, v: &[], w, out: values });
+        assemble(&self.kernels, self.jacobian, places, arguments);
     }
 }
 
@@ -155,8 +161,8 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             (Some(values), Some(jacobian)) => {
                 let (pattern, places) = lowered.constraints.pattern();
                 let work = kernels.lengths(values).w.max(kernels.lengths(jacobian).w);
-                let raw = lowered.constraints.values;
-                Some(Arc::new(Hidden { kernels: kernels.clone(), values, jacobian, pattern, places, raw, work }))
+                let work = work + lowered.constraints.values;
+                Some(Arc::new(Hidden { kernels: kernels.clone(), values, jacobian, pattern, places, work }))
             }
             _ => None,
         };
@@ -250,16 +256,8 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
 
     fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
         let (_, places) = self.pattern_and_places();
-        let Some(places) = places else {
-            return self.kernels.call(self.places.jacobian, Arguments { t, y, p, v: &[], w, out: values });
-        };
-        let own = w.len() - places.len();
-        let (w, raw) = w.split_at_mut(own);
-        self.kernels.call(self.places.jacobian, Arguments { t, y, p, v: &[], w, out: raw });
-        values.fill(0.0);
-        for (value, place) in raw.iter().zip(places) {
-            values[*place] += value;
-        }
+        let arguments = Arguments { t, y, p, v: &[], w, out: values };
+        assemble(&self.kernels, self.places.jacobian, places.as_deref(), arguments);
     }
 
     fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {

@@ -22,7 +22,7 @@ struct Places {
 pub fn assemble(mut scalars: Scalars, system: Reduced, solved: Solved, implicit: &Implicit) -> Model {
     let residuals: FxHashMap<Variable, ExprId> = solved.residuals.iter().map(|(value, v)| (*v, *value)).collect();
     let mut places = Places { values: FxHashMap::default(), touched: FxHashSet::default() };
-    let mut states = States::default();
+    let mut states = Vec::new();
     for unknown in 0..implicit.unknowns.len() {
         declare(&mut scalars, &system, &residuals, unknown, &mut places, &mut states);
     }
@@ -36,7 +36,7 @@ pub fn assemble(mut scalars: Scalars, system: Reduced, solved: Solved, implicit:
     rewrite(&mut scalars, &places);
     let mut algebraic: Vec<(SymbolId, usize)> = Vec::new();
     let mut families: Vec<(Family, Family)> = Vec::new();
-    for state in &states.list {
+    for state in &states {
         let mut pieces = Vec::new();
         for (place, subscripts, variable) in &state.elements {
             let value = match residuals.get(variable) {
@@ -84,11 +84,6 @@ struct State {
     elements: Vec<(usize, Vec<i64>, Variable)>,
 }
 
-#[derive(Default)]
-struct States {
-    list: Vec<State>,
-}
-
 /// The states an unknown and its derivatives need. Derivatives that only some elements have, and highest ones that the
 /// solver has to find, are scalars of their own.
 fn declare(
@@ -97,7 +92,7 @@ fn declare(
     residuals: &FxHashMap<Variable, ExprId>,
     unknown: usize,
     places: &mut Places,
-    states: &mut States,
+    states: &mut Vec<State>,
 ) {
     let elements: Vec<usize> = scalars.elements_of(unknown).collect();
     let most = elements.iter().map(|e| system.highest[*e]).max().unwrap_or(0);
@@ -113,7 +108,7 @@ fn declare(
             let Node::Symbol(symbol, _) = scalars.model.graph.node(first) else { continue };
             let all = elements.iter().enumerate();
             let elements = all.map(|(place, e)| (place, scalars.subscripts(*e), variable(*e))).collect();
-            states.list.push(State { symbol, unknown, order, elements });
+            states.push(State { symbol, unknown, order, elements });
             continue;
         }
         for element in needed {
@@ -121,7 +116,7 @@ fn declare(
             let Node::Symbol(symbol, subs) = scalars.model.graph.node(node) else { continue };
             if scalars.is_scalar(element) {
                 let elements = vec![(0, Vec::new(), variable(element))];
-                states.list.push(State { symbol, unknown, order, elements });
+                states.push(State { symbol, unknown, order, elements });
                 continue;
             }
             let of = scalars.model.symbol(symbol).clone();
@@ -131,7 +126,7 @@ fn declare(
             let own_node = scalars.model.graph.intern(Node::Symbol(own, none));
             places.values.insert((symbol, subs), own_node);
             places.touched.insert(symbol);
-            states.list.push(State { symbol: own, unknown, order, elements: vec![(0, Vec::new(), variable(element))] });
+            states.push(State { symbol: own, unknown, order, elements: vec![(0, Vec::new(), variable(element))] });
         }
     }
 }

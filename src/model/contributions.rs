@@ -107,7 +107,7 @@ impl Checker<'_> {
 }
 
 /// The next place in a box, the last subscript fastest; false after the last.
-fn advance(at: &mut [i64], ranges: &[(i64, i64)]) -> bool {
+pub(super) fn advance(at: &mut [i64], ranges: &[(i64, i64)]) -> bool {
     for (value, (lo, hi)) in at.iter_mut().zip(ranges).rev() {
         if *value < *hi {
             *value += 1;

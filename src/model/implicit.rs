@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::check::{Checker, Entity};
+use super::contributions::advance;
 use super::expression::{NO_STATES_AT_START, Scope};
 use super::names::Implicit as Statement;
 use super::{Family, Kind};
@@ -103,9 +104,8 @@ impl Checker<'_> {
     pub(super) fn implicit(&mut self, unknowns: &[(String, Vec<SymbolId>)]) -> Implicit {
         let mut implicit = Implicit::default();
         for statement in self.found.implicit.clone() {
-            if self.write_out(&statement, &mut implicit.equations).is_none() {
-                continue;
-            }
+            // After an error the others tell theirs.
+            let _ = self.write_out(&statement, &mut implicit.equations);
         }
         let scope = Scope { no_states: Some(NO_STATES_AT_START), ..Scope::default() };
         for (name, symbols) in unknowns {
@@ -150,7 +150,8 @@ impl Checker<'_> {
             self.diagnostics.push(error.help("give states equations of their own, `u[i]' = …`, where that can be"));
             return None;
         }
-        let mut at: Vec<i64> = names.iter().map(|(_, (lo, _))| *lo).collect();
+        let ranges: Vec<(i64, i64)> = names.iter().map(|(_, range)| *range).collect();
+        let mut at: Vec<i64> = ranges.iter().map(|(lo, _)| *lo).collect();
         loop {
             let indices = names.iter().zip(&at).map(|((name, _), v)| (name.clone(), Affine::constant(*v))).collect();
             let mut scope = Scope { indices, ..Scope::default() };
@@ -163,12 +164,7 @@ impl Checker<'_> {
                 _ => self.graph.sub(left, right),
             };
             equations.push((value, statement.span));
-            let mut turning = at.iter_mut().zip(&names).rev();
-            let advanced = turning.any(|(at, (_, (lo, hi)))| {
-                *at = if *at < *hi { *at + 1 } else { *lo };
-                *at != *lo
-            });
-            if !advanced {
+            if !advance(&mut at, &ranges) {
                 return Some(());
             }
         }
