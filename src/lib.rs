@@ -47,7 +47,7 @@ pub mod system;
 
 pub use facade::{
     Backend, CompileError, Compiled, Errors, FileLoader, MissingParameter, Model, Problem, SensitivityError, Show,
-    SolveError, UnknownName,
+    SolveError, Steady, UnknownName,
 };
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.

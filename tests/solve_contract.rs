@@ -208,7 +208,7 @@ fn senseless_options_are_refused_with_a_sentence() {
     let good = || options(0.0, 1.0, Method::Auto);
     let cases: Vec<(Options, &str)> = vec![
         (Options { t1: 0.0, ..good() }, "span"),
-        (Options { t1: f64::INFINITY, ..good() }, "span"),
+        (Options { t1: f64::NEG_INFINITY, ..good() }, "span"),
         (Options { t0: f64::NAN, ..good() }, "span"),
         (Options { rtol: 0.0, ..good() }, "rtol"),
         (Options { rtol: -1e-6, ..good() }, "rtol"),

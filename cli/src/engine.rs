@@ -8,10 +8,12 @@ use rhapsode::diag::{closest, render};
 use rhapsode::lang::format::{self, Refusal};
 use rhapsode::model::Grid;
 use rhapsode::name::{plain, split, with_subscripts};
-use rhapsode::solve::{ErrorKind, Failure, Method, Save, Solution};
+use rhapsode::solve::{Approach, ErrorKind, Failure, Method, Save, Solution};
 use rhapsode::source::{Source, Sources};
 use rhapsode::system::Names;
-use rhapsode::{Backend, Compiled, Errors, FileLoader, Model, SensitivityError, SolveError};
+use rhapsode::{
+    Backend, Compiled, Errors, FileLoader, MissingParameter, Model, Problem, SensitivityError, SolveError, Steady,
+};
 
 use crate::exit::Stop;
 use crate::table::{Series, Table};
@@ -176,12 +178,15 @@ pub fn validate(model: &Model, request: &Request) -> Result<(), Stop> {
     }
     let (t0, t1) = span(model, request)?;
     match &request.points {
+        Some(Points::At(_)) if t1.is_infinite() => {
+            return Err(Stop::input("error: --save-at needs a known end: it does not go with a run until steady"));
+        }
         Some(Points::At(times)) => {
             if let Some(t) = times.iter().find(|t| !(t0..=t1).contains(t)) {
                 return Err(Stop::input(format!("error: --save-at: {t} is outside the span {t0}..{t1}")));
             }
         }
-        Some(Points::Every(dt)) if (t1 - t0) / dt > 1e8 => {
+        Some(Points::Every(dt)) if t1.is_finite() && (t1 - t0) / dt > 1e8 => {
             let points = (t1 - t0) / dt;
             return Err(Stop::input(format!("error: --save-every: {dt} gives {points:e} points, more than 1e8")));
         }
@@ -242,18 +247,10 @@ pub fn validate_columns(model: &Model, columns: &[String]) -> Result<(), Stop> {
     }
 }
 
-/// Runs the compiled model.
-///
-/// # Errors
-/// What keeps the run from beginning. A run that ends early is an [`Outcome`] with a failure.
-pub fn solve(
-    compiled: &Compiled,
-    request: &Request,
-    cancel: &AtomicBool,
-    progress: &(dyn Fn(f64) + Sync),
-) -> Result<Outcome, Stop> {
+/// A problem with what was asked for, but for the points to keep.
+fn problem<'a>(compiled: &'a Compiled, request: &Request, cancel: &'a AtomicBool) -> Result<Problem<'a>, Stop> {
     let (t0, t1) = span(compiled.model(), request)?;
-    let mut problem = compiled.problem().span(t0..t1).cancel(cancel).progress(progress);
+    let mut problem = compiled.problem().span(t0..t1).cancel(cancel);
     for (name, value) in &request.set {
         problem = problem.set(name, *value).map_err(|error| Stop::input(format!("error: --set: {error}")))?;
     }
@@ -275,6 +272,41 @@ pub fn solve(
     if request.explain {
         problem = problem.explain();
     }
+    Ok(problem)
+}
+
+/// The error of a parameter without a value.
+fn missing(missing: &MissingParameter) -> Stop {
+    let hint = format!("use `--set {}=VALUE`, or give it a default in the model", missing.0);
+    Stop::input(format!("error: {missing}\nhelp: {hint}"))
+}
+
+/// Looks for a steady state of the compiled model.
+///
+/// # Errors
+/// A sentence, where none is found.
+pub fn steady(compiled: &Compiled, request: &Request, approach: Approach, cancel: &AtomicBool) -> Result<Steady, Stop> {
+    match problem(compiled, request, cancel)?.steady(approach) {
+        Ok(found) => Ok(found),
+        Err(SolveError::Missing(name)) => Err(missing(&name)),
+        Err(SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), .. })) => {
+            Err(Stop::input(format!("error: {sentence}")))
+        }
+        Err(SolveError::Failed(failure)) => Err(Stop::Early(format!("error: {failure}"))),
+    }
+}
+
+/// Runs the compiled model.
+///
+/// # Errors
+/// What keeps the run from beginning. A run that ends early is an [`Outcome`] with a failure.
+pub fn solve<'a>(
+    compiled: &'a Compiled,
+    request: &Request,
+    cancel: &'a AtomicBool,
+    progress: &'a (dyn Fn(f64) + Sync),
+) -> Result<Outcome, Stop> {
+    let mut problem = problem(compiled, request, cancel)?.progress(progress);
     problem = match &request.points {
         Some(Points::Count(n)) => problem.grid(Grid::Count(*n as u64)),
         Some(Points::Every(dt)) => problem.grid(Grid::Every(*dt)),
@@ -283,10 +315,7 @@ pub fn solve(
     };
     match problem.solve() {
         Ok(solution) => Ok(Outcome { solution, failure: None }),
-        Err(SolveError::Missing(missing)) => {
-            let hint = format!("use `--set {}=VALUE`, or give it a default in the model", missing.0);
-            Err(Stop::input(format!("error: {missing}\nhelp: {hint}")))
-        }
+        Err(SolveError::Missing(name)) => Err(missing(&name)),
         Err(SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), .. })) => {
             Err(Stop::input(format!("error: {sentence}")))
         }

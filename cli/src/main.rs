@@ -17,6 +17,7 @@ mod progress;
 mod run;
 mod show;
 mod stats;
+mod steady;
 mod table;
 mod values;
 mod write;
@@ -34,6 +35,7 @@ Examples:
   rhapsode new predator                          write predator.ode, a small commented model
   rhapsode run predator.ode --plot predator.svg  integrate it and draw it
   rhapsode run predator.ode --set a=2 -o out.csv change a parameter, keep the numbers
+  rhapsode steady predator.ode                   where it rests, and whether it stays there
   rhapsode check predator.ode                    only look for mistakes
   rhapsode fmt predator.ode                      tidy up spacing and columns
   rhapsode show predator.ode --jacobian          see what the compiler derived
@@ -53,6 +55,8 @@ struct Cli {
 enum Command {
     /// Integrate a model; write its trajectory, figure and statistics
     Run(Box<run::Args>),
+    /// Find where a model comes to rest, and whether it stays there
+    Steady(Box<steady::Args>),
     /// Look for mistakes in models, nothing else
     Check(check::Args),
     /// Show the inside of a model: equations, Jacobian, sparsity, code
@@ -72,6 +76,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Steady(args) => steady::steady(&args),
         Command::Check(args) => check::check(&args),
         Command::Show(args) => show::show(&args),
         Command::Explain(args) => explain::explain(&args),

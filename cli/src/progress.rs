@@ -38,7 +38,9 @@ impl Progress {
         }
         let bar = self.bar.get_or_init(|| {
             let bar = ProgressBar::new(LENGTH);
-            if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3} %  {elapsed}  {msg}") {
+            let open = self.span.1.is_infinite();
+            let template = if open { "{elapsed}  {msg}" } else { "{bar:40} {percent:>3} %  {elapsed}  {msg}" };
+            if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
             bar

@@ -72,13 +72,13 @@ pub struct Args {
     save_every: Option<f64>,
 
     /// Write and draw only these states and outputs, as in `A,u[3,4]`; the name of an array means all of it
-    #[arg(long, value_name = "NAME,…", value_parser = columns)]
-    columns: Vec<Columns>,
+    #[arg(long, value_name = "NAME,…", value_parser = values::columns)]
+    columns: Vec<values::Columns>,
 
     /// Add exact sensitivities d[x]/d[name] of all states and outputs by these parameters or initial values, as in
     /// `k1,W[1,2],A`
-    #[arg(long, value_name = "NAME,…", value_parser = columns)]
-    sensitivities: Vec<Columns>,
+    #[arg(long, value_name = "NAME,…", value_parser = values::columns)]
+    sensitivities: Vec<values::Columns>,
 
     /// Write the trajectory to a file instead of standard output: .csv, .json, .npz or .parquet
     #[arg(short, long, value_name = "FILE")]
@@ -116,10 +116,6 @@ enum BackendName {
     Jit,
     Interpret,
 }
-
-/// The names of one `--columns`.
-#[derive(Clone, Debug)]
-struct Columns(Vec<String>);
 
 /// The command.
 ///
@@ -259,44 +255,8 @@ fn method_parser() -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(Method::ALL.iter().map(|m| m.name())).try_map(|name| Method::find(&name).ok_or("unknown"))
 }
 
-/// Names separated by commas; commas inside brackets belong to subscripts.
-fn columns(text: &str) -> Result<Columns, String> {
-    let mut names = vec![String::new()];
-    let mut depth = 0;
-    for c in text.chars().filter(|c| !c.is_whitespace()) {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            ',' if depth == 0 => {
-                names.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        if let Some(name) = names.last_mut() {
-            name.push(c);
-        }
-    }
-    if names.iter().any(String::is_empty) {
-        return Err(format!("expected names separated by commas, found `{text}`"));
-    }
-    Ok(Columns(names))
-}
-
 /// One line on standard error, if anyone listens.
 fn eprint_line(line: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commas_inside_brackets_do_not_separate() {
-        let names = |text| columns(text).map(|c| c.0);
-        assert_eq!(names("A, u[1,2],B"), Ok(vec!["A".into(), "u[1,2]".into(), "B".into()]));
-        assert!(names("A,,B").is_err() && names("").is_err());
-    }
 }

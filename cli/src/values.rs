@@ -32,7 +32,7 @@ pub fn not_negative(text: &str) -> Result<f64, String> {
     if value >= 0.0 { Ok(value) } else { Err(format!("expected a number of at least 0, found `{}`", text.trim())) }
 }
 
-/// `A..B` with A < B.
+/// `A..B` with A < B; `A..steady` ends at infinity.
 ///
 /// # Errors
 /// A sentence, when it is no such span.
@@ -40,6 +40,9 @@ pub fn span(text: &str) -> Result<(f64, f64), String> {
     let Some((from, to)) = text.split_once("..") else {
         return Err(format!("expected a span such as `0..100`, found `{text}`"));
     };
+    if to.trim() == "steady" {
+        return Ok((number(from)?, f64::INFINITY));
+    }
     let (from, to) = (number(from)?, number(to)?);
     if from < to {
         Ok((from, to))
@@ -102,6 +105,37 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds * unit).map_err(|_| format!("the time `{text}` is too long"))
 }
 
+/// The names of one `--columns`.
+#[derive(Clone, Debug)]
+pub struct Columns(pub Vec<String>);
+
+/// Names separated by commas; commas inside brackets belong to subscripts.
+///
+/// # Errors
+/// A sentence, when a name is missing.
+pub fn columns(text: &str) -> Result<Columns, String> {
+    let mut names = vec![String::new()];
+    let mut depth = 0;
+    for c in text.chars().filter(|c| !c.is_whitespace()) {
+        match c {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            ',' if depth == 0 => {
+                names.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(name) = names.last_mut() {
+            name.push(c);
+        }
+    }
+    if names.iter().any(String::is_empty) {
+        return Err(format!("expected names separated by commas, found `{text}`"));
+    }
+    Ok(Columns(names))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +144,7 @@ mod tests {
     fn spans() {
         assert_eq!(span("0..100"), Ok((0.0, 100.0)));
         assert_eq!(span("-1e3..2.5"), Ok((-1000.0, 2.5)));
+        assert_eq!(span("2..steady"), Ok((2.0, f64::INFINITY)));
         assert_eq!(span("0...5"), Ok((0.0, 0.5)));
         assert!(span("5..1").is_err_and(|e| e.contains("write `1..5`")));
         assert!(span("1..1").is_err_and(|e| e.contains("empty")));
@@ -137,5 +172,12 @@ mod tests {
         assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
         assert_eq!(duration("1.5min"), Ok(Duration::from_secs(90)));
         assert!(duration("-1").is_err() && duration("soon").is_err() && duration("1e30h").is_err());
+    }
+
+    #[test]
+    fn commas_inside_brackets_do_not_separate() {
+        let names = |text| columns(text).map(|c| c.0);
+        assert_eq!(names("A, u[1,2],B"), Ok(vec!["A".into(), "u[1,2]".into(), "B".into()]));
+        assert!(names("A,,B").is_err() && names("").is_err());
     }
 }

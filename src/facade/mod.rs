@@ -6,12 +6,14 @@ mod files;
 mod page;
 mod problem;
 mod show;
+mod steady;
 
 pub use bind::{MissingParameter, UnknownName};
 pub use errors::Errors;
 pub use files::FileLoader;
 pub use problem::{Problem, SolveError};
 pub use show::Show;
+pub use steady::Steady;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

@@ -10,10 +10,14 @@ use rustc_hash::FxHashMap;
 
 use super::Compiled;
 use super::bind::{MissingParameter, UnknownName, parameter_values};
+use super::steady::Steady;
 use crate::diag::closest;
 use crate::model::Grid;
-use crate::solve::{Failure, Method, Options, Save, Solution, Tolerance, integrate};
+use crate::solve::{Approach, Failure, Method, Options, Save, Solution, SteadyState, Tolerance, integrate, steady};
 use crate::system::Reduced;
+
+/// A solution that has not come to rest after so many steps is given up, if nothing else is said.
+const MOST_UNTIL_REST: u64 = 1_000_000;
 
 /// A run to be. Every setter takes and returns it; [`Problem::solve`] runs it.
 #[derive(Clone)]
@@ -77,7 +81,8 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Start and end of the independent variable.
+    /// Start and end of the independent variable. With an infinite end the run goes on until nothing changes any more by
+    /// more than the tolerances.
     pub fn span(mut self, span: Range<f64>) -> Self {
         (self.options.t0, self.options.t1) = (span.start, span.end);
         self
@@ -210,7 +215,8 @@ impl<'a> Problem<'a> {
         result
     }
 
-    fn run(&self) -> Result<Solution, SolveError> {
+    /// Bound parameters, and the states at the start.
+    fn start(&self) -> Result<(Vec<f64>, Vec<f64>), SolveError> {
         let values =
             parameter_values(self.compiled.model().checked(), &self.parameters).map_err(SolveError::Missing)?;
         let mut bound = self.compiled.bind(&values);
@@ -227,7 +233,29 @@ impl<'a> Problem<'a> {
                 y0[n * (j + 1) + place] = if own { 1.0 } else { 0.0 };
             }
         }
+        Ok((bound, y0))
+    }
+
+    /// The span's end; of a run until rest, found by a run that keeps nothing where points are asked for.
+    fn end(&self) -> Result<f64, SolveError> {
+        let keeps_steps = self.options.save == Save::Steps && matches!(self.grid, None | Some(Grid::Steps));
+        if self.options.t1.is_finite() || keeps_steps {
+            return Ok(self.options.t1);
+        }
+        let mut scout = self.clone();
+        (scout.grid, scout.options.save) = (Some(Grid::Steps), Save::Steps);
+        // The points are not looked at; with reactions the way to the end is that of the run to come.
+        let solution = scout.run()?;
+        Ok(solution.times().last().copied().unwrap_or(self.options.t0))
+    }
+
+    fn run(&self) -> Result<Solution, SolveError> {
+        let (bound, y0) = self.start()?;
         let mut options = self.options.clone();
+        options.t1 = self.end()?;
+        if options.t1.is_infinite() && options.max_steps == Options::new(0.0, 1.0).max_steps {
+            options.max_steps = MOST_UNTIL_REST;
+        }
         if let Some(points) = self.grid.and_then(|grid| grid.points(options.t0, options.t1)) {
             options.save = Save::At(points);
         }
@@ -248,6 +276,43 @@ impl<'a> Problem<'a> {
             Ok(solution) => Ok(all(solution)),
             Err(failure) => Err(SolveError::Failed(Failure { partial: Box::new(all(*failure.partial)), ..failure })),
         }
+    }
+
+    /// The steady state that belongs to the initial values, by `approach`: y with f(t0, y) = 0. Conserved sums of reactions
+    /// keep the values they have at the start. Of the settings, parameters, initial values, tolerances and limits count.
+    ///
+    /// # Errors
+    /// [`SolveError`]; its failure is [`crate::solve::ErrorKind::NotSteady`] where none was found.
+    pub fn steady(&self, approach: Approach) -> Result<Steady, SolveError> {
+        let (bound, y0) = self.start()?;
+        let mut options = self.options.clone();
+        options.t1 = f64::INFINITY;
+        options.max_steps = options.max_steps.min(MOST_UNTIL_REST);
+        let system = self.compiled.system();
+        let eliminated = if system.constraints().is_none() { self.compiled.eliminated(&y0) } else { Vec::new() };
+        let own = y0.len() / (self.compiled.model().sensitivities().len() + 1);
+        let mut state = if eliminated.is_empty() {
+            steady(system, own, &y0, &bound, &options, approach).map_err(SolveError::Failed)?
+        } else {
+            let reduced = Reduced::new(system, eliminated, &y0);
+            if let Tolerance::PerState(list) = &options.atol {
+                options.atol = Tolerance::PerState(reduced.keep(list));
+            }
+            let own = own - reduced.eliminated();
+            let found =
+                steady(&reduced, own, &reduced.keep(&y0), &bound, &options, approach).map_err(SolveError::Failed)?;
+            let mut y = vec![0.0; y0.len()];
+            reduced.expand(&found.y, &mut y);
+            SteadyState { y, ..found }
+        };
+        let shape = system.shape();
+        let mut work = vec![0.0; shape.work];
+        let mut outputs = vec![0.0; shape.outputs.len()];
+        system.outputs(options.t0, &state.y, &bound, &mut work, &mut outputs);
+        state.left.resize(y0.len(), 0.0);
+        system.rhs(options.t0, &state.y, &bound, &mut work, &mut state.left);
+        let names = (shape.states.clone(), shape.outputs.clone());
+        Ok(Steady { state, states: names.0, outputs: names.1, values: outputs })
     }
 
     /// The method name of the solve block, if there is no such method.

@@ -3,6 +3,7 @@
 mod band;
 mod blocks;
 mod dense;
+mod eigenvalues;
 mod elimination;
 mod eliminator;
 mod hybrid;
@@ -20,6 +21,7 @@ mod valued;
 
 pub use band::BandLu;
 pub use dense::{DenseFactors, DenseLu};
+pub use eigenvalues::eigenvalues;
 pub use elimination::{Elimination, Sources};
 pub use eliminator::{Eliminator, GOOD, TINY, TableEliminator};
 pub use hybrid::HybridEliminator;

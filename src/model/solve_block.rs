@@ -31,7 +31,9 @@ impl Checker<'_> {
                     .line_before(block.variable.span, format!("time {}", block.variable.name)),
             );
         }
-        if let (Some(t0), Some(t1)) = (self.constant(&block.range.lo), self.constant(&block.range.hi)) {
+        if self.is_steady(&block.range.hi) {
+            run.span = self.constant(&block.range.lo).filter(|t0| t0.is_finite()).map(|t0| (t0, f64::INFINITY));
+        } else if let (Some(t0), Some(t1)) = (self.constant(&block.range.lo), self.constant(&block.range.hi)) {
             if t0 == t1 || !t0.is_finite() || !t1.is_finite() {
                 let message = format!("the span {t0}..{t1} is empty or not finite");
                 let span = block.range.lo.span.to(block.range.hi.span);
@@ -60,6 +62,11 @@ impl Checker<'_> {
             self.option(name, value, &mut run);
         }
         run
+    }
+
+    /// Whether a run ends where nothing changes any more: `0..steady`, if nothing else has that name.
+    fn is_steady(&self, end: &Expr) -> bool {
+        matches!(&end.kind, ExprKind::Name(word) if word == "steady") && !self.entities.contains_key("steady")
     }
 
     fn option(&mut self, name: &Ident, value: &Expr, run: &mut Run) {

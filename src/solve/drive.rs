@@ -9,6 +9,7 @@ use super::explicit::ExplicitStepper;
 use super::low_storage::LowStorageStepper;
 use super::methods::{self, adams::Adams, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
 use super::problem::Problem;
+use super::settled::Settled;
 use super::stepper::Stepper;
 use super::symplectic::SymplecticStepper;
 use super::{ErrorKind, Failure, Method, Options, Save, Solution, Tolerance};
@@ -19,9 +20,24 @@ use crate::system::System;
 /// # Errors
 /// [`Failure`], with everything saved up to then, when the run cannot reach its end.
 pub fn integrate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Result<Solution, Failure> {
+    integrate_to(system, y0, p, options, &mut None)
+}
+
+/// The same; `end` receives the state of all unknowns where the run ended.
+///
+/// # Errors
+/// As [`integrate`].
+pub fn integrate_to(
+    system: &dyn System,
+    y0: &[f64],
+    p: &[f64],
+    options: &Options,
+    end: &mut Option<Vec<f64>>,
+) -> Result<Solution, Failure> {
     let mut run = Run::new(system, p, options);
     let outcome = validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0, options));
     let (time, step) = (run.time, run.step);
+    *end = run.end.take();
     let solution = run.into_solution();
     match outcome {
         Ok(()) => Ok(solution),
@@ -84,6 +100,9 @@ struct Run<'a> {
     events: Option<Happenings<'a>>,
     /// Whether an event has ended the run.
     stopped: bool,
+    /// Of a run without a known end: what sees that it has come to rest, and the state where it ended.
+    settled: Option<Settled>,
+    end: Option<Vec<f64>>,
 }
 
 impl<'a> Run<'a> {
@@ -106,6 +125,8 @@ impl<'a> Run<'a> {
             seldom: 256 / (1 + n as u64 / 40).min(256),
             events: None,
             stopped: false,
+            settled: None,
+            end: None,
         }
     }
 
@@ -131,6 +152,9 @@ impl<'a> Run<'a> {
         self.algebraic = Algebraic::new(&self.problem)?;
         self.make_consistent(&mut y)?;
         self.events = Happenings::new(&mut self.problem, options.t0, options.t1)?;
+        if options.t1.is_infinite() {
+            self.settled = Some(Settled::new(&self.problem, self.problem.shifted()?));
+        }
         self.begin(&mut y)?;
         let mut breaks = breaks.into_iter().peekable();
         let mut behind = f64::INFINITY * -direction;
@@ -247,6 +271,9 @@ impl<'a> Run<'a> {
             let stepper = active.stepper();
             let outcome = stepper.step(&mut self.problem, end);
             self.step = stepper.h();
+            if let (Err(ErrorKind::TooManySteps(_)), Some(settled)) = (&outcome, &self.settled) {
+                return Err(ErrorKind::NotSteady(settled.worst(&self.problem, stepper.y())));
+            }
             outcome?;
             let before = std::mem::replace(&mut self.time, stepper.t());
             if let Some(projection) = &mut self.projection {
@@ -284,6 +311,15 @@ impl<'a> Run<'a> {
                 progress(self.time);
             }
             if happens {
+                break;
+            }
+            // What is known to happen yet keeps the run going.
+            let over = self.events.as_mut().is_none_or(|events| events.next_end(self.time).is_none());
+            if let (true, Some(settled)) = (over, &mut self.settled)
+                && settled.reached(&mut self.problem, self.time, stepper.y(), self.time - self.options.t0)
+            {
+                self.end = Some(stepper.y().to_vec());
+                self.stopped = true;
                 break;
             }
         }
@@ -400,8 +436,9 @@ fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Re
     let check = |good: bool, sentence: String| if good { Ok(()) } else { Err(sentence) };
     check(y0.len() == n, format!("expected {n} initial values, found {}", y0.len()))?;
     check(p.len() == shape.parameters, format!("expected {} bound parameters, found {}", shape.parameters, p.len()))?;
+    let open = options.t1 == f64::INFINITY && matches!(&options.save, Save::At(times) if times.is_empty());
     check(
-        options.t0.is_finite() && options.t1.is_finite(),
+        options.t0.is_finite() && (options.t1.is_finite() || open || (options.t1 > 0.0 && options.save == Save::Steps)),
         format!("the span {}..{} is not finite", options.t0, options.t1),
     )?;
     check(options.t0 != options.t1, format!("the span {}..{} is empty", options.t0, options.t1))?;

@@ -49,6 +49,8 @@ pub enum ErrorKind {
     EventsForEver(String),
     /// Events follow each other ever faster, so that time stands still (Zeno's paradox); the name of the last.
     Zeno(String),
+    /// No steady state was found, or none was reached; the state that changes most.
+    NotSteady(String),
     /// The method needs more memory than allowed; bytes needed and allowed.
     Memory(u64, u64),
 }
@@ -89,6 +91,14 @@ impl fmt::Display for Failure {
             ErrorKind::Zeno(name) => write!(
                 f,
                 "time stands still at t = {t}: `{name}` fires again and again within rounding of it; let the model come to rest, as with `stop` or a discrete quantity"
+            ),
+            ErrorKind::NotSteady(name) if h == 0.0 => write!(
+                f,
+                "no steady state was found from these initial values, where {name} changes most; look at what the solution does with `rhapsode run`, or start elsewhere"
+            ),
+            ErrorKind::NotSteady(name) => write!(
+                f,
+                "the solution does not come to rest: at t = {t} {name} still changes, for ever if it oscillates or grows; say how far to integrate"
             ),
             ErrorKind::Interrupted => write!(f, "interrupted at t = {t}"),
             ErrorKind::Memory(needed, allowed) => {

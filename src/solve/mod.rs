@@ -17,7 +17,9 @@ pub mod methods;
 mod options;
 pub mod problem;
 pub mod rosenbrock;
+mod settled;
 mod solution;
+mod steady;
 pub mod stepper;
 pub mod symplectic;
 pub mod tableau;
@@ -27,6 +29,7 @@ pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure};
 pub use options::{Options, Save, Tolerance};
 pub use solution::{Solution, Statistics, UnknownColumn};
+pub use steady::{Approach, Stability, SteadyState, steady};
 
 /// The integrators. `name()` is what the command line and Python accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,8 @@ use super::Method;
 pub struct Options<'a> {
     /// Start of the independent variable.
     pub t0: f64,
-    /// End; may be below `t0` (integration backwards), must differ from it.
+    /// End; may be below `t0` (integration backwards), must differ from it. Infinite: until nothing changes any more by
+    /// more than the tolerances, where the run then ends as if an event had stopped it.
     pub t1: f64,
     /// Relative tolerance. Default 1e-6.
     pub rtol: f64,

@@ -60,6 +60,11 @@ impl<'a> Reduced<'a> {
         self.kept.iter().map(|k| all[*k]).collect()
     }
 
+    /// How many states are left out.
+    pub fn eliminated(&self) -> usize {
+        self.eliminated.len()
+    }
+
     /// All states from those that are kept.
     pub fn expand(&self, z: &[f64], y: &mut [f64]) {
         for (k, z) in self.kept.iter().zip(z) {

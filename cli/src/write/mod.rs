@@ -10,6 +10,8 @@ mod parquet;
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
+pub use number::push_number;
+
 use crate::table::Table;
 
 /// The formats of result files.

@@ -105,7 +105,7 @@ impl Clock {
                         if from.is_nan() || to.is_nan() {
                             return Err(bad("first or last time", f64::NAN));
                         }
-                        if (t1 - from.max(t0)) / period > 2f64.powi(53) {
+                        if (to.min(t1) - from.max(t0)) / period > 2f64.powi(53) {
                             return Err(bad("period", period) + ", too short for the run");
                         }
                         let mut k = ((t0 - from) / period).floor().max(0.0) as u64;
