@@ -77,12 +77,12 @@ fn one_rosenbrock(step: &dyn CompiledStep, compiled: &Compiled, method: &Rosenbr
     let mut limits = vec![h, 1e-6, f64::NEG_INFINITY, f64::INFINITY];
     limits.extend((0..n).map(|k| 1e-6 * (1.0 + k as f64)));
     let mut scratch = vec![0.0; compiled.system().shape().work];
-    limits.resize(limits.len() + n, 0.0);
-    let f0 = limits.len() - n;
-    compiled.system().rhs(t, &y, &p, &mut scratch, &mut limits[f0..]);
+    let mut point = y.clone();
+    point.resize(2 * n + EXTRA, f64::NAN);
+    compiled.system().rhs(t, &y, &p, &mut scratch, &mut point[n + EXTRA..]);
     let mut w = vec![f64::NAN; step.work()];
     let mut out = vec![f64::NAN; 2 * n + EXTRA];
-    step.attempt(t, &y, &p, &limits, &mut w, &mut out);
+    step.attempt(t, &point, &p, &limits, &mut w, &mut out);
     out.extend_from_slice(&w[..method.c.len() * n]);
     out
 }

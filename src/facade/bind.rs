@@ -208,6 +208,12 @@ impl Compiled {
         &self.inner.lowered.forms
     }
 
+    /// [`Self::bind`] of the defaults: what most runs need, computed once.
+    pub(super) fn bound_defaults(&self) -> Result<Vec<f64>, MissingParameter> {
+        let bind = || Ok(self.bind(&parameter_values(self.model().checked(), &FxHashMap::default())?));
+        self.inner.defaults.get_or_init(bind).clone()
+    }
+
     /// The bound parameter vector the system's calls expect: parameter values, then discrete quantities as they are at the
     /// start, then hoisted ones.
     pub fn bind(&self, values: &[f64]) -> Vec<f64> {

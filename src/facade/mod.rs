@@ -188,6 +188,7 @@ impl Model {
                 kernels,
                 system,
                 compile_seconds,
+                defaults: OnceLock::new(),
                 laws: OnceLock::new(),
             }),
         })
@@ -353,6 +354,8 @@ struct Inner {
     kernels: Arc<dyn Kernels>,
     system: Box<dyn System>,
     compile_seconds: f64,
+    /// The bound parameters with nothing set, made when first asked for.
+    defaults: OnceLock<Result<Vec<f64>, MissingParameter>>,
     /// Conserved sums, found when first asked for.
     laws: OnceLock<Vec<model::Law>>,
 }

@@ -1,5 +1,6 @@
 //! One run: a compiled model, what is changed from its defaults, and how to integrate it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -217,9 +218,11 @@ impl<'a> Problem<'a> {
 
     /// Bound parameters, and the states at the start.
     fn start(&self) -> Result<(Vec<f64>, Vec<f64>), SolveError> {
-        let values =
-            parameter_values(self.compiled.model().checked(), &self.parameters).map_err(SolveError::Missing)?;
-        let mut bound = self.compiled.bind(&values);
+        let mut bound = if self.parameters.is_empty() {
+            self.compiled.bound_defaults().map_err(SolveError::Missing)?
+        } else {
+            self.compiled.bind(&self.parameter_values().map_err(SolveError::Missing)?)
+        };
         let discretes_at = self.compiled.system().shape().discretes_at;
         self.discretes.iter().for_each(|(place, value)| bound[discretes_at + place] = *value);
         let mut y0 = self.compiled.initial(self.options.t0, &bound);
@@ -251,13 +254,15 @@ impl<'a> Problem<'a> {
 
     fn run(&self) -> Result<Solution, SolveError> {
         let (bound, y0) = self.start()?;
-        let mut options = self.options.clone();
-        options.t1 = self.end()?;
+        let mut options = Cow::Borrowed(&self.options);
+        if self.options.t1.is_infinite() {
+            options.to_mut().t1 = self.end()?;
+        }
         if options.t1.is_infinite() && options.max_steps == Options::new(0.0, 1.0).max_steps {
-            options.max_steps = MOST_UNTIL_REST;
+            options.to_mut().max_steps = MOST_UNTIL_REST;
         }
         if let Some(points) = self.grid.and_then(|grid| grid.points(options.t0, options.t1)) {
-            options.save = Save::At(points);
+            options.to_mut().save = Save::At(points);
         }
         let system = self.compiled.system();
         // Events may change the sums, and constraints are on all states together.
@@ -268,7 +273,8 @@ impl<'a> Problem<'a> {
         }
         let reduced = Reduced::new(system, eliminated, &y0);
         if let Tolerance::PerState(list) = &options.atol {
-            options.atol = Tolerance::PerState(reduced.keep(list));
+            let kept = reduced.keep(list);
+            options.to_mut().atol = Tolerance::PerState(kept);
         }
         let shape = Arc::new(system.shape().clone());
         let all = |solution: Solution| solution.expanded(shape.clone(), |few, all| reduced.expand(few, all));

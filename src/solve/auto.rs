@@ -1,20 +1,21 @@
 //! `auto`: starts right for the problem, measures stiffness along the path, and changes method when the evidence holds.
 //!
-//! Which explicit and which implicit method is a matter of tolerance, size and sparsity: see [`super::candidates`]. It
+//! Which explicit and which stiff method is a matter of tolerance, size and sparsity: see [`super::candidates`]. It
 //! starts implicit where the spectral radius of J says that stability alone would
-//! cost an explicit method thousands of steps, explicit elsewhere. To implicit: the explicit method's steps have sat at
-//! its stability limit (its own estimate of |hλ|, H&W IV.2) for several steps, or half-way there for many, or it fails.
+//! cost an explicit method thousands of steps, explicit elsewhere. To the stiff method: the explicit method's steps have
+//! sat at its stability limit (its own estimate of |hλ|, H&W IV.2, or the spectral radius of J now and then) for several
+//! steps, or half-way there for many, and what is left of the run is not expected to cost less in such steps; or it fails.
 //! Back: a bound of |hλ| says that the same steps would be far inside the explicit stability region for many steps, or a
-//! trial of the implicit method did not lengthen the steps by what a step of it costs more; each failed trial doubles
-//! the evidence asked for the next.
+//! trial of the stiff method did not lengthen the steps by what a step of it costs more; each failed trial doubles
+//! the evidence asked for the next. Stiff methods are implicit, or stabilised where the fast modes are those of diffusion.
 
 use super::ErrorKind;
-use super::candidates;
-use super::explicit::ExplicitStepper;
+use super::Method;
+use super::candidates::{self, Outlook};
 use super::problem::Problem;
+use super::spectrum::Spectrum;
 use super::stepper::Stepper;
 use crate::linalg::Shifted;
-use crate::math;
 
 /// Larger systems are not looked at for stiffness before the first step: their pattern alone takes longer than a few steps.
 const SMALL: usize = 500;
@@ -28,15 +29,28 @@ const ENOUGH: i32 = 480;
 const RELAXED: f64 = 0.7;
 /// So many relaxed steps in a row switch back; so many steps decide a trial.
 const RELAXED_STEPS: u32 = 40;
+/// A trial at the start of a run lasts longer: first steps are short, whatever the method.
+const STARTED: u32 = 80;
 /// A trial has failed if time passes not so many times faster per operation, or the steps are not so many times longer.
 const WORTHWHILE: (f64, f64) = (1.25, 1.5);
-/// The start is implicit if stability would cost the explicit method more steps than this over the whole span.
-const STIFF_FROM_THE_START: f64 = 5000.0;
+/// Where the explicit method has no estimate of |hλ|, J is asked after so many steps, and after so many at most.
+const PROBES: (u32, u32) = (16, 512);
+/// So many steps of a stabilised method are looked back on at a time.
+const STAGED: u32 = 160;
+/// The start is implicit if the spectral radius times the span exceeds this: 5,000 steps of Tsit5.
+const STIFF_FROM_THE_START: f64 = 17_500.0;
 
 /// The chooser, itself a stepper.
 pub struct Auto {
-    explicit: ExplicitStepper,
+    explicit: Box<dyn Stepper>,
+    /// The largest |hλ| on the negative real axis for which its steps are stable, and whether it estimates |hλ| itself.
+    limit: f64,
+    sees: bool,
+    /// Steps since J was asked last, and those until it is asked again.
+    probe: (u32, u32),
+    /// The method for stiff stretches, implicit or stabilised.
     implicit: Option<Box<dyn Stepper>>,
+    stiff_method: Method,
     stiff: bool,
     evidence: i32,
     /// Points asked for; doubled by every failed trial.
@@ -44,10 +58,15 @@ pub struct Auto {
     relaxed: u32,
     /// Mean |h| of the last steps.
     pace: f64,
-    /// Steps since the switch to the implicit method, and the pace expected of it.
+    /// Steps since the switch to the stiff method, and pace and cost of a step of the explicit one before.
     since_switch: u32,
-    expected: f64,
+    before: (f64, f64),
+    /// Steps that decide the trial at hand.
+    trial: u32,
     used: Vec<&'static str>,
+    spectrum: Spectrum,
+    /// A state on its way from one method to the other.
+    point: Vec<f64>,
     /// Entries of J beyond which no implicit method is tried, for want of memory.
     max_entries: usize,
     /// There are algebraic equations.
@@ -57,21 +76,28 @@ pub struct Auto {
 impl Auto {
     /// Starts explicit.
     pub fn new(problem: &mut Problem) -> Self {
-        let method = candidates::explicit(problem);
-        let rtol = problem.rtol;
         let only_implicit = !problem.algebraic.is_empty() || problem.system.constraints().is_some();
-        problem.explain(|| format!("{} where not stiff, by rtol {rtol:e}", method.name));
+        let explicit = candidates::explicit(problem);
+        let rtol = problem.rtol;
+        problem.explain(|| format!("{} where not stiff, by rtol {rtol:e}", explicit.stepper.name()));
         Auto {
-            explicit: ExplicitStepper::new(method, problem),
+            used: if only_implicit { Vec::new() } else { vec![explicit.stepper.name()] },
+            explicit: explicit.stepper,
+            spectrum: Spectrum::default(),
+            point: vec![0.0; problem.dim()],
+            limit: explicit.limit,
+            sees: explicit.sees,
+            probe: (0, PROBES.0),
             implicit: None,
+            stiff_method: Method::Auto,
             stiff: false,
             evidence: 0,
             enough: ENOUGH,
             relaxed: 0,
             pace: 0.0,
             since_switch: 0,
-            expected: 0.0,
-            used: if only_implicit { Vec::new() } else { vec![method.name] },
+            before: (0.0, 0.0),
+            trial: RELAXED_STEPS,
             max_entries: 200_000_000,
             only_implicit,
         }
@@ -85,41 +111,84 @@ impl Auto {
     fn current(&mut self) -> &mut dyn Stepper {
         match (&mut self.implicit, self.stiff) {
             (Some(implicit), true) => implicit.as_mut(),
-            _ => &mut self.explicit,
+            _ => self.explicit.as_mut(),
         }
     }
 
-    fn go_stiff(&mut self, problem: &mut Problem, h: f64) -> Result<(), ErrorKind> {
-        let implicit = match &mut self.implicit {
-            Some(implicit) => implicit,
-            slot => {
-                if problem.system.jacobian_entries() > self.max_entries {
-                    return Err(ErrorKind::Memory(
-                        16 * problem.system.jacobian_entries() as u64,
-                        16 * self.max_entries as u64,
-                    ));
-                }
-                let method = candidates::stiff(problem);
-                let made = candidates::make(method, problem)?;
+    /// Changes to a method for stiff stretches, at (t, y).
+    fn go_stiff(&mut self, problem: &mut Problem, method: Method, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
+        if self.stiff_method != method {
+            // A stabilised method needs no J, implicit ones the memory for it.
+            if method != Method::Rkc && problem.system.jacobian_entries() > self.max_entries {
+                let entries = |number: usize| 16 * number as u64;
+                let (needed, most) = (entries(problem.system.jacobian_entries()), entries(self.max_entries));
+                return Err(ErrorKind::Memory(needed, most));
+            }
+            self.implicit = Some(candidates::make(method, problem)?);
+            self.stiff_method = method;
+            if method != Method::Rkc {
                 let system = problem.system;
                 problem.explain(|| format!("W = s·I − J: {}", system.strategy()));
-                slot.insert(made)
             }
-        };
-        implicit.start(problem, self.explicit.t(), self.explicit.y(), h)?;
+        }
+        let Some(implicit) = &mut self.implicit else { return Err(ErrorKind::Singular) };
+        implicit.start(problem, t, y, h)?;
         if !self.used.contains(&implicit.name()) {
             self.used.push(implicit.name());
         }
         self.stiff = true;
         self.evidence = 0;
         self.relaxed = 0;
-        self.since_switch = 0;
-        let rhs = rhs_cost(problem);
-        let dearer = implicit.cost(rhs) / self.explicit.cost(rhs);
-        self.expected = self.pace * (WORTHWHILE.0 * dearer).max(WORTHWHILE.1);
+        (self.since_switch, self.trial) = (0, RELAXED_STEPS);
+        self.before = (self.pace, self.explicit.cost(candidates::rhs_cost(problem)));
         self.pace = 0.0;
         problem.statistics.switches += 1;
         Ok(())
+    }
+
+    /// The same where the explicit method stands.
+    fn go_stiff_here(&mut self, problem: &mut Problem, method: Method, h: f64) -> Result<(), ErrorKind> {
+        self.point.copy_from_slice(self.explicit.y());
+        self.go_stiff_from_point(problem, method, self.explicit.t(), h)
+    }
+
+    /// The same at the state in `point`.
+    fn go_stiff_from_point(&mut self, problem: &mut Problem, method: Method, t: f64, h: f64) -> Result<(), ErrorKind> {
+        let point = std::mem::take(&mut self.point);
+        let outcome = self.go_stiff(problem, method, t, &point, h);
+        self.point = point;
+        outcome
+    }
+
+    /// What is to be expected of explicit steps from here on.
+    fn outlook(&mut self, problem: &mut Problem) -> Outlook {
+        let (t, pace) = (self.explicit.t(), self.pace);
+        let dominant = self.spectrum.dominant(problem, t, self.explicit.y(), 0.0);
+        Outlook {
+            left: problem.time_left(t),
+            pace,
+            cost: self.explicit.cost(candidates::rhs_cost(problem)),
+            radius: dominant.radius,
+            decays: dominant.decays,
+        }
+    }
+
+    /// The share of the stability limit the last explicit step took, and for how many steps that stands; `None` if it was
+    /// not looked at.
+    fn share(&mut self, problem: &mut Problem, before: f64) -> Option<(f64, i32)> {
+        if self.sees {
+            return Some((self.explicit.stiffness(), 1));
+        }
+        self.probe.0 += 1;
+        if self.probe.0 < self.probe.1 {
+            return None;
+        }
+        let (t, steps) = (self.explicit.t(), self.probe.0);
+        let h = (t - before).abs();
+        let enough = NEAR_LIMIT.0 * self.limit / h;
+        let share = h * self.spectrum.dominant(problem, t, self.explicit.y(), enough).radius / self.limit;
+        self.probe = (0, if share > AT_LIMIT.0 { PROBES.0 } else { PROBES.1.min(2 * self.probe.1) });
+        Some((share, steps as i32))
     }
 
     /// Counts the step just taken into the mean: the last ten or so weigh.
@@ -149,21 +218,26 @@ impl Stepper for Auto {
         self.evidence = 0;
         if self.only_implicit && !self.stiff {
             // No explicit method solves algebraic equations.
-            self.explicit.place(t, y);
-            return self.go_stiff(problem, h);
+            let method = candidates::stiff(problem, None).unwrap_or(Method::Bdf);
+            return self.go_stiff(problem, method, t, y, h);
         }
         self.current().start(problem, t, y, h)?;
         if !self.stiff && problem.dim() <= SMALL {
-            let radius = spectral_radius(problem, t, y);
-            let limit = self.explicit.stability_limit();
+            let enough = STIFF_FROM_THE_START / problem.time_left(t);
+            let dominant = self.spectrum.dominant(problem, t, y, enough);
             // Not a number where J is none: explicit then.
-            if radius * problem.time_left(t) > STIFF_FROM_THE_START * limit {
-                self.pace = limit / radius;
+            if dominant.radius > enough {
+                self.pace = self.limit / dominant.radius;
                 // If the implicit method cannot start, the explicit one may.
-                if self.go_stiff(problem, h).is_ok() {
-                    let (name, steps) = (self.current().name(), radius * problem.time_left(t) / limit);
+                let method = candidates::stiff(problem, None).unwrap_or(Method::Bdf);
+                if self.go_stiff(problem, method, t, y, h).is_ok() {
+                    self.trial = STARTED;
+                    let steps = dominant.radius * problem.time_left(t) / self.limit;
                     problem.explain(|| {
-                        format!("t = {t:e}: starts with {name}, stability would ask {steps:.1e} explicit steps")
+                        format!(
+                            "t = {t:e}: starts with {}, stability would ask {steps:.1e} explicit steps",
+                            method.name()
+                        )
                     });
                 }
             }
@@ -193,21 +267,33 @@ impl Stepper for Auto {
         match self.explicit.step(problem, end) {
             Ok(()) => {
                 self.measure_pace(before);
-                let share = self.explicit.stiffness();
-                let points =
-                    [AT_LIMIT, NEAR_LIMIT].iter().find(|(limit, _)| share > *limit).map_or(-5, |(_, points)| *points);
-                self.evidence = (self.evidence + points).max(0);
+                if let Some((share, steps)) = self.share(problem, before) {
+                    let found = [AT_LIMIT, NEAR_LIMIT].iter().find(|(limit, _)| share > *limit);
+                    let points = found.map_or(-5, |(_, points)| *points);
+                    self.evidence = self.evidence.saturating_add(steps * points).max(0);
+                }
                 Ok(())
             }
             Err(kind @ (ErrorKind::StepTooSmall(_) | ErrorKind::NotFinite(_))) => {
                 // The explicit method cannot go on; perhaps the implicit one can.
-                if self.go_stiff(problem, 0.0).is_err() {
+                let method = candidates::stiff(problem, None).unwrap_or(Method::Bdf);
+                if self.go_stiff_here(problem, method, 0.0).is_err() {
                     return Err(kind);
                 }
                 // A Jacobian that is not finite either says less than f itself.
                 self.current().step(problem, end).map_err(|e| if e == ErrorKind::Singular { kind } else { e })
             }
             Err(kind) => Err(kind),
+        }
+    }
+
+    fn advance(&mut self, problem: &mut Problem, until: f64, end: f64) -> Result<(), ErrorKind> {
+        loop {
+            self.reconsider(problem)?;
+            self.step(problem, end)?;
+            if (self.t() - until) * problem.direction >= 0.0 {
+                return Ok(());
+            }
         }
     }
 
@@ -279,73 +365,77 @@ impl Auto {
     ///
     /// # Errors
     /// If the other method cannot start and this one cannot go on.
-    pub fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
+    fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
         if self.only_implicit {
             return Ok(());
         }
         if !self.stiff && self.evidence >= self.enough {
-            let h = self.explicit.h();
-            let t = self.explicit.t();
-            if self.go_stiff(problem, h).is_ok() {
-                let name = self.current().name();
-                problem.explain(|| {
-                    format!("t = {t:e}: to {name}, the steps sat at the explicit method's stability limit")
-                });
-            } else {
-                // No memory for it: go on as before, and do not ask again at every step.
-                self.evidence = 0;
-                self.enough = i32::MAX;
-            }
-        } else if self.stiff && self.relaxed >= RELAXED_STEPS {
+            return self.leave_explicit(problem);
+        }
+        if self.stiff && self.relaxed >= RELAXED_STEPS {
             let t = self.t();
             self.go_explicit(problem)?;
             problem.explain(|| {
                 format!("t = {t:e}: back, such steps are well inside the explicit method's stability region")
             });
-        } else if self.stiff && self.since_switch == RELAXED_STEPS && self.pace < self.expected {
+        } else if self.stiff && self.since_switch == self.trial && self.pace < self.worthwhile(problem) {
             self.enough = self.enough.saturating_mul(2);
             let t = self.t();
             self.go_explicit(problem)?;
             problem.explain(|| format!("t = {t:e}: back, the trial did not lengthen the steps by what they cost more"));
+        } else if self.stiff_method == Method::Rkc
+            && self.stiff
+            && self.since_switch >= STAGED
+            && self.since_switch.is_multiple_of(STAGED)
+        {
+            self.leave_stabilised(problem)?;
         }
         Ok(())
     }
-}
 
-/// Operations one evaluation of f may take: an entry of J stands for a term of some four operations.
-fn rhs_cost(problem: &Problem) -> f64 {
-    4.0 * (problem.system.jacobian_entries() + problem.dim()) as f64
-}
-
-/// The spectral radius of J at a point, by the power method; the geometric mean of the last growths, since complex pairs
-/// make single ones swing. A rough estimate that may fall short.
-fn spectral_radius(problem: &mut Problem, t: f64, y: &[f64]) -> f64 {
-    let n = problem.dim();
-    let system = problem.system;
-    let pattern = system.jacobian_pattern();
-    let mut values = vec![0.0; pattern.nnz()];
-    problem.jacobian(t, y, &mut values);
-    // A start with a share in every direction.
-    let mut v: Vec<f64> = (0..n).map(|k| 1.0 + ((k * 7 + 3) % 11) as f64 / 11.0).collect();
-    let mut image = vec![0.0; n];
-    let (mut growth, mut counted) = (0.0, 0u32);
-    for iteration in 0..16 {
-        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-        if norm == 0.0 || !norm.is_finite() {
-            return if norm == 0.0 { 0.0 } else { f64::NAN };
-        }
-        if iteration >= 8 {
-            growth += math::log(norm);
-            counted += 1;
-        }
-        v.iter_mut().for_each(|x| *x /= norm);
-        image.fill(0.0);
-        for (j, x) in v.iter().enumerate() {
-            for k in pattern.column(j) {
-                image[pattern.rows()[k]] += values[k] * x;
-            }
-        }
-        std::mem::swap(&mut v, &mut image);
+    /// The pace from which on the stiff method gains time.
+    fn worthwhile(&self, problem: &Problem) -> f64 {
+        let (pace, cost) = self.before;
+        let dearer = self.cost(candidates::rhs_cost(problem)) / cost;
+        pace * (WORTHWHILE.0 * dearer).max(WORTHWHILE.1)
     }
-    math::exp(growth / f64::from(counted))
+
+    /// The evidence says that stability limits the explicit steps.
+    fn leave_explicit(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
+        let t = self.explicit.t();
+        let outlook = self.outlook(problem);
+        let Some(method) = candidates::stiff(problem, Some(&outlook)) else {
+            // As the rest of the run looks now, it costs least as it is.
+            self.evidence = 0;
+            self.enough = self.enough.saturating_mul(2);
+            return Ok(());
+        };
+        let h = self.explicit.h();
+        if self.go_stiff_here(problem, method, h).is_ok() {
+            problem.explain(|| {
+                format!("t = {t:e}: to {}, the steps sat at the explicit method's stability limit", method.name())
+            });
+        } else {
+            // No memory for it: go on as before, and do not ask again at every step.
+            self.evidence = 0;
+            self.enough = i32::MAX;
+        }
+        Ok(())
+    }
+
+    /// A stabilised method whose stages have become many may cost more than an implicit one.
+    fn leave_stabilised(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
+        let (t, h) = (self.t(), self.h());
+        // Steps may grow yet, and expectations of implicit methods are rough: only what is clearly less.
+        let cost = self.cost(candidates::rhs_cost(problem)) / 4.0;
+        let outlook = Outlook { left: problem.time_left(t), pace: self.pace, cost, radius: 0.0, decays: false };
+        let Some(method) = candidates::stiff(problem, Some(&outlook)) else { return Ok(()) };
+        let mut point = std::mem::take(&mut self.point);
+        point.copy_from_slice(self.y());
+        self.point = point;
+        if self.go_stiff_from_point(problem, method, t, h).is_ok() {
+            problem.explain(|| format!("t = {t:e}: to {}, which costs less than so many stages", method.name()));
+        }
+        Ok(())
+    }
 }

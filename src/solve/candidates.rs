@@ -7,6 +7,7 @@ use super::problem::Problem;
 use super::stepper::Stepper;
 use super::tableau::Explicit;
 use super::{ErrorKind, Method};
+use crate::math;
 
 /// What the parts of a step take, in operations.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,21 @@ pub struct Costs {
     pub solve: f64,
     /// The number of states.
     pub n: f64,
+}
+
+/// What the rest of a run would be in the steps taken now.
+#[derive(Clone, Copy, Debug)]
+pub struct Outlook {
+    /// How much of t is left.
+    pub left: f64,
+    /// What a step advances, and what it costs.
+    pub pace: f64,
+    /// See `pace`.
+    pub cost: f64,
+    /// The spectral radius of J.
+    pub radius: f64,
+    /// Whether its eigenvalue is real and negative.
+    pub decays: bool,
 }
 
 /// A method for stiff systems.
@@ -68,15 +84,87 @@ pub const STIFF: &[Candidate] = &[
     },
 ];
 
-/// The methods for systems that are not stiff: each up to (not including) a relative tolerance, tightest first.
-/// At equal achieved error Vern9 overtakes DOP853 at about 1e-6 by a fifth (`benches/peers/run`), but sees stiffness later:
-/// Robertson's problem at 1e-8 then takes 1,132 steps instead of 683.
-pub const NONSTIFF: &[(Method, f64)] = &[(Method::Dop853, 1e-5), (Method::Tsit5, 1.0)];
+/// A method for systems that are not stiff.
+pub struct Nonstiff {
+    /// Which.
+    pub method: Method,
+    /// It is for relative tolerances below this.
+    pub below: f64,
+    /// For which systems.
+    pub suits: fn(&Problem) -> bool,
+}
 
-/// The explicit method for the problem's tolerance.
-pub fn explicit(problem: &Problem) -> &'static Explicit {
-    let row = NONSTIFF.iter().find(|(_, below)| problem.rtol < *below);
-    row.and_then(|(method, _)| methods::tableau(*method)).unwrap_or(&methods::tsit5::TSIT5)
+/// The methods for systems that are not stiff; the first that suits is taken. From `benches/peers/run`: at equal achieved
+/// error DOP853 overtakes Tsit5 at about 1e-3, Vern9 DOP853 at 1e-7.
+pub const NONSTIFF: &[Nonstiff] = &[
+    // The series of a single equation costs little more than its value.
+    Nonstiff {
+        method: Method::Taylor,
+        below: 1e-2,
+        suits: |p| p.dim() == 1 && p.system.events().is_none() && smooth(p),
+    },
+    // That of a few equations is short code; of larger or rougher systems it gains less than it costs to compile.
+    Nonstiff {
+        method: Method::Taylor,
+        below: 3e-9,
+        suits: |p| p.dim() <= 3 && p.system.events().is_none() && smooth(p),
+    },
+    // Two evaluations of f a step where f costs many times what the other vectors do.
+    Nonstiff { method: Method::Adams, below: 3e-6, suits: |p| p.dim() >= 100 && rhs_cost(p) > 60.0 * p.dim() as f64 },
+    Nonstiff { method: Method::Vern9, below: 3e-9, suits: |_| true },
+    // Of large systems that stability limits Tsit5 is the cheaper, at any tolerance it reaches.
+    Nonstiff { method: Method::Dop853, below: 3e-6, suits: |_| true },
+    Nonstiff { method: Method::Dop853, below: 3e-3, suits: |p| p.dim() < 100 },
+    Nonstiff { method: Method::Tsit5, below: 1.0, suits: |_| true },
+];
+
+/// A method for stretches that are not stiff, and what `auto` must know of it.
+pub struct Chosen {
+    /// The method.
+    pub stepper: Box<dyn Stepper>,
+    /// The largest |hλ| on the negative real axis for which steps are stable.
+    pub limit: f64,
+    /// Whether it estimates |hλ| itself.
+    pub sees: bool,
+}
+
+/// Whether Taylor's series can be made, and of one piece.
+fn smooth(problem: &Problem) -> bool {
+    problem.system.taylor(methods::taylor::order(problem.rtol)).is_ok_and(|series| series.smooth())
+}
+
+/// The method for stretches that are not stiff.
+pub fn explicit(problem: &Problem) -> Chosen {
+    let only_implicit = !problem.algebraic.is_empty() || problem.system.constraints().is_some();
+    let rows = NONSTIFF.iter().filter(|row| !only_implicit && problem.rtol < row.below && (row.suits)(problem));
+    for row in rows {
+        let chosen = match row.method {
+            Method::Taylor => methods::taylor::Taylor::new(problem).ok().map(|stepper| {
+                // Of the Taylor polynomials of e^z, by their zeros: 2.79 at order 4, 8.9 at order 20.
+                let limit = 1.26 + 0.381 * methods::taylor::order(problem.rtol) as f64;
+                Chosen { stepper: Box::new(stepper), limit, sees: false }
+            }),
+            Method::Adams => {
+                let stepper = Box::new(methods::adams::Adams::new(problem.dim()));
+                Some(Chosen { stepper, limit: 1.0, sees: false })
+            }
+            method => methods::tableau(method).map(|tableau| of_tableau(tableau, problem)),
+        };
+        if let Some(chosen) = chosen {
+            return chosen;
+        }
+    }
+    of_tableau(&methods::tsit5::TSIT5, problem)
+}
+
+fn of_tableau(method: &'static Explicit, problem: &Problem) -> Chosen {
+    let stepper = Box::new(ExplicitStepper::new(method, problem));
+    Chosen { stepper, limit: method.real_stability, sees: method.twins() }
+}
+
+/// Operations one evaluation of f may take: an entry of J stands for a term of some four operations.
+pub fn rhs_cost(problem: &Problem) -> f64 {
+    4.0 * (problem.system.jacobian_entries() + problem.dim()) as f64
 }
 
 /// What a step's parts take for this problem.
@@ -88,23 +176,55 @@ pub fn costs(problem: &Problem) -> Costs {
     Costs { rhs, factor: factor + 40.0, solve: solve + 40.0, n }
 }
 
-/// The methods for stiff systems that suit this problem, with their operations per unit of progress.
+/// Steps Rodas5P takes for a whole run, as a rule: those of the stiff reference problems, within a factor of 3.
+fn typical_steps(rtol: f64) -> f64 {
+    8.0 * math::pow(rtol, -0.2)
+}
+
+/// The loosest tolerance from which on a method of order 2 takes too many steps.
+const ORDER_TWO: f64 = 9e-6;
+/// A stabilised method must be expected to cost less than this share of what others do.
+const CLEARLY: f64 = 0.7;
+
+/// The methods for stiff systems that suit this problem, with their operations for a whole run.
 fn suitable(problem: &Problem) -> Vec<(Method, f64)> {
     let costs = costs(problem);
     let suits =
         |row: &&Candidate| row.rtol.0 <= problem.rtol && problem.rtol < row.rtol.1 && problem.dim() >= row.states;
-    STIFF.iter().filter(suits).map(|row| (row.method, row.steps * (row.cost)(&costs))).collect()
+    let runs = typical_steps(problem.rtol);
+    STIFF.iter().filter(suits).map(|row| (row.method, runs * row.steps * (row.cost)(&costs))).collect()
 }
 
-/// The method for stiff systems that costs least here; what was considered is explained.
-pub fn stiff(problem: &mut Problem) -> Method {
+/// Operations of RKC for the rest of a run: it takes 14 rtol^(−1/3) steps (the 2-D Brusselator), whose stages grow with
+/// the square root of hρ.
+fn stabilised(problem: &Problem, outlook: &Outlook) -> Option<f64> {
+    if !outlook.decays || problem.rtol < ORDER_TWO || outlook.pace <= 0.0 {
+        return None;
+    }
+    let steps = 14.0 * math::pow(problem.rtol, -1.0 / 3.0);
+    let stages = methods::rkc::stages(outlook.radius * outlook.left / steps) as f64;
+    Some(steps * stages * (rhs_cost(problem) + 8.0 * problem.dim() as f64))
+}
+
+/// The method for stiff systems that costs least here; what was considered is explained. `None` if the rest of the run is
+/// expected to cost less as it is.
+pub fn stiff(problem: &mut Problem, outlook: Option<&Outlook>) -> Option<Method> {
+    let as_it_is =
+        outlook.map_or(f64::INFINITY, |o| if o.pace > 0.0 { o.left / o.pace * o.cost } else { f64::INFINITY });
+    let rkc = outlook.and_then(|outlook| stabilised(problem, outlook)).filter(|rkc| *rkc < CLEARLY * as_it_is);
     let list = suitable(problem);
-    let best = list.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(Method::Bdf, |(method, _)| *method);
+    let best = list.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map_or((Method::Bdf, 0.0), |best| *best);
+    // Expectations of implicit methods are rough: a trial will tell.
+    let (method, cost) = match rkc {
+        Some(rkc) if rkc < CLEARLY * best.1 => (Method::Rkc, rkc),
+        _ => best,
+    };
     problem.explain(|| {
-        let figures: Vec<String> = list.iter().map(|(method, cost)| format!("{} {cost:.0}", method.name())).collect();
-        format!("{} where stiff: operations per unit of progress, {}", best.name(), figures.join(", "))
+        let figures: Vec<String> = list.iter().map(|(method, cost)| format!("{} {cost:.1e}", method.name())).collect();
+        let rkc = rkc.map_or(String::new(), |cost| format!(", RKC {cost:.1e}"));
+        format!("{} where stiff: operations of a run, {}{rkc}", method.name(), figures.join(", "))
     });
-    best
+    (as_it_is > 0.5 * cost).then_some(method)
 }
 
 /// The stepper of a method for stiff systems.
@@ -114,7 +234,7 @@ pub fn stiff(problem: &mut Problem) -> Method {
 pub fn make(method: Method, problem: &Problem) -> Result<Box<dyn Stepper>, ErrorKind> {
     match methods::implicit(method, problem)? {
         Some(stepper) => Ok(stepper),
-        None => Ok(Box::new(ExplicitStepper::new(explicit(problem), problem))),
+        None => Ok(Box::new(methods::rkc::Rkc::new(problem.dim()))),
     }
 }
 
@@ -137,7 +257,7 @@ mod tests {
     #[test]
     fn every_candidate_can_be_made_and_every_tolerance_has_one() {
         for rtol in [1e-14, 1e-10, 1e-6, 1e-3, 0.5] {
-            assert!(NONSTIFF.iter().any(|(method, below)| rtol < *below && methods::tableau(*method).is_some()));
+            assert!(NONSTIFF.iter().any(|row| rtol < row.below && methods::tableau(row.method).is_some()));
             assert!(STIFF.iter().any(|row| row.rtol.0 <= rtol && rtol < row.rtol.1));
         }
         assert!(STIFF.iter().all(|row| row.method.suits_stiff()));

@@ -263,13 +263,26 @@ impl<'a> Run<'a> {
         ErrorKind::Derivative(names.get(pattern.rows()[place]), names.get(column))
     }
 
+    /// The time up to which steps may be taken without looking at each: that of the next point to keep.
+    fn until(&self, end: f64) -> f64 {
+        let looks = self.projection.is_some()
+            || self.events.is_some()
+            || self.settled.is_some()
+            || self.options.progress.is_some();
+        match &self.options.save {
+            Save::At(times) if !looks => match times.get(self.next) {
+                Some(next) if (end - next) * self.problem.direction > 0.0 => *next,
+                _ => end,
+            },
+            _ => f64::INFINITY * -self.problem.direction,
+        }
+    }
+
     fn segment(&mut self, active: &mut Active, end: f64) -> Result<(), ErrorKind> {
+        let stepper = active.stepper();
         while self.time != end {
-            if let Active::Auto(auto) = active {
-                auto.reconsider(&mut self.problem)?;
-            }
-            let stepper = active.stepper();
-            let outcome = stepper.step(&mut self.problem, end);
+            let until = self.until(end);
+            let outcome = stepper.advance(&mut self.problem, until, end);
             self.step = stepper.h();
             if let (Err(ErrorKind::TooManySteps(_)), Some(settled)) = (&outcome, &self.settled) {
                 return Err(ErrorKind::NotSteady(settled.worst(&self.problem, stepper.y())));

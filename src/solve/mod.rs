@@ -19,6 +19,7 @@ pub mod problem;
 pub mod rosenbrock;
 mod settled;
 mod solution;
+mod spectrum;
 mod steady;
 pub mod stepper;
 pub mod symplectic;

@@ -27,6 +27,9 @@ pub struct Problem<'a> {
     /// f is asked for times between these only: just inside the breakpoints on either side, so that its value at a
     /// jump is the one-sided limit, whichever side f itself gives there.
     inside: (f64, f64),
+    max_steps: u64,
+    /// Somebody may cancel the run, or its time is limited.
+    watched: bool,
     options: &'a Options<'a>,
     started: Instant,
     /// Counts so far.
@@ -46,6 +49,8 @@ impl<'a> Problem<'a> {
             direction: (options.t1 - options.t0).signum(),
             max_step: options.max_step,
             inside: (f64::NEG_INFINITY, f64::INFINITY),
+            max_steps: options.max_steps,
+            watched: options.cancel.is_some() || options.max_time.is_some(),
             options,
             started: Instant::now(),
             statistics: Statistics::default(),
@@ -238,10 +243,19 @@ impl<'a> Problem<'a> {
     }
 
     /// To be called once per attempted step: limits and cancellation.
+    #[inline]
     pub fn check(&self) -> Result<(), ErrorKind> {
+        if self.watched || self.statistics.steps + self.statistics.rejected >= self.max_steps {
+            return self.limits_reached();
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn limits_reached(&self) -> Result<(), ErrorKind> {
         let attempts = self.statistics.steps + self.statistics.rejected;
-        if attempts >= self.options.max_steps {
-            return Err(ErrorKind::TooManySteps(self.options.max_steps));
+        if attempts >= self.max_steps {
+            return Err(ErrorKind::TooManySteps(self.max_steps));
         }
         if self.options.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
             return Err(ErrorKind::Interrupted);

@@ -156,9 +156,9 @@ pub struct RosenbrockStepper {
     jacobian: Vec<f64>,
     w: Shifted,
     /// The u of the step being tried, one after the other.
-    u: Vec<f64>,
+    u: Box<[f64]>,
     /// Those of the last accepted step, for the interpolant.
-    u_old: Vec<f64>,
+    u_old: Box<[f64]>,
     /// The error estimate, or the interpolant's rows, one after the other.
     dense: Vec<f64>,
     dense_ready: bool,
@@ -179,12 +179,12 @@ pub struct RosenbrockStepper {
 struct Point {
     n: usize,
     /// n numbers y, [`EXTRA`] that the step says of itself, n numbers f.
-    values: Vec<f64>,
+    values: Box<[f64]>,
 }
 
 impl Point {
     fn new(n: usize) -> Self {
-        Point { n, values: vec![0.0; 2 * n + EXTRA] }
+        Point { n, values: vec![0.0; 2 * n + EXTRA].into() }
     }
 
     #[inline]
@@ -250,12 +250,12 @@ impl RosenbrockStepper {
         let zeros = || vec![0.0; n];
         let compiled = problem.system.rosenbrock_step(&method.formula());
         let work = compiled.as_ref().map_or(0, |step| step.work());
-        let stages = || vec![0.0; work.max(method.c.len() * n)];
+        let stages = || vec![0.0; work.max(method.c.len() * n)].into_boxed_slice();
         Ok(RosenbrockStepper {
             method,
             n,
             compiled,
-            limits: vec![0.0; LIMITS + 2 * n],
+            limits: vec![0.0; LIMITS + n],
             bad: 0,
             t: 0.0,
             h: 0.0,
@@ -285,11 +285,9 @@ impl RosenbrockStepper {
     /// The step as the system's own function; `None` if its pivots were bad.
     #[inline]
     fn attempt_whole(&mut self, problem: &mut Problem, step: &dyn CompiledStep, h: f64) -> Option<Outcome> {
-        let n = self.n;
         self.limits[0] = h;
-        self.limits[LIMITS + n..].copy_from_slice(self.here.f());
-        let (y, out) = (self.here.y(), &mut self.next.values);
-        step.attempt(self.t, y, problem.parameters(), &self.limits, &mut self.u, out);
+        let (here, next) = (&self.here.values, &mut self.next.values);
+        step.attempt(self.t, here, problem.parameters(), &self.limits, &mut self.u, next);
         let counts = &mut problem.statistics;
         counts.rhs += self.method.c.len() as u64 - u64::from(self.first_same_as_last);
         counts.jacobians += 1;
@@ -448,8 +446,9 @@ impl Stepper for RosenbrockStepper {
                 self.t_old = self.t;
                 self.h_old = h;
                 self.t = t_new;
-                std::mem::swap(&mut self.before, &mut self.here);
-                std::mem::swap(&mut self.here, &mut self.next);
+                // Pointers change places, not the numbers.
+                std::mem::swap(&mut self.before.values, &mut self.here.values);
+                std::mem::swap(&mut self.here.values, &mut self.next.values);
                 std::mem::swap(&mut self.u_old, &mut self.u);
                 self.dense_ready = false;
                 self.fresh = false;

@@ -57,9 +57,10 @@ impl Solution {
     /// From row-major records: `rows` holds n states then m outputs per saved time.
     pub fn from_rows(times: Vec<f64>, rows: &[f64], shape: Arc<Shape>, statistics: Statistics) -> Self {
         let (n, m, len) = (shape.dim(), shape.outputs.len(), times.len());
-        let column = |k: usize| (0..len).map(move |r| rows[r * (n + m) + k]);
-        let states = (0..n).flat_map(column).collect();
-        let outputs = (n..n + m).flat_map(column).collect();
+        let (mut states, mut outputs) = (Vec::with_capacity(n * len), Vec::with_capacity(m * len));
+        let column = |k: usize| rows.iter().skip(k).step_by((n + m).max(1)).copied();
+        (0..n).for_each(|k| states.extend(column(k)));
+        (n..n + m).for_each(|k| outputs.extend(column(k)));
         let (events, event_names, stopped) = Default::default();
         Solution { times, states, outputs, shape, events, event_names, stopped, statistics }
     }

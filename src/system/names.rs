@@ -1,4 +1,7 @@
-//! Names of vector components, made when asked for: half a million array elements need no half a million strings.
+//! Names of vector components, made when asked for: half a million array elements need no half a million strings. Clones
+//! share them.
+
+use std::sync::Arc;
 
 use crate::name::{split, with_subscripts};
 
@@ -6,7 +9,7 @@ use crate::name::{split, with_subscripts};
 /// order with one-based (or declared) subscripts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Names {
-    blocks: Vec<Block>,
+    blocks: Arc<Vec<Block>>,
     len: usize,
 }
 
@@ -47,7 +50,7 @@ impl Names {
     pub fn push(&mut self, name: impl Into<String>, dims: Vec<(i64, usize)>) -> usize {
         let block = Block { name: name.into(), offset: self.len, dims };
         self.len += block.len();
-        self.blocks.push(block);
+        Arc::make_mut(&mut self.blocks).push(block);
         self.len - self.blocks[self.blocks.len() - 1].len()
     }
 

@@ -66,8 +66,8 @@ pub trait CompiledStep: Send + Sync {
 
     /// Tries a step from (t, y).
     ///
+    /// - `y`: the state; for Rosenbrock methods as a step leaves it in `out`, with f(t, y) behind it;
     /// - `limits`: h, rtol, the least and the greatest time at which f may be asked for, then n absolute tolerances;
-    ///   for Rosenbrock methods f(t, y) behind them;
     /// - `w`: for explicit methods on entry f(t, y) in the first n places; on return all stages (k or u), n each;
     /// - `out`: the new state, n numbers; then the error in units of the tolerance (NaN if f is not finite at the new
     ///   point) and two numbers more. Of explicit methods: Σ(k_s − k_{s−1})² and Σ(g_s − g_{s−1})² over the last two

@@ -41,7 +41,7 @@ pub fn rosenbrock_step(parts: &Parts, formula: &RosenbrockFormula, target: Targe
     }
     step.finish()?;
     let n = step.n;
-    let lengths = Lengths { y: n, p: step.bound, v: LIMITS + 2 * n, w: step.end, out: 2 * n + EXTRA };
+    let lengths = Lengths { y: 2 * n + EXTRA, p: step.bound, v: LIMITS + n, w: step.end, out: 2 * n + EXTRA };
     Some(Kernel { name: "step", lengths, pieces: step.code.finish() })
 }
 
@@ -227,7 +227,7 @@ impl<'a> Step<'a> {
     fn stage(&mut self, i: usize) -> Option<()> {
         let (n, formula, parts) = (self.n, self.formula, self.parts);
         let f = if i == 0 {
-            (0..n).map(|j| self.code.load(Buffer::V, LIMITS + n + j)).collect()
+            (0..n).map(|j| self.code.load(Buffer::Y, n + EXTRA + j)).collect()
         } else {
             let argument = self.argue((i > 1).then(|| formula.a[i - 1]), formula.a[i], i);
             let t = self.time(formula.c[i], parts.rhs);

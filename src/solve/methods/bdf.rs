@@ -342,7 +342,7 @@ impl Bdf {
     }
 
     /// Takes the solved step's differences over.
-    fn advance(&mut self) {
+    fn take_over(&mut self) {
         let (n, q) = (self.n, self.order);
         for j in 0..n {
             let d = self.d[j];
@@ -500,7 +500,7 @@ impl Stepper for Bdf {
             self.equal_steps += 1;
             self.fresh = false;
             self.age += 1;
-            self.advance();
+            self.take_over();
             self.t_dense = self.t;
             self.h_dense = h;
             self.order_dense = q;

@@ -269,7 +269,7 @@ impl Stepper for Rkc {
     }
 
     fn stiffness(&self) -> f64 {
-        0.0
+        self.h_old.abs() * self.rho
     }
 
     fn cost(&self, rhs: f64) -> f64 {

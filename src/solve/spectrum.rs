@@ -1,0 +1,71 @@
+//! The dominant eigenvalue of J at a point, roughly: what stability asks of explicit methods, and whether its mode decays
+//! without turning.
+
+use super::problem::Problem;
+use crate::math;
+
+/// What is known of the largest eigenvalue λ of J.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dominant {
+    /// |λ|, or an upper bound where that was small enough. Not a number where J is none.
+    pub radius: f64,
+    /// λ is real and negative, as far as a few iterations can tell: J is the Jacobian of something like diffusion.
+    pub decays: bool,
+}
+
+/// Iterations of the power method, and how many of the first do not count.
+const ITERATIONS: (u32, u32) = (16, 8);
+/// A Rayleigh quotient of at least this share of |λ| is that of a real eigenvalue.
+const REAL: f64 = 0.9;
+
+/// Memory for looking at J: made when first needed.
+#[derive(Debug, Default)]
+pub struct Spectrum {
+    values: Vec<f64>,
+    v: Vec<f64>,
+    image: Vec<f64>,
+}
+
+impl Spectrum {
+    /// The spectral radius of J at (t, y) by the power method: the geometric mean of the last growths, since complex pairs
+    /// make single ones swing. An estimate that may fall short. Where a norm of J, which is an upper bound, does not exceed
+    /// `enough`, that norm.
+    pub fn dominant(&mut self, problem: &mut Problem, t: f64, y: &[f64], enough: f64) -> Dominant {
+        let n = problem.dim();
+        let system = problem.system;
+        let pattern = system.jacobian_pattern();
+        self.values.resize(pattern.nnz(), 0.0);
+        self.v.resize(n, 0.0);
+        self.image.resize(n, 0.0);
+        let Spectrum { values, v, image } = self;
+        problem.jacobian(t, y, values);
+        let bound = pattern.norm(values, image);
+        if bound <= enough {
+            return Dominant { radius: bound, decays: false };
+        }
+        // A start with a share in every direction.
+        v.iter_mut().enumerate().for_each(|(k, x)| *x = 1.0 + ((k * 7 + 3) % 11) as f64 / 11.0);
+        let (mut growth, mut counted, mut rayleigh) = (0.0, 0u32, 0.0);
+        for iteration in 0..ITERATIONS.0 {
+            let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+            if norm == 0.0 || !norm.is_finite() {
+                return Dominant { radius: if norm == 0.0 { 0.0 } else { f64::NAN }, decays: false };
+            }
+            if iteration >= ITERATIONS.1 {
+                growth += math::log(norm);
+                counted += 1;
+            }
+            v.iter_mut().for_each(|x| *x /= norm);
+            image.fill(0.0);
+            for (j, x) in v.iter().enumerate() {
+                for k in pattern.column(j) {
+                    image[pattern.rows()[k]] += values[k] * x;
+                }
+            }
+            rayleigh = v.iter().zip(&*image).map(|(v, image)| v * image).sum();
+            std::mem::swap(v, image);
+        }
+        let radius = math::exp(growth / f64::from(counted));
+        Dominant { radius, decays: rayleigh < -REAL * radius }
+    }
+}
