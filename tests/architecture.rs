@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("backend", &["kernel", "math", "linalg", "system"]),
     ("dae", &["source", "diag", "expr", "model", "diff", "math", "name", "order"]),
     ("linalg", &["order"]),
-    ("system", &["linalg", "name"]),
+    ("system", &["linalg", "name", "math"]),
     ("solve", &["linalg", "system", "math"]),
 ];
 

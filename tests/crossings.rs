@@ -113,6 +113,7 @@ fn systems_by_hand_have_events_too() {
         values: 2,
         times: 1,
         stops: Vec::new(),
+        modes: Vec::new(),
     };
     let system = ClosureSystem::new(1, 1, |_, y, p, dy| dy[0] = -0.1 * (y[0] - 10.0) + 2.0 * p[0]).with_events(
         events,

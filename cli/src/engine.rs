@@ -35,6 +35,8 @@ pub struct Request {
     pub points: Option<Points>,
     /// Limit on steps.
     pub max_steps: Option<u64>,
+    /// Let steps run over the switches of the equations.
+    pub over_switches: bool,
     /// Say what was chosen and why.
     pub explain: bool,
     /// Limit on wall-clock time.
@@ -268,6 +270,9 @@ fn problem<'a>(compiled: &'a Compiled, request: &Request, cancel: &'a AtomicBool
     }
     if let Some(time) = request.max_time {
         problem = problem.max_time(time);
+    }
+    if request.over_switches {
+        problem = problem.over_switches();
     }
     if request.explain {
         problem = problem.explain();

@@ -96,6 +96,10 @@ pub struct Args {
     #[arg(long)]
     explain: bool,
 
+    /// Let steps run over the switches of the equations (`if`, `max`, `floor`, …) instead of ending there
+    #[arg(long)]
+    over_switches: bool,
+
     /// Give up after so many steps
     #[arg(long, value_name = "N", value_parser = values::steps)]
     max_steps: Option<u64>,
@@ -245,6 +249,7 @@ fn request(args: &Args) -> Request {
         rtol: args.rtol,
         atol: args.atol,
         points,
+        over_switches: args.over_switches,
         explain: args.explain,
         max_steps: args.max_steps,
         max_time: args.max_time,

@@ -21,6 +21,7 @@ pub fn json(table: &Table, s: &Statistics, compile_seconds: f64, failure: Option
         "solves": s.solves,
         "linear": s.linear,
         "events": s.events,
+        "located": s.located,
         "switches": s.switches,
         "adjusted": s.adjusted.iter().map(|(state, given, used)| json!({ "state": state, "given": given, "used": used })).collect::<Vec<_>>(),
         "compile_seconds": compile_seconds,

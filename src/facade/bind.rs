@@ -215,7 +215,7 @@ impl Compiled {
     }
 
     /// The bound parameter vector the system's calls expect: parameter values, then discrete quantities as they are at the
-    /// start, then hoisted ones.
+    /// start, then modes (0: every switch means what was written), then hoisted quantities.
     pub fn bind(&self, values: &[f64]) -> Vec<f64> {
         let lowered = &self.inner.lowered;
         let mut bound = values.to_vec();
@@ -223,7 +223,8 @@ impl Compiled {
         if let Some(kernel) = self.kernel("bind") {
             let mut work = vec![0.0; self.inner.kernels.lengths(kernel).w];
             let (p, rest) = bound.split_at_mut(lowered.parameters);
-            let arguments = Arguments { t: 0.0, y: &[], p, v: &[], w: &mut work, out: &mut rest[lowered.discretes..] };
+            let out = &mut rest[lowered.discretes + lowered.modes..];
+            let arguments = Arguments { t: 0.0, y: &[], p, v: &[], w: &mut work, out };
             self.inner.kernels.call(kernel, arguments);
         }
         if let Some(kernel) = self.kernel("discretes") {

@@ -38,6 +38,8 @@ use files::NoFiles;
 pub struct Model {
     checked: Arc<model::Model>,
     derivatives: Arc<Derivatives>,
+    /// What is compiled instead where the state decides switches: the same with a mode per switch.
+    located: Option<Arc<(model::Model, Derivatives)>>,
     parse_seconds: f64,
     sensitivities: Vec<String>,
 }
@@ -136,17 +138,28 @@ impl Model {
             Ok(model) => model,
             Err(diagnostics) => return Err(Errors::new(sources, diagnostics)),
         };
-        let derivatives = derive(&checked).map_err(|unsupported| {
-            let span =
-                checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
-            let error = Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string());
-            let help = format!("write the expression of `{}` where it is used", unsupported.symbol);
-            Errors::new(sources, vec![error.help(help)])
-        })?;
+        let differentiated = |model: &model::Model| {
+            derive(model).map_err(|unsupported| {
+                let span =
+                    model.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
+                let error = Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string());
+                let help = format!("write the expression of `{}` where it is used", unsupported.symbol);
+                Errors::new(sources.clone(), vec![error.help(help)])
+            })
+        };
+        let derivatives = differentiated(&checked)?;
+        let located = match model::with_modes(&checked) {
+            Some(model) => {
+                let derivatives = differentiated(&model)?;
+                Some(Arc::new((model, derivatives)))
+            }
+            None => None,
+        };
         let parse_seconds = start.elapsed().as_secs_f64();
         Ok(Model {
             checked: Arc::new(checked),
             derivatives: Arc::new(derivatives),
+            located,
             parse_seconds,
             sensitivities: Vec::new(),
         })
@@ -212,11 +225,12 @@ impl Model {
 
     fn system_of<K: Kernels + Clone + 'static>(&self, lowered: &Lowered, kernels: K) -> Result<Emitted, CompileError> {
         let system = CompiledSystem::new(lowered, kernels.clone(), self.states(), self.outputs(), self.discretes());
-        let (model, derivatives) = (self.checked.clone(), self.derivatives.clone());
+        let own = self.clone();
         let extended = lowered.without_program();
         let series: SeriesMaker = Box::new(move |order| {
             let target = Target64 { fma: host_has_fma() };
-            lower_taylor(&model, &derivatives, &extended, target, order).map_err(|e| e.to_string())
+            let (model, derivatives) = own.compiled();
+            lower_taylor(model, derivatives, &extended, target, order).map_err(|e| e.to_string())
         });
         let checked = self.checked.clone();
         let velocities = Box::new(move || model::positions_and_velocities(&checked));
@@ -228,7 +242,16 @@ impl Model {
 
     /// The lowered form.
     pub fn lower(&self) -> Lowered {
-        lower(&self.checked, &self.derivatives, Target64 { fma: host_has_fma() })
+        let (model, derivatives) = self.compiled();
+        lower(model, derivatives, Target64 { fma: host_has_fma() })
+    }
+
+    /// What is compiled.
+    fn compiled(&self) -> (&model::Model, &Derivatives) {
+        match &self.located {
+            Some(located) => (&located.0, &located.1),
+            None => (&self.checked, &self.derivatives),
+        }
     }
 
     /// The same model with forward sensitivities: for each name of a parameter (`k1`, `W[1,2]`) or of a state's initial
@@ -249,6 +272,8 @@ impl Model {
         Ok(Model {
             checked: Arc::new(larger),
             derivatives: Arc::new(derivatives),
+            // Sensitivities would jump with a branch; the control of the step size keeps to what was written.
+            located: None,
             parse_seconds: self.parse_seconds,
             sensitivities: names.iter().map(|name| name.to_string()).collect(),
         })
@@ -259,12 +284,12 @@ impl Model {
         &self.sensitivities
     }
 
-    /// The checked model.
+    /// The checked model, as it was written.
     pub fn checked(&self) -> &model::Model {
         &self.checked
     }
 
-    /// The derivatives.
+    /// Its derivatives.
     pub fn derivatives(&self) -> &Derivatives {
         &self.derivatives
     }

@@ -160,6 +160,12 @@ impl<'a> Problem<'a> {
         self
     }
 
+    /// Lets steps run over the switches of the equations (`if`, `max`, `floor`, …) as if there were none.
+    pub fn over_switches(mut self) -> Self {
+        self.options.over_switches = true;
+        self
+    }
+
     /// Gives up after so many steps.
     pub fn max_steps(mut self, steps: u64) -> Self {
         self.options.max_steps = steps;

@@ -8,7 +8,7 @@ use super::lower::FlatPlace;
 use super::program::Buffer;
 use crate::expr::{ExprId, IndexRange, Subscript, VarId};
 use crate::model::{self, Kind, Model, Symbol, When};
-use crate::system::{Assignment, EventGroup, Events, Logic, Stop, Surface, Trigger};
+use crate::system::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 
 /// Events to be: the table without the places that grow with index sets, which [`EventPlan::events`] lists.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +72,7 @@ impl EventPlan {
                     for (surface, first) in condition.surfaces.iter().zip(&places) {
                         plan.events.surfaces.push(Surface { first: *first, len, degree: surface.degree });
                     }
-                    Trigger::Condition(condition.logic.iter().map(|step| logic(*step, &places)).collect())
+                    Trigger::Condition(condition.logic.iter().map(|step| placed(*step, &places)).collect())
                 }
             };
             let mut group = EventGroup::new(event.name.clone(), trigger);
@@ -109,6 +109,25 @@ impl EventPlan {
             };
             plan.events.stops.extend((0..len).map(each));
         }
+        let behind: usize = model.discretes.iter().map(|id| model.symbol(*id).len()).sum();
+        for mode in &model.modes {
+            let len = mode.ranges.iter().map(|r| r.len()).product();
+            let mut watched = |surface: model::Surface| {
+                let first = numbers.surfaces.add(&mode.ranges, surface.value);
+                plan.events.surfaces.push(Surface { first, len, degree: surface.degree });
+                first
+            };
+            let watch = match mode.watch {
+                model::Watch::Side(surface) => Watch::Side(watched(surface)),
+                model::Watch::Level { above, below } => Watch::Level { above: watched(above), below: watched(below) },
+            };
+            plan.events.modes.push(ModeGroup {
+                name: mode.name.clone(),
+                dims: mode.ranges.iter().map(|r| (r.lo, r.len())).collect(),
+                mode: behind + symbols[mode.symbol.0 as usize].offset,
+                watch,
+            });
+        }
         plan.events.values = numbers.resets.len;
         plan.events.times = numbers.schedule.len;
         (plan, numbers)
@@ -116,7 +135,7 @@ impl EventPlan {
 
     /// Whether nothing happens.
     pub fn is_empty(&self) -> bool {
-        self.events.groups.is_empty() && self.events.stops.is_empty()
+        self.events.groups.is_empty() && self.events.stops.is_empty() && self.events.modes.is_empty()
     }
 
     /// The table with all places.
@@ -142,14 +161,12 @@ impl EventPlan {
     }
 }
 
-fn logic(step: model::Logic, places: &[usize]) -> Logic {
+/// The same operation, of functions by their place among the numbers of `surfaces`.
+fn placed(step: Logic, places: &[usize]) -> Logic {
     match step {
-        model::Logic::Constant(value) => Logic::Constant(value),
-        model::Logic::Negative(k) => Logic::Negative(places[k]),
-        model::Logic::NotPositive(k) => Logic::NotPositive(places[k]),
-        model::Logic::Zero(k) => Logic::Zero(places[k]),
-        model::Logic::And => Logic::And,
-        model::Logic::Or => Logic::Or,
-        model::Logic::Not => Logic::Not,
+        Logic::Negative(k) => Logic::Negative(places[k]),
+        Logic::NotPositive(k) => Logic::NotPositive(places[k]),
+        Logic::Zero(k) => Logic::Zero(places[k]),
+        other => other,
     }
 }

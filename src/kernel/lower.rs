@@ -35,7 +35,7 @@ use crate::model::{Family, Kind, Model, Symbol};
 pub struct Lowered {
     /// The kernels.
     pub program: Program,
-    /// Length of `p`: parameters, then discrete quantities, then hoisted ones.
+    /// Length of `p`: parameters, then discrete quantities, then modes, then hoisted quantities.
     pub bound: usize,
     /// Number of parameters.
     pub parameters: usize,
@@ -43,6 +43,8 @@ pub struct Lowered {
     pub algebraic: Vec<usize>,
     /// Number of discrete quantities.
     pub discretes: usize,
+    /// Number of modes.
+    pub modes: usize,
     /// What happens at events.
     pub events: EventPlan,
     /// Where the values of ∂f/∂y go.
@@ -94,6 +96,8 @@ pub(super) struct ModelLayout<'a> {
     symbols: &'a [Symbol],
     /// Where discrete quantities begin.
     discretes: usize,
+    /// Where modes begin.
+    modes: usize,
     /// Where hoisted quantities begin.
     behind: usize,
     /// Places of the definitions that only parameters decide, behind the parameters.
@@ -110,6 +114,7 @@ impl Layout for ModelLayout<'_> {
             Kind::State => (Buffer::Y, symbol.offset),
             Kind::Parameter => (Buffer::P, symbol.offset),
             Kind::Discrete => (Buffer::P, self.discretes + symbol.offset),
+            Kind::Mode => (Buffer::P, self.modes + symbol.offset),
             Kind::Direction => (Buffer::V, symbol.offset),
             Kind::Definition | Kind::Output => match self.hoisted_arrays.get(&id) {
                 Some(at) if !self.binding => (Buffer::P, self.behind + at),
@@ -139,8 +144,11 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
         hoisted_len += model.symbol(family.symbol).len();
     }
     let discretes = model.discretes.iter().map(|id| model.symbol(*id).len()).sum::<usize>();
-    let behind = parameters + discretes;
-    let mut layout = ModelLayout { symbols, discretes: parameters, behind, hoisted_arrays, binding: false };
+    let modes = model.modes.iter().map(|mode| model.symbol(mode.symbol).len()).sum::<usize>();
+    let behind = parameters + discretes + modes;
+    let modes_at = parameters + discretes;
+    let mut layout =
+        ModelLayout { symbols, discretes: parameters, modes: modes_at, behind, hoisted_arrays, binding: false };
     let mut hoisted = Hoisted::new(behind + hoisted_len);
     let n = model.dim();
     let mut jobs: Vec<Job> = vec![
@@ -221,6 +229,7 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
         bound,
         parameters,
         discretes,
+        modes,
         events,
         algebraic,
         jacobian,
@@ -272,8 +281,8 @@ pub(super) fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], lowered
             at += model.symbol(family.symbol).len();
         }
     }
-    let (discretes, behind) = (lowered.parameters, lowered.parameters + lowered.discretes);
-    ModelLayout { symbols, discretes, behind, hoisted_arrays, binding: false }
+    let (discretes, modes) = (lowered.parameters, lowered.parameters + lowered.discretes);
+    ModelLayout { symbols, discretes, modes, behind: modes + lowered.modes, hoisted_arrays, binding: false }
 }
 
 fn extension_program(

@@ -16,11 +16,13 @@ mod gamma;
 mod inverse;
 mod kernel;
 mod logarithm;
+mod logic;
 mod operations;
 mod polynomials;
 mod power;
 mod trigonometric;
 
+pub use logic::Logic;
 pub use operations::{Binary, Compare, Unary};
 
 use exponential::{Cosh, Exp, Expm1, Sinh, Tanh};

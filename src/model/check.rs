@@ -184,6 +184,7 @@ impl Checker<'_> {
             discrete_starts,
             events,
             switches: Vec::new(),
+            modes: Vec::new(),
             outputs,
             reactions,
             written,
@@ -217,7 +218,7 @@ impl Checker<'_> {
             Kind::State => Reads::State,
             Kind::Parameter => Reads::Parameters,
             // They change in a run, and are no states.
-            Kind::Discrete => Reads::Time,
+            Kind::Discrete | Kind::Mode => Reads::Time,
             Kind::Definition | Kind::Output | Kind::Direction => Reads::Nothing,
         };
         let doc = doc.map(str::to_string);
@@ -551,6 +552,7 @@ impl Model {
             .chain(&self.parameters)
             .chain(&self.discretes)
             .copied()
+            .chain(self.modes.iter().map(|mode| mode.symbol))
             .chain(definitions)
             .chain(outputs)
             .collect();

@@ -21,6 +21,7 @@ mod expression;
 mod families;
 mod implicit;
 mod initial;
+mod modes;
 mod names;
 mod reactions;
 mod reading;
@@ -35,6 +36,7 @@ pub use check::check;
 pub use conserved::{Law, dependents};
 pub use events::{Assignment, Event, Trigger};
 pub use implicit::{Implicit, Unknown};
+pub use modes::{Mode, Watch, with_modes};
 pub use second_order::positions_and_velocities;
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
 pub use surfaces::{Condition, Logic, Surface};
@@ -90,6 +92,8 @@ pub struct Model {
     pub events: Vec<Event>,
     /// Times at which the equations switch; none if the solve block says `switches = off`.
     pub switches: Vec<Switch>,
+    /// The switches of the equations that the state decides, those that others read first; none before [`with_modes`].
+    pub modes: Vec<Mode>,
     /// The recorded quantities, discrete ones last.
     pub outputs: Vec<Family>,
     /// What each reaction, and each term added with `+=`, changes; in the order of the file, arrays element by element.
@@ -174,6 +178,8 @@ pub enum Kind {
     Output,
     /// Constant between events.
     Discrete,
+    /// The branch of a switch that holds, constant within a step ([`Mode`]).
+    Mode,
     /// A vector that a Jacobian is multiplied with, laid out as the states are; derivatives bring it in.
     Direction,
 }

@@ -1,9 +1,10 @@
 //! Conditions taken apart: comparisons become functions whose signs are watched, what joins them stays logic.
 
 use super::{Kind, Symbol};
-use crate::expr::{ExprId, Graph, Node, Reads, Reduction};
+use crate::expr::{ExprId, Graph, Node, Reads, Reduction, SymbolId};
+pub use crate::math::Logic;
 use crate::math::{Binary, Compare, Unary};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A condition on the signs of functions.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,25 +22,6 @@ pub struct Surface {
     pub value: ExprId,
     /// Its degree as a polynomial in the states and time together; none if it is none.
     pub degree: Option<u8>,
-}
-
-/// An operation on a stack of truth values; surfaces by their place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Logic {
-    /// Always or never.
-    Constant(bool),
-    /// g < 0
-    Negative(usize),
-    /// g ≤ 0
-    NotPositive(usize),
-    /// g = 0
-    Zero(usize),
-    /// Both.
-    And,
-    /// Either.
-    Or,
-    /// The other.
-    Not,
 }
 
 impl Condition {
@@ -84,19 +66,49 @@ impl Condition {
 }
 
 /// The degree of an expression as a polynomial in states and time together.
-fn degree(graph: &Graph, symbols: &[Symbol], root: ExprId) -> Option<u8> {
+pub(super) fn degree(graph: &Graph, symbols: &[Symbol], root: ExprId) -> Option<u8> {
+    degree_among(graph, symbols, &FxHashMap::default(), root)
+}
+
+/// The same where the degrees of computed arrays are known. Modes are numbers that do not change within a step.
+pub(super) fn degree_among(
+    graph: &Graph,
+    symbols: &[Symbol],
+    arrays: &FxHashMap<SymbolId, Option<u8>>,
+    root: ExprId,
+) -> Option<u8> {
     let mut degrees: FxHashMap<ExprId, Option<u8>> = FxHashMap::default();
+    // Conditions that a mode decides: the part that looks at the functions themselves is not asked.
+    let mut modal: FxHashSet<ExprId> = FxHashSet::default();
     for id in graph.reachable(&[root]) {
         let of = |x: ExprId| degrees.get(&x).copied().flatten();
         let mut constant = true;
-        graph.for_each_operand(graph.node(id), |operand| constant &= of(operand) == Some(0));
+        let mut by_mode = false;
+        graph.for_each_operand(graph.node(id), |operand| {
+            constant &= of(operand) == Some(0);
+            by_mode |= modal.contains(&operand);
+        });
         let value = match graph.node(id) {
             Node::Time => Some(1),
             Node::Symbol(symbol, _) => match symbols[symbol.0 as usize].kind {
                 Kind::State => Some(1),
                 Kind::Parameter | Kind::Discrete => Some(0),
+                Kind::Mode => {
+                    modal.insert(id);
+                    Some(0)
+                }
                 _ if graph.symbol_reads(symbol) <= Reads::Parameters => Some(0),
-                _ => None,
+                _ => arrays.get(&symbol).copied().flatten(),
+            },
+            Node::Compare(..) | Node::And(..) | Node::Or(..) | Node::Not(_) if by_mode => {
+                modal.insert(id);
+                None
+            }
+            Node::Select(condition, a, b) if modal.contains(&condition) => match (of(a), of(b)) {
+                (Some(a), Some(b)) => Some(a.max(b)),
+                // floor(x) against its level
+                (None, b) => b,
+                (a, None) => a,
             },
             // Functions of what does not change within a step.
             _ if constant => Some(0),
@@ -109,9 +121,5 @@ fn degree(graph: &Graph, symbols: &[Symbol], root: ExprId) -> Option<u8> {
         };
         degrees.insert(id, value);
     }
-    of_root(&degrees, root)
-}
-
-fn of_root(degrees: &FxHashMap<ExprId, Option<u8>>, root: ExprId) -> Option<u8> {
     degrees.get(&root).copied().flatten()
 }

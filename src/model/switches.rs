@@ -1,9 +1,9 @@
 //! Switches that time alone decides: the times at which the right-hand side jumps or has a kink, found in the model.
 //!
 //! `if t < t1`, `pulse(t, t0, width)`, `max(t - t0, 0)` switch where an affine function of time is zero, `floor(t/P)` where
-//! it is a whole number. A step ends there exactly. Switches that the state decides are left to the step-size control.
+//! it is a whole number. A step ends there exactly. Switches that the state decides are in [`super::modes`].
 
-use super::{Family, Kind, Model, Piece};
+use super::{Family, Model, Piece};
 use crate::expr::{ExprId, Graph, IndexRange, Node, Reads};
 use crate::math::{Binary, Unary};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -59,31 +59,42 @@ pub fn switches(model: &mut Model) -> Vec<Switch> {
     let mut seen = FxHashSet::default();
     for (k, (root, ranges)) in roots.iter().enumerate() {
         if k >= conditions {
-            finder.zero(*root, ranges);
+            finder.zero(*root).into_iter().for_each(|when| finder.add(when, ranges));
         }
         for id in finder.graph.reachable(&[*root]) {
             if finder.graph.facts(id).reads >= Reads::Time && seen.insert((id, ranges.clone())) {
-                finder.node(id, ranges);
+                finder.when(id).into_iter().for_each(|when| finder.add(when, ranges));
             }
         }
     }
     let mut told = FxHashSet::default();
     let mut found = finder.found;
     found.retain(|switch: &Switch| told.insert((switch.when, switch.ranges.clone())));
-    let symbols = &model.symbols;
-    // What a discrete quantity moves is not known before the run.
-    let fixed = |id: ExprId| {
-        model.graph.facts(id).reads <= Reads::Parameters
-            && model.graph.reachable(&[id]).iter().all(|id| match model.graph.node(*id) {
-                Node::Symbol(symbol, _) => symbols[symbol.0 as usize].kind != Kind::Discrete,
-                _ => true,
-            })
-    };
-    found.retain(|switch| match switch.when {
-        When::At(time) => fixed(time),
-        When::Every { from, period } => fixed(from) && fixed(period),
-    });
+    found.retain(|switch| switch.when.is_fixed(&model.graph));
     found
+}
+
+/// Those of some nodes at whose switching a step ends because time alone decides it.
+pub(super) fn timed(graph: &mut Graph, nodes: &[ExprId]) -> FxHashSet<ExprId> {
+    let mut finder = Finder { graph, lines: FxHashMap::default(), found: Vec::new() };
+    let mut timed = FxHashSet::default();
+    for id in nodes {
+        if finder.when(*id).is_some_and(|when| when.is_fixed(finder.graph)) {
+            timed.insert(*id);
+        }
+    }
+    timed
+}
+
+impl When {
+    /// Whether it is known before the run: what a discrete quantity moves is not.
+    fn is_fixed(self, graph: &Graph) -> bool {
+        let fixed = |id: ExprId| graph.facts(id).reads <= Reads::Parameters;
+        match self {
+            When::At(time) => fixed(time),
+            When::Every { from, period } => fixed(from) && fixed(period),
+        }
+    }
 }
 
 fn surfaces(event: &super::Event) -> usize {
@@ -100,31 +111,28 @@ struct Finder<'g> {
 }
 
 impl Finder<'_> {
-    /// What a node that reads time may switch at.
-    fn node(&mut self, id: ExprId, ranges: &[IndexRange]) {
+    /// When a node that reads time switches, if time alone decides it.
+    fn when(&mut self, id: ExprId) -> Option<When> {
         match self.graph.node(id) {
             // Both lines must be known; their difference is zero where it switches.
             Node::Compare(_, a, b) | Node::Binary(Binary::Min | Binary::Max, a, b)
                 if self.line(a).is_some() && self.line(b).is_some() =>
             {
                 let difference = self.graph.sub(a, b);
-                self.zero(difference, ranges);
+                self.zero(difference)
             }
-            Node::Unary(Unary::Abs, a) => self.zero(a, ranges),
+            Node::Unary(Unary::Abs, a) => self.zero(a),
             Node::Unary(Unary::Floor | Unary::Ceil, a) => {
-                if let Some((from, period)) = self.line(a).and_then(|line| self.whole(line)) {
-                    self.add(When::Every { from, period }, ranges);
-                }
+                let (from, period) = self.line(a).and_then(|line| self.whole(line))?;
+                Some(When::Every { from, period })
             }
-            _ => {}
+            _ => None,
         }
     }
 
     /// Where an expression is zero, if it is a line.
-    fn zero(&mut self, id: ExprId, ranges: &[IndexRange]) {
-        if let Some(time) = self.line(id).and_then(|line| self.root(line)) {
-            self.add(When::At(time), ranges);
-        }
+    fn zero(&mut self, id: ExprId) -> Option<When> {
+        self.line(id).and_then(|line| self.root(line)).map(When::At)
     }
 
     fn root(&mut self, line: Line) -> Option<ExprId> {

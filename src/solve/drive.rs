@@ -223,7 +223,8 @@ impl<'a> Run<'a> {
         let Some(mut events) = self.events.take() else { return Ok(()) };
         y.copy_from_slice(&events.y);
         let steps = self.options.save == Save::Steps;
-        if steps {
+        // Where a branch of the equations changes there is one point, as at the end of any step.
+        if steps && !events.only_switches(self.time) {
             self.point.copy_from_slice(y);
             self.record(self.time)?;
         }
@@ -282,12 +283,17 @@ impl<'a> Run<'a> {
         let stepper = active.stepper();
         while self.time != end {
             let until = self.until(end);
+            let rejected = self.problem.statistics.rejected;
             let outcome = stepper.advance(&mut self.problem, until, end);
+            let rejected = self.problem.statistics.rejected - rejected;
             self.step = stepper.h();
             if let (Err(ErrorKind::TooManySteps(_)), Some(settled)) = (&outcome, &self.settled) {
                 return Err(ErrorKind::NotSteady(settled.worst(&self.problem, stepper.y())));
             }
-            outcome?;
+            if let Err(kind) = outcome {
+                self.retry(kind, stepper)?;
+                continue;
+            }
             let before = std::mem::replace(&mut self.time, stepper.t());
             if let Some(projection) = &mut self.projection {
                 self.point.copy_from_slice(stepper.y());
@@ -301,7 +307,7 @@ impl<'a> Run<'a> {
             }
             let happens = match &mut self.events {
                 None => false,
-                Some(events) => match events.inspect(&mut self.problem, stepper, before) {
+                Some(events) => match events.inspect(&mut self.problem, stepper, before, rejected) {
                     Some(time) => {
                         self.time = time;
                         true
@@ -337,6 +343,22 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A step that cannot be taken on one branch of a switch, because f is no number behind it, is tried once more with f
+    /// deciding its branches at every point.
+    fn retry(&mut self, kind: ErrorKind, stepper: &mut dyn Stepper) -> Result<(), ErrorKind> {
+        let numerical = matches!(
+            kind,
+            ErrorKind::StepTooSmall(_) | ErrorKind::NotFinite(_) | ErrorKind::Singular | ErrorKind::Derivative(..)
+        );
+        let Some(events) = &mut self.events else { return Err(kind) };
+        self.point.copy_from_slice(stepper.y());
+        if numerical && events.give_way(&mut self.problem, self.time, &self.point) {
+            return stepper.start(&mut self.problem, self.time, &self.point, 0.0);
+        }
+        let stuck = matches!(kind, ErrorKind::StepTooSmall(_) | ErrorKind::TooManySteps(_));
+        Err(events.slides().filter(|_| stuck).map_or(kind, ErrorKind::Slides))
     }
 
     /// Room for the points to keep: all of them where their number is known.

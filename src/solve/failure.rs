@@ -51,6 +51,8 @@ pub enum ErrorKind {
     Zeno(String),
     /// No steady state was found, or none was reached; the state that changes most.
     NotSteady(String),
+    /// The solution slides along a switch of the equations, both of whose sides lead back to it; its name.
+    Slides(String),
     /// The method needs more memory than allowed; bytes needed and allowed.
     Memory(u64, u64),
 }
@@ -99,6 +101,10 @@ impl fmt::Display for Failure {
             ErrorKind::NotSteady(name) => write!(
                 f,
                 "the solution does not come to rest: at t = {t} {name} still changes, for ever if it oscillates or grows; say how far to integrate"
+            ),
+            ErrorKind::Slides(name) => write!(
+                f,
+                "gave up at t = {t}: the solution slides along the switch `{name}`, for both of its sides lead back to it; make it smooth (`tanh(x/width)` for `sign(x)`) or give it two thresholds with `when` and a discrete quantity"
             ),
             ErrorKind::Interrupted => write!(f, "interrupted at t = {t}"),
             ErrorKind::Memory(needed, allowed) => {

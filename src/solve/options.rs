@@ -33,6 +33,9 @@ pub struct Options<'a> {
     pub max_memory: u64,
     /// Times at which f or a derivative jumps: steps end exactly there and the method starts afresh behind.
     pub breakpoints: Vec<f64>,
+    /// Let steps run over the switches of the equations, as if f were smooth: neither their times nor their crossings are
+    /// looked for. Default: no.
+    pub over_switches: bool,
     /// Keep sentences on what was chosen and why in [`super::Statistics::reasons`]. Default: no.
     pub explain: bool,
     /// Set to true from outside (Ctrl-C) to end the run with [`super::ErrorKind::Interrupted`].
@@ -57,6 +60,7 @@ impl Options<'_> {
             max_time: None,
             max_memory: 8 << 30,
             breakpoints: Vec::new(),
+            over_switches: false,
             explain: false,
             cancel: None,
             progress: None,

@@ -275,6 +275,11 @@ impl<'a> Problem<'a> {
         (self.options.t1 - t).abs()
     }
 
+    /// Whether steps run over the switches of the equations.
+    pub fn over_switches(&self) -> bool {
+        self.options.over_switches
+    }
+
     /// The first step asked for.
     pub fn first_step(&self) -> Option<f64> {
         self.options.first_step

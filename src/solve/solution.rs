@@ -40,6 +40,8 @@ pub struct Statistics {
     pub solves: u64,
     /// Events that fired.
     pub events: u64,
+    /// Steps that ended where the state switches a branch of the equations.
+    pub located: u64,
     /// How W was factorised, in a word or two; empty where no method needed it.
     pub linear: String,
     /// What was chosen (methods, factorisation of W) and why, a sentence each, in order; only if

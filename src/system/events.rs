@@ -9,6 +9,7 @@
 //! the table, then by element. Each one's right sides see what the ones before it have set.
 
 use super::Names;
+pub use crate::math::Logic;
 
 /// All events of a system.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +24,36 @@ pub struct Events {
     pub times: usize,
     /// Times at which f, or a watched function, jumps or has a kink.
     pub stops: Vec<Stop>,
+    /// Switches of f whose branch is fixed within a step, those that others read first.
+    pub modes: Vec<ModeGroup>,
+}
+
+/// The mode of a switch of f, or one per element of an index set: a number among the parameters, 0 where f decides by
+/// itself at every point. The functions it watches are smooth as long as modes that are not 0 do not change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModeGroup {
+    /// The switch as a person reads it: `x > 1`.
+    pub name: String,
+    /// First subscript and extent per index; none for a single switch.
+    pub dims: Vec<(i64, usize)>,
+    /// Where element 0's mode stands among the parameters, counted from [`super::Shape::discretes_at`].
+    pub mode: usize,
+    /// What decides it.
+    pub watch: Watch,
+}
+
+/// What decides a mode, by places of element 0 among the numbers of `surfaces`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// The sign of this function, −1 or 1.
+    Side(usize),
+    /// The level k of a quantity x, k ≤ x < k + 1: the mode is k + 1 from 0 on, k below.
+    Level {
+        /// x − k; x where the mode is 0.
+        above: usize,
+        /// k + 1 − x
+        below: usize,
+    },
 }
 
 /// Times at which a step ends and nothing is executed; by places among the numbers of `schedule`.
@@ -93,25 +124,6 @@ pub enum Trigger {
     },
 }
 
-/// An operation of a condition in postfix order, on a stack of truth values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Logic {
-    /// Always or never.
-    Constant(bool),
-    /// g < 0, of the function at this place for element 0.
-    Negative(usize),
-    /// g ≤ 0
-    NotPositive(usize),
-    /// g = 0
-    Zero(usize),
-    /// Both of the last two.
-    And,
-    /// Either of the last two.
-    Or,
-    /// Not the last.
-    Not,
-}
-
 /// `target := value`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
@@ -152,71 +164,32 @@ impl EventGroup {
 
     /// The name of an element.
     pub fn element(&self, k: usize) -> String {
-        if self.dims.is_empty() {
-            return self.name.clone();
-        }
-        let mut names = Names::default();
-        names.push("", self.dims.clone());
-        format!("{} {}", self.name, names.get(k))
+        element(&self.name, &self.dims, k)
     }
 }
 
-impl Logic {
-    /// The value of a condition, given the sign (−1, 0, 1; NaN counts as no sign) of each watched function.
-    pub fn holds(condition: &[Logic], sign: impl Fn(usize) -> f64) -> bool {
-        let mut stack = [false; 64];
-        let mut top = 0;
-        for step in condition {
-            let value = match *step {
-                Logic::Constant(value) => value,
-                Logic::Negative(at) => sign(at) < 0.0,
-                Logic::NotPositive(at) => sign(at) <= 0.0,
-                Logic::Zero(at) => sign(at) == 0.0,
-                Logic::Not => {
-                    top -= 1;
-                    !stack[top]
-                }
-                Logic::And | Logic::Or => {
-                    top -= 2;
-                    match step {
-                        Logic::And => stack[top] && stack[top + 1],
-                        _ => stack[top] || stack[top + 1],
-                    }
-                }
-            };
-            stack[top] = value;
-            top += 1;
-        }
-        top > 0 && stack[top - 1]
+impl ModeGroup {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.dims.iter().map(|(_, n)| n).product()
     }
 
-    /// How deep the stack of a condition grows; at most 64 can be evaluated.
-    pub fn depth(condition: &[Logic]) -> usize {
-        let (mut now, mut most) = (0usize, 0);
-        for step in condition {
-            now = match step {
-                Logic::Not => now,
-                Logic::And | Logic::Or => now.saturating_sub(1),
-                _ => now + 1,
-            };
-            most = most.max(now);
-        }
-        most
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name of an element.
+    pub fn element(&self, k: usize) -> String {
+        element(&self.name, &self.dims, k)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn conditions_are_evaluated_in_postfix_order() {
-        // not (a < 0) and (b <= 0 or c = 0)
-        let condition = [Logic::Negative(0), Logic::Not, Logic::NotPositive(1), Logic::Zero(2), Logic::Or, Logic::And];
-        let holds = |signs: [f64; 3]| Logic::holds(&condition, |k| signs[k]);
-        assert!(holds([1.0, 0.0, 1.0]) && holds([0.0, 1.0, 0.0]));
-        assert!(!holds([-1.0, 0.0, 0.0]) && !holds([1.0, 1.0, 1.0]));
-        assert!(!Logic::holds(&[Logic::NotPositive(0)], |_| f64::NAN));
-        assert_eq!(Logic::depth(&condition), 3);
+fn element(name: &str, dims: &[(i64, usize)], k: usize) -> String {
+    if dims.is_empty() {
+        return name.to_string();
     }
+    let mut names = Names::default();
+    names.push("", dims.to_vec());
+    format!("{name} {}", names.get(k))
 }

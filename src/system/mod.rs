@@ -15,7 +15,7 @@ mod step;
 
 pub use abilities::{Constraints, SecondOrder, Taylor};
 pub use closure::ClosureSystem;
-pub use events::{Assignment, EventGroup, Events, Logic, Stop, Surface, Trigger};
+pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
 pub use step::{CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS, RosenbrockFormula};

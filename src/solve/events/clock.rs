@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::system::{Events, Stop, Trigger};
+use crate::system::{EventGroup, Stop, Trigger};
 
 /// The next time of one element of an event.
 #[derive(Clone, Debug)]
@@ -77,9 +77,9 @@ impl Clock {
     ///
     /// # Errors
     /// A sentence that names the event whose times make no sense.
-    pub fn new(events: &Events, times: &[f64], t0: f64, t1: f64) -> Result<Self, String> {
+    pub fn new(groups: &[EventGroup], stops: &[Stop], times: &[f64], t0: f64, t1: f64) -> Result<Self, String> {
         let mut clock = Clock::default();
-        for (group, event) in events.groups.iter().enumerate() {
+        for (group, event) in groups.iter().enumerate() {
             for element in 0..event.len() {
                 let bad = |what: &str, value: f64| format!("the {what} of `{}` is {value}", event.element(element));
                 match &event.trigger {
@@ -120,7 +120,7 @@ impl Clock {
                 }
             }
         }
-        for (group, stop) in events.stops.iter().enumerate() {
+        for (group, stop) in stops.iter().enumerate() {
             let mut series = match *stop {
                 Stop::At(place) => Series::Listed(vec![times[place]], 0),
                 Stop::Every { from, period } => {
@@ -216,28 +216,29 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::EventGroup;
 
     #[test]
     fn periodic_times_do_not_drift_and_the_last_is_hit() {
         let trigger = Trigger::Every { period: 0, from: Some(1), to: Some(2) };
-        let events = Events { groups: vec![EventGroup::new("every 0.1", trigger)], times: 3, ..Events::default() };
-        let mut clock = Clock::new(&events, &[0.1, 0.0, 0.3], -1.0, 10.0).unwrap();
+        let groups = [EventGroup::new("every 0.1", trigger)];
+        let mut clock = Clock::new(&groups, &[], &[0.1, 0.0, 0.3], -1.0, 10.0).unwrap();
         let mut times = Vec::new();
         while let Some(t) = clock.next() {
             clock.take_due(t, |_, _, _| times.push(t));
         }
         assert_eq!(times, [0.0, 0.1, 0.2, 0.3]);
         assert!(
-            Clock::new(&events, &[0.0, 0.0, 1.0], 0.0, 1.0).unwrap_err().contains("the period of `every 0.1` is 0")
+            Clock::new(&groups, &[], &[0.0, 0.0, 1.0], 0.0, 1.0)
+                .unwrap_err()
+                .contains("the period of `every 0.1` is 0")
         );
     }
 
     #[test]
     fn lists_are_sorted_and_cut_to_the_span() {
         let trigger = Trigger::At(vec![0, 1, 2]);
-        let events = Events { groups: vec![EventGroup::new("at", trigger)], times: 3, ..Events::default() };
-        let mut clock = Clock::new(&events, &[5.0, 1.0, 20.0], 0.0, 10.0).unwrap();
+        let groups = [EventGroup::new("at", trigger)];
+        let mut clock = Clock::new(&groups, &[], &[5.0, 1.0, 20.0], 0.0, 10.0).unwrap();
         assert_eq!(clock.next(), Some(1.0));
         clock.take_due(1.0, |_, _, _| {});
         assert_eq!(clock.next(), Some(5.0));

@@ -36,6 +36,17 @@ pub struct Crossing {
     pub after: f64,
 }
 
+/// What is looked for along a step.
+#[derive(Clone, Copy)]
+pub struct Watched<'w> {
+    /// The functions.
+    pub surfaces: &'w [Surface],
+    /// Which of them to follow, by place.
+    pub follows: &'w dyn Fn(usize) -> bool,
+    /// Whether a crossing ends the step, so that those behind it do not matter.
+    pub cuts: &'w dyn Fn(&Crossing) -> bool,
+}
+
 /// Memory of the search.
 #[derive(Debug, Default)]
 pub struct Locator {
@@ -51,6 +62,10 @@ pub struct Locator {
     largest: Vec<f64>,
     /// Whether each function could not be told from zero where the step before ended, and had not changed sign.
     close: Vec<bool>,
+    /// Whether each function is to be followed along this step.
+    followed: Vec<bool>,
+    /// The first time at which the step is cut, as far as is known: what is behind does not matter.
+    until: f64,
     panels: Vec<(f64, f64, u32)>,
     pieces: Vec<Piece>,
 }
@@ -74,28 +89,40 @@ impl Locator {
         self.close.fill(false);
     }
 
-    /// All crossings after t0, up to and including t1, in order of time; `start` and `end` are the functions at t0 and t1.
+    /// All crossings after t0, up to and including t1, in order of time, but for those behind one that cuts the step;
+    /// `start` and `end` are the functions at t0 and t1.
     pub fn crossings(
         &mut self,
         problem: &mut Problem,
         stepper: &mut dyn Stepper,
         (t0, t1): (f64, f64),
         (start, end): (&[f64], &[f64]),
-        surfaces: &[Surface],
+        Watched { surfaces, follows, cuts }: Watched,
         found: &mut Vec<Crossing>,
     ) {
         found.clear();
-        for (largest, g) in self.largest.iter_mut().zip(start) {
+        let m = start.len();
+        self.followed.clear();
+        self.followed.extend((0..m).map(follows));
+        if !self.followed.contains(&true) {
+            return;
+        }
+        for (place, (largest, g)) in self.largest.iter_mut().zip(start).enumerate() {
+            if !self.followed[place] {
+                self.close[place] = false;
+                continue;
+            }
             *largest = largest.max(if g.is_finite() { g.abs() } else { 0.0 });
         }
         let degree = stepper.degree().max(1);
         let exact = |surface: &Surface| {
             surface.degree.map(|q| usize::from(q) * degree).filter(|product| *product <= MOST_DEGREE)
         };
-        let terms = surfaces.iter().map(|s| exact(s).unwrap_or(ADAPTIVE)).max().unwrap_or(1) + 3;
-        let adaptive = surfaces.iter().any(|s| exact(s).is_none());
+        let asked = |s: &&Surface| (s.first..s.first + s.len).any(follows);
+        let terms = surfaces.iter().filter(asked).map(|s| exact(s).unwrap_or(ADAPTIVE)).max().unwrap_or(1) + 3;
+        let adaptive = surfaces.iter().filter(asked).any(|s| exact(s).is_none());
         let transform = self.transform(terms);
-        let m = start.len();
+        self.until = f64::INFINITY;
         self.panels.clear();
         self.panels.push((t0, t1, 0));
         while let Some((a, b, depth)) = self.panels.pop() {
@@ -112,8 +139,14 @@ impl Locator {
             self.ends.0.copy_from_slice(&self.g);
             self.values_at(problem, stepper, b, (t0, start), (t1, end));
             self.ends.1.copy_from_slice(&self.g);
-            for place in 0..m {
+            for place in (0..m).filter(|place| follows(*place)) {
+                let first = found.len();
                 self.on_panel(problem, stepper, transform, [(a, b), (t0, t1)], place, found);
+                let cut = found[first..].iter().filter(|crossing| cuts(crossing)).map(|crossing| crossing.t);
+                self.until = cut.fold(self.until, f64::min);
+            }
+            if self.until < b {
+                break;
             }
         }
         found.sort_by(|x, y| x.t.total_cmp(&y.t).then(x.place.cmp(&y.place)));
@@ -164,6 +197,9 @@ impl Locator {
     ) -> bool {
         let places = |s: &Surface| s.first..s.first + s.len;
         surfaces.iter().filter(|s| exact(s).is_none()).flat_map(places).all(|place| {
+            if !self.followed[place] {
+                return true;
+            }
             self.expand(transform, place);
             // What is no number somewhere may be one on a part.
             self.expansion.tail <= RESOLVED
@@ -202,6 +238,7 @@ impl Locator {
         let close = a == t0 && self.close[place];
         self.close[place] = false;
         let ends = (sign(self.ends.0[place]), sign(self.ends.1[place]));
+        let mut inner = ends;
         self.pieces.clear();
         self.expand(transform, place);
         if !self.column.iter().all(|g| g.is_finite()) || ends.0.is_nan() || ends.1.is_nan() {
@@ -209,10 +246,15 @@ impl Locator {
             if ends.0 != ends.1 && !ends.0.is_nan() && !ends.1.is_nan() {
                 self.pieces.push(Piece { a: -1.0, b: 1.0, undecided: false });
             }
-        } else if self.expansion.is_one_signed() && ends.0 == ends.1 && ends.0 != 0.0 {
-            return;
         } else {
-            self.expansion.isolate(&self.transforms[transform], ends, &mut self.pieces);
+            // What jumps where the step begins or ends (a saw of time) has another sign there than next to it.
+            let (left, right) = (self.expansion.sign(-1.0), self.expansion.sign(1.0));
+            inner.0 = if left != 0.0 && ends.0 != 0.0 { left } else { ends.0 };
+            inner.1 = if right != 0.0 && ends.1 != 0.0 { right } else { ends.1 };
+            if self.expansion.is_one_signed() && inner == ends && ends.0 == ends.1 && ends.0 != 0.0 {
+                return;
+            }
+            self.expansion.isolate(&self.transforms[transform], inner, &mut self.pieces);
         }
         let time = |x: f64| match x {
             -1.0 => a,
@@ -221,10 +263,23 @@ impl Locator {
         };
         let pieces = std::mem::take(&mut self.pieces);
         // The sign so far, and where it was last certain: within rounding of zero the function may flicker.
-        let (mut before, mut certain, mut touch) = (ends.0, None, None);
+        let (mut before, mut certain, mut touch) = (inner.0, None, None);
+        if inner.0 != ends.0 {
+            // Rounding decides where it is seen.
+            let (mut t, mut h) = (a.next_up().min(b), f64::EPSILON * a.abs());
+            while t < b && sign(self.one(problem, stepper, t, place)) != inner.0 {
+                h = (2.0 * h).max(t - a);
+                t = (a + h).min(b);
+            }
+            found.push(Crossing { t, place, before: ends.0, after: inner.0 });
+        }
         for piece in &pieces {
             let (lo, hi) = (time(piece.a), time(piece.b));
-            let end = if hi == b { self.ends.1[place] } else { self.one(problem, stepper, hi, place) };
+            if certain.unwrap_or(lo) > self.until {
+                self.pieces = pieces;
+                return;
+            }
+            let end = if hi == b { inner.1 } else { self.one(problem, stepper, hi, place) };
             let open = hi != b && end.abs() <= self.expansion.noise;
             let after = if open { before } else { sign(end) };
             if piece.undecided && lo != t0 && hi != t1 && before != 0.0 {
@@ -248,11 +303,15 @@ impl Locator {
             certain = if open { certain.or(Some(lo)) } else { None };
             before = after;
         }
-        if before != ends.1 {
-            let t = self.refine(problem, stepper, (certain.unwrap_or(a), b), ends.1, place);
-            found.push(Crossing { t, place, before, after: ends.1 });
+        if before != inner.1 {
+            let t = self.refine(problem, stepper, (certain.unwrap_or(a), b), inner.1, place);
+            found.push(Crossing { t, place, before, after: inner.1 });
+            before = inner.1;
         } else if let Some(t) = touch {
             self.touch(problem, stepper, (t, place), before, found);
+        }
+        if before != ends.1 {
+            found.push(Crossing { t: b, place, before, after: ends.1 });
         }
         self.pieces = pieces;
     }

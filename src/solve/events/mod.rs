@@ -10,10 +10,12 @@
 
 mod clock;
 mod locate;
+mod modes;
 mod series;
 
 use clock::{Clock, Delayed};
-use locate::{Crossing, Locator, sign};
+use locate::{Crossing, Locator, Watched, sign};
+use modes::Modes;
 
 use super::ErrorKind;
 use super::problem::Problem;
@@ -62,9 +64,12 @@ pub struct Happenings<'a> {
     events: &'a Events,
     clock: Clock,
     locator: Locator,
+    /// The branches of the equations' switches.
+    modes: Modes<'a>,
     /// The watched functions where the run stands; what matters is their signs.
     g: Vec<f64>,
     g_end: Vec<f64>,
+    start: Vec<f64>,
     crossings: Vec<Crossing>,
     /// Whether the condition of each element holds, by [`Self::first`].
     truths: Vec<bool>,
@@ -90,10 +95,10 @@ impl<'a> Happenings<'a> {
     /// If times make no sense, or the run goes backwards.
     pub fn new(problem: &mut Problem<'a>, t0: f64, t1: f64) -> Result<Option<Self>, ErrorKind> {
         let Some(events) = problem.system.events() else { return Ok(None) };
+        if events.groups.is_empty() && (t1 < t0 || problem.over_switches()) {
+            return Ok(None);
+        }
         if t1 < t0 {
-            if events.groups.is_empty() {
-                return Ok(None);
-            }
             return Err(ErrorKind::Options("a model with events can only be run forwards in time".to_string()));
         }
         if let Some(group) = events.groups.iter().find(|g| match &g.trigger {
@@ -104,7 +109,9 @@ impl<'a> Happenings<'a> {
         }
         let mut times = vec![0.0; events.times];
         problem.schedule(t0, &mut times);
-        let clock = Clock::new(events, &times, t0, t1).map_err(ErrorKind::Options)?;
+        let located = !problem.over_switches();
+        let stops = if located { events.stops.as_slice() } else { &[] };
+        let clock = Clock::new(&events.groups, stops, &times, t0, t1).map_err(ErrorKind::Options)?;
         let m = events.surfaces.iter().map(|s| s.len).sum();
         let mut first = Vec::with_capacity(events.groups.len());
         let mut elements = 0;
@@ -121,9 +128,11 @@ impl<'a> Happenings<'a> {
         let owner = |at: usize| events.groups.iter().position(|group| watches(group, at));
         Ok(Some(Happenings {
             clock,
+            modes: Modes::new(if located { &events.modes } else { &[] }, m, problem.dim(), t1 - t0),
             locator: Locator::new(problem.dim(), m),
             g: vec![0.0; m],
             g_end: vec![0.0; m],
+            start: vec![0.0; m],
             crossings: Vec::new(),
             truths: vec![false; elements],
             first,
@@ -139,6 +148,7 @@ impl<'a> Happenings<'a> {
 
     /// Looks at the start: conditions that hold there have not become true, unless the event says otherwise.
     pub fn begin(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
+        self.modes.settle(problem, t, y);
         self.watch(problem, t, y);
         let events = self.events;
         for (group, event) in events.groups.iter().enumerate() {
@@ -159,44 +169,65 @@ impl<'a> Happenings<'a> {
 
     /// Whether something is to be executed at `t`.
     pub fn is_due(&self, t: f64) -> bool {
-        !self.waiting.is_empty() || self.clock.next().is_some_and(|next| next <= t)
+        !self.waiting.is_empty() || self.modes.is_due() || self.clock.next().is_some_and(|next| next <= t)
     }
 
-    /// Looks along the step just taken from `t0`. Gives the first time at which an event fires; the state there is in
-    /// [`Self::y`], and [`Self::execute`] is to be called.
-    pub fn inspect(&mut self, problem: &mut Problem, stepper: &mut dyn Stepper, t0: f64) -> Option<f64> {
+    /// Whether what is due at `t` is no more than a switch of the equations.
+    pub fn only_switches(&self, t: f64) -> bool {
+        self.waiting.is_empty() && self.clock.next().is_none_or(|next| next > t)
+    }
+
+    /// Looks along the step just taken from `t0`. Gives the first time at which an event fires or a branch of the
+    /// equations changes; `rejected` steps were tried before it, and the state there is in [`Self::y`], and [`Self::execute`] is to be called.
+    pub fn inspect(&mut self, problem: &mut Problem, stepper: &mut dyn Stepper, t0: f64, rejected: u64) -> Option<f64> {
         if self.g.is_empty() {
             return None;
         }
         let t1 = stepper.t();
+        self.start.copy_from_slice(&self.g);
         let mut g_end = std::mem::take(&mut self.g_end);
         let mut crossings = std::mem::take(&mut self.crossings);
         problem.surfaces(t1, stepper.y(), &mut g_end);
         let (span, ends) = ((t0, t1), (self.g.as_slice(), g_end.as_slice()));
-        self.locator.crossings(problem, stepper, span, ends, &self.events.surfaces, &mut crossings);
-        let mut fired: Option<f64> = None;
+        let modes = &self.modes;
+        let follows = |place: usize| modes.follows(place, t1 - t0, ends.0[place], ends.1[place]);
+        let cuts = |crossing: &Crossing| modes.cuts(crossing);
+        let watched = Watched { surfaces: &self.events.surfaces, follows: &follows, cuts: &cuts };
+        self.locator.crossings(problem, stepper, span, ends, watched, &mut crossings);
+        let mut found: Option<f64> = None;
         for crossing in &crossings {
-            if fired.is_some_and(|t| crossing.t > t) {
+            if found.is_some_and(|t| crossing.t > t) {
                 break;
             }
-            if self.cross(crossing) {
-                fired = Some(crossing.t);
+            let of_mode = self.modes.owns(crossing.place);
+            if if of_mode { self.modes.cross(crossing) } else { self.cross(crossing) } {
+                found = Some(crossing.t);
             }
         }
-        if fired.is_none() {
+        if found.is_none() {
             // What the series did not show, the ends do.
             for place in 0..self.g.len() {
-                if sign(self.g[place]) != sign(g_end[place]) {
+                if !self.modes.owns(place) && sign(self.g[place]) != sign(g_end[place]) {
                     self.g[place] = g_end[place];
                     if self.look_again(place) {
-                        fired = Some(t1);
+                        found = Some(t1);
                     }
                 }
+            }
+            if self.modes.compare(&g_end) {
+                found = Some(t1);
+            }
+            if found.is_none()
+                && !self.modes.is_empty()
+                && self.modes.advance(problem, t1, (t0, &self.start), &g_end, rejected)
+            {
+                // Numbers of modes that have changed mean something else.
+                problem.surfaces(t1, stepper.y(), &mut g_end);
             }
             self.g.copy_from_slice(&g_end);
         }
         (self.g_end, self.crossings) = (g_end, crossings);
-        if let Some(t) = fired {
+        if let Some(t) = found {
             if t == t1 {
                 self.y.copy_from_slice(stepper.y());
             } else {
@@ -206,7 +237,21 @@ impl<'a> Happenings<'a> {
             self.keep_values(problem, t, &y);
             self.y = y;
         }
-        fired
+        found
+    }
+
+    /// A step could not be taken: whether it may be tried again with f deciding its branches by itself.
+    pub fn give_way(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> bool {
+        let again = self.modes.give_way(problem);
+        if again {
+            self.watch(problem, t, y);
+        }
+        again
+    }
+
+    /// The switch that the solution slides along, if it does.
+    pub fn slides(&self) -> Option<String> {
+        self.modes.slides()
     }
 
     /// Follows a function through zero; says whether an event fires.
@@ -289,6 +334,7 @@ impl<'a> Happenings<'a> {
             let (served, values) = (delayed.is_some(), delayed.and_then(|d| d.values));
             waiting.push(Firing { group, element, served, momentary: false, values });
         });
+        self.modes.change(problem, t, y);
         let (mut executed, mut seen, mut flow) = (0, false, Flow::On);
         loop {
             self.put_off(problem, t, y)?;
@@ -315,6 +361,8 @@ impl<'a> Happenings<'a> {
                     flow = Flow::Stop;
                     break;
                 }
+                // Where events have set something, branches are found anew.
+                self.modes.settle(problem, t, y);
             } else if seen {
                 break;
             }

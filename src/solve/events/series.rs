@@ -117,7 +117,7 @@ impl Expansion {
     }
 
     /// The sign of the series, 0 where rounding leaves it open.
-    fn sign(&self, x: f64) -> f64 {
+    pub fn sign(&self, x: f64) -> f64 {
         let value = clenshaw(&self.coefficients, x);
         if value.abs() <= self.noise { 0.0 } else { value.signum() }
     }
