@@ -47,8 +47,8 @@ fn steps_allocate_nothing() {
                 count(compiled, method, 8.0);
             }
             // Long enough for `auto` to find a change of method worth while, which allocates, in both.
-            let (short, few) = count(compiled, method, 3.0);
-            let (long, many) = count(compiled, method, 20.0);
+            let (short, few) = count(compiled, method, 10.0);
+            let (long, many) = count(compiled, method, 40.0);
             assert!(2 * many > 3 * few, "{name} {}: {many} steps against {few}", method.name());
             assert_eq!(short, long, "{name} {}: {} more steps allocated", method.name(), many - few);
         }

@@ -74,3 +74,24 @@ fn the_low_storage_pair_carries_waves_around() {
     assert!(loose < 1e-3 && tight < 1e-6 && tight < 0.02 * loose, "{loose:e} {tight:e}");
     assert!(statistics.rejected * 4 <= statistics.steps, "{statistics:?}");
 }
+
+#[test]
+fn auto_takes_a_stabilised_method_for_diffusion_in_two_dimensions() {
+    let text = include_str!("../examples/models/brusselator_2d.ode");
+    let compiled = Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
+    let run = |method: Method, rtol: f64| {
+        let problem = compiled.problem().span(0.0..2.0).set("alpha", 0.1).unwrap();
+        let problem = problem.method(method).rtol(rtol).atol(1e-2 * rtol);
+        problem.save(Save::At(vec![2.0])).solve().unwrap()
+    };
+    let exact = run(Method::Dop853, 1e-9).last();
+    // Where order 2 is enough, stages; where it is not, explicit steps at their limit, for W costs as much as hundreds.
+    for (rtol, stabilised) in [(1e-3, true), (1e-4, true), (1e-7, false)] {
+        let s = run(Method::Auto, rtol);
+        let used = &s.statistics.method;
+        assert_eq!(used.contains("RKC"), stabilised, "rtol {rtol:e}: {used}");
+        assert_eq!(s.statistics.factorizations, 0, "rtol {rtol:e}: {used}");
+        let error = s.last().iter().zip(&exact).map(|(x, e)| (x - e).abs() / e.abs().max(1e-2)).fold(0.0, f64::max);
+        assert!(error < 50.0 * rtol, "rtol {rtol:e}: {error:e} by {used}");
+    }
+}

@@ -101,3 +101,35 @@ fn jumps_passed_as_breakpoints_save_the_rejections() {
         assert!(known.statistics.rejected <= unknown.statistics.rejected, "{name}");
     }
 }
+
+#[test]
+fn auto_takes_what_suits_the_tolerance() {
+    let lorenz = Model::parse(include_str!("../examples/models/lorenz.ode")).unwrap().compile().unwrap();
+    for (rtol, method) in [(1e-2, "Tsit5"), (1e-4, "DOP853"), (1e-7, "DOP853"), (1e-10, "Taylor")] {
+        let s = lorenz.problem().span(0.0..5.0).rtol(rtol).atol(rtol).solve().unwrap();
+        assert_eq!(s.statistics.method, format!("auto ({method})"), "rtol {rtol:e}");
+    }
+    // Four equations with roots: their series are long.
+    let Some(problem) = common::problem("arenstorf") else { return };
+    let s = compile(&problem).problem().span(0.0..1.0).rtol(1e-10).atol(1e-12).solve().unwrap();
+    assert_eq!(s.statistics.method, "auto (Vern9)");
+}
+
+/// Methods that have no estimate of |hλ| of their own are watched by J.
+#[test]
+fn stiffness_that_comes_later_is_seen_at_any_tolerance() {
+    // x follows cos t ever more closely: after t = 6 an explicit method would need millions of steps.
+    let three = "x' = 10^t*(cos(t) - x)\ninit x = 1, y = 1, z = 0, u = 0\ny' = z\nz' = -y\nu' = sqrt(1 + u^2)*x/10";
+    for (text, first) in [("init x = 1\nx' = 10^t*(cos(t) - x)", "Taylor"), (three, "Vern9")] {
+        let compiled = Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
+        for rtol in [1e-9, 1e-11] {
+            let s = compiled.problem().span(0.0..8.0).rtol(rtol).atol(rtol).save(Save::At(vec![8.0])).solve().unwrap();
+            let used = &s.statistics.method;
+            assert!(used.starts_with(&format!("auto ({first}+")), "rtol {rtol:e}: {used}");
+            assert!(s.statistics.steps < 5_000, "rtol {rtol:e}: {} steps by {used}", s.statistics.steps);
+            // x = cos t + sin t / k − … with k = 10⁸.
+            let expected = 8.0f64.cos() + 8.0f64.sin() * 1e-8;
+            assert!((s.last()[0] - expected).abs() < 1e-8, "rtol {rtol:e}: {:e}", s.last()[0] - expected);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use rhapsode::solve::methods::{rodas4::RODAS4, rodas5p::RODAS5P, rosenbrock23::R
 use rhapsode::solve::rosenbrock::Rosenbrock;
 use rhapsode::solve::tableau::Explicit;
 use rhapsode::solve::{Method, Options, Save, Solution, Tolerance, integrate};
-use rhapsode::system::{CompiledStep, EXTRA, System};
+use rhapsode::system::{CompiledNewton, CompiledStep, EXTRA, HISTORY, NEWTON_LIMITS, NEWTON_PARTS, System};
 use rhapsode::{Backend, Compiled, Model};
 
 use plain::Plain;
@@ -441,4 +441,113 @@ fn a_jump_is_seen_from_one_side_and_a_bad_point_is_refused() {
     let (y, p) = start(&compiled);
     let error = integrate(compiled.system(), &y, &p, &options(Method::Tsit5, 1e-8, 2.0)).expect_err("not a number");
     assert!(error.to_string().contains('y'), "{error}");
+}
+
+/// What Newton's iterations are given: everything but the factors.
+struct Newton {
+    t: f64,
+    p: Vec<f64>,
+    limits: Vec<f64>,
+    w: Vec<f64>,
+    factors: Vec<f64>,
+    jacobian: Vec<f64>,
+    inverse: f64,
+}
+
+fn newton(code: &dyn CompiledNewton, compiled: &Compiled) -> Newton {
+    let system = compiled.system();
+    let (y, p) = start(compiled);
+    let (n, t, c) = (y.len(), 0.25, 2e-3);
+    let mut limits = vec![-1.0 / c, 0.9, 1e-6, f64::NEG_INFINITY, f64::INFINITY];
+    limits.extend([1.0, 1.0, 1.0, 0.0, 0.0, 0.7, 0.4, 0.2, 0.0, 0.0]);
+    limits.extend((0..n).map(|k| 1e-6 * (1.0 + k as f64)));
+    limits.extend(&y);
+    let mut w = vec![f64::NAN; code.work().max((HISTORY + NEWTON_PARTS) * n)];
+    for k in 0..HISTORY {
+        for j in 0..n {
+            w[k * n + j] = if k == 0 { y[j] } else { 1e-2f64.powi(k as i32) * ((j + k) as f64).sin() };
+        }
+    }
+    let mut scratch = vec![0.0; system.shape().work];
+    let mut jacobian = vec![0.0; system.jacobian_pattern().nnz()];
+    system.jacobian(t, &y, &p, &mut scratch, &mut jacobian);
+    let strategy = system.strategy();
+    let eliminator = strategy.eliminator.as_ref().unwrap();
+    let mut factors = vec![0.0; eliminator.lengths().0];
+    eliminator.factor(1.0 / c, &jacobian, &mut factors);
+    assert!(factors.len() >= code.factors());
+    Newton { t, p, limits, w, factors, jacobian, inverse: 1.0 / c }
+}
+
+#[test]
+fn newton_iterations_of_both_backends_agree_bit_for_bit() {
+    for (name, text, _) in models() {
+        let (native, interpreted) = (compile(&text, Backend::Jit), compile(&text, Backend::Interpret));
+        let two = |compiled: &Compiled| {
+            let code = compiled.system().newton().unwrap();
+            let mut given = newton(&*code, compiled);
+            let n = compiled.system().shape().dim();
+            let (mut first, mut again) = (vec![f64::NAN; n + 2], vec![f64::NAN; n + 2]);
+            code.first(given.t, &given.factors, &given.p, &given.limits, &mut given.w, &mut first);
+            code.again(given.t, &given.factors, &given.p, &given.limits, &mut given.w, &mut again);
+            [first, again, given.w[HISTORY * n..(HISTORY + NEWTON_PARTS) * n].to_vec()].concat()
+        };
+        let expected = two(&interpreted);
+        assert!(expected.iter().all(|x| x.is_finite()), "{name}: {expected:?}");
+        for call in 0..3_000 {
+            assert_eq!(bits(&two(&native)), bits(&expected), "{name} call {call}");
+        }
+    }
+}
+
+/// The formula written out: x is put back into W x = b, with W multiplied entry by entry.
+#[test]
+fn newton_iterations_are_what_the_formula_says() {
+    for (name, text, _) in models() {
+        let compiled = compile(&text, Backend::Interpret);
+        let system = compiled.system();
+        let (n, pattern) = (system.shape().dim(), system.jacobian_pattern());
+        let code = system.newton().unwrap();
+        let mut given = newton(&*code, &compiled);
+        let (y, table) = (given.limits[NEWTON_LIMITS + n..].to_vec(), given.w.clone());
+        let sum = |from: usize, to: usize, weight: &dyn Fn(usize) -> f64, j: usize| {
+            (from..=to).map(|k| weight(k) * table[k * n + j]).sum::<f64>()
+        };
+        let predicted: Vec<f64> = (0..n).map(|j| sum(0, 3, &|_| 1.0, j)).collect();
+        let psi: Vec<f64> = (0..n).map(|j| sum(1, 3, &|k| [0.0, 0.7, 0.4, 0.2][k], j)).collect();
+        let weight = |j: usize| 1.0 / (1e-6 * (1.0 + j as f64) + 1e-6 * y[j].abs().max(predicted[j].abs()));
+        let (mut d, mut scratch) = (vec![0.0; n], vec![0.0; system.shape().work]);
+        for turn in 0..2 {
+            let argument: Vec<f64> = predicted.iter().zip(&d).map(|(p, d)| p + d).collect();
+            let mut f = vec![0.0; n];
+            system.rhs(given.t, &argument, &given.p, &mut scratch, &mut f);
+            let mut out = vec![f64::NAN; n + 2];
+            let (t, w) = (given.t, &mut given.w);
+            match turn {
+                0 => code.first(t, &given.factors, &given.p, &given.limits, w, &mut out),
+                _ => code.again(t, &given.factors, &given.p, &given.limits, w, &mut out),
+            }
+            let x: Vec<f64> = (0..n).map(|j| (out[j] - argument[j]) / 0.9).collect();
+            for i in 0..n {
+                let (mut left, mut size) = (given.inverse * x[i], (given.inverse * x[i]).abs());
+                for j in 0..n {
+                    for k in pattern.column(j).filter(|k| pattern.rows()[*k] == i) {
+                        left -= given.jacobian[k] * x[j];
+                        size += (given.jacobian[k] * x[j]).abs();
+                    }
+                }
+                let right = f[i] - given.inverse * (psi[i] + d[i]);
+                // x comes out of differences of states of size 1.
+                let allowed = 1e-9 * (size + right.abs()) + 1e-14 * given.inverse * argument[i].abs().max(1.0);
+                assert!((left - right).abs() <= allowed, "{name} turn {turn} row {i}: {left} {right}");
+            }
+            let delta: Vec<f64> = x.iter().map(|x| 0.9 * x).collect();
+            d.iter_mut().zip(&delta).for_each(|(d, delta)| *d += delta);
+            let norm =
+                |v: &[f64]| (v.iter().enumerate().map(|(j, v)| (v * weight(j)).powi(2)).sum::<f64>() / n as f64).sqrt();
+            for (found, expected) in [(out[n], norm(&delta)), (out[n + 1], norm(&d))] {
+                assert!((found / expected - 1.0).abs() < 1e-6, "{name} turn {turn}: {found} {expected}");
+            }
+        }
+    }
 }

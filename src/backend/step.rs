@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::interpret::Interpreter;
 use super::{Arguments, KernelId, Kernels};
 use crate::kernel::program::{Kernel, Program};
-use crate::kernel::step::{Parts, explicit_interpolant, explicit_step, operations, rosenbrock_step};
+use crate::kernel::step::{Parts, explicit_interpolant, explicit_step, newton_iterations, operations, rosenbrock_step};
 use crate::kernel::{Lowered, Target64, lower_elimination};
 use crate::linalg::{Elimination, Pattern};
-use crate::system::{CompiledStep, ExplicitFormula, RosenbrockFormula};
+use crate::system::{CompiledNewton, CompiledStep, ExplicitFormula, RosenbrockFormula};
 
 /// Systems with more states have no steps of one kernel: vectors of that length are worth loops.
 const STATES: usize = 40;
@@ -70,14 +70,30 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         })
     }
 
+    /// The iterations of BDF steps, on factors as a [`super::CompiledEliminator`] lays them out.
+    pub fn newton(&self, kernels: &K, pattern: &Pattern) -> Option<Arc<dyn CompiledNewton>> {
+        let rhs = self.rhs.as_ref()?;
+        let made = self.known("newton", || {
+            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
+            let elimination = lower_elimination(&plan, pattern, self.target);
+            let (program, factors) = newton_iterations(rhs, pattern, &elimination, self.target)?;
+            Some(Step { factors, ..Step::new(program, kernels.clone())? })
+        });
+        made.map(|step| step as Arc<dyn CompiledNewton>)
+    }
+
     fn known_or(&self, name: &'static str, make: impl FnOnce() -> Option<Step<K>>) -> Option<Arc<dyn CompiledStep>> {
+        self.known(name, make).map(|step| step as Arc<dyn CompiledStep>)
+    }
+
+    fn known(&self, name: &'static str, make: impl FnOnce() -> Option<Step<K>>) -> Option<Arc<Step<K>>> {
         let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some((_, step)) = made.iter().find(|(known, _)| *known == name) {
-            return step.clone().map(|step| step as Arc<dyn CompiledStep>);
+            return step.clone();
         }
         let step = make().map(Arc::new);
         made.push((name, step.clone()));
-        step.map(|step| step as Arc<dyn CompiledStep>)
+        step
     }
 
     fn make(&self, rhs: &Kernel, formula: &ExplicitFormula, kernels: &K) -> Option<Step<K>> {
@@ -103,6 +119,8 @@ struct Step<K> {
     /// Interpreted steps that cost about as much as compiling.
     enough: u32,
     work: usize,
+    /// Of Newton iterations: the numbers of the factors.
+    factors: usize,
 }
 
 /// The longest work buffer of some kernels.
@@ -112,6 +130,7 @@ fn most_work(kernels: usize, length: impl Fn(KernelId) -> usize) -> usize {
 
 const STEP_KERNEL: KernelId = KernelId(0);
 const INTERPOLANT: KernelId = KernelId(1);
+const AGAIN: KernelId = KernelId(1);
 
 impl<K: Kernels> Step<K> {
     fn new(program: Program, kind: K) -> Option<Self> {
@@ -129,6 +148,7 @@ impl<K: Kernels> Step<K> {
             calls: AtomicU32::new(0),
             enough: u32::try_from(enough).unwrap_or(u32::MAX),
             work,
+            factors: 0,
         })
     }
 
@@ -166,5 +186,25 @@ impl<K: Kernels> CompiledStep for Step<K> {
 
     fn interpolant(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
         self.call(INTERPOLANT, Arguments { t, y, p, v: limits, w, out });
+    }
+}
+
+impl<K: Kernels> CompiledNewton for Step<K> {
+    fn factors(&self) -> usize {
+        self.factors
+    }
+
+    fn work(&self) -> usize {
+        CompiledStep::work(self)
+    }
+
+    #[inline]
+    fn first(&self, t: f64, factors: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(STEP_KERNEL, Arguments { t, y: factors, p, v: limits, w, out });
+    }
+
+    #[inline]
+    fn again(&self, t: f64, factors: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(AGAIN, Arguments { t, y: factors, p, v: limits, w, out });
     }
 }

@@ -9,7 +9,8 @@ use crate::kernel::program::Program;
 use crate::kernel::{EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
-    CompiledStep, Constraints, Events, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape, System, Taylor,
+    CompiledNewton, CompiledStep, Constraints, Events, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape, System,
+    Taylor,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -320,6 +321,10 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
             Ok(Arc::new(Series { kernels, kernel, order, smooth }))
         });
         entry.clone().map(|series| series as Arc<dyn Taylor>)
+    }
+
+    fn newton(&self) -> Option<Arc<dyn CompiledNewton>> {
+        self.steps.newton(&self.kernels, &self.pattern_and_places().0)
     }
 
     fn rosenbrock_step(&self, formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {

@@ -159,6 +159,23 @@ impl Shifted {
         self.pivoted.as_mut().is_some_and(|pivoted| pivoted.factor(shift, jacobian))
     }
 
+    /// The factors as straight-line code with planned pivots left them, for code that solves with them itself; it then owes
+    /// [`Self::accepts`] its first solution.
+    pub fn planned_factors(&self) -> Option<&[f64]> {
+        let straight = self.kind == Kind::Straight && !self.pivoting;
+        self.planned.as_ref().filter(|_| straight).map(|planned| planned.factors.as_slice())
+    }
+
+    /// Whether x solves `W x = b`: looked at once for a factorisation. If it does not, [`Self::solve`] mends it.
+    #[inline]
+    pub fn accepts(&mut self, x: &[f64], b: &[f64]) -> bool {
+        self.planned.as_mut().is_some_and(|planned| {
+            planned.checked =
+                planned.checked || planned.code.check(planned.shift, &planned.jacobian, x, b, &mut planned.scratch);
+            planned.checked
+        })
+    }
+
     /// Solves `W x = b` in place. Where W turns out to be singular, or b is not finite, b becomes NaN.
     #[inline]
     pub fn solve(&mut self, b: &mut [f64]) {

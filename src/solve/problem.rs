@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{ErrorKind, Options, Statistics, Tolerance};
 use crate::linalg::Shifted;
-use crate::system::{LIMITS, SecondOrder, System, Taylor};
+use crate::system::{LIMITS, NEWTON_LIMITS, SecondOrder, System, Taylor};
 
 /// The system being integrated, and the book-keeping every call to it goes through.
 pub struct Problem<'a> {
@@ -67,6 +67,13 @@ impl<'a> Problem<'a> {
     pub fn limits(&self, limits: &mut [f64]) {
         limits[1..LIMITS].copy_from_slice(&[self.rtol, self.inside.0, self.inside.1]);
         let atol = limits[LIMITS..].iter_mut().take(self.dim()).enumerate();
+        atol.for_each(|(k, atol)| *atol = self.atol(k));
+    }
+
+    /// The same for the iterations of a multistep method ([`crate::system::CompiledNewton`]).
+    pub fn newton_limits(&self, limits: &mut [f64]) {
+        limits[2..5].copy_from_slice(&[self.rtol, self.inside.0, self.inside.1]);
+        let atol = limits[NEWTON_LIMITS..].iter_mut().take(self.dim()).enumerate();
         atol.for_each(|(k, atol)| *atol = self.atol(k));
     }
 

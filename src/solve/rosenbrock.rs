@@ -209,8 +209,8 @@ impl Point {
 
     /// What the step says of itself.
     #[inline]
-    fn extra(&self, k: usize) -> f64 {
-        self.values[self.n + k]
+    fn said(&self) -> Option<[f64; EXTRA]> {
+        self.values[self.n..].first_chunk().copied()
     }
 
     /// f at the state.
@@ -282,38 +282,34 @@ impl RosenbrockStepper {
         })
     }
 
-    /// The step as the system's own function; `None` if its pivots were bad.
+    /// The step as the system's own function; `None` if it has none, or its pivots were bad.
     #[inline]
-    fn attempt_whole(&mut self, problem: &mut Problem, step: &dyn CompiledStep, h: f64) -> Option<Outcome> {
+    fn attempt_whole(&mut self, problem: &mut Problem, h: f64) -> Option<f64> {
+        let step = self.compiled.as_ref().filter(|_| self.bad < PATIENCE)?;
         self.limits[0] = h;
         let (here, next) = (&self.here.values, &mut self.next.values);
         step.attempt(self.t, here, problem.parameters(), &self.limits, &mut self.u, next);
-        let counts = &mut problem.statistics;
-        counts.rhs += self.method.c.len() as u64 - u64::from(self.first_same_as_last);
+        let (counts, stages) = (&mut problem.statistics, self.method.c.len() as u64);
+        counts.rhs += stages - u64::from(self.first_same_as_last);
         counts.jacobians += 1;
         counts.factorizations += 1;
-        counts.solves += self.method.c.len() as u64;
-        if self.next.extra(1) == 0.0 {
+        counts.solves += stages;
+        let [error, good, norm] = self.next.said()?;
+        if good == 0.0 {
             self.bad += 1;
             return None;
         }
-        self.stiffness = h.abs() * self.next.extra(2);
-        Some(Outcome::Error(self.next.extra(0)))
+        self.stiffness = h.abs() * norm;
+        Some(error)
     }
 
     /// A step h, whole or by stages.
     #[inline]
     fn attempt(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
-        if self.bad < PATIENCE
-            && let Some(step) = self.compiled.take()
-        {
-            let outcome = self.attempt_whole(problem, &*step, h);
-            self.compiled = Some(step);
-            if let Some(outcome) = outcome {
-                return outcome;
-            }
+        match self.attempt_whole(problem, h) {
+            Some(error) => Outcome::Error(error),
+            None => self.by_stages(problem, h, t_new),
         }
-        self.by_stages(problem, h, t_new)
     }
 
     fn by_stages(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
@@ -437,7 +433,7 @@ impl Stepper for RosenbrockStepper {
         }
         loop {
             problem.check()?;
-            let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
+            let h = clip(self.t, self.h.max(-problem.max_step).min(problem.max_step), end);
             let t_new = if h == end - self.t { end } else { self.t + h };
             let outcome = self.attempt(problem, h, t_new);
             let error = if let Outcome::Error(error) = outcome { error } else { f64::NAN };

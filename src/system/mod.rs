@@ -18,7 +18,8 @@ pub use closure::ClosureSystem;
 pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
-pub use step::{CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS, RosenbrockFormula};
+pub use step::{CompiledNewton, CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS, RosenbrockFormula};
+pub use step::{HISTORY, NEWTON_LIMITS, NEWTON_PARTS};
 
 use std::sync::Arc;
 
@@ -124,6 +125,11 @@ pub trait System: Send + Sync {
 
     /// The times and periods of events, which depend on parameters alone: [`Events::times`] numbers. `t` is the start.
     fn schedule(&self, _t: f64, _p: &[f64], _w: &mut [f64], _times: &mut [f64]) {}
+
+    /// The iterations of BDF steps as functions, where the system has them to offer.
+    fn newton(&self) -> Option<Arc<dyn CompiledNewton>> {
+        None
+    }
 
     /// The same for Rosenbrock methods.
     fn rosenbrock_step(&self, _formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {

@@ -91,3 +91,38 @@ pub trait CompiledStep: Send + Sync {
 pub const LIMITS: usize = 4;
 /// Numbers behind the new state in `out`.
 pub const EXTRA: usize = 3;
+
+/// Newton's iteration of a BDF step for one system, as two functions, on factors of W that the system's planned pivots gave.
+/// Pure functions of their arguments; safe from many threads.
+pub trait CompiledNewton: Send + Sync {
+    /// Numbers of the factors.
+    fn factors(&self) -> usize;
+
+    /// Numbers `w` must have.
+    fn work(&self) -> usize;
+
+    /// Prediction and the first iteration, `W x = f(t, predicted) − ψ/c` and `d = relaxed·x`.
+    ///
+    /// - `limits`: −1/c, relaxed, rtol, the least and the greatest time at which f may be asked for, five weights of ∇^k y
+    ///   in the prediction (1, then 0 above the order) and five in ψ, k = 1 … 5; then n absolute tolerances and the state y;
+    /// - `w`: on entry [`HISTORY`] differences ∇^k y, n numbers each; behind them, on return, the prediction, ψ, the weights
+    ///   `1/(atol + rtol·max(|y|, |prediction|))`, d, the right side and x;
+    /// - `out`: prediction + d; then the norms of relaxed·x and of d in those weights.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    fn first(&self, t: f64, factors: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// Another iteration; right side and x are not kept.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    fn again(&self, t: f64, factors: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+}
+
+/// Differences ∇^k y that [`CompiledNewton`] finds in `w`: k = 0 … 7.
+pub const HISTORY: usize = 8;
+/// Parts of n numbers behind them.
+pub const NEWTON_PARTS: usize = 6;
+/// Numbers in front of the absolute tolerances in the limits of [`CompiledNewton`].
+pub const NEWTON_LIMITS: usize = 15;

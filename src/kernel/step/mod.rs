@@ -7,9 +7,11 @@
 
 mod explicit;
 mod inline;
+mod newton;
 mod norm;
 mod rosenbrock;
 
 pub use explicit::{explicit_interpolant, explicit_step};
 pub use inline::operations;
+pub use newton::newton_iterations;
 pub use rosenbrock::{Parts, rosenbrock_step};

@@ -7,12 +7,14 @@
 //! convergence rate of Newton's iteration remembered from step to step, its tolerance as a share of the error test, the
 //! age of a Jacobian, and the use of a factorisation made for another step size.
 
+use std::sync::Arc;
+
 use crate::linalg::Shifted;
-use crate::math;
 use crate::solve::ErrorKind;
 use crate::solve::fused::weigh;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Stepper, clip, first_step};
+use crate::solve::stepper::{Stepper, clip, first_step, step_power};
+use crate::system::{CompiledNewton, HISTORY, NEWTON_LIMITS, NEWTON_PARTS};
 
 const MAX_ORDER: usize = 5;
 const NEWTON_ITERATIONS: usize = 4;
@@ -42,6 +44,11 @@ const fn error_constant(k: usize) -> f64 {
     KAPPA[k] * GAMMA[k] + 1.0 / (k as f64 + 1.0)
 }
 
+/// (1 − κ)γ of order q.
+fn alpha(q: usize) -> f64 {
+    GAMMA[q] * (1.0 - KAPPA[q])
+}
+
 /// The method in progress.
 pub struct Bdf {
     n: usize,
@@ -50,7 +57,15 @@ pub struct Bdf {
     order: usize,
     /// Steps since the last change of order or step.
     equal_steps: usize,
-    /// Backward differences ∇^k y, k = 0 … MAX_ORDER + 2, one after the other.
+    /// Newton's iteration as the system's own functions, where it has them, what they are told, and what they say.
+    compiled: Option<Arc<dyn CompiledNewton>>,
+    limits: Vec<f64>,
+    said: Vec<f64>,
+    /// The order the limits are for.
+    told: usize,
+    /// The norm of d, where such a function said it.
+    size: Option<f64>,
+    /// Backward differences ∇^k y, k = 0 … MAX_ORDER + 2, one after the other; behind them what those functions need.
     differences: Vec<f64>,
     jacobian: Vec<f64>,
     /// J belongs to the step being tried (else to an earlier one).
@@ -70,6 +85,8 @@ pub struct Bdf {
     w: Shifted,
     y: Vec<f64>,
     predicted: Vec<f64>,
+    /// The prediction, ψ and the weights belong to the step being tried.
+    ready: bool,
     iterate: Vec<f64>,
     psi: Vec<f64>,
     d: Vec<f64>,
@@ -92,10 +109,11 @@ pub struct Bdf {
 /// The solution before the start, by time.
 type History = fn(f64) -> Vec<f64>;
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Newton {
     Converged,
     Diverged,
+    GoesOn,
 }
 
 impl Bdf {
@@ -111,6 +129,8 @@ impl Bdf {
         w.set_accuracy(1e-3);
         let (factor, solve) = w.cost();
         let dear = factor > 6.0 * (solve + (4 * pattern.nnz()) as f64);
+        let compiled = problem.system.newton();
+        let work = compiled.as_ref().map_or(0, |code| code.work().max((HISTORY + NEWTON_PARTS) * n));
         let zeros = || vec![0.0; n];
         Ok(Bdf {
             n,
@@ -118,7 +138,12 @@ impl Bdf {
             h: 0.0,
             order: 1,
             equal_steps: 0,
-            differences: vec![0.0; (MAX_ORDER + 3) * n],
+            compiled,
+            limits: vec![0.0; NEWTON_LIMITS + 2 * n],
+            said: vec![0.0; n + 2],
+            told: 0,
+            size: None,
+            differences: vec![0.0; work.max(HISTORY * n)],
             jacobian: vec![0.0; pattern.nnz()],
             fresh: false,
             age: 0,
@@ -130,6 +155,7 @@ impl Bdf {
             w,
             y: zeros(),
             predicted: zeros(),
+            ready: false,
             iterate: zeros(),
             psi: zeros(),
             d: zeros(),
@@ -190,8 +216,12 @@ impl Bdf {
     }
 
     /// Where the differences lead, ψ = Σ γ_k ∇^k y / α, and the weights of this step's norms.
-    fn predict(&mut self, problem: &Problem, alpha: f64) {
+    fn predict(&mut self, problem: &Problem) {
+        if std::mem::replace(&mut self.ready, true) {
+            return;
+        }
         let (n, q) = (self.n, self.order);
+        let alpha = alpha(q);
         weigh(&mut self.predicted, &[1.0; MAX_ORDER + 1][..=q], &self.differences);
         let mut weights = GAMMA;
         weights.iter_mut().for_each(|g| *g /= alpha);
@@ -201,6 +231,7 @@ impl Bdf {
 
     /// J, where the step being tried leads.
     fn update_jacobian(&mut self, problem: &mut Problem, t: f64) {
+        self.predict(problem);
         problem.jacobian(t, &self.predicted, &mut self.jacobian);
         self.fresh = true;
         self.age = 0;
@@ -224,6 +255,15 @@ impl Bdf {
 
     /// Solves `d` from `(1 − κ)γ d + ψ = h f(t, y⁰ + d)` by simplified Newton iteration.
     fn newton(&mut self, problem: &mut Problem, t: f64, c: f64, tolerance: f64) -> Newton {
+        self.size = None;
+        if let Some(code) = self.compiled.take() {
+            let outcome = self.newton_compiled(problem, &*code, t, c, tolerance);
+            self.compiled = Some(code);
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+        }
+        self.predict(problem);
         let n = self.n;
         self.d.fill(0.0);
         self.iterate.copy_from_slice(&self.predicted);
@@ -254,29 +294,99 @@ impl Bdf {
                 sum += share * share;
             }
             let size = (sum / n as f64).sqrt();
-            if iteration > 0 {
-                let rate = size / last;
-                let left = (NEWTON_ITERATIONS - 1 - iteration) as i32;
-                if !(rate < 1.0) || rate.powi(left) / (1.0 - rate) * rate * size > tolerance {
-                    self.rate = 1.0;
-                    return Newton::Diverged;
+            match self.judge(problem, t, iteration, size, last, tolerance) {
+                Newton::GoesOn => last = size,
+                outcome => return outcome,
+            }
+        }
+        Newton::Diverged
+    }
+
+    /// The same by the system's own functions; `None` if the factors at hand are not of the planned pivots, or not good.
+    fn newton_compiled(
+        &mut self,
+        problem: &mut Problem,
+        code: &dyn CompiledNewton,
+        t: f64,
+        c: f64,
+        tolerance: f64,
+    ) -> Option<Newton> {
+        let (n, q) = (self.n, self.order);
+        self.limits[0] = -1.0 / c;
+        self.limits[1] = 2.0 * c / (c + self.factored);
+        if std::mem::replace(&mut self.told, q) != q {
+            for k in 1..=MAX_ORDER {
+                let (predicted, psi) = if k <= q { (1.0, GAMMA[k] / alpha(q)) } else { (0.0, 0.0) };
+                (self.limits[4 + k], self.limits[9 + k]) = (predicted, psi);
+            }
+        }
+        self.limits[NEWTON_LIMITS + n..].copy_from_slice(&self.y);
+        let mut last = 0.0;
+        let mut outcome = Newton::Diverged;
+        for iteration in 0..NEWTON_ITERATIONS {
+            let factors = self.w.planned_factors().filter(|factors| factors.len() >= code.factors())?;
+            let (p, w, out) = (problem.parameters(), &mut self.differences, &mut self.said);
+            if iteration == 0 {
+                code.first(t, factors, p, &self.limits, w, out);
+            } else {
+                code.again(t, factors, p, &self.limits, w, out);
+            }
+            problem.statistics.rhs += 1;
+            problem.statistics.solves += 1;
+            if iteration == 0 {
+                let part = |k: usize| &self.differences[(HISTORY + k) * n..(HISTORY + k + 1) * n];
+                if !self.w.accepts(part(5), part(4)) {
+                    return None;
                 }
-                // What was learnt before fades.
-                self.rate = rate.max(0.3 * self.rate);
+                self.predicted.copy_from_slice(part(0));
+                self.psi.copy_from_slice(part(1));
+                self.weights.copy_from_slice(part(2));
+                self.ready = true;
             }
-            // Algebraic equations are not scaled by h: shorter steps would not mend what a rate that no longer holds lets pass.
-            let presumed = if iteration == 0 && !problem.algebraic.is_empty() { NEW_RATE } else { 0.0 };
-            let rate = self.rate.max(presumed);
-            if size * (rate / (1.0 - rate).max(1e-3)).min(1.0) <= tolerance {
-                return if self.outside(problem, t) { Newton::Diverged } else { Newton::Converged };
-            }
-            if !size.is_finite() {
-                self.cautious = CAUTIOUS;
-                return Newton::Diverged;
+            self.iterate.copy_from_slice(&self.said[..n]);
+            let size = self.said[n];
+            outcome = self.judge(problem, t, iteration, size, last, tolerance);
+            if outcome != Newton::GoesOn {
+                break;
             }
             last = size;
         }
-        Newton::Diverged
+        self.d.copy_from_slice(&self.differences[(HISTORY + 3) * n..(HISTORY + 4) * n]);
+        self.size = Some(self.said[n + 1]);
+        Some(if outcome == Newton::GoesOn { Newton::Diverged } else { outcome })
+    }
+
+    /// What becomes of Newton's iteration after a correction of that size, the one before having been `last`.
+    fn judge(
+        &mut self,
+        problem: &mut Problem,
+        t: f64,
+        iteration: usize,
+        size: f64,
+        last: f64,
+        tolerance: f64,
+    ) -> Newton {
+        if iteration > 0 {
+            let rate = size / last;
+            let left = (NEWTON_ITERATIONS - 1 - iteration) as i32;
+            if !(rate < 1.0) || rate.powi(left) / (1.0 - rate) * rate * size > tolerance {
+                self.rate = 1.0;
+                return Newton::Diverged;
+            }
+            // What was learnt before fades.
+            self.rate = rate.max(0.3 * self.rate);
+        }
+        // Algebraic equations are not scaled by h: shorter steps would not mend what a rate that no longer holds lets pass.
+        let presumed = if iteration == 0 && !problem.algebraic.is_empty() { NEW_RATE } else { 0.0 };
+        let rate = self.rate.max(presumed);
+        if size * (rate / (1.0 - rate).max(1e-3)).min(1.0) <= tolerance {
+            return if self.outside(problem, t) { Newton::Diverged } else { Newton::Converged };
+        }
+        if !size.is_finite() {
+            self.cautious = CAUTIOUS;
+            return Newton::Diverged;
+        }
+        Newton::GoesOn
     }
 
     /// Whether f is no number at a solution near the border of its domain: there would be no way on from there.
@@ -419,7 +529,7 @@ const U: [[f64; MAX_ORDER + 1]; MAX_ORDER + 1] = rows(MAX_ORDER, 1.0);
 
 /// How many times longer a step of order k may be whose error is this.
 fn power(error: f64, k: usize) -> f64 {
-    math::pow(error.max(1e-10), -1.0 / (k as f64 + 1.0))
+    step_power(error.max(1e-10), -1.0 / (k as f64 + 1.0))
 }
 
 impl Stepper for Bdf {
@@ -442,6 +552,8 @@ impl Stepper for Bdf {
         }
         problem.clear_algebraic(&mut self.f0);
         self.predicted.copy_from_slice(y);
+        self.ready = true;
+        problem.newton_limits(&mut self.limits);
         self.update_jacobian(problem, t);
         for j in 0..self.n {
             self.differences[self.n + j] = self.f0[j] * h;
@@ -476,9 +588,8 @@ impl Stepper for Bdf {
                 return Err(self.too_small(problem, self.t + h));
             }
             let t_new = if h == end - self.t { end } else { self.t + h };
-            let alpha = GAMMA[q] * (1.0 - KAPPA[q]);
-            self.predict(problem, alpha);
-            if self.solve(problem, t_new, h / alpha) == Newton::Diverged {
+            self.ready = false;
+            if self.solve(problem, t_new, h / alpha(q)) == Newton::Diverged {
                 problem.statistics.rejected += 1;
                 // J stands at a point the step will not reach now, perhaps one where it is no number.
                 self.fresh = false;
@@ -486,7 +597,10 @@ impl Stepper for Bdf {
                 failures += 1;
                 continue;
             }
-            let error = self.error(q, &self.d);
+            let error = match self.size.take() {
+                Some(size) => error_constant(q) * size,
+                None => self.error(q, &self.d),
+            };
             if !(error <= 1.0) {
                 problem.statistics.rejected += 1;
                 self.fresh = false;
