@@ -3,7 +3,11 @@
 
 mod common;
 
-use rhapsode::solve::{Method, Save};
+use std::sync::Arc;
+
+use rhapsode::linalg::Pattern;
+use rhapsode::solve::{Method, Options, Save, Tolerance, integrate};
+use rhapsode::system::{Shape, System, Taylor};
 use rhapsode::{Backend, Compiled, Model};
 
 fn compile(text: &str, backend: Backend) -> Compiled {
@@ -207,5 +211,93 @@ fn the_order_follows_the_tolerance_and_the_error_falls_with_it() {
         };
         let (loose, tight) = (error(1e-5), error(1e-11));
         assert!(tight < 1e-7 && (tight < 1e-9 || tight < loose * 1e-4), "{name}: {loose:e} {tight:e}");
+    }
+}
+
+/// A series that keeps its whole steps to itself.
+struct Parts(Arc<dyn Taylor>);
+
+impl Taylor for Parts {
+    fn order(&self) -> usize {
+        self.0.order()
+    }
+    fn smooth(&self) -> bool {
+        self.0.smooth()
+    }
+    fn work(&self) -> usize {
+        self.0.work()
+    }
+    fn coefficients(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.0.coefficients(t, y, p, w, out);
+    }
+}
+
+/// A system whose series are such.
+struct ByParts<'a>(&'a dyn System);
+
+impl System for ByParts<'_> {
+    fn shape(&self) -> &Shape {
+        self.0.shape()
+    }
+    fn jacobian_pattern(&self) -> &Pattern {
+        self.0.jacobian_pattern()
+    }
+    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
+        self.0.rhs(t, y, p, w, dy);
+    }
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        self.0.jacobian(t, y, p, w, values);
+    }
+    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
+        self.0.time_derivative(t, y, p, w, ft);
+    }
+    fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.0.outputs(t, y, p, w, out);
+    }
+    fn taylor(&self, order: usize) -> Result<Arc<dyn Taylor>, String> {
+        self.0.taylor(order).map(|series| Arc::new(Parts(series)) as Arc<dyn Taylor>)
+    }
+}
+
+#[test]
+fn whole_steps_are_the_same_native_and_interpreted_and_take_the_way_of_steps_by_parts() {
+    let models = [
+        ("lorenz", "init x = 1, y = 0, z = 0\nx' = 10*(y - x)\ny' = x*(28 - z) - y\nz' = x*y - 8/3*z", 2.0),
+        ("driven", "init x = 1, v = 0, w = 0\nx' = v\nv' = -sin(x) + cos(2*t)\nw' = exp(-x^2)/(1 + v^2)", 9.0),
+        ("decay", "param k = 2\ninit x = 1\nx' = -k*x", 3.0),
+        ("powers", "init x = 1, y = 2\nx' = -x^2.5*y\ny' = sqrt(x + y) - y*log(1 + x^2)", 5.0),
+    ];
+    for (name, text, end) in models {
+        let (native, interpreted) = (compile(text, Backend::Jit), compile(text, Backend::Interpret));
+        for rtol in [1e-4, 1e-8, 1e-12] {
+            let solve = |compiled: &Compiled, system: &dyn System| {
+                let p = compiled.bind(&compiled.problem().parameter_values().unwrap());
+                let mut options = Options::new(0.0, end);
+                options.method = Method::Taylor;
+                options.rtol = rtol;
+                options.atol = Tolerance::Scalar(rtol);
+                options.save = Save::At((0..=20).map(|k| end * f64::from(k) / 20.0).collect());
+                integrate(system, &compiled.initial(0.0, &p), &p, &options).unwrap_or_else(|e| panic!("{name}: {e}"))
+            };
+            let order = rhapsode::solve::methods::taylor::order(rtol);
+            assert!(native.system().taylor(order).unwrap().step().is_some(), "{name} has no step");
+            let expected = solve(&interpreted, interpreted.system());
+            let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            // Native code takes over after a while.
+            for _ in 0..200 {
+                let found = solve(&native, native.system());
+                for k in 0..native.system().shape().dim() {
+                    assert_eq!(bits(found.state(k)), bits(expected.state(k)), "{name} {rtol}");
+                }
+            }
+            let parts = solve(&native, &ByParts(native.system()));
+            let (a, b) = (expected.statistics.steps as f64, parts.statistics.steps as f64);
+            assert!((a - b).abs() <= 2.0 + 0.1 * b, "{name} {rtol}: {a} steps, {b} by parts");
+            for k in 0..native.system().shape().dim() {
+                for (a, b) in expected.state(k).iter().zip(parts.state(k)) {
+                    assert!((a - b).abs() <= 50.0 * rtol * (1.0 + b.abs()), "{name} {rtol}: {a}, {b}");
+                }
+            }
+        }
     }
 }

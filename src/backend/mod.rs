@@ -8,6 +8,7 @@ mod eliminator;
 pub mod interpret;
 #[cfg(feature = "jit")]
 pub mod native;
+mod series;
 mod step;
 mod system;
 

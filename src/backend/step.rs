@@ -109,7 +109,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
 }
 
 /// One step.
-struct Step<K> {
+pub struct Step<K> {
     program: Program,
     /// Kernels of the kind that the program is to become.
     kind: K,
@@ -133,7 +133,8 @@ const INTERPOLANT: KernelId = KernelId(1);
 const AGAIN: KernelId = KernelId(1);
 
 impl<K: Kernels> Step<K> {
-    fn new(program: Program, kind: K) -> Option<Self> {
+    /// From a program whose first kernel is the step; becomes kernels of that kind.
+    pub fn new(program: Program, kind: K) -> Option<Self> {
         let interpreter = Interpreter::new(&program).ok()?;
         let work = most_work(program.kernels.len(), |kernel| interpreter.lengths(kernel).w);
         let size: usize = program.kernels.iter().map(operations).sum();
@@ -152,8 +153,9 @@ impl<K: Kernels> Step<K> {
         })
     }
 
+    /// Calls one of the program's kernels.
     #[inline]
-    fn call(&self, kernel: KernelId, arguments: Arguments<'_>) {
+    pub fn call(&self, kernel: KernelId, arguments: Arguments<'_>) {
         match self.native.get() {
             Some(Some(native)) => native.call(kernel, arguments),
             _ => self.interpret(kernel, arguments),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::series::Series;
 use super::step::Steps;
 use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
 use crate::kernel::program::Program;
@@ -86,32 +87,6 @@ impl<K: Kernels> Constraints for Hidden<K> {
     fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
         let (places, arguments) = (self.places.as_deref(), Arguments { t, y, p, v: &[], w, out: values });
         assemble(&self.kernels, self.jacobian, places, arguments);
-    }
-}
-
-/// The Taylor coefficients of a compiled model.
-struct Series<K> {
-    kernels: K,
-    kernel: KernelId,
-    order: usize,
-    smooth: bool,
-}
-
-impl<K: Kernels> Taylor for Series<K> {
-    fn order(&self) -> usize {
-        self.order
-    }
-
-    fn smooth(&self) -> bool {
-        self.smooth
-    }
-
-    fn work(&self) -> usize {
-        self.kernels.lengths(self.kernel).w
-    }
-
-    fn coefficients(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
-        self.kernels.call(self.kernel, Arguments { t, y, p, v: &[], w, out });
     }
 }
 
@@ -316,9 +291,7 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
         let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let entry = made.entry(order).or_insert_with(|| {
             let (program, smooth) = maker(order)?;
-            let kernels = self.kernels.another(&program).ok_or("no native code could be made of them")?;
-            let kernel = kernels.find("taylor").ok_or("the kernel `taylor` is missing")?;
-            Ok(Arc::new(Series { kernels, kernel, order, smooth }))
+            Ok(Arc::new(Series::new(program, order, smooth, &self.kernels)?))
         });
         entry.clone().map(|series| series as Arc<dyn Taylor>)
     }

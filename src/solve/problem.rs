@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{ErrorKind, Options, Statistics, Tolerance};
 use crate::linalg::Shifted;
-use crate::system::{LIMITS, NEWTON_LIMITS, SecondOrder, System, Taylor};
+use crate::system::{CompiledStep, LIMITS, NEWTON_LIMITS, SecondOrder, System, Taylor};
 
 /// The system being integrated, and the book-keeping every call to it goes through.
 pub struct Problem<'a> {
@@ -136,6 +136,21 @@ impl<'a> Problem<'a> {
     pub fn taylor(&mut self, series: &dyn Taylor, t: f64, y: &[f64], w: &mut [f64], out: &mut [f64]) {
         self.statistics.rhs += 1;
         series.coefficients(self.inside(t), y, &self.p, w, out);
+    }
+
+    /// Tries a compiled Taylor step that ends at t, counted as one evaluation of f.
+    #[inline]
+    pub fn taylor_step(
+        &mut self,
+        step: &dyn CompiledStep,
+        t: f64,
+        y: &[f64],
+        limits: &[f64],
+        w: &mut [f64],
+        out: &mut [f64],
+    ) {
+        self.statistics.rhs += 1;
+        step.attempt(self.inside(t), y, &self.p, limits, w, out);
     }
 
     /// ∂f/∂y in the order of the pattern.

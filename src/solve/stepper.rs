@@ -138,7 +138,7 @@ pub fn step_power(x: f64, p: f64) -> f64 {
 
 /// log₂ of a positive normal number, to 10⁻¹⁰: a step size needs no more, and a power by the library would take as long
 /// as the whole step of a small system.
-fn log2(x: f64) -> f64 {
+pub fn log2(x: f64) -> f64 {
     // x = 2ᵉ m with √½ < m < √2.
     let bits = x.to_bits();
     let e = (bits.wrapping_sub(std::f64::consts::FRAC_1_SQRT_2.to_bits()) as i64) >> 52;
@@ -153,7 +153,7 @@ fn log2(x: f64) -> f64 {
 }
 
 /// 2ˣ to 10⁻⁹, for |x| < 1000.
-fn exp2(x: f64) -> f64 {
+pub fn exp2(x: f64) -> f64 {
     // Adding 1.5·2⁵² rounds to an integer.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     let n = (x.clamp(-1000.0, 1000.0) + ROUND) - ROUND;

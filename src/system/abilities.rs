@@ -1,6 +1,12 @@
 //! What a system may be able to give besides f and its derivatives: Taylor coefficients of the solution, and the structure
 //! of second-order equations.
 
+use std::sync::Arc;
+
+use super::CompiledStep;
+#[cfg(doc)]
+use super::LIMITS;
+
 /// Taylor coefficients of a system's solution up to one order.
 pub trait Taylor: Send + Sync {
     /// The highest order, N.
@@ -14,6 +20,17 @@ pub trait Taylor: Send + Sync {
 
     /// `out[(k − 1) n + j]` is the coefficient of h^k of component j of the solution through (t, y), k from 1 to N.
     fn coefficients(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// A whole step as one function, where there is one; `work` is long enough for it. `attempt` gets
+    ///
+    /// - `t`, the end of the step, `y`, the state at its start;
+    /// - `limits`: as for other methods, and behind them the coefficients at the start, N n numbers;
+    /// - `out`: the new state, n numbers; the error in units of the tolerance, `|h/(N + 1)|` times the norm of
+    ///   P'(h) − f(P(h)), NaN if a new coefficient is not finite; the largest new coefficients of orders N − 1 and N in units
+    ///   of the tolerance; and from [`LIMITS`] + n on, where `limits` has the old ones, the new coefficients.
+    fn step(&self) -> Option<Arc<dyn CompiledStep>> {
+        None
+    }
 }
 
 /// Position and velocity of every degree of freedom: their places among the states. `x' = v` holds exactly, and no

@@ -24,12 +24,14 @@ pub struct Operands<'a> {
     pub v: Place<'a>,
     /// Where in the work buffer the kernel's own part shall be; values only, if nowhere.
     pub work: Option<usize>,
+    /// Where results shall be kept, in the work buffer and in the result, besides being given back.
+    pub out: Option<(usize, usize)>,
 }
 
 impl<'a> Operands<'a> {
     /// A state, and the parameters at hand.
     pub fn at(t: Value, y: Place<'a>) -> Self {
-        Operands { t, y, p: Place::Memory(Buffer::P, 0), v: Place::Values(&[]), work: None }
+        Operands { t, y, p: Place::Memory(Buffer::P, 0), v: Place::Values(&[]), work: None, out: None }
     }
 }
 
@@ -99,6 +101,10 @@ impl Run<'_, '_> {
                     if let (Buffer::W, Some(base)) = (to.buffer, self.operands.work) {
                         self.code.keep(base + at, value);
                         continue;
+                    }
+                    if let (Buffer::Out, Some((kept, out))) = (to.buffer, self.operands.out) {
+                        self.code.store(Buffer::Out, out + at, value);
+                        self.code.keep(kept + at, value);
                     }
                     let buffer = if to.buffer == Buffer::W { &mut self.work } else { &mut self.out };
                     *buffer.get_mut(at)? = Some(value);

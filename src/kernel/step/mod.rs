@@ -10,8 +10,10 @@ mod inline;
 mod newton;
 mod norm;
 mod rosenbrock;
+mod taylor;
 
 pub use explicit::{explicit_interpolant, explicit_step};
 pub use inline::operations;
 pub use newton::newton_iterations;
 pub use rosenbrock::{Parts, rosenbrock_step};
+pub use taylor::taylor_step;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use crate::math;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Stepper, clip, first_step};
-use crate::system;
+use crate::solve::stepper::{Stepper, clip, exp2, first_step, log2};
+use crate::system::{self, LIMITS};
 
 /// Orders the method uses.
 const ORDERS: (usize, usize) = (4, 30);
@@ -42,9 +42,13 @@ pub struct Taylor {
     y: Vec<f64>,
     t_old: f64,
     y_old: Vec<f64>,
-    /// y_1 … y_N at t, n numbers each.
+    /// Whole steps, where the system has them.
+    compiled: Option<Arc<dyn system::CompiledStep>>,
+    /// y_1 … y_N at t, n numbers each; in front of them `front` numbers, with which they are what a compiled step reads and
+    /// writes.
     jet: Vec<f64>,
     jet_old: Vec<f64>,
+    front: usize,
     /// What P'(h) misses, times h/(N + 1).
     error: Vec<f64>,
     work: Vec<f64>,
@@ -71,7 +75,10 @@ impl Taylor {
         })?;
         let n = problem.dim();
         let zeros = || vec![0.0; n];
+        let front = LIMITS + n;
         Ok(Taylor {
+            compiled: series.step(),
+            front,
             n,
             order,
             t: 0.0,
@@ -79,8 +86,8 @@ impl Taylor {
             y: zeros(),
             t_old: 0.0,
             y_old: zeros(),
-            jet: vec![0.0; n * order],
-            jet_old: vec![0.0; n * order],
+            jet: vec![0.0; front + n * order],
+            jet_old: vec![0.0; front + n * order],
             error: zeros(),
             work: vec![0.0; series.work()],
             last: 0.0,
@@ -93,7 +100,8 @@ impl Taylor {
     fn length(&self, problem: &Problem) -> f64 {
         let (n, order) = (self.n, self.order);
         let (mut before, mut last) = (0.0f64, 0.0f64);
-        let (a, b) = (&self.jet[(order - 2) * n..(order - 1) * n], &self.jet[(order - 1) * n..]);
+        let jet = &self.jet[self.front..];
+        let (a, b) = (&jet[(order - 2) * n..(order - 1) * n], &jet[(order - 1) * n..]);
         for (j, ((y, a), b)) in self.y.iter().zip(a).zip(b).enumerate() {
             let scale = 1.0 / (problem.atol(j) + problem.rtol * y.abs()).max(f64::MIN_POSITIVE);
             // `max` would pass over a NaN.
@@ -101,16 +109,62 @@ impl Taylor {
             before = if a > before || a.is_nan() { a } else { before };
             last = if b > last || b.is_nan() { b } else { last };
         }
+        self.length_by(before, last)
+    }
+
+    /// The same by the largest of each, in units of the tolerance.
+    fn length_by(&self, before: f64, last: f64) -> f64 {
+        if !before.is_finite() || !last.is_finite() {
+            return f64::NAN;
+        }
         // h = min over m of a_m^(−1/m)
-        let slowness = (math::log(before) / (order - 1) as f64).max(math::log(last) / order as f64);
-        if before.is_nan() || last.is_nan() { f64::NAN } else { math::exp(-slowness) }
+        let log = |x: f64| if x < f64::MIN_POSITIVE { f64::NEG_INFINITY } else { log2(x) };
+        let slowness = (log(before) / (self.order - 1) as f64).max(log(last) / self.order as f64);
+        if slowness == f64::NEG_INFINITY { f64::INFINITY } else { exp2(-slowness) }
+    }
+
+    /// Tries a step to t by the compiled function: `jet_old` begins with the new state and holds the new coefficients. Its
+    /// error in units of the tolerance.
+    #[inline]
+    fn attempt(&mut self, step: &dyn system::CompiledStep, problem: &mut Problem, t: f64, h: f64) -> f64 {
+        problem.limits(&mut self.jet[..self.front]);
+        self.jet[0] = h;
+        problem.taylor_step(step, t, &self.y_old, &self.jet, &mut self.work, &mut self.jet_old);
+        self.jet_old[self.n]
+    }
+
+    /// Tries a step to t: `y` is the new state, `jet_old` the new coefficients. Its error in units of the tolerance.
+    fn attempt_by_parts(&mut self, problem: &mut Problem, t: f64, h: f64) -> f64 {
+        let n = self.n;
+        let factor = h / (self.order + 1) as f64;
+        let mut error = 0.0f64;
+        if !self.series.smooth() {
+            // A step must not pass over a branch unseen.
+            for theta in INSIDE {
+                self.evaluate(theta * h, factor);
+                let f = &mut self.jet_old[..n];
+                problem.rhs(self.t + theta * h, &self.y, f);
+                self.error.iter_mut().zip(&*f).for_each(|(error, f)| *error -= factor * f);
+                let defect = problem.norm(&self.error, &self.y_old, &self.y);
+                error = if defect > error || defect.is_nan() { defect } else { error };
+            }
+        }
+        self.evaluate(h, factor);
+        problem.taylor(self.series.as_ref(), t, &self.y, &mut self.work, &mut self.jet_old[self.front..]);
+        for (error, f) in self.error.iter_mut().zip(&self.jet_old[self.front..]) {
+            *error -= factor * f;
+        }
+        // A point with coefficients that are not finite is one there is no going on from.
+        let next = self.jet_old.iter().all(|c| c.is_finite());
+        let last = if next { problem.norm(&self.error, &self.y_old, &self.y) } else { f64::NAN };
+        if last > error || last.is_nan() { last } else { error }
     }
 
     /// `y = P(h)`, `error = factor P'(h)`
     fn evaluate(&mut self, h: f64, factor: f64) {
         let mut place = 0;
         while place + 4 <= self.n {
-            let (p, d) = horner::<4>(&self.jet, &self.y_old, place, self.n, h);
+            let (p, d) = horner::<4>(&self.jet[self.front..], &self.y_old, place, self.n, h);
             for (k, (p, d)) in p.into_iter().zip(d).enumerate() {
                 self.y[place + k] = p;
                 self.error[place + k] = factor * d;
@@ -118,7 +172,7 @@ impl Taylor {
             place += 4;
         }
         while place < self.n {
-            let ([p], [d]) = horner::<1>(&self.jet, &self.y_old, place, self.n, h);
+            let ([p], [d]) = horner::<1>(&self.jet[self.front..], &self.y_old, place, self.n, h);
             self.y[place] = p;
             self.error[place] = factor * d;
             place += 1;
@@ -151,8 +205,8 @@ impl Stepper for Taylor {
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
         self.t = t;
         self.y.copy_from_slice(y);
-        problem.taylor(self.series.as_ref(), t, &self.y, &mut self.work, &mut self.jet);
-        for dy in self.jet.chunks_exact(self.n) {
+        problem.taylor(self.series.as_ref(), t, &self.y, &mut self.work, &mut self.jet[self.front..]);
+        for dy in self.jet[self.front..].chunks_exact(self.n) {
             let names = problem.not_finite(dy);
             if !names.is_empty() {
                 return Err(ErrorKind::NotFinite(names));
@@ -174,39 +228,22 @@ impl Stepper for Taylor {
                 GROW * self.last
             } else {
                 let (f0, scratch) = self.jet_old.split_at_mut(n);
-                f0.copy_from_slice(&self.jet[..n]);
+                f0.copy_from_slice(&self.jet[self.front..self.front + n]);
                 first_step(problem, self.t, &self.y, f0, self.order as u32, end - self.t, scratch)
             };
         }
         std::mem::swap(&mut self.y, &mut self.y_old);
+        let compiled = self.compiled.take();
         let outcome = loop {
             if let Err(kind) = problem.check() {
                 break Err(kind);
             }
             let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
-            let factor = h / (self.order + 1) as f64;
-            let mut error = 0.0f64;
-            if !self.series.smooth() {
-                // A step must not pass over a branch unseen.
-                for theta in INSIDE {
-                    self.evaluate(theta * h, factor);
-                    let (f, _) = self.jet_old.split_at_mut(n);
-                    problem.rhs(self.t + theta * h, &self.y, f);
-                    self.error.iter_mut().zip(&*f).for_each(|(error, f)| *error -= factor * f);
-                    let defect = problem.norm(&self.error, &self.y_old, &self.y);
-                    error = if defect > error || defect.is_nan() { defect } else { error };
-                }
-            }
-            self.evaluate(h, factor);
             let t = if h == end - self.t { end } else { self.t + h };
-            problem.taylor(self.series.as_ref(), t, &self.y, &mut self.work, &mut self.jet_old);
-            for (error, f) in self.error.iter_mut().zip(&self.jet_old) {
-                *error -= factor * f;
-            }
-            // A point with coefficients that are not finite is one there is no going on from.
-            let next = self.jet_old.iter().all(|c| c.is_finite());
-            let last = if next { problem.norm(&self.error, &self.y_old, &self.y) } else { f64::NAN };
-            let error = if last > error || last.is_nan() { last } else { error };
+            let error = match compiled.as_deref() {
+                Some(step) => self.attempt(step, problem, t, h),
+                None => self.attempt_by_parts(problem, t, h),
+            };
             if error <= 1.0 {
                 break Ok((t, h));
             }
@@ -214,18 +251,29 @@ impl Stepper for Taylor {
             let shrink = if error.is_finite() { 0.9 * math::pow(error, -1.0 / (self.order + 1) as f64) } else { 0.1 };
             self.h = h * shrink.clamp(0.1, 0.5);
             if self.h.abs() < problem.least_step(self.t) {
-                break Err(match self.jet_old.chunks_exact(n).find(|row| row.iter().any(|c| !c.is_finite())) {
-                    Some(row) => ErrorKind::NotFinite(problem.not_finite(row)),
-                    None => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y_old)),
-                });
+                // Which coefficients, or whose error it was, is seen in the parts.
+                self.attempt_by_parts(problem, t, h);
+                break Err(
+                    match self.jet_old[self.front..].chunks_exact(n).find(|row| row.iter().any(|c| !c.is_finite())) {
+                        Some(row) => ErrorKind::NotFinite(problem.not_finite(row)),
+                        None => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y_old)),
+                    },
+                );
             }
         };
+        self.compiled = compiled;
         match outcome {
             Ok((t, h)) => {
                 problem.statistics.steps += 1;
                 std::mem::swap(&mut self.jet, &mut self.jet_old);
                 (self.t_old, self.t, self.last) = (self.t, t, h);
-                self.h = self.length(problem) * problem.direction;
+                let length = if self.compiled.is_some() {
+                    self.y.copy_from_slice(&self.jet[..n]);
+                    self.length_by(self.jet[n + 1], self.jet[n + 2])
+                } else {
+                    self.length(problem)
+                };
+                self.h = length * problem.direction;
                 Ok(())
             }
             Err(kind) => {
@@ -254,7 +302,7 @@ impl Stepper for Taylor {
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let h = t - self.t_old;
         for (place, out) in out.iter_mut().enumerate() {
-            let ([p], _) = horner::<1>(&self.jet_old, &self.y_old, place, self.n, h);
+            let ([p], _) = horner::<1>(&self.jet_old[self.front..], &self.y_old, place, self.n, h);
             *out = p;
         }
     }
