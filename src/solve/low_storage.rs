@@ -123,9 +123,9 @@ impl LowStorageStepper {
         problem.norm(&self.error, &self.y, &self.s1)
     }
 
-    /// Why no step is small enough.
-    fn too_small(&self, problem: &Problem) -> ErrorKind {
-        match problem.not_finite(&self.k) {
+    /// Why no step is small enough; `undefined` were not finite behind a longer one.
+    fn too_small(&self, problem: &Problem, undefined: Vec<String>) -> ErrorKind {
+        match undefined {
             names if names.is_empty() => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y)),
             names => ErrorKind::NotFinite(names),
         }
@@ -166,11 +166,12 @@ impl Stepper for LowStorageStepper {
             self.s2 = scratch.split_off(n);
             self.s1 = scratch;
         }
+        let mut undefined = Vec::new();
         loop {
             problem.check()?;
             let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
             if h.abs() < problem.least_step(self.t) && h != end - self.t {
-                return Err(self.too_small(problem));
+                return Err(self.too_small(problem, undefined));
             }
             let error = self.attempt(problem, h);
             if error <= 1.0 {
@@ -187,9 +188,12 @@ impl Stepper for LowStorageStepper {
                 return Ok(());
             }
             problem.statistics.rejected += 1;
+            if error.is_nan() && undefined.is_empty() {
+                undefined = problem.not_finite(&self.k);
+            }
             self.h = h * self.controller.reject(error);
             if self.h.abs() < problem.least_step(self.t) {
-                return Err(self.too_small(problem));
+                return Err(self.too_small(problem, undefined));
             }
         }
     }
