@@ -6,7 +6,7 @@
 
 use super::ErrorKind;
 use super::problem::Problem;
-use super::stepper::{Controller, Stepper, clip, first_step, next_step};
+use super::stepper::{Controller, Stepper, clip, first_step, next_step, too_small};
 
 /// A method: stage i is `S2 += δ_i S1; S1 = γ1_i S1 + γ2_i S2 + γ3_i y + β_i h f(t + c_i h, S1)`, and S1 = y before.
 pub struct LowStorage {
@@ -122,14 +122,6 @@ impl LowStorageStepper {
         self.error.iter_mut().zip(&self.k).for_each(|(error, k)| *error += last * k);
         problem.norm(&self.error, &self.y, &self.s1)
     }
-
-    /// Why no step is small enough; `undefined` were not finite behind a longer one.
-    fn too_small(&self, problem: &Problem, undefined: Vec<String>) -> ErrorKind {
-        match undefined {
-            names if names.is_empty() => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y)),
-            names => ErrorKind::NotFinite(names),
-        }
-    }
 }
 
 /// The cubic through both ends with their slopes (H&N&W II.6.7). Order 3 within a step, so that values between steps are as
@@ -171,7 +163,7 @@ impl Stepper for LowStorageStepper {
             problem.check()?;
             let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
             if h.abs() < problem.least_step(self.t) && h != end - self.t {
-                return Err(self.too_small(problem, undefined));
+                return Err(too_small(problem, undefined, &self.error, &self.y));
             }
             let error = self.attempt(problem, h);
             if error <= 1.0 {
@@ -193,7 +185,7 @@ impl Stepper for LowStorageStepper {
             }
             self.h = h * self.controller.reject(error);
             if self.h.abs() < problem.least_step(self.t) {
-                return Err(self.too_small(problem, undefined));
+                return Err(too_small(problem, undefined, &self.error, &self.y));
             }
         }
     }

@@ -202,6 +202,15 @@ pub fn first_step(
     direction * (100.0 * guess).min(better).min(span.abs()).min(problem.max_step).max(problem.least_step(t))
 }
 
+/// Why no step is small enough: `undefined` had derivatives that were not finite behind a longer one, or else the state with
+/// the largest share in `error`.
+pub fn too_small(problem: &Problem, undefined: Vec<String>, error: &[f64], y: &[f64]) -> ErrorKind {
+    match undefined {
+        names if names.is_empty() => ErrorKind::StepTooSmall(problem.worst(error, y)),
+        names => ErrorKind::NotFinite(names),
+    }
+}
+
 /// The step to try after an accepted step `h` where `wanted` was meant to be taken: a step cut short by the end of the
 /// run says nothing against the one that was wanted.
 pub fn next_step(wanted: f64, h: f64, factor: f64) -> f64 {

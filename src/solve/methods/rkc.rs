@@ -8,7 +8,7 @@
 use crate::solve::ErrorKind;
 use crate::solve::low_storage::hermite;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Controller, Stepper, clip, first_step, next_step};
+use crate::solve::stepper::{Controller, Stepper, clip, first_step, next_step, too_small};
 
 /// Damping (§2.1).
 const EPSILON: f64 = 2.0 / 13.0;
@@ -170,14 +170,6 @@ impl Rkc {
         }
         problem.norm(&self.error, &self.y, &self.next)
     }
-
-    /// Why no step is small enough.
-    fn too_small(&self, problem: &Problem) -> ErrorKind {
-        match problem.not_finite(&self.k) {
-            names if names.is_empty() => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y)),
-            names => ErrorKind::NotFinite(names),
-        }
-    }
 }
 
 impl Stepper for Rkc {
@@ -210,13 +202,14 @@ impl Stepper for Rkc {
         }
         // So many stages that rounding inside a step stays below the tolerance (§3.3).
         let most = 2.max((problem.rtol / (10.0 * f64::EPSILON)).sqrt() as usize);
+        let mut undefined = Vec::new();
         loop {
             problem.check()?;
             let reach = ((most * most - 1) as f64 * 0.653) / self.rho.max(f64::MIN_POSITIVE);
             let limit = problem.max_step.min(reach);
             let h = clip(self.t, self.h.clamp(-limit, limit), end);
             if h.abs() < problem.least_step(self.t) && h != end - self.t {
-                return Err(self.too_small(problem));
+                return Err(too_small(problem, undefined, &self.error, &self.y));
             }
             let s = stages(h.abs() * self.rho);
             let error = self.attempt(problem, h, s);
@@ -235,6 +228,9 @@ impl Stepper for Rkc {
                 return Ok(());
             }
             problem.statistics.rejected += 1;
+            if error.is_nan() && undefined.is_empty() {
+                undefined = problem.not_finite(&self.k);
+            }
             self.h = h * self.controller.reject(error);
             // The radius may have grown.
             if self.age > 0 {
@@ -242,7 +238,7 @@ impl Stepper for Rkc {
                 self.age = 0;
             }
             if self.h.abs() < problem.least_step(self.t) {
-                return Err(self.too_small(problem));
+                return Err(too_small(problem, undefined, &self.error, &self.y));
             }
         }
     }
