@@ -7,9 +7,11 @@
 //!
 //! Invariant: every span handed to a [`Source`] lies inside its range and on character boundaries.
 
+pub mod data;
 mod loader;
 mod sources;
 
+pub use data::DataFile;
 pub use loader::{Loader, beside, normal};
 pub use sources::Sources;
 

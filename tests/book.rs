@@ -97,7 +97,13 @@ fn every_block_says_what_it_is() {
 
 /// The models of a page that others `use`, by the name they are given: ```` ```rhapsode file=cells.ode ````
 fn shelf(blocks: &[Block]) -> BTreeMap<String, String> {
-    blocks.iter().filter_map(|block| Some((block.setting("file")?.to_owned(), block.text.clone()))).collect()
+    let own = blocks.iter().filter_map(|block| Some((block.setting("file")?.to_owned(), block.text.clone())));
+    // The gallery's models read files of data.
+    let data = pages::files(&pages::root().join("examples/models")).into_iter().filter_map(|path| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        name.ends_with(".csv").then(|| (name, std::fs::read_to_string(&path).unwrap_or_default()))
+    });
+    data.chain(own).collect()
 }
 
 #[test]

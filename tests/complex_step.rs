@@ -170,6 +170,7 @@ impl Run<'_> {
                 }
             }
             Op::Fma(a, b, c) => v(a).times(v(b)).plus(v(c)),
+            Op::Curve(curve, order, a) => C(curve.value(*order, v(a).0), curve.value(order + 1, v(a).0) * v(a).1),
             Op::Call1(f, a) => {
                 let a = v(a);
                 function(*f, a).unwrap_or_else(|| {
@@ -260,7 +261,7 @@ fn kernel<'a>(program: &'a Program, name: &str) -> &'a Kernel {
 
 /// How many derivatives of the model were compared; 0 where its right-hand side has no complex meaning.
 fn compare(name: &str, text: &str) -> usize {
-    let model = Model::parse_named(name, text).unwrap_or_else(|e| panic!("{e}"));
+    let model = Model::parse_with(&rhapsode::FileLoader, name, text).unwrap_or_else(|e| panic!("{e}"));
     let lowered = lower(model.checked(), model.derivatives(), Target64 { fma: false });
     let rhs = kernel(&lowered.program, "rhs");
     let compiled = model.compile_with(Backend::Interpret).unwrap();
@@ -318,7 +319,7 @@ fn jacobians_of_the_examples() {
         if text.contains("use \"") {
             continue;
         }
-        let count = compare(&name, &text);
+        let count = compare(&path.to_string_lossy(), &text);
         println!("{name}: {count}");
         compared.push(count);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rhapsode::Model;
 use rhapsode::diag::CodeEntry;
-use rhapsode::diag::codes::{components, events, model, reactions, units};
+use rhapsode::diag::codes::{components, data, events, model, reactions, units};
 
 /// The codes of the phase.
 fn entries() -> impl Iterator<Item = &'static CodeEntry> {
@@ -16,13 +16,20 @@ fn entries() -> impl Iterator<Item = &'static CodeEntry> {
         .chain(components::ENTRIES)
         .chain(units::ENTRIES)
         .chain(events::ENTRIES)
+        .chain(data::ENTRIES)
+}
+
+/// A model of the table, which may read the table's files.
+fn parse(text: &str) -> Result<Model, rhapsode::Errors> {
+    let files = data::FILES.iter().map(|(name, text)| (name.to_string(), text.to_string()));
+    Model::parse_with(&files.collect::<std::collections::BTreeMap<_, _>>(), "model", text)
 }
 
 #[test]
 fn every_code_shows_in_its_failing_model_and_not_in_the_mended_one() {
     let mut faults = String::new();
     for entry in entries() {
-        match Model::parse(entry.failing) {
+        match parse(entry.failing) {
             Ok(_) => faults += &format!("{} does not show\n", entry.code),
             Err(errors)
                 if errors.diagnostics().iter().any(|d| d.code != entry.code) || errors.diagnostics().len() != 1 =>
@@ -31,7 +38,7 @@ fn every_code_shows_in_its_failing_model_and_not_in_the_mended_one() {
             }
             Err(_) => {}
         }
-        if let Err(errors) = Model::parse(entry.mended) {
+        if let Err(errors) = parse(entry.mended) {
             faults += &format!("{} is not mended:\n{errors}", entry.code);
         }
     }
@@ -42,7 +49,7 @@ fn every_code_shows_in_its_failing_model_and_not_in_the_mended_one() {
 fn the_errors_look_as_committed() {
     let mut text = String::new();
     for entry in entries().filter(|entry| entry.failing.len() < 300) {
-        text += &Model::parse(entry.failing).expect_err(entry.code.0).to_string();
+        text += &parse(entry.failing).expect_err(entry.code.0).to_string();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/model.txt");
     if std::env::var_os("BLESS").is_some() {
@@ -63,7 +70,7 @@ fn every_code_in_use_is_explained() {
         let text = std::fs::read_to_string(path).unwrap();
         assert!(!text.contains("Code(\"E"), "codes are named in diag/codes");
         let uses = |phase: &str| text.matches(&format!("codes::{phase}::")).count();
-        used += uses("model") + uses("reactions") + uses("components") + uses("units") + uses("events");
+        used += uses("model") + uses("reactions") + uses("components") + uses("units") + uses("events") + uses("data");
     }
     assert!(used >= entries().count(), "{used} uses of {} codes", entries().count());
 }

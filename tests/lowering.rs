@@ -145,6 +145,9 @@ fn the_examples() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "ode") {
+            continue;
+        }
         let model = Model::load(&path).unwrap_or_else(|e| panic!("{e}"));
         // This evaluator knows no quantities that events set; `tests/events.rs` holds both backends to the same bits there.
         if !model.checked().discretes.is_empty() {

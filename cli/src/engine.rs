@@ -12,7 +12,8 @@ use rhapsode::solve::{Approach, ErrorKind, Failure, Method, Save, Solution};
 use rhapsode::source::{Source, Sources};
 use rhapsode::system::Names;
 use rhapsode::{
-    Backend, Compiled, Errors, FileLoader, MissingParameter, Model, Problem, SensitivityError, SolveError, Steady,
+    Backend, Compiled, Errors, FileLoader, MissingParameter, Model, OutsideData, Problem, SensitivityError, SolveError,
+    Steady,
 };
 
 use crate::exit::Stop;
@@ -280,6 +281,16 @@ fn problem<'a>(compiled: &'a Compiled, request: &Request, cancel: &'a AtomicBool
     Ok(problem)
 }
 
+/// A run that asks for more than its data.
+fn beyond(outside: &OutsideData) -> Stop {
+    let hint = format!(
+        "run within the data (`--span`), or say in the model what `{}` is beyond them: `extrapolate hold`, `linear` or \
+         `periodic`",
+        outside.input
+    );
+    Stop::input(format!("error: {outside}\nhelp: {hint}"))
+}
+
 /// The error of a parameter without a value.
 fn missing(missing: &MissingParameter) -> Stop {
     let hint = format!("use `--set {}=VALUE`, or give it a default in the model", missing.0);
@@ -294,6 +305,7 @@ pub fn steady(compiled: &Compiled, request: &Request, approach: Approach, cancel
     match problem(compiled, request, cancel)?.steady(approach) {
         Ok(found) => Ok(found),
         Err(SolveError::Missing(name)) => Err(missing(&name)),
+        Err(SolveError::OutsideData(outside)) => Err(beyond(&outside)),
         Err(SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), .. })) => {
             Err(Stop::input(format!("error: {sentence}")))
         }
@@ -321,6 +333,7 @@ pub fn solve<'a>(
     match problem.solve() {
         Ok(solution) => Ok(Outcome { solution, failure: None }),
         Err(SolveError::Missing(name)) => Err(missing(&name)),
+        Err(SolveError::OutsideData(outside)) => Err(beyond(&outside)),
         Err(SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), .. })) => {
             Err(Stop::input(format!("error: {sentence}")))
         }

@@ -24,6 +24,8 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "bouncing_ball",
     "thermostat",
     "dosing",
+    "dosing_table",
+    "building",
     "transistor_amplifier",
     "van_der_pol",
     "lorenz",
@@ -47,6 +49,12 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "coupled_masses",
     "theophylline",
     "skydiver",
+];
+
+/// The files of data that examples read.
+const DATA: &[(&str, &str, &str)] = &[
+    ("building", "outdoor.csv", include_str!("../../examples/models/outdoor.csv")),
+    ("dosing_table", "dosing_table.csv", include_str!("../../examples/models/dosing_table.csv")),
 ];
 
 /// Write a model to start from
@@ -90,16 +98,32 @@ pub fn new(args: &Args) -> Result<(), Stop> {
     let name = model_name(&path)?;
     let shown = path.display();
     let text = renamed(text, &args.like, &name, &shown.to_string());
-    let file = OpenOptions::new().write(true).create_new(true).open(&path);
+    write(&path, &text)?;
+    let mut wrote = shown.to_string();
+    for (_, file, data) in DATA.iter().filter(|(example, ..)| *example == args.like) {
+        let beside = path.with_file_name(file);
+        // A second model of the kind reads the same file.
+        if std::fs::read(&beside).is_ok_and(|known| known == data.as_bytes()) {
+            continue;
+        }
+        write(&beside, data)?;
+        wrote += &format!(" and {}", beside.display());
+    }
+    let next =
+        format!("wrote {wrote}; now try\n  rhapsode run {shown} --plot {}", path.with_extension("svg").display());
+    let _ = writeln!(std::io::stderr(), "{next}");
+    Ok(())
+}
+
+/// Writes a file that is not there yet.
+fn write(path: &Path, text: &str) -> Result<(), Stop> {
+    let shown = path.display();
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Stop::input(format!("error: `{shown}` exists already; it is left as it is")),
         _ => Stop::input(format!("error: cannot write `{shown}`: {error}")),
-    })?;
-    let next =
-        format!("wrote {shown}; now try\n  rhapsode run {shown} --plot {}", path.with_extension("svg").display());
-    let _ = writeln!(std::io::stderr(), "{next}");
-    Ok(())
+    })
 }
 
 fn with_ending(path: &Path) -> PathBuf {
@@ -151,6 +175,11 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/models");
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
+            if path.extension().is_none_or(|e| e != "ode") {
+                let file = path.file_name().map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
+                assert!(DATA.iter().any(|(_, known, _)| *known == file), "{file} is missing in DATA");
+                continue;
+            }
             let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
             assert!(EXAMPLES.iter().any(|(name, _)| *name == stem), "{stem} is missing in EXAMPLES");
         }

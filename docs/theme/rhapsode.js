@@ -1,12 +1,13 @@
 // Colours for models and transcripts, and labels for models that are wrong on purpose. mdBook has coloured what it knows
-// before this runs. `tests/book.rs` holds the keywords to the grammar.
+// before this runs. `tests/book.rs` holds the keywords to the grammar. (`id`, `rate` and `duration`, words of one place, are
+// names everywhere else and stay without a colour.)
 (function () {
     'use strict';
 
     const KEYWORDS =
         'model param const init output time index fn solve component use if then else and or not in for ' +
         'when at every from to delay priority persistent values trigger start stop discrete ' +
-        'dose over lag bioavailability input observe objective extern periodic reactions sum prod min max dot';
+        'dose doses csv extrapolate over lag bioavailability input observe objective extern periodic reactions sum prod min max dot';
 
     hljs.registerLanguage('rhapsode', function () {
         return {

@@ -9,10 +9,13 @@ const list = (part) => seq(part, repeat(seq(',', part)));
 const reducer = choice('sum', 'prod', 'min', 'max', 'dot');
 
 // Words in one place, names in all others.
-const contextual = choice(
+const words = [
   'reactions', 'dose', 'stop', 'from', 'to', 'delay', 'priority', 'persistent', 'values', 'trigger', 'start', 'over', 'lag',
-  'bioavailability',
-);
+  'bioavailability', 'doses',
+];
+const contextual = choice(...words, 'csv');
+// `csv("…")` is a table, and nothing else is called `csv(`.
+const callable = choice(...words);
 
 module.exports = grammar({
   name: 'rhapsode',
@@ -33,7 +36,7 @@ module.exports = grammar({
 
     _statement: ($) => choice(
       $.model, $.parameters, $.constants, $.initials, $.outputs, $.time, $.index, $.function, $.solve, $.component,
-      $.use_file, $.discretes, $.event, $.dose, $.convention, $.reaction, $.instance, $.equation,
+      $.use_file, $.discretes, $.event, $.input, $.dose, $.doses, $.convention, $.reaction, $.instance, $.equation,
     ),
 
     model: ($) => seq('model', field('name', $.name)),
@@ -74,6 +77,21 @@ module.exports = grammar({
     dose: ($) => seq(
       'dose', field('target', $.variable), $._expression, $._schedule, optional(seq('over', $._expression)),
       optional(seq('lag', $._expression)), optional(seq('bioavailability', $._expression)), optional($.for_clauses),
+    ),
+
+    input: ($) => seq(
+      'input', field('name', $.name), '(', field('parameter', $.name), optional($.annotation), ')', optional($.annotation),
+      '=', $.csv, optional(field('rule', $.name)), optional(seq('extrapolate', field('rule', $.name))),
+    ),
+    csv: ($) => seq('csv', '(', $.text, repeat(seq(',', $.column)), ')'),
+    column: ($) => choice($.name, $.text, $._whole),
+    doses: ($) => seq(
+      'doses', $.csv,
+      optional(seq('{', optional(seq($.dose_setting, repeat(seq($._separator, $.dose_setting)), optional($._separator))), '}')),
+    ),
+    dose_setting: ($) => choice(
+      seq('id', '=', $._expression), seq($._whole, '=', $.variable),
+      seq(choice('lag', 'bioavailability', 'rate', 'duration'), $.variable, '=', $._expression),
     ),
 
     component: ($) => seq(
@@ -158,7 +176,7 @@ module.exports = grammar({
     _power: ($) => choice($.power, $._primary),
     power: ($) => seq($._primary, '^', $._unary),
     _primary: ($) => choice(
-      $.quantity, $.number, $.true, $.false, seq('(', $._expression, ')'), $.reduction, $.call, $.variable,
+      $.quantity, $.number, $.true, $.false, seq('(', $._expression, ')'), $.reduction, $.csv, $.call, $.variable,
     ),
     true: () => 'true',
     false: () => 'false',
@@ -172,7 +190,7 @@ module.exports = grammar({
       seq(field('name', alias(choice(reducer, contextual), $.name)), optional($.primes)),
     ),
     segment: ($) => seq($.name, optional($.subscripts), '.'),
-    call: ($) => seq(field('function', choice($.name, alias(reducer, $.name))), '(', optional(list($._expression)), ')'),
+    call: ($) => seq(field('function', choice($.name, alias(choice(reducer, callable), $.name))), '(', optional(list($._expression)), ')'),
     reduction: ($) => seq(
       field('function', alias(reducer, $.name)),
       '[', list($.reduction_index), ']', '(', list($._expression), ')',

@@ -5,6 +5,7 @@
 //! as 1 and 0, loop variables as the bits of an `i64`.
 
 use super::{Arguments, KernelId, Kernels, Signature};
+use crate::curve::Curve;
 use crate::kernel::program::{
     Address, Affine, Binary, Buffer, Carried, Compare, Kernel, Lengths, LoopVar, Op, Piece, Program, Stmt, Unary, Value,
 };
@@ -124,6 +125,12 @@ enum Instruction {
         b: Register,
         c: Register,
     },
+    Curve {
+        curve: u32,
+        order: u8,
+        dst: Register,
+        a: Register,
+    },
     Call1 {
         function: extern "C" fn(f64) -> f64,
         dst: Register,
@@ -200,6 +207,7 @@ struct Flat {
     /// Last values of loop variables.
     lasts: Vec<i64>,
     tables: Vec<Arc<[u32]>>,
+    curves: Vec<Arc<Curve>>,
 }
 
 impl Flat {
@@ -213,6 +221,7 @@ impl Flat {
             terms: Vec::new(),
             lasts: Vec::new(),
             tables: Vec::new(),
+            curves: Vec::new(),
         };
         let registers = kernel.pieces.iter().map(|piece| flat.piece(piece)).max().unwrap_or(0);
         lengths.w += registers as usize;
@@ -269,6 +278,9 @@ impl Flat {
                 Instruction::Unary { op, dst, a } => reg!(dst) = unary(op, reg!(a)),
                 Instruction::Fma { dst, a, b, c } => reg!(dst) = reg!(a).mul_add(reg!(b), reg!(c)),
                 Instruction::Call1 { function, dst, a } => reg!(dst) = function(reg!(a)),
+                Instruction::Curve { curve, order, dst, a } => {
+                    reg!(dst) = self.curves[curve as usize].value(order, reg!(a));
+                }
                 Instruction::Call2 { function, dst, a, b } => reg!(dst) = function(reg!(a), reg!(b)),
                 Instruction::Compare { op, dst, a, b } => reg!(dst) = truth(compare(op, reg!(a), reg!(b))),
                 Instruction::And { dst, a, b } => reg!(dst) = truth(reg!(a) != 0.0 && reg!(b) != 0.0),
@@ -376,6 +388,10 @@ impl Flattener<'_> {
             Op::Fma(Value(a), Value(b), Value(c)) => Instruction::Fma { dst, a, b, c },
             Op::Call1(function, Value(a)) => self.call(function.entry(), dst, a, a),
             Op::Call2(function, Value(a), Value(b)) => self.call(function.entry(), dst, a, b),
+            Op::Curve(ref curve, order, Value(a)) => {
+                self.flat.curves.push(curve.clone());
+                Instruction::Curve { curve: self.flat.curves.len() as u32 - 1, order, dst, a }
+            }
             Op::Compare(op, Value(a), Value(b)) => Instruction::Compare { op, dst, a, b },
             Op::And(Value(a), Value(b)) => Instruction::And { dst, a, b },
             Op::Or(Value(a), Value(b)) => Instruction::Or { dst, a, b },

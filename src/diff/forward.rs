@@ -123,7 +123,11 @@ pub fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId
                 let slope = builtin::derivative(f, 0, graph, a, a, id);
                 graph.mul(slope, tangents[&a])
             }
-            Node::Unary(..) | Node::Call1(..) => zero,
+            Node::Curve(curve, order, a) if d(a) != zero => {
+                let slope = graph.apply(curve, order + 1, a);
+                graph.mul(slope, tangents[&a])
+            }
+            Node::Unary(..) | Node::Call1(..) | Node::Curve(..) => zero,
             Node::Binary(op, a, b) => {
                 let (da, db) = (d(a), d(b));
                 let left = if da == zero { zero } else { binary_adjoint(graph, op, 0, a, b, id, da) };

@@ -280,6 +280,11 @@ fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads, taken
                 let value = graph.mul(adjoint, slope);
                 add(graph, a, value);
             }
+            Node::Curve(curve, order, a) => {
+                let slope = graph.apply(curve, order + 1, a);
+                let value = graph.mul(adjoint, slope);
+                add(graph, a, value);
+            }
             Node::Call2(f, a, b) => {
                 for (k, operand) in [a, b].into_iter().enumerate() {
                     if reads(graph, operand) {

@@ -41,6 +41,7 @@ pub(super) fn is_smooth(graph: &Graph, root: ExprId) -> bool {
         !matches!(
             graph.node(id),
             Node::Compare(..)
+                | Node::Curve(..)
                 | Node::Unary(Unary::Abs | Unary::Floor | Unary::Ceil, _)
                 | Node::Binary(Binary::Min | Binary::Max, ..)
                 | Node::Reduce(Reduction::Min | Reduction::Max, ..)
@@ -232,6 +233,11 @@ fn note(graph: &mut Graph, id: ExprId, reread: &mut FxHashSet<ExprId>, roots: &m
                 reread.extend([id, a, b, slope]);
                 roots.push(slope);
             }
+        }
+        Node::Curve(curve, order, a) => {
+            let slope = graph.apply(curve, order + 1, a);
+            reread.extend([a, slope]);
+            roots.push(slope);
         }
         // Conditions are evaluated at the point.
         Node::Select(_, a, b) => reread.extend([a, b]),

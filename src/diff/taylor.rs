@@ -363,6 +363,10 @@ impl Builder {
             }
             Node::Call1(Function::Log, a) => self.logarithm(id, a, c, k),
             Node::Call1(f, a) => self.function(f, id, &[a], c, k),
+            Node::Curve(curve, order, a) => {
+                let slope = self.graph.apply(curve, order + 1, a);
+                self.composed(slope, a, c, k)
+            }
             Node::Call2(Function::Pow, a, e) if !self.varies(e) => self.power(id, a, e, c, k),
             Node::Call2(f, a, b) => self.function(f, id, &[a, b], c, k),
             // Steps (floor, ceil) and truth values do not move.
@@ -472,6 +476,14 @@ impl Builder {
         let factor = self.graph.mul(share, inverse);
         let factor = self.keep(factor, c);
         if self.is_zero(difference) { difference } else { self.graph.mul(difference, factor) }
+    }
+
+    /// u = f(x) with the node of f'(x): k u_k = Σ_{j≥1} j x_j f'_{k−j}
+    fn composed(&mut self, slope: ExprId, x: ExprId, c: usize, k: usize) -> ExprId {
+        let terms = (1..=k).map(|j| (j.max(k - j), self.slope(x, c, j), self.get(slope, c, k - j))).collect();
+        let sum = self.sum(terms);
+        let share = self.graph.constant(1.0 / k as f64);
+        self.graph.mul(share, sum)
     }
 
     /// u = f(x, …): k u_k = Σ over arguments of Σ_{j≥1} j x_j g_{k−j} with g = ∂f/∂x

@@ -246,7 +246,8 @@ fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
     f(expr);
     let mut all = |list: &'e [Expr]| list.iter().for_each(|part| walk(part, f));
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Name(_) => {}
+        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Csv(_) => {}
+        ExprKind::Made(made) => all(std::slice::from_ref(made.inner())),
         ExprKind::Subscript(_, list) | ExprKind::Call(_, list) | ExprKind::And(list) | ExprKind::Or(list) => all(list),
         ExprKind::Reduce(_, indices, bodies) => {
             for range in indices.iter().filter_map(|index| index.range.as_ref()) {

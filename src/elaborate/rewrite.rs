@@ -118,6 +118,17 @@ impl<'s, 'd> Rewriter<'s, 'd> {
                 own.expression(body);
                 own.bound.truncate(bound);
             }),
+            ItemKind::Input(input) => {
+                self.shared_name(&mut input.name);
+                self.span(&mut input.argument.span);
+                if input.argument.name == self.scopes.files[self.frame.file].time {
+                    input.argument.name.clone_from(&self.scopes.files[0].time);
+                }
+            }
+            ItemKind::Doses(doses) => {
+                let expressions = doses.settings.iter_mut().flat_map(crate::lang::ast::DoseSetting::expressions_mut);
+                expressions.for_each(|expr| self.expression(expr));
+            }
             ItemKind::Init(list) => list.retain_mut(|initial| {
                 self.span(&mut initial.span);
                 self.units(&mut initial.unit);
@@ -378,6 +389,12 @@ impl<'s, 'd> Rewriter<'s, 'd> {
             }
             ExprKind::And(list) | ExprKind::Or(list) => self.expressions(list),
             ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|part| self.expression(part)),
+            ExprKind::Csv(csv) => {
+                self.span(&mut csv.span);
+                self.span(&mut csv.path.span);
+                csv.columns.iter_mut().for_each(|column| self.span(&mut column.span));
+            }
+            ExprKind::Made(made) => self.expression(made.inner_mut()),
             ExprKind::Call(function, arguments) => {
                 self.function(function);
                 self.expressions(arguments);

@@ -102,7 +102,10 @@ impl Scopes {
         scopes.names_of_components(diagnostics);
         for items in items.iter_mut().skip(1) {
             let shared = |kind: &ItemKind| {
-                matches!(kind, ItemKind::Const(_) | ItemKind::Index { .. } | ItemKind::Function { .. })
+                matches!(
+                    kind,
+                    ItemKind::Const(_) | ItemKind::Index { .. } | ItemKind::Function { .. } | ItemKind::Input(_)
+                )
             };
             items.retain(|item| shared(&item.kind));
         }
@@ -352,6 +355,7 @@ fn declared(kind: &ItemKind, f: &mut dyn FnMut(&Ident, Option<Global>)) {
         ItemKind::Const(list) => list.iter().for_each(|d| f(&d.name, Some(Global::Constant))),
         ItemKind::Index { names, .. } => names.iter().for_each(|name| f(name, Some(Global::Index))),
         ItemKind::Function { name, .. } => f(name, Some(Global::Function)),
+        ItemKind::Input(input) => f(&input.name, Some(Global::Function)),
         ItemKind::Param(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
             list.iter().for_each(|d| f(&d.name, None))
         }
@@ -371,7 +375,7 @@ fn declared(kind: &ItemKind, f: &mut dyn FnMut(&Ident, Option<Global>)) {
         ItemKind::Model(_) | ItemKind::Time(..) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
         ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
         // They speak of what others declare.
-        ItemKind::Event(_) | ItemKind::Dose(_) => {}
+        ItemKind::Event(_) | ItemKind::Dose(_) | ItemKind::Doses(_) => {}
     }
 }
 

@@ -5,12 +5,14 @@
 //! simplify are in `simplify`; this file only interns.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Affine, IndexRange, Subscript};
+use crate::curve::Curve;
 use crate::math::{Binary, Compare, Function, Unary};
 
 /// A node of the graph.
@@ -28,6 +30,10 @@ pub struct VarId(pub u8);
 /// An interned list of subscripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubsId(pub u32);
+
+/// A curve that expressions read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CurveId(pub u32);
 
 /// How a reduction combines its bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,6 +69,8 @@ pub enum Node {
     Call1(Function, ExprId),
     /// An elementary function of two arguments.
     Call2(Function, ExprId, ExprId),
+    /// A derivative of a curve, order 0 being the curve itself.
+    Curve(CurveId, u8, ExprId),
     /// A comparison.
     Compare(Compare, ExprId, ExprId),
     /// Both.
@@ -113,6 +121,7 @@ pub struct Graph {
     subscript_ids: HashTable<SubsId>,
     symbol_reads: Vec<Reads>,
     vars: Vec<String>,
+    curves: Vec<Arc<Curve>>,
 }
 
 impl Graph {
@@ -133,6 +142,22 @@ impl Graph {
     /// What reading a symbol means.
     pub fn symbol_reads(&self, symbol: SymbolId) -> Reads {
         self.symbol_reads[symbol.0 as usize]
+    }
+
+    /// Takes in a curve.
+    pub fn add_curve(&mut self, curve: Arc<Curve>) -> CurveId {
+        self.curves.push(curve);
+        CurveId(self.curves.len() as u32 - 1)
+    }
+
+    /// The curve with that id.
+    pub fn curve(&self, id: CurveId) -> &Arc<Curve> {
+        &self.curves[id.0 as usize]
+    }
+
+    /// All curves, in the order of their ids.
+    pub fn curves(&self) -> &[Arc<Curve>] {
+        &self.curves
     }
 
     /// The index variable of that name; `None` when there are already [`Self::MAX_VARS`] others.
@@ -255,7 +280,7 @@ impl Graph {
                 )
             }
             Node::Call2(f, ..) => facts.total = matches!(f, Function::Atan2 | Function::Hypot),
-            Node::Unary(Unary::Sqrt, _) | Node::Binary(Binary::Div, ..) => facts.total = false,
+            Node::Unary(Unary::Sqrt, _) | Node::Binary(Binary::Div, ..) | Node::Curve(..) => facts.total = false,
             _ => {}
         }
         self.for_each_operand(node, |operand| {
@@ -274,7 +299,11 @@ impl Graph {
     pub fn for_each_operand(&self, node: Node, mut f: impl FnMut(ExprId)) {
         match node {
             Node::Const(_) | Node::Bool(_) | Node::Time | Node::Index(_) | Node::Symbol(..) => {}
-            Node::Unary(_, a) | Node::Call1(_, a) | Node::Not(a) | Node::Reduce(_, _, _, _, a) => f(a),
+            Node::Unary(_, a)
+            | Node::Call1(_, a)
+            | Node::Curve(_, _, a)
+            | Node::Not(a)
+            | Node::Reduce(_, _, _, _, a) => f(a),
             Node::Binary(_, a, b)
             | Node::Call2(_, a, b)
             | Node::Compare(_, a, b)
@@ -395,6 +424,7 @@ impl Graph {
             Node::Binary(op, a, b) => self.binary(op, operand(a), operand(b)),
             Node::Call1(f, a) => self.call1(f, operand(a)),
             Node::Call2(f, a, b) => self.call2(f, operand(a), operand(b)),
+            Node::Curve(curve, order, a) => self.apply(curve, order, operand(a)),
             Node::Compare(op, a, b) => self.compare(op, operand(a), operand(b)),
             Node::And(a, b) => self.and(operand(a), operand(b)),
             Node::Or(a, b) => self.or(operand(a), operand(b)),

@@ -70,6 +70,10 @@ impl<'a> MathMl<'a> {
             }
             Node::Call1(f, a) => (self.call(f.name(), &[a]), Atom),
             Node::Call2(f, a, b) => (self.call(f.name(), &[a, b]), Atom),
+            Node::Curve(curve, order, a) => {
+                let name = self.graph.curve(curve).name().to_string() + &"'".repeat(usize::from(order));
+                (self.call(&name, &[a]), Atom)
+            }
             Node::Compare(op, a, b) => {
                 let sign = match op {
                     Compare::Lt => "&lt;",

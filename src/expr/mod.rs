@@ -12,5 +12,5 @@ mod simplify;
 
 pub use affine::{Affine, IndexRange, Subscript};
 pub use eval::{Environment, Evaluator, reduction_operation, reduction_start};
-pub use graph::{ExprId, Facts, Graph, Node, Reads, Reduction, SubsId, SymbolId, VarId};
+pub use graph::{CurveId, ExprId, Facts, Graph, Node, Reads, Reduction, SubsId, SymbolId, VarId};
 pub use print::{Format, Names, Printer, shortest};

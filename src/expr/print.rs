@@ -110,6 +110,10 @@ impl<'a> Printer<'a> {
             Node::Call2(Function::Pow, a, b) => (format!("{}^{}", self.at(a, ATOM), self.at(b, POWER)), POWER),
             Node::Call1(f, a) => (self.call(f.name(), &[a]), ATOM),
             Node::Call2(f, a, b) => (self.call(f.name(), &[a, b]), ATOM),
+            Node::Curve(curve, order, a) => {
+                let name = self.graph.curve(curve).name().to_string() + &"'".repeat(usize::from(order));
+                (self.call(&name, &[a]), ATOM)
+            }
             Node::Compare(op, a, b) => {
                 let symbol = match (op, self.latex()) {
                     (Compare::Lt, _) => "<",

@@ -4,7 +4,7 @@
 //! `0*x` becomes 0 only where x is finite whenever the states and parameters are ([`super::Facts::total`]), and `x/x`
 //! stays.
 
-use super::{ExprId, Graph, IndexRange, Node, Reads, Reduction};
+use super::{CurveId, ExprId, Graph, IndexRange, Node, Reads, Reduction};
 use crate::math::{self, Binary, Compare, Function, Unary};
 
 /// Powers up to this become multiplications.
@@ -266,6 +266,20 @@ impl Graph {
             return self.constant(f.eval(x, y));
         }
         self.intern(Node::Call2(f, a, b))
+    }
+
+    /// The `order`th derivative of a curve at `a`.
+    pub fn apply(&mut self, curve: CurveId, order: u8, a: ExprId) -> ExprId {
+        if order > self.curve(curve).shape().degree() {
+            return self.constant(0.0);
+        }
+        match self.as_const(a) {
+            Some(value) => {
+                let value = self.curve(curve).value(order, value);
+                self.constant(value)
+            }
+            None => self.intern(Node::Curve(curve, order, a)),
+        }
     }
 
     /// A comparison.

@@ -111,7 +111,7 @@ fn parameter_name(model: &Model, place: usize) -> String {
 }
 
 /// All index values of some ranges, last index fastest.
-fn turns(ranges: &[crate::expr::IndexRange]) -> impl Iterator<Item = Vec<(crate::expr::VarId, i64)>> + '_ {
+pub(super) fn turns(ranges: &[crate::expr::IndexRange]) -> impl Iterator<Item = Vec<(crate::expr::VarId, i64)>> + '_ {
     let total: usize = ranges.iter().map(|r| r.len()).product();
     (0..total).map(move |mut k| {
         let mut indices: Vec<_> = ranges

@@ -5,6 +5,7 @@ mod errors;
 mod files;
 mod page;
 mod problem;
+mod reach;
 mod show;
 mod steady;
 
@@ -12,6 +13,7 @@ pub use bind::{MissingParameter, UnknownName};
 pub use errors::Errors;
 pub use files::FileLoader;
 pub use problem::{Problem, SolveError};
+pub use reach::OutsideData;
 pub use show::Show;
 pub use steady::Steady;
 

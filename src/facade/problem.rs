@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::Compiled;
 use super::bind::{MissingParameter, UnknownName, parameter_values};
+use super::reach::{OutsideData, outside_data};
 use super::steady::Steady;
 use crate::diag::closest;
 use crate::model::Grid;
@@ -38,6 +39,8 @@ pub struct Problem<'a> {
 pub enum SolveError {
     /// A parameter has no value.
     Missing(MissingParameter),
+    /// The run would ask an input for more than its data.
+    OutsideData(OutsideData),
     /// The integration failed; what was computed is inside.
     Failed(Failure),
 }
@@ -46,6 +49,7 @@ impl fmt::Display for SolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SolveError::Missing(missing) => missing.fmt(f),
+            SolveError::OutsideData(outside) => outside.fmt(f),
             SolveError::Failed(failure) => failure.fmt(f),
         }
     }
@@ -266,6 +270,10 @@ impl<'a> Problem<'a> {
         }
         if options.t1.is_infinite() && options.max_steps == Options::new(0.0, 1.0).max_steps {
             options.to_mut().max_steps = MOST_UNTIL_REST;
+        }
+        let checked = self.compiled.model().checked();
+        if let Some(outside) = outside_data(checked, &bound, options.t0, options.t1) {
+            return Err(SolveError::OutsideData(outside));
         }
         if let Some(points) = self.grid.and_then(|grid| grid.points(options.t0, options.t1)) {
             options.to_mut().save = Save::At(points);

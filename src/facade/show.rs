@@ -328,7 +328,7 @@ impl Model {
             let node = model.graph.node(id);
             let mut operands = Vec::new();
             model.graph.for_each_operand(node, |operand| operands.push(operand));
-            let label = if operands.is_empty() { printer.expression(id) } else { operator(node) };
+            let label = if operands.is_empty() { printer.expression(id) } else { operator(&model.graph, node) };
             let _ = writeln!(text, "  n{} [label=\"{}\"];", id.0, label.replace('"', "\\\""));
             for operand in operands {
                 let _ = writeln!(text, "  n{} -> n{};", operand.0, id.0);
@@ -344,11 +344,12 @@ impl Model {
     }
 }
 
-fn operator(node: Node) -> String {
+fn operator(graph: &crate::expr::Graph, node: Node) -> String {
     match node {
         Node::Unary(op, _) => format!("{op:?}").to_lowercase(),
         Node::Binary(op, ..) => format!("{op:?}").to_lowercase(),
         Node::Call1(f, _) | Node::Call2(f, ..) => f.name().to_string(),
+        Node::Curve(curve, order, _) => graph.curve(curve).name().to_string() + &"'".repeat(usize::from(order)),
         Node::Compare(op, ..) => format!("{op:?}").to_lowercase(),
         Node::And(..) => "and".into(),
         Node::Or(..) => "or".into(),

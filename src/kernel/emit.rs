@@ -513,6 +513,7 @@ impl<'a> Emitter<'a> {
             Node::Binary(op, a, b) => Op::Binary(op, self.operand(a), self.operand(b)),
             Node::Call1(f, a) => Op::Call1(f, self.operand(a)),
             Node::Call2(f, a, b) => Op::Call2(f, self.operand(a), self.operand(b)),
+            Node::Curve(curve, order, a) => Op::Curve(self.graph.curve(curve).clone(), order, self.operand(a)),
             Node::Compare(op, a, b) => Op::Compare(op, self.operand(a), self.operand(b)),
             Node::And(a, b) => Op::And(self.operand(a), self.operand(b)),
             Node::Or(a, b) => Op::Or(self.operand(a), self.operand(b)),

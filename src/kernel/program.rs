@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use crate::curve::Curve;
 use crate::math::Function;
 pub use crate::math::{Binary, Compare, Unary};
 
@@ -187,6 +188,8 @@ pub enum Op {
     Call1(Function, Value),
     /// An elementary function of two arguments.
     Call2(Function, Value, Value),
+    /// A derivative of a curve, order 0 being the curve itself; part of the program, shared by its copies.
+    Curve(Arc<Curve>, u8, Value),
     /// Two reals to a truth value (IEEE: any comparison with NaN but `Ne` is false).
     Compare(Compare, Value, Value),
     /// Both truth values.
@@ -216,7 +219,7 @@ impl Op {
     pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
         match *self {
             Op::Const(_) | Op::Time | Op::Index(_) | Op::Load(_) => {}
-            Op::Unary(_, a) | Op::Call1(_, a) | Op::Not(a) => f(a),
+            Op::Unary(_, a) | Op::Call1(_, a) | Op::Curve(_, _, a) | Op::Not(a) => f(a),
             Op::Binary(_, a, b) | Op::Call2(_, a, b) | Op::Compare(_, a, b) | Op::And(a, b) | Op::Or(a, b) => {
                 f(a);
                 f(b);

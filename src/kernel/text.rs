@@ -149,6 +149,7 @@ impl Display for Op {
             Op::Fma(a, b, c) => write!(f, "fma {a}, {b}, {c}"),
             Op::Call1(function, a) => write!(f, "{} {a}", function.name()),
             Op::Call2(function, a, b) => write!(f, "{} {a}, {b}", function.name()),
+            Op::Curve(curve, order, a) => write!(f, "curve {}{} {a}", curve.name(), "'".repeat(usize::from(*order))),
             Op::Compare(op, a, b) => write!(f, "{} {a}, {b}", compare(*op)),
             Op::And(a, b) => write!(f, "and {a}, {b}"),
             Op::Or(a, b) => write!(f, "or {a}, {b}"),

@@ -4,6 +4,7 @@
 //! thousand terms is as shallow as one with two.
 
 use crate::source::Span;
+use std::sync::Arc;
 
 /// A whole file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,6 +52,10 @@ pub enum ItemKind {
     Event(Event),
     /// `dose gut 100 every 12 from 0 to 60`
     Dose(Box<Dose>),
+    /// `input T(t): degC = csv("temp.csv", hour, temp) linear`
+    Input(Box<Input>),
+    /// `doses csv("doses.csv") { id = 3 }`
+    Doses(Box<Doses>),
     /// `time z: UNIT`
     Time(Ident, Option<Unit>),
     /// `index i, j = LO..HI periodic`
@@ -222,6 +227,76 @@ pub struct Dose {
     pub bioavailability: Option<Expr>,
     /// `for` clauses.
     pub domain: Vec<ForClause>,
+}
+
+/// `csv("temp.csv", hour, "T out", 3)`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Csv {
+    /// The file's path.
+    pub path: Ident,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// From `csv` to the closing parenthesis.
+    pub span: Span,
+}
+
+/// A column of a file of data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Which.
+    pub which: ColumnName,
+    /// Where it is named.
+    pub span: Span,
+}
+
+/// How a column is named.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ColumnName {
+    /// By its heading, which is a name.
+    Name(String),
+    /// By its heading, in quotes.
+    Text(String),
+    /// By its place, counted from 1.
+    Place(u32),
+}
+
+/// `input T(t: UNIT): UNIT = csv(…) cubic extrapolate hold`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// What it is called.
+    pub name: Ident,
+    /// Its argument.
+    pub argument: Ident,
+    /// `: UNIT` after the argument.
+    pub argument_unit: Option<Unit>,
+    /// `: UNIT` of its value.
+    pub unit: Option<Unit>,
+    /// The two columns.
+    pub csv: Csv,
+    /// What stands between the points.
+    pub shape: Option<Ident>,
+    /// What is beyond them.
+    pub outside: Option<Ident>,
+}
+
+/// `doses csv("doses.csv") { id = 3, 1 = depot, lag depot = 0.5 }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doses {
+    /// The table of records.
+    pub csv: Csv,
+    /// What is said about it, in the order written.
+    pub settings: Vec<DoseSetting>,
+}
+
+/// What a statement says about a table of doses.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DoseSetting {
+    /// `id = EXPR`: whose records.
+    Id(Expr),
+    /// `2 = central`: the compartment of that number.
+    Compartment(u32, Expr),
+    /// `lag depot = EXPR` and its kin: the word, the state, the value.
+    Of(Ident, Expr, Expr),
 }
 
 /// `name[subscripts] = value in (lo, hi) for …`, as in `param`, `const` and `output`.
@@ -401,6 +476,26 @@ impl Event {
     }
 }
 
+impl DoseSetting {
+    /// Its expressions, in the order written.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        match self {
+            DoseSetting::Id(value) => vec![value],
+            DoseSetting::Compartment(_, state) => vec![state],
+            DoseSetting::Of(_, state, value) => vec![state, value],
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn expressions_mut(&mut self) -> Vec<&mut Expr> {
+        match self {
+            DoseSetting::Id(value) => vec![value],
+            DoseSetting::Compartment(_, state) => vec![state],
+            DoseSetting::Of(_, state, value) => vec![state, value],
+        }
+    }
+}
+
 impl Dose {
     /// All its expressions, in the order written.
     pub fn expressions(&self) -> Vec<&Expr> {
@@ -492,9 +587,38 @@ pub enum ExprKind {
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// `f(a, b)`.
     Call(Ident, Vec<Expr>),
+    /// `csv("w.csv")` as the value of an array.
+    Csv(Box<Csv>),
     /// `sum[i, j in 1..3](body)`, also `prod`, `min`, `max`; `dot[j](a, b)` has two bodies.
     /// Rare and large: boxed, so that the common kinds stay small.
     Reduce(Box<Ident>, Box<[ReductionIndex]>, Vec<Expr>),
+    /// What stands in statements that were made of others; the parser gives none.
+    Made(Box<Made>),
+}
+
+/// An expression that nobody wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Made {
+    /// The number at a place of a list, counted from 0, in whatever unit fits.
+    Numbers(Arc<[f64]>, Expr),
+    /// An expression which, where it is a number alone, is in the unit of that quantity; without one, in that of time.
+    InUnitOf(Option<String>, Expr),
+}
+
+impl Made {
+    /// The expression inside.
+    pub fn inner(&self) -> &Expr {
+        match self {
+            Made::Numbers(_, inner) | Made::InUnitOf(_, inner) => inner,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn inner_mut(&mut self) -> &mut Expr {
+        match self {
+            Made::Numbers(_, inner) | Made::InUnitOf(_, inner) => inner,
+        }
+    }
 }
 
 /// `mg/L`, `m^(1/2)`, `1e6*cells/mL`: at least one factor, from the left.

@@ -1,15 +1,16 @@
-//! A model's text and the texts it uses, all parsed: `use "file.ode"` is followed, and only that.
+//! A model's text and the texts it uses, all parsed: `use "file.ode"` is followed, and files of data are loaded.
 //!
 //! Which text a path means and where it is kept is the host's business ([`Loader`]). Each text is read once, however many
 //! others use it; texts that use each other in a circle are reported, with the circle.
 
 use rustc_hash::FxHashMap;
 
-use super::ast::{Ast, ItemKind};
+use super::ast::{Ast, Csv, Declaration, Expr, ExprKind, Item, ItemKind};
 use super::parse;
 use crate::diag::{Diagnostic, codes};
 use crate::order::topological;
-use crate::source::{Loader, Source, Sources, Span};
+use crate::source::{DataFile, Loader, Source, Sources, Span};
+use std::sync::Arc;
 
 /// The most texts of a model.
 const MAX_FILES: usize = 1000;
@@ -38,6 +39,7 @@ pub fn read(main: Source, loader: &dyn Loader) -> (Files, Vec<Diagnostic>) {
     let mut reader = Reader {
         loader,
         known: FxHashMap::from_iter([(crate::source::normal(main.name()), 0)]),
+        known_data: FxHashMap::default(),
         sources: Sources::from(main),
         files: Vec::new(),
         diagnostics: Vec::new(),
@@ -46,6 +48,9 @@ pub fn read(main: Source, loader: &dyn Loader) -> (Files, Vec<Diagnostic>) {
         let (ast, mut diagnostics) = parse(&source);
         reader.diagnostics.append(&mut diagnostics);
         let mut file = File { ast, uses: Vec::new() };
+        for csv in tables(&file.ast.items) {
+            reader.data(source.name(), csv);
+        }
         for item in &file.ast.items {
             if let ItemKind::Use(path) = &item.kind
                 && let Some(used) = reader.find(source.name(), &path.name, path.span)
@@ -63,9 +68,43 @@ pub fn read(main: Source, loader: &dyn Loader) -> (Files, Vec<Diagnostic>) {
 struct Reader<'a> {
     loader: &'a dyn Loader,
     known: FxHashMap<String, usize>,
+    known_data: FxHashMap<String, Result<Arc<DataFile>, String>>,
     sources: Sources,
     files: Vec<File>,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// The files of data that statements name, those of components included.
+fn tables(items: &[Item]) -> Vec<&Csv> {
+    let mut found = Vec::new();
+    for item in items {
+        match &item.kind {
+            ItemKind::Input(input) => found.push(&input.csv),
+            ItemKind::Doses(doses) => found.push(&doses.csv),
+            ItemKind::Param(list) | ItemKind::Const(list) => found.extend(of_list(list)),
+            ItemKind::Component(component) => {
+                found.extend(of_list(&component.parameters));
+                found.extend(tables(&component.body));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn of_list(list: &[Declaration]) -> Vec<&Csv> {
+    list.iter().filter_map(|d| d.value.as_ref()).flat_map(tables_in).collect()
+}
+
+/// Those of the value of a parameter: alone, or scaled.
+fn tables_in(value: &Expr) -> Vec<&Csv> {
+    match &value.kind {
+        ExprKind::Csv(csv) => vec![csv],
+        ExprKind::Negate(inner) => tables_in(inner),
+        ExprKind::Sum(terms) => terms.iter().flat_map(|(_, term)| tables_in(term)).collect(),
+        ExprKind::Product(factors) => factors.iter().flat_map(|(_, factor)| tables_in(factor)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl Reader<'_> {
@@ -106,6 +145,29 @@ impl Reader<'_> {
             Err(reason) => {
                 refuse(reason);
                 None
+            }
+        }
+    }
+
+    /// Loads the file of data that `from` names.
+    fn data(&mut self, from: &str, csv: &Csv) {
+        let path = &csv.path;
+        let file = self.loader.locate(from, &path.name).and_then(|name| match self.known_data.get(&name) {
+            Some(known) => known.clone(),
+            None => {
+                let file = self.loader.load_data(&name);
+                self.known_data.insert(name, file.clone());
+                file
+            }
+        });
+        match file {
+            Ok(file) => self.sources.add_data(path.span, file),
+            Err(reason) => {
+                let message = format!("cannot read `{}`: {reason}", path.name);
+                self.diagnostics.push(
+                    Diagnostic::new(codes::data::UNREADABLE, path.span, message)
+                        .help("a file of data is named by its path from the folder of the model that reads it"),
+                );
             }
         }
     }

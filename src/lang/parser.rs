@@ -10,6 +10,7 @@
 //! as in this workspace's profiles), so no text can exhaust it.
 
 mod component;
+mod data;
 mod event;
 mod expression;
 mod reaction;

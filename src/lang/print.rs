@@ -4,9 +4,9 @@
 //! The alternate form (`{:#}`) is the one without blanks around `+` and `-`.
 
 use super::ast::{
-    Action, Ast, Attribute, Component, Declaration, Dose, Event, Expr, ExprKind, Factor, ForClause, Ident, Initial,
-    Instance, Item, ItemKind, Range, Rate, Reaction, ReductionIndex, Segment, Sign, Species, Trigger, Unit, UnitBase,
-    UnitFactor,
+    Action, Ast, Attribute, ColumnName, Component, Csv, Declaration, Dose, DoseSetting, Doses, Event, Expr, ExprKind,
+    Factor, ForClause, Ident, Initial, Input, Instance, Item, ItemKind, Made, Range, Rate, Reaction, ReductionIndex,
+    Segment, Sign, Species, Trigger, Unit, UnitBase, UnitFactor,
 };
 use crate::name::with_subscripts;
 use std::fmt::{self, Display, Formatter, Write};
@@ -39,6 +39,10 @@ impl ExprKind {
             ExprKind::Negate(_) => Level::Unary,
             ExprKind::Number(value) | ExprKind::Quantity(value, _) if value.is_sign_negative() => Level::Unary,
             ExprKind::Power(..) => Level::Power,
+            ExprKind::Made(made) => match &**made {
+                Made::Numbers(..) => Level::Primary,
+                Made::InUnitOf(_, inner) => inner.kind.level(),
+            },
             _ => Level::Primary,
         }
     }
@@ -119,6 +123,11 @@ impl Display for Expr {
             ExprKind::Or(parts) => joined(f, parts, " or ", Level::Conjunction),
             ExprKind::If(condition, yes, no) => write!(f, "if {condition} then {yes} else {no}"),
             ExprKind::Call(name, arguments) => write!(f, "{}({})", name.name, Commas(arguments)),
+            ExprKind::Csv(csv) => csv.fmt(f),
+            ExprKind::Made(made) => match &**made {
+                Made::Numbers(_, place) => write!(f, "data({place})"),
+                Made::InUnitOf(_, inner) => inner.fmt(f),
+            },
             ExprKind::Reduce(name, indices, arguments) => {
                 write!(f, "{}[{:#}]({})", name.name, Commas(indices), Commas(arguments))
             }
@@ -156,6 +165,8 @@ impl Display for ItemKind {
             ItemKind::Discrete(list) => write!(f, "discrete {}", Commas(list)),
             ItemKind::Event(event) => event.fmt(f),
             ItemKind::Dose(dose) => dose.fmt(f),
+            ItemKind::Input(input) => input.fmt(f),
+            ItemKind::Doses(doses) => doses.fmt(f),
             ItemKind::Index { names, range, periodic } => {
                 write!(f, "index {} = {range}{}", Commas(names), if *periodic { " periodic" } else { "" })
             }
@@ -256,6 +267,47 @@ impl Display for Dose {
         after(f, "lag", &self.lag)?;
         after(f, "bioavailability", &self.bioavailability)?;
         for_clauses(f, &self.domain)
+    }
+}
+
+impl Display for Csv {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "csv(\"{}\"", self.path)?;
+        for column in &self.columns {
+            match &column.which {
+                ColumnName::Name(name) => write!(f, ", {name}")?,
+                ColumnName::Text(text) => write!(f, ", \"{text}\"")?,
+                ColumnName::Place(place) => write!(f, ", {place}")?,
+            }
+        }
+        f.write_char(')')
+    }
+}
+
+impl Display for Input {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "input {}({}", self.name, self.argument)?;
+        annotation(f, &self.argument_unit)?;
+        f.write_char(')')?;
+        annotation(f, &self.unit)?;
+        write!(f, " = {}", self.csv)?;
+        self.shape.iter().try_for_each(|shape| write!(f, " {shape}"))?;
+        self.outside.iter().try_for_each(|outside| write!(f, " extrapolate {outside}"))
+    }
+}
+
+impl Display for Doses {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "doses {}", self.csv)?;
+        for (place, setting) in self.settings.iter().enumerate() {
+            f.write_str(if place == 0 { " { " } else { ", " })?;
+            match setting {
+                DoseSetting::Id(value) => write!(f, "id = {value}")?,
+                DoseSetting::Compartment(number, state) => write!(f, "{number} = {state}")?,
+                DoseSetting::Of(word, state, value) => write!(f, "{word} {state} = {value}")?,
+            }
+        }
+        f.write_str(if self.settings.is_empty() { "" } else { " }" })
     }
 }
 

@@ -64,7 +64,7 @@ keywords! {
 }
 
 /// The words a statement may begin with, for suggestions.
-pub(super) const STATEMENT_WORDS: [&str; 15] = [
+pub(super) const STATEMENT_WORDS: [&str; 16] = [
     "model",
     "param",
     "const",
@@ -80,6 +80,7 @@ pub(super) const STATEMENT_WORDS: [&str; 15] = [
     "at",
     "every",
     "discrete",
+    "input",
 ];
 
 impl Kind {
@@ -87,19 +88,19 @@ impl Kind {
     pub fn begins_statement(self) -> bool {
         use Kind::*;
         matches!(self, Model | Param | Const | Init | Output | Time | Index | Function | Solve | Component | Use)
-            || matches!(self, When | AtTime | Every | Discrete)
+            || matches!(self, When | AtTime | Every | Discrete | Input)
             || self.is_reserved()
     }
 
     /// Whether it begins a statement that cannot stand inside a component.
     pub fn speaks_of_model(self) -> bool {
-        matches!(self, Kind::Component | Kind::Model | Kind::Use | Kind::Time | Kind::Solve)
+        matches!(self, Kind::Component | Kind::Model | Kind::Use | Kind::Time | Kind::Solve | Kind::Input)
     }
 
     /// Whether it is a keyword whose statement is not yet supported.
     pub fn is_reserved(self) -> bool {
         use Kind::*;
-        matches!(self, Input | Observe | Objective | Extern)
+        matches!(self, Observe | Objective | Extern)
     }
 
     /// Whether a line that ends with it goes on below.

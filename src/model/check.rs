@@ -5,16 +5,18 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::data::Data;
 use super::doses::lower as lower_doses;
 use super::expression::{PARAMETERS_ONLY, Scope};
 use super::families::Shape;
 use super::names::{Statements, Target, collect};
+use super::reaches::reaches;
 use super::reactions::{Network, network};
 use super::switches::switches;
 use super::units::{self, Checked};
 use super::{Dim, Equation, Family, Kind, Model, Piece, Symbol};
 use crate::diag::{Diagnostic, codes};
-use crate::expr::{Affine, ExprId, Graph, Node, Reads, SymbolId, VarId};
+use crate::expr::{Affine, CurveId, ExprId, Graph, Node, Reads, SymbolId, VarId};
 use crate::lang::ast::Ast;
 use crate::order::topological;
 use crate::source::{Sources, Span};
@@ -72,6 +74,12 @@ pub struct Checker<'a> {
     /// Unknown names already reported.
     pub unknown: FxHashSet<String>,
     /// Results of user functions by name and arguments.
+    /// The columns of all tables.
+    pub data: Data,
+    /// The curves of the inputs.
+    pub inputs: FxHashMap<String, CurveId>,
+    /// Arrays of data, by where they are named; none where there is something wrong with them.
+    pub arrays: FxHashMap<u32, Option<CurveId>>,
     pub calls: FxHashMap<(String, Vec<ExprId>), Option<ExprId>>,
     pub failed_functions: FxHashSet<String>,
     /// A stack of operands that wait for their operator.
@@ -86,14 +94,15 @@ type Lowered = FxHashMap<String, (SymbolId, Vec<Piece>)>;
 /// Checks a syntax tree. The model is there exactly if there are no diagnostics.
 pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let dosed = lower_doses(ast, &mut diagnostics);
+    let dosed = lower_doses(ast, sources, &mut diagnostics);
     let ast = dosed.as_ref().unwrap_or(ast);
     let network = network(ast, &mut diagnostics);
     if diagnostics.iter().any(|d| d.code == codes::lang::UNSUPPORTED) {
         // What the network lacks would be missed everywhere.
         return (None, diagnostics);
     }
-    let (ast, network, units) = match units::check(ast, &network, &mut diagnostics) {
+    let mut data = Data::of(ast, sources, &mut diagnostics);
+    let (ast, network, units) = match units::check(ast, &network, &mut data, &mut diagnostics) {
         Some(Checked { units, converted: Some((ast, network)) }) => (Cow::Owned(ast), network, Some(units)),
         Some(Checked { units, converted: None }) => (Cow::Borrowed(ast), network, Some(units)),
         None => (Cow::Borrowed(ast), network, None),
@@ -108,6 +117,9 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         used_arrays: FxHashSet::default(),
         diagnostics,
         unknown: FxHashSet::default(),
+        data,
+        inputs: FxHashMap::default(),
+        arrays: FxHashMap::default(),
         calls: FxHashMap::default(),
         failed_functions: FxHashSet::default(),
         operands: Vec::new(),
@@ -124,6 +136,7 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
 impl Checker<'_> {
     fn model(&mut self, sources: &Sources, network: &Network) -> Option<Model> {
         let time = self.declare_fixed_names();
+        self.read_inputs();
         self.check_functions();
         self.evaluate_constants();
         self.check_index_sets();
@@ -185,6 +198,8 @@ impl Checker<'_> {
             events,
             switches: Vec::new(),
             modes: Vec::new(),
+            inputs: self.named_inputs(),
+            reaches: Vec::new(),
             outputs,
             reactions,
             written,
@@ -196,6 +211,7 @@ impl Checker<'_> {
         if !model.run.over_switches {
             model.switches = switches(&mut model);
         }
+        model.reaches = reaches(&mut model);
         for symbol in &mut model.symbols {
             symbol.span = sources.real(symbol.span).0;
         }
@@ -231,7 +247,7 @@ impl Checker<'_> {
         let time = self.found.time.map_or("t", |ident| ident.name.as_str()).to_string();
         self.entities.insert("pi".to_string(), Entity::Pi);
         self.entities.insert(time.clone(), Entity::Time);
-        for name in self.found.functions.keys() {
+        for name in self.found.functions.keys().chain(self.found.inputs.keys()) {
             self.entities.insert(name.to_string(), Entity::Function);
         }
         for name in self.found.indices.keys() {
@@ -487,6 +503,7 @@ impl Checker<'_> {
                 continue;
             }
             let dims = self.symbol(*symbol).dims.clone();
+            let scope = Scope { element: Some((dims.clone(), Vec::new())), ..scope.clone() };
             let pieces = self.pieces(name, &target, shape, &dims, &scope);
             families.push(Family { symbol: *symbol, pieces: pieces.unwrap_or_default() });
         }

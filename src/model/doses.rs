@@ -3,8 +3,10 @@
 
 use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::{
-    Action, Ast, Declaration, Dose, Event, Expr, ExprKind, Factor, Ident, Item, ItemKind, Sign, Trigger,
+    Action, Ast, Comparison, Declaration, Dose, Event, Expr, ExprKind, Factor, ForClause, Ident, Item, ItemKind, Made,
+    Sign, Trigger,
 };
+use crate::source::{Sources, Span};
 
 /// What stands in the names of the counts that infusions bring in, and in no name of a person's.
 const INFUSION: &str = " infusion ";
@@ -15,25 +17,30 @@ pub fn is_count(name: &str) -> bool {
 }
 
 /// The statements with events in place of doses; none if there is no dose.
-pub fn lower(ast: &Ast, diagnostics: &mut Vec<Diagnostic>) -> Option<Ast> {
-    if !ast.items.iter().any(|item| matches!(item.kind, ItemKind::Dose(_))) {
+pub fn lower(ast: &Ast, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<Ast> {
+    if !ast.items.iter().any(|item| matches!(item.kind, ItemKind::Dose(_) | ItemKind::Doses(_))) {
         return None;
     }
     let (mut items, mut terms) = (Vec::with_capacity(ast.items.len()), Vec::new());
     for (place, item) in ast.items.iter().enumerate() {
-        let ItemKind::Dose(dose) = &item.kind else {
-            items.push(item.clone());
-            continue;
-        };
         let statement = |kind: ItemKind| Item { doc: None, span: item.span, kind };
-        match given(dose, place) {
-            Ok(Given { events, count, term }) => {
-                items.extend(count.map(|count| statement(ItemKind::Discrete(vec![count]))));
-                items.extend(events.into_iter().map(|event| statement(ItemKind::Event(event))));
-                terms.extend(term.map(|term| (dose.target.clone(), term)));
+        let given = match &item.kind {
+            ItemKind::Dose(dose) => match given(dose, place, ast) {
+                Ok(given) => given,
+                Err(error) => {
+                    diagnostics.push(*error);
+                    continue;
+                }
+            },
+            ItemKind::Doses(doses) => super::dose_tables::given(doses, place, ast, sources, diagnostics),
+            _ => {
+                items.push(item.clone());
+                continue;
             }
-            Err(error) => diagnostics.push(*error),
-        }
+        };
+        items.extend(given.discretes.into_iter().map(|one| statement(ItemKind::Discrete(vec![one]))));
+        items.extend(given.events.into_iter().map(|event| statement(ItemKind::Event(event))));
+        terms.extend(given.terms);
     }
     for (target, term) in terms {
         add_term(&mut items, target, term);
@@ -42,70 +49,168 @@ pub fn lower(ast: &Ast, diagnostics: &mut Vec<Diagnostic>) -> Option<Ast> {
 }
 
 /// What a dose becomes.
-struct Given {
-    events: Vec<Event>,
+#[derive(Default)]
+pub struct Given {
+    pub events: Vec<Event>,
     /// The infusions under way.
-    count: Option<Declaration>,
-    /// What they add to the target's derivative.
-    term: Option<Expr>,
+    pub discretes: Vec<Declaration>,
+    /// What they add to the derivatives of states.
+    pub terms: Vec<(Expr, Expr)>,
 }
 
-fn given(dose: &Dose, place: usize) -> Result<Given, Box<Diagnostic>> {
+fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>> {
     let span = dose.target.span;
     let refuse =
         |message: &str, help: &str| Err(Box::new(Diagnostic::new(codes::events::DOSE, span, message).help(help)));
     let name = match &dose.target.kind {
         ExprKind::Name(name) => name.clone(),
-        ExprKind::Subscript(ident, _) if dose.over.is_none() => ident.name.clone(),
-        ExprKind::Subscript(..) => {
-            return refuse(
-                "an infusion into an element of an array is not yet supported",
-                "declare `discrete rate = 0`, set it by events, and add it in the equation",
-            );
-        }
+        ExprKind::Subscript(ident, _) => ident.name.clone(),
         _ => return refuse("a dose is given to a state", "name the state alone"),
     };
     let delayed = dose.lag.is_some() || dose.over.is_some();
     if delayed && matches!(&dose.schedule, Trigger::Every { from: None, .. }) {
         return refuse("with `lag` or `over` the first dose needs its time", "write `every PERIOD from TIME`");
     }
+    // Numbers alone are in the target's unit, and in that of time.
+    let amount = in_unit_of(Some(&name), dose.amount.clone());
     let amount = match &dose.bioavailability {
-        Some(share) => product(share.clone(), Factor::Times, dose.amount.clone()),
-        None => dose.amount.clone(),
+        Some(share) => product(share.clone(), Factor::Times, amount),
+        None => amount,
     };
+    let lag = dose.lag.clone().map(|lag| in_unit_of(None, lag));
+    let over = dose.over.clone().map(|over| in_unit_of(None, over));
     let label = format!("dose {} {} {}", dose.target, dose.amount, dose.schedule);
-    let event = |trigger: Trigger, label: String, target: Expr, value: Expr| Event {
+    let event = |trigger: Trigger, label: String, set: Vec<(Expr, Expr)>| Event {
         label: Some(label),
         trigger,
         attributes: Vec::new(),
-        actions: vec![Action::Assign(target, value)],
+        actions: set.into_iter().map(|(target, value)| Action::Assign(target, value)).collect(),
         domain: dose.domain.clone(),
     };
-    let start = later(&dose.schedule, dose.lag.as_ref());
-    let Some(over) = &dose.over else {
+    let start = later(&dose.schedule, lag.as_ref());
+    let Some(over) = over else {
         let value = sum(dose.target.clone(), Sign::Plus, amount);
-        return Ok(Given { events: vec![event(start, label, dose.target.clone(), value)], count: None, term: None });
+        let events = vec![event(start, label, vec![(dose.target.clone(), value)])];
+        return Ok(Given { events, ..Given::default() });
     };
+    let end = later(&start, Some(&over));
+    let rate = product(amount, Factor::Over, over);
+    let ended = format!("end of {label}");
+    if let ExprKind::Subscript(_, subscripts) = &dose.target.kind {
+        let statements = statements_of(ast, &name);
+        if statements.is_empty() {
+            let help = "write its derivative as an equation, `u[i]' = …`";
+            return refuse("an infusion into an element of an array needs the array's equation", help);
+        }
+        let infusion = Infusion::new(&name, place, span);
+        let at = |name: &str| element(name, span, subscripts.clone());
+        let (begin, stop) = infusion.actions(&at, &rate);
+        let discretes = statements.iter().flat_map(|(lhs, domain)| infusion.declared(lhs, domain)).collect();
+        let terms = statements.iter().map(|(lhs, _)| (lhs.clone(), element(&infusion.rate, span, subscripts_of(lhs))));
+        return Ok(Given {
+            events: vec![event(start, label, begin), event(end, ended, stop)],
+            discretes,
+            terms: terms.collect(),
+        });
+    }
     let count = Expr { span, kind: ExprKind::Name(format!("{name}{INFUSION}{place}")) };
-    let one = || Expr { span, kind: ExprKind::Number(1.0) };
-    let end = later(&start, Some(over));
+    let one = || number(1.0, span);
     let more = sum(count.clone(), Sign::Plus, one());
     let fewer = sum(count.clone(), Sign::Minus, one());
-    let events = vec![
-        event(start, label.clone(), count.clone(), more),
-        event(end, format!("end of {label}"), count.clone(), fewer),
-    ];
-    let rate = product(amount, Factor::Over, over.clone());
-    let declaration = Declaration {
-        name: Ident { name: format!("{name}{INFUSION}{place}"), span },
-        subscripts: Vec::new(),
-        unit: None,
-        value: Some(Expr { span, kind: ExprKind::Number(0.0) }),
-        bounds: None,
-        domain: Vec::new(),
-        span,
+    let events =
+        vec![event(start, label, vec![(count.clone(), more)]), event(end, ended, vec![(count.clone(), fewer)])];
+    let discretes = vec![declaration(format!("{name}{INFUSION}{place}"), span, Vec::new(), Vec::new())];
+    let terms = vec![(dose.target.clone(), product(count, Factor::Times, rate))];
+    Ok(Given { events, discretes, terms })
+}
+
+/// Quantities that an event sets, and to what.
+type Settings = Vec<(Expr, Expr)>;
+
+/// An infusion of many rates: the sum of those under way, and their number, so that the sum is 0 to the bit where there is
+/// none.
+pub struct Infusion {
+    pub rate: String,
+    count: String,
+    span: Span,
+}
+
+impl Infusion {
+    /// Into a state, by the statement at a place.
+    pub fn new(name: &str, place: usize, span: Span) -> Infusion {
+        Infusion { rate: format!("{name}{INFUSION}rate {place}"), count: format!("{name}{INFUSION}{place}"), span }
+    }
+
+    /// What is set when one of that rate begins and ends; `at` gives the element of a name.
+    pub fn actions(&self, at: &dyn Fn(&str) -> Expr, rate: &Expr) -> (Settings, Settings) {
+        let (sum_of, count) = (at(&self.rate), at(&self.count));
+        let one = number(1.0, self.span);
+        let begin = vec![
+            (sum_of.clone(), sum(sum_of.clone(), Sign::Plus, rate.clone())),
+            (count.clone(), sum(count.clone(), Sign::Plus, one.clone())),
+        ];
+        let last = compare(Comparison::Le, count.clone(), one.clone());
+        let rest = sum(sum_of.clone(), Sign::Minus, rate.clone());
+        let end =
+            vec![(sum_of, choice(last, number(0.0, self.span), rest)), (count.clone(), sum(count, Sign::Minus, one))];
+        (begin, end)
+    }
+
+    /// The declarations, over the same elements as an equation.
+    pub fn declared(&self, lhs: &Expr, domain: &[ForClause]) -> Vec<Declaration> {
+        let make = |name: &String| declaration(name.clone(), self.span, subscripts_of(lhs), domain.to_vec());
+        vec![make(&self.rate), make(&self.count)]
+    }
+}
+
+/// The states that equations of the first order give, and their `for` clauses.
+fn statements_of(ast: &Ast, name: &str) -> Vec<(Expr, Vec<ForClause>)> {
+    let of = |item: &Item| match &item.kind {
+        ItemKind::Equation { lhs: Expr { kind: ExprKind::Prime(inner, 1), .. }, domain, .. } => match &inner.kind {
+            ExprKind::Subscript(ident, _) if ident.name == name => Some((inner.as_ref().clone(), domain.clone())),
+            _ => None,
+        },
+        _ => None,
     };
-    Ok(Given { events, count: Some(declaration), term: Some(product(count, Factor::Times, rate)) })
+    ast.items.iter().filter_map(of).collect()
+}
+
+fn subscripts_of(state: &Expr) -> Vec<Expr> {
+    match &state.kind {
+        ExprKind::Subscript(_, list) => list.clone(),
+        _ => Vec::new(),
+    }
+}
+
+pub fn element(name: &str, span: Span, subscripts: Vec<Expr>) -> Expr {
+    let name = name.to_string();
+    let kind = match subscripts.is_empty() {
+        true => ExprKind::Name(name),
+        false => ExprKind::Subscript(Ident { name, span }, subscripts),
+    };
+    Expr { span, kind }
+}
+
+pub fn number(value: f64, span: Span) -> Expr {
+    Expr { span, kind: ExprKind::Number(value) }
+}
+
+pub fn in_unit_of(quantity: Option<&str>, value: Expr) -> Expr {
+    let made = Made::InUnitOf(quantity.map(str::to_string), value.clone());
+    Expr { span: value.span, kind: ExprKind::Made(Box::new(made)) }
+}
+
+pub fn compare(how: Comparison, a: Expr, b: Expr) -> Expr {
+    Expr { span: a.span, kind: ExprKind::Compare(how, Box::new(a), Box::new(b)) }
+}
+
+pub fn choice(condition: Expr, yes: Expr, no: Expr) -> Expr {
+    Expr { span: yes.span, kind: ExprKind::If(Box::new(condition), Box::new(yes), Box::new(no)) }
+}
+
+fn declaration(name: String, span: Span, subscripts: Vec<Expr>, domain: Vec<ForClause>) -> Declaration {
+    let value = Some(number(0.0, span));
+    Declaration { name: Ident { name, span }, subscripts, unit: None, value, bounds: None, domain, span }
 }
 
 /// Adds a term to the target's equation, or to the sum over its reactions.
@@ -131,7 +236,7 @@ fn add_term(items: &mut Vec<Item>, target: Expr, term: Expr) {
 /// The schedule, so much later.
 fn later(schedule: &Trigger, by: Option<&Expr>) -> Trigger {
     let Some(by) = by else { return schedule.clone() };
-    let late = |time: &Expr| sum(time.clone(), Sign::Plus, by.clone());
+    let late = |time: &Expr| sum(in_unit_of(None, time.clone()), Sign::Plus, by.clone());
     match schedule {
         Trigger::Every { period, from, to } => {
             Trigger::Every { period: period.clone(), from: from.as_ref().map(late), to: to.as_ref().map(late) }
@@ -141,10 +246,10 @@ fn later(schedule: &Trigger, by: Option<&Expr>) -> Trigger {
     }
 }
 
-fn sum(a: Expr, sign: Sign, b: Expr) -> Expr {
+pub fn sum(a: Expr, sign: Sign, b: Expr) -> Expr {
     Expr { span: a.span, kind: ExprKind::Sum(vec![(Sign::Plus, a), (sign, b)]) }
 }
 
-fn product(a: Expr, how: Factor, b: Expr) -> Expr {
+pub fn product(a: Expr, how: Factor, b: Expr) -> Expr {
     Expr { span: a.span, kind: ExprKind::Product(vec![(Factor::Times, a), (how, b)]) }
 }

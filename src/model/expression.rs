@@ -28,6 +28,8 @@ pub struct Scope {
     /// Where the surrounding region must be cut so that a periodic subscript wraps all over or nowhere:
     /// the variable and the first value behind the cut.
     pub cuts: Vec<(VarId, i64)>,
+    /// The array whose elements a statement gives, and the element it is about here.
+    pub element: Option<(Vec<super::Dim>, Vec<Affine>)>,
 }
 
 impl Checker<'_> {
@@ -138,6 +140,8 @@ impl Checker<'_> {
                 self.diagnostics.push(Diagnostic::new(codes::components::NOT_INSTANCE, expr.span, message));
                 None
             }
+            ExprKind::Csv(csv) => self.csv(csv, scope),
+            ExprKind::Made(made) => self.made(made, scope),
             ExprKind::Call(function, arguments) => self.call(function, arguments, expr.span, scope),
             ExprKind::Reduce(operator, indices, bodies) => self.reduction(operator, indices, bodies, scope),
         }
@@ -531,6 +535,9 @@ impl Checker<'_> {
             }
             return result;
         }
+        if let Some(value) = self.input(name, arguments, span, scope) {
+            return value;
+        }
         let Some(row) = builtin::find(name) else {
             self.unknown_function(function, arguments);
             return None;
@@ -551,7 +558,7 @@ impl Checker<'_> {
         Some(builtin::build(row, &mut self.graph, &values))
     }
 
-    fn wrong_count(&mut self, name: &str, expected: &str, found: usize, span: Span) {
+    pub(super) fn wrong_count(&mut self, name: &str, expected: &str, found: usize, span: Span) {
         let message =
             format!("`{name}` takes {expected} argument{}, found {found}", if expected == "1" { "" } else { "s" });
         let mut diagnostic = Diagnostic::new(codes::model::ARGUMENTS, span, message);

@@ -99,6 +99,9 @@ impl Checker<'_> {
         while let Some(part) = waiting.pop() {
             let (local, subscripts) = region.scope(&part);
             let mut scope = Scope { indices: local.indices, ranges: local.ranges, ..base.clone() };
+            if let Some((_, element)) = &mut scope.element {
+                element.clone_from(&subscripts);
+            }
             let value = self.real(statement.value?, &mut scope)?;
             if let Some((var, at)) = scope.cuts.first() {
                 let dim = region.vars.iter().position(|v| v.as_ref().is_some_and(|(known, ..)| known == var))?;

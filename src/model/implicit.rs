@@ -175,7 +175,8 @@ impl Checker<'_> {
 fn free_names<'e>(expr: &'e Expr, bound: &mut Vec<&'e str>, out: &mut Vec<&'e str>) {
     let mut each = |list: &'e [Expr], bound: &mut Vec<&'e str>| list.iter().for_each(|e| free_names(e, bound, out));
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) => {}
+        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Csv(_) => {}
+        ExprKind::Made(made) => free_names(made.inner(), bound, out),
         ExprKind::Name(name) => {
             if !bound.contains(&name.as_str()) && !out.contains(&name.as_str()) {
                 out.push(name);

@@ -13,8 +13,11 @@ mod check;
 mod conserved;
 mod constants;
 mod contributions;
+mod data;
 mod discretes;
 mod domain;
+mod dose_records;
+mod dose_tables;
 mod doses;
 mod events;
 mod expression;
@@ -23,6 +26,7 @@ mod implicit;
 mod initial;
 mod modes;
 mod names;
+mod reaches;
 mod reactions;
 mod reading;
 mod second_order;
@@ -37,13 +41,14 @@ pub use conserved::{Law, dependents};
 pub use events::{Assignment, Event, Trigger};
 pub use implicit::{Implicit, Unknown};
 pub use modes::{Mode, Watch, with_modes};
+pub use reaches::Reach;
 pub use second_order::positions_and_velocities;
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
 pub use surfaces::{Condition, Logic, Surface};
 pub use switches::{Switch, When};
 pub use units::{Conversion, QuantityUnit, Units, known_units};
 
-use crate::expr::{Affine, ExprId, Graph, IndexRange, SymbolId};
+use crate::expr::{Affine, CurveId, ExprId, Graph, IndexRange, SymbolId};
 use crate::math;
 use crate::source::{Sources, Span};
 
@@ -94,6 +99,10 @@ pub struct Model {
     pub switches: Vec<Switch>,
     /// The switches of the equations that the state decides, those that others read first; none before [`with_modes`].
     pub modes: Vec<Mode>,
+    /// The functions that data give.
+    pub inputs: Vec<Input>,
+    /// Where inputs without a rule beyond their points are asked for values.
+    pub reaches: Vec<Reach>,
     /// The recorded quantities, discrete ones last.
     pub outputs: Vec<Family>,
     /// What each reaction, and each term added with `+=`, changes; in the order of the file, arrays element by element.
@@ -107,6 +116,19 @@ pub struct Model {
     pub run: Run,
     /// The units of its quantities, if any is stated.
     pub units: Option<Units>,
+}
+
+/// A function that data give.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// The file, as the model names it.
+    pub file: String,
+    /// The function.
+    pub curve: CurveId,
+    /// Where it is declared.
+    pub span: Span,
 }
 
 /// The place of a species in [`Model::species`].

@@ -8,7 +8,7 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::reactions::{Network, Term};
 use crate::diag::{Diagnostic, codes};
-use crate::lang::ast::{Ast, Declaration, Event, Expr, ExprKind, ForClause, Ident, ItemKind, Range};
+use crate::lang::ast::{Ast, Declaration, Event, Expr, ExprKind, ForClause, Ident, Input, ItemKind, Range};
 use crate::source::Span;
 
 /// A map that remembers the order of insertion; names of models need no protection from chosen collisions, whose cost
@@ -81,6 +81,8 @@ pub struct Statements<'a> {
     pub constants: Table<&'a str, Target<'a>>,
     pub indices: Table<&'a str, IndexSet<'a>>,
     pub functions: Table<&'a str, Function<'a>>,
+    /// Functions that data give.
+    pub inputs: Table<&'a str, &'a Input>,
     pub parameters: Table<&'a str, Target<'a>>,
     /// `in (LO, HI)` of a parameter.
     pub bounds: Table<&'a str, &'a (Expr, Expr)>,
@@ -182,7 +184,17 @@ impl<'a> Collector<'a, '_> {
             ItemKind::Discrete(list) => list.iter().for_each(|d| self.declaration(doc, d, "a discrete quantity")),
             ItemKind::Event(event) => self.found.events.push((event, span)),
             // They have become events.
-            ItemKind::Dose(_) => {}
+            ItemKind::Dose(_) | ItemKind::Doses(_) => {}
+            ItemKind::Input(input) => {
+                let name = &input.name;
+                match self.found.inputs.get(name.name.as_str()).copied() {
+                    Some(first) => self.twice(&format!("input `{}`", name.name), name.span, first.name.span),
+                    None if self.claim(&name.name, name.span, "an input") => {
+                        self.found.inputs.insert(&name.name, input);
+                    }
+                    None => {}
+                }
+            }
             ItemKind::Output(list) => list.iter().for_each(|d| self.declaration(doc, d, "an output")),
             ItemKind::Init(list) => {
                 for initial in list {

@@ -109,7 +109,8 @@ impl Checker<'_> {
 pub fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
     f(expr);
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Name(_) => {}
+        ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Name(_) | ExprKind::Csv(_) => {}
+        ExprKind::Made(made) => walk(made.inner(), f),
         ExprKind::Subscript(_, list)
         | ExprKind::Call(_, list)
         | ExprKind::And(list)

@@ -4,9 +4,11 @@
 //! it is a whole number. A step ends there exactly. Switches that the state decides are in [`super::modes`].
 
 use super::{Family, Model, Piece};
-use crate::expr::{ExprId, Graph, IndexRange, Node, Reads};
+use crate::curve::{Curve, Outside};
+use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads};
 use crate::math::{Binary, Unary};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// When a switch comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,9 +36,12 @@ pub struct Switch {
 /// The most elements of a switch over indices; more are left to the step-size control.
 const MOST_ELEMENTS: usize = 10_000;
 
+/// The index of a curve's knots.
+const KNOT: &str = "knot of a curve";
+
 /// `slope·t/per + offset`, where none of the three changes during a run.
 #[derive(Clone, Copy)]
-struct Line {
+pub(super) struct Line {
     slope: ExprId,
     per: ExprId,
     offset: ExprId,
@@ -55,7 +60,7 @@ pub fn switches(model: &mut Model) -> Vec<Switch> {
         }
     }
     let conditions = roots.len() - model.events.iter().map(surfaces).sum::<usize>();
-    let mut finder = Finder { graph: &mut model.graph, lines: FxHashMap::default(), found: Vec::new() };
+    let mut finder = Finder::new(&mut model.graph);
     let mut seen = FxHashSet::default();
     for (k, (root, ranges)) in roots.iter().enumerate() {
         if k >= conditions {
@@ -64,6 +69,12 @@ pub fn switches(model: &mut Model) -> Vec<Switch> {
         for id in finder.graph.reachable(&[*root]) {
             if finder.graph.facts(id).reads >= Reads::Time && seen.insert((id, ranges.clone())) {
                 finder.when(id).into_iter().for_each(|when| finder.add(when, ranges));
+                if let Node::Curve(curve, _, argument) = finder.graph.node(id)
+                    && let Some(line) = finder.line(argument)
+                {
+                    let curve = finder.graph.curve(curve).clone();
+                    finder.knots(&curve, line, ranges);
+                }
             }
         }
     }
@@ -76,7 +87,7 @@ pub fn switches(model: &mut Model) -> Vec<Switch> {
 
 /// Those of some nodes at whose switching a step ends because time alone decides it.
 pub(super) fn timed(graph: &mut Graph, nodes: &[ExprId]) -> FxHashSet<ExprId> {
-    let mut finder = Finder { graph, lines: FxHashMap::default(), found: Vec::new() };
+    let mut finder = Finder::new(graph);
     let mut timed = FxHashSet::default();
     for id in nodes {
         if finder.when(*id).is_some_and(|when| when.is_fixed(finder.graph)) {
@@ -104,13 +115,19 @@ fn surfaces(event: &super::Event) -> usize {
     }
 }
 
-struct Finder<'g> {
-    graph: &'g mut Graph,
+/// Finds the times of switches.
+pub(super) struct Finder<'g> {
+    pub graph: &'g mut Graph,
     lines: FxHashMap<ExprId, Option<Line>>,
     found: Vec<Switch>,
 }
 
-impl Finder<'_> {
+impl<'g> Finder<'g> {
+    /// With nothing found yet.
+    pub fn new(graph: &'g mut Graph) -> Self {
+        Finder { graph, lines: FxHashMap::default(), found: Vec::new() }
+    }
+
     /// When a node that reads time switches, if time alone decides it.
     fn when(&mut self, id: ExprId) -> Option<When> {
         match self.graph.node(id) {
@@ -128,6 +145,44 @@ impl Finder<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The times at which a curve's argument is at a knot: one switch over the knots, however many these are.
+    fn knots(&mut self, curve: &Curve, line: Line, ranges: &[IndexRange]) {
+        let knots = match curve.outside() {
+            // The last is the first once more.
+            Outside::Periodic => curve.knots().len().saturating_sub(1),
+            _ => curve.knots().len(),
+        };
+        let (Some(var), true) = (self.graph.var(KNOT), knots > 0 && self.graph.as_const(line.slope) != Some(0.0))
+        else {
+            return;
+        };
+        let list = self.graph.add_curve(Arc::new(Curve::array("knots", curve.knots()[..knots].to_vec())));
+        let place = self.graph.affine_value(&Affine::var(var));
+        let knot = self.graph.apply(list, 0, place);
+        let beyond = self.graph.sub(knot, line.offset);
+        let from = self.at_time(beyond, line);
+        let when = match curve.outside() {
+            Outside::Periodic => {
+                let (first, last) = curve.range();
+                let period = self.graph.constant(last - first);
+                When::Every { from, period: self.at_time(period, line) }
+            }
+            _ => When::At(from),
+        };
+        let all = ranges.iter().copied().chain([IndexRange { var, lo: 0, hi: knots as i64 - 1 }]);
+        let needed: Vec<IndexRange> = all.filter(|r| self.graph.facts(from).free >> r.var.0 & 1 == 1).collect();
+        let copies: usize = needed.iter().map(|r| r.len()).product::<usize>() / knots;
+        if copies <= MOST_ELEMENTS / knots.min(MOST_ELEMENTS) {
+            self.found.push(Switch { when, ranges: needed });
+        }
+    }
+
+    /// `distance·per/slope`
+    fn at_time(&mut self, distance: ExprId, line: Line) -> ExprId {
+        let scaled = self.graph.mul(distance, line.per);
+        self.graph.div(scaled, line.slope)
     }
 
     /// Where an expression is zero, if it is a line.
@@ -162,7 +217,7 @@ impl Finder<'_> {
     }
 
     /// The expression as a line in time, if it is one.
-    fn line(&mut self, id: ExprId) -> Option<Line> {
+    pub fn line(&mut self, id: ExprId) -> Option<Line> {
         if let Some(known) = self.lines.get(&id) {
             return *known;
         }

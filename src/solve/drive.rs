@@ -161,10 +161,14 @@ impl<'a> Run<'a> {
         while self.time != options.t1 && !self.stopped {
             while breaks.next_if(|b| (self.time - b) * direction >= 0.0).is_some() {}
             let mut end = breaks.peek().copied().unwrap_or(options.t1);
-            if let Some(time) = self.events.as_mut().and_then(|events| events.next_end(self.time)) {
-                end = end.min(time);
+            // The end of the run is no break, unless something happens or jumps just there.
+            let mut smooth = end == options.t1;
+            if let Some(time) = self.events.as_mut().and_then(|events| events.next_end(self.time))
+                && time <= end
+            {
+                (end, smooth) = (time, false);
             }
-            self.problem.between(behind, if end == options.t1 { f64::INFINITY * direction } else { end });
+            self.problem.between(behind, if smooth { f64::INFINITY * direction } else { end });
             active.stepper().start(&mut self.problem, self.time, &y, h)?;
             if let Some(events) = &mut self.events {
                 // A delay below rounding of time is over before a step is taken.

@@ -36,6 +36,9 @@ pub struct Problem<'a> {
     pub statistics: Statistics,
 }
 
+/// How far inside a breakpoint f is asked for, as a share of the segment.
+const MARGIN: f64 = 5.7e-14;
+
 impl<'a> Problem<'a> {
     /// The problem of an (already validated) set of options.
     pub fn new(system: &'a dyn System, p: &[f64], options: &'a Options<'a>) -> Self {
@@ -121,8 +124,17 @@ impl<'a> Problem<'a> {
     }
 
     /// Begins the segment between two breakpoints (infinite: none on that side), in either order.
+    ///
+    /// "Just inside" leaves room for the rounding of what is compared with the breakpoint, as of `t - lag`.
     pub fn between(&mut self, a: f64, b: f64) {
-        self.inside = (a.min(b).next_up(), a.max(b).next_down());
+        let (lo, hi) = (a.min(b), a.max(b));
+        let length = if lo.is_finite() && hi.is_finite() { hi - lo } else { 0.0 };
+        let margin = |t: f64| {
+            let room = 4.0 * (t.abs().next_up() - t.abs()) + MARGIN * length;
+            if length > 0.0 { room.min(0.25 * length) } else { room }
+        };
+        let inner = |t: f64, sign: f64| if t.is_finite() { t + sign * margin(t) } else { t };
+        self.inside = (inner(lo, 1.0), inner(hi, -1.0));
     }
 
     /// `dy = f(t, y)`

@@ -1,8 +1,10 @@
 //! Where the texts that a model uses come from: the seam between the compiler and the world's files.
 
+use super::DataFile;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Gives the texts that `use` names. The library's own loader reads files; a host may serve them from memory.
+/// Gives the texts that `use` names, and the files of data. The library's own loader reads files; a host may serve them from memory.
 pub trait Loader {
     /// The name under which the text `from` calls `path` is known: two paths to one text have one name. Unless a loader
     /// says otherwise, that is the path from the folder of `from`, with `.` and `..` resolved.
@@ -18,6 +20,14 @@ pub trait Loader {
     /// # Errors
     /// A reason, where there is no such text.
     fn load(&self, name: &str) -> Result<String, String>;
+
+    /// The file of data of that name. A loader that keeps what it has read saves reading a large file again.
+    ///
+    /// # Errors
+    /// A reason, where there is no such file.
+    fn load_data(&self, name: &str) -> Result<Arc<DataFile>, String> {
+        self.load(name).map(|text| Arc::new(DataFile::new(name, text)))
+    }
 }
 
 /// Texts by name, in memory.

@@ -4,7 +4,8 @@
 //! all texts, so that whatever is found out about it later, by stages that know nothing of components, can be traced to
 //! the text and to the instance: [`Sources::real`].
 
-use super::{Source, Span};
+use super::{DataFile, Source, Span};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The texts a model is read from: the main one, and those it uses. Cheap to clone.
@@ -15,6 +16,8 @@ pub struct Sources {
     files: Vec<Arc<Source>>,
     /// By ascending start, beyond all texts.
     expansions: Vec<Expansion>,
+    /// Files of data, by the offset at which a text names them.
+    data: BTreeMap<u32, Arc<DataFile>>,
 }
 
 /// The text of a component as one of its instances reads it.
@@ -92,6 +95,16 @@ impl Sources {
         (real, Some(expansion.instance))
     }
 
+    /// Keeps the file of data that is named at `span`.
+    pub fn add_data(&mut self, span: Span, file: Arc<DataFile>) {
+        self.data.insert(span.start, file);
+    }
+
+    /// The file of data that is named at `span`; none where it could not be read.
+    pub fn data(&self, span: Span) -> Option<&Arc<DataFile>> {
+        self.data.get(&self.real(span).0.start)
+    }
+
     /// The text that holds an offset, which is none of an instance.
     pub fn find(&self, offset: u32) -> &Source {
         let after = self.files.partition_point(|file| file.start() <= offset);
@@ -102,7 +115,7 @@ impl Sources {
 impl From<Source> for Sources {
     /// A model of one text, which begins at offset 0 ([`Source::new`]).
     fn from(source: Source) -> Self {
-        Sources { files: vec![Arc::new(source)], expansions: Vec::new() }
+        Sources { files: vec![Arc::new(source)], expansions: Vec::new(), data: BTreeMap::new() }
     }
 }
 

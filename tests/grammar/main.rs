@@ -18,7 +18,7 @@ const GRAMMAR: &str = include_str!("../../grammar/rhapsode.ebnf");
 const RESERVED: [&str; 0] = [];
 
 /// How many programs are written.
-const PROGRAMS: usize = 15_000;
+const PROGRAMS: usize = 20_000;
 
 fn read() -> Grammar {
     let grammar = grammar(GRAMMAR);
@@ -106,9 +106,11 @@ fn variants(of: &str) -> Vec<String> {
 #[test]
 fn random_programs_are_accepted_printed_and_formatted() {
     let grammar = read();
-    let mut writer = Writer::new(&grammar, &RESERVED, 20_261_125);
+    let mut writer = Writer::new(&grammar, &RESERVED, 20_261_126);
     let mut unseen: Vec<String> = ["ItemKind", "ExprKind", "Rate"].iter().flat_map(|of| variants(of)).collect();
     assert!(unseen.len() > 30, "{unseen:?}");
+    // No text gives it.
+    unseen.retain(|variant| variant != "Made");
     let mut bytes = 0;
     let mut written = 0;
     while written < PROGRAMS {

@@ -196,7 +196,11 @@ impl<'a> Oracle<'a> {
                         state(format!("init {}", primed(&d.name.name, d.order)), statement);
                     }
                 }
-                ItemKind::Discrete(_) | ItemKind::Event(_) | ItemKind::Dose(_) => {
+                ItemKind::Discrete(_)
+                | ItemKind::Event(_)
+                | ItemKind::Dose(_)
+                | ItemKind::Doses(_)
+                | ItemKind::Input(_) => {
                     unreachable!("the generator writes no events")
                 }
                 ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {
@@ -415,7 +419,8 @@ impl<'a> Run<'_, 'a> {
         let truth = |e: &'a Expr| self.eval(e, scope).truth();
         let subscripts = |list: &'a [Expr]| -> Vec<i64> { list.iter().map(|s| self.integer(s, scope)).collect() };
         Value::Real(match &expr.kind {
-            ExprKind::Member(_) => panic!("the oracle reads elaborated trees"),
+            ExprKind::Member(_) | ExprKind::Made(_) => panic!("the oracle reads trees as they are written, elaborated"),
+            ExprKind::Csv(_) => panic!("the oracle reads no files"),
             ExprKind::Number(x) => Dual::constant(*x),
             // `tests/units.rs` holds quantities against the SI.
             ExprKind::Quantity(..) => panic!("the oracle reads numbers without units"),

@@ -4,10 +4,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use lsp_types::Uri;
 use rhapsode::FileLoader;
-use rhapsode::source::{Loader, beside, normal};
+use rhapsode::source::{DataFile, Loader, beside, normal};
 
 /// The path behind the address of a file; none for documents that are no files.
 pub fn path_of(address: &str) -> Option<String> {
@@ -91,6 +93,32 @@ impl Loader for Texts {
             None => FileLoader.load(name),
         }
     }
+
+    fn load_data(&self, name: &str) -> Result<Arc<DataFile>, String> {
+        match self.open.get(name) {
+            Some(text) => Ok(Arc::new(DataFile::new(name, text.as_str()))),
+            None => saved_data(name),
+        }
+    }
+}
+
+/// A file of data as it was last read, and when it had been written and how long it was.
+type Kept = (SystemTime, u64, Arc<DataFile>);
+
+/// Files of data are kept between checks, their numbers with them: no keystroke reads a large file again.
+fn saved_data(name: &str) -> Result<Arc<DataFile>, String> {
+    static KEPT: Mutex<BTreeMap<String, Kept>> = Mutex::new(BTreeMap::new());
+    let about = std::fs::metadata(name).map_err(|error| error.to_string())?;
+    let written = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((when, length, file)) = kept.get(name)
+        && (*when, *length) == (written, about.len())
+    {
+        return Ok(file.clone());
+    }
+    let file = FileLoader.load_data(name)?;
+    kept.insert(name.to_string(), (written, about.len(), file.clone()));
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -24,6 +24,15 @@ pub fn copy_examples(folder: &Path) {
         let to = folder.join(&name).with_extension("ode");
         std::fs::copy(example(&name), &to).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
+    // And the files of data that they read.
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/models");
+    for entry in std::fs::read_dir(models).unwrap_or_else(|e| panic!("{e}")) {
+        let path = entry.unwrap_or_else(|e| panic!("{e}")).path();
+        if path.extension().is_some_and(|e| e == "csv") {
+            let name = path.file_name().unwrap_or_default();
+            std::fs::copy(&path, folder.join(name)).unwrap_or_else(|e| panic!("{e}"));
+        }
+    }
 }
 
 fn flags(name: &str) -> &'static [&'static str] {

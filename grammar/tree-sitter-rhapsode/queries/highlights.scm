@@ -4,9 +4,12 @@
 ((comment) @comment.documentation (#match? @comment.documentation "^##([^#]|$)"))
 
 [
-  "model" "param" "const" "init" "output" "time" "index" "fn" "solve" "component" "use" "periodic" "discrete"
+  "model" "param" "const" "init" "output" "time" "index" "fn" "solve" "component" "use" "periodic" "discrete" "input" "extrapolate"
 ] @keyword
 (event ["when" "at" "every" "from" "to" "delay" "priority" "persistent" "values" "trigger" "start"] @keyword)
+(doses "doses" @keyword)
+(dose_setting ["id" "lag" "bioavailability" "rate" "duration"] @keyword)
+(csv "csv" @function.builtin)
 (dose ["dose" "at" "every" "from" "to" "over" "lag" "bioavailability"] @keyword)
 (stop) @keyword
 ["if" "then" "else"] @keyword.conditional

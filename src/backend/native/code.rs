@@ -4,6 +4,7 @@ use super::compile::{Machine, Symbol};
 use super::emit::Import;
 use super::target::{Allocator, host};
 use crate::backend::Arguments;
+use crate::curve::Curve;
 use crate::kernel::program::Lengths;
 use crate::math::{Entry, Gather};
 use cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
@@ -22,8 +23,15 @@ pub(super) struct Code {
     /// Never used again once the code is in place, but to free it; `None` only while dropping.
     module: Option<JITModule>,
     functions: Vec<Pointer>,
-    #[allow(dead_code, reason = "the code holds the addresses of their elements")]
-    tables: Vec<Arc<[u32]>>,
+    #[allow(dead_code, reason = "the code holds their addresses")]
+    held: Held,
+}
+
+/// What a program's code reads at fixed addresses.
+#[derive(Default)]
+pub(super) struct Held {
+    pub tables: Vec<Arc<[u32]>>,
+    pub curves: Vec<Arc<Curve>>,
 }
 
 // SAFETY: after construction the module is not touched until `drop`, which has exclusive access, and the function
@@ -43,8 +51,8 @@ impl Drop for Code {
 }
 
 impl Code {
-    /// Puts functions in place and resolves what they refer to; the tables they read are kept as long as they.
-    pub fn new(machines: &[Machine], tables: Vec<Arc<[u32]>>) -> Result<Self, String> {
+    /// Puts functions in place and resolves what they refer to; what they read is kept as long as they.
+    pub fn new(machines: &[Machine], held: Held) -> Result<Self, String> {
         let page = 1 << 16;
         // The arena may begin a new page for each function, and leave the rest of the last one unused.
         let room = |machine: &Machine| (machine.bytes.len() + machine.alignment as usize).next_multiple_of(4096);
@@ -65,7 +73,7 @@ impl Code {
             }
         }
         let module = JITModule::new(builder);
-        let mut code = Code { module: Some(module), functions: Vec::new(), tables };
+        let mut code = Code { module: Some(module), functions: Vec::new(), held };
         code.fill(machines, &used).map_err(|error| error.to_string())?;
         Ok(code)
     }
@@ -144,6 +152,11 @@ fn address(import: Import) -> Option<*const u8> {
     extern "C" fn ceil(x: f64) -> f64 {
         x.ceil()
     }
+    extern "C" fn curve(curve: *const Curve, order: u32, x: f64) -> f64 {
+        // SAFETY: code passes only addresses of curves that its `Code` holds, and a curve never changes.
+        let curve = unsafe { &*curve };
+        curve.value(order as u8, x)
+    }
     Some(match import {
         Import::Function(function) => match function.entry() {
             Entry::One(function) => function as *const u8,
@@ -156,5 +169,6 @@ fn address(import: Import) -> Option<*const u8> {
         Import::Fma => fma as *const u8,
         Import::Floor => floor as *const u8,
         Import::Ceil => ceil as *const u8,
+        Import::Curve => curve as *const u8,
     })
 }

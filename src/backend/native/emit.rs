@@ -28,6 +28,8 @@ pub(super) enum Import {
     Floor,
     /// Rounding up, where the target has no instruction.
     Ceil,
+    /// A curve, by its address and the order of its derivative.
+    Curve,
     /// An elementary function of several arguments at a time.
     Gather(Function),
 }
@@ -37,7 +39,7 @@ impl Import {
     pub fn all() -> impl Iterator<Item = Import> {
         let functions = Function::ALL.iter().map(|&function| Import::Function(function));
         let gathers = Function::ALL.iter().map(|&function| Import::Gather(function));
-        functions.chain([Import::Fma, Import::Floor, Import::Ceil]).chain(gathers)
+        functions.chain([Import::Fma, Import::Floor, Import::Ceil, Import::Curve]).chain(gathers)
     }
 
     pub fn name(self) -> String {
@@ -46,6 +48,7 @@ impl Import {
             Import::Fma => "fma".into(),
             Import::Floor => "floor".into(),
             Import::Ceil => "ceil".into(),
+            Import::Curve => "curve".into(),
             Import::Gather(function) => format!("{}.several", function.name()),
         }
     }
@@ -54,7 +57,7 @@ impl Import {
         match self {
             Import::Function(function) => function.arity(),
             Import::Fma => 3,
-            Import::Floor | Import::Ceil => 1,
+            Import::Floor | Import::Ceil | Import::Curve => 1,
             Import::Gather(_) => 8,
         }
     }
@@ -65,7 +68,8 @@ impl Import {
             Import::Fma => Function::ALL.len() as u32,
             Import::Floor => Function::ALL.len() as u32 + 1,
             Import::Ceil => Function::ALL.len() as u32 + 2,
-            Import::Gather(function) => Function::ALL.len() as u32 + 3 + function as u32,
+            Import::Curve => Function::ALL.len() as u32 + 3,
+            Import::Gather(function) => Function::ALL.len() as u32 + 4 + function as u32,
         }
     }
 }
@@ -508,6 +512,10 @@ impl<'a> Emitter<'a> {
         let mut signature = Signature::new(self.call_conv);
         match import {
             Import::Gather(_) => signature.params.push(AbiParam::new(self.pointer_type)),
+            Import::Curve => {
+                signature.params.extend([AbiParam::new(self.pointer_type), AbiParam::new(types::I32)]);
+                signature.returns.push(AbiParam::new(types::F64));
+            }
             _ => signature.returns.push(AbiParam::new(types::F64)),
         }
         signature.params.extend(vec![AbiParam::new(types::F64); import.arity()]);

@@ -20,9 +20,9 @@ pub use code::Pointer;
 pub use target::{Target, target};
 
 use super::{Arguments, KernelId, Kernels, Signature};
-use crate::kernel::program::{Lengths, Program, Stmt};
+use crate::kernel::program::{Lengths, Op, Program, Stmt};
 use crate::kernel::{Invalid, verify};
-use code::Code;
+use code::{Code, Held};
 use std::fmt;
 use std::sync::Arc;
 use target::Features;
@@ -61,18 +61,19 @@ pub struct Native {
     bytes: usize,
 }
 
-/// The tables a program reads; native code holds their addresses, so they live as long as it does.
-fn tables(program: &Program) -> Vec<Arc<[u32]>> {
-    fn collect(body: &[Stmt], found: &mut Vec<Arc<[u32]>>) {
+/// What a program reads beside its buffers; native code has its addresses, so it lives as long as the code does.
+fn held(program: &Program) -> Held {
+    fn collect(body: &[Stmt], found: &mut Held) {
         for statement in body {
             match statement {
-                Stmt::Lookup { table, .. } => found.push(table.clone()),
+                Stmt::Lookup { table, .. } => found.tables.push(table.clone()),
+                Stmt::Let { op: Op::Curve(curve, ..), .. } => found.curves.push(curve.clone()),
                 Stmt::Loop { body, .. } => collect(body, found),
                 _ => {}
             }
         }
     }
-    let mut found = Vec::new();
+    let mut found = Held::default();
     let pieces = program.kernels.iter().flat_map(|kernel| &kernel.pieces);
     pieces.for_each(|piece| collect(&piece.body, &mut found));
     found
@@ -95,7 +96,7 @@ impl Native {
         verify(program)?;
         let (jobs, kernels) = compile::jobs(program);
         let machines = compile::compile(&jobs, features).map_err(NativeError::Host)?;
-        let code = Code::new(&machines, tables(program)).map_err(NativeError::Host)?;
+        let code = Code::new(&machines, held(program)).map_err(NativeError::Host)?;
         let kernels = program.kernels.iter().zip(kernels).map(|(kernel, job)| Compiled {
             signature: Signature { name: kernel.name, lengths: kernel.lengths },
             pointer: code.pointer(job as usize),

@@ -4,6 +4,7 @@ use super::emit::{Emitter, Import};
 use crate::kernel::program::{Binary, Compare, LoopVar, Op, Unary, Value};
 use cranelift::codegen::ir::{self, Endianness, InstBuilder, InstructionData, types};
 use cranelift::prelude::{FloatCC, MemFlagsData};
+use std::sync::Arc;
 
 impl<'a> Emitter<'a> {
     /// Emits `dst = op`.
@@ -36,6 +37,16 @@ impl<'a> Emitter<'a> {
             Op::Call2(function, a, b) => {
                 let (a, b) = (self.operand(a), self.operand(b));
                 self.calls(Import::Function(function), &[a, b])
+            }
+            Op::Curve(ref curve, order, a) => {
+                let a = self.operand(a);
+                // The curve stays where it is as long as the code: see `Native`.
+                let address = Arc::as_ptr(curve) as i64;
+                self.each_lane(&[a], |emitter, parts| {
+                    let curve = emitter.builder.ins().iconst(emitter.pointer_type, address);
+                    let order = emitter.builder.ins().iconst(types::I32, i64::from(order));
+                    emitter.call(Import::Curve, &[curve, order, parts[0]])
+                })
             }
             Op::Compare(op, a, b) => {
                 let (a, b) = (self.operand(a), self.operand(b));
@@ -147,8 +158,13 @@ impl<'a> Emitter<'a> {
 
     /// Calls an import, once per lane.
     fn calls(&mut self, import: Import, arguments: &[ir::Value]) -> ir::Value {
+        self.each_lane(arguments, |emitter, parts| emitter.call(import, parts))
+    }
+
+    /// Emits what gives a value from one lane of each argument, once per lane.
+    fn each_lane(&mut self, arguments: &[ir::Value], one: impl Fn(&mut Self, &[ir::Value]) -> ir::Value) -> ir::Value {
         if !self.wide {
-            return self.call(import, arguments);
+            return one(self, arguments);
         }
         let mut results = [arguments[0]; 2];
         for (lane, result) in results.iter_mut().enumerate() {
@@ -156,7 +172,7 @@ impl<'a> Emitter<'a> {
             for (part, &argument) in parts.iter_mut().zip(arguments) {
                 *part = self.builder.ins().extractlane(argument, lane as u8);
             }
-            *result = self.call(import, &parts[..arguments.len()]);
+            *result = one(self, &parts[..arguments.len()]);
         }
         let first = self.builder.ins().scalar_to_vector(types::F64X2, results[0]);
         self.builder.ins().insertlane(first, results[1], 1u8)

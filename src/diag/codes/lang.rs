@@ -143,9 +143,9 @@ pub const ENTRIES: &[CodeEntry] = &[
         code: UNSUPPORTED,
         title: "not yet supported",
         explanation: "This part of the language is reserved, so that models written today keep their meaning, and \
-                      does not work yet: data, delays, priors, objectives.",
-        failing: "input T(t) = csv(\"temp.csv\", time, temp)\n",
-        mended: "T = 300\n",
+                      does not work yet: delays, priors, objectives.",
+        failing: "k ~ LogNormal(0, 1)\n",
+        mended: "param k = 1\n",
     },
     CodeEntry {
         code: INSIDE,

@@ -1,9 +1,10 @@
 //! The table of diagnostic codes, one file per phase: [`lang`] and [`syntax`] (E01xx), [`model`], [`reactions`],
-//! [`components`], [`units`] and [`events`] (E02xx), [`run`] (E03xx).
+//! [`components`], [`units`], [`events`] and [`data`] (E02xx), [`run`] (E03xx).
 //!
 //! Adding a code: a constant and an entry in the phase's file, and a fixture in `tests/diagnostics/` that shows it.
 
 pub mod components;
+pub mod data;
 pub mod events;
 pub mod lang;
 pub mod model;
@@ -53,6 +54,7 @@ pub const CODES: &[&[CodeEntry]] = &[
     components::ENTRIES,
     units::ENTRIES,
     events::ENTRIES,
+    data::ENTRIES,
     run::ENTRIES,
 ];
 

@@ -166,6 +166,7 @@ impl Run<'_, '_> {
             Op::Fma(a, b, c) => Op::Fma(self.get(*a)?, self.get(*b)?, self.get(*c)?),
             Op::Call1(function, a) => Op::Call1(*function, self.get(*a)?),
             Op::Call2(function, a, b) => Op::Call2(*function, self.get(*a)?, self.get(*b)?),
+            Op::Curve(curve, order, a) => Op::Curve(curve.clone(), *order, self.get(*a)?),
             Op::Compare(op, a, b) => Op::Compare(*op, self.get(*a)?, self.get(*b)?),
             Op::And(a, b) => Op::And(self.get(*a)?, self.get(*b)?),
             Op::Or(a, b) => Op::Or(self.get(*a)?, self.get(*b)?),

@@ -86,6 +86,7 @@ impl Units<'_, '_> {
             (None, Node::Binary(op, ..)) => Op::Binary(op, a, b),
             (None, Node::Call1(f, _)) => Op::Call1(f, a),
             (None, Node::Call2(f, ..)) => Op::Call2(f, a, b),
+            (None, Node::Curve(curve, order, _)) => Op::Curve(self.emitter.graph().curve(curve).clone(), order, a),
             (None, Node::Compare(op, ..)) => Op::Compare(op, a, b),
             (None, Node::And(..)) => Op::And(a, b),
             (None, Node::Or(..)) => Op::Or(a, b),
@@ -135,6 +136,7 @@ fn code(node: Node, fused: Option<Fused>) -> u64 {
         (None, Node::Or(..)) => (7, 0),
         (None, Node::Not(_)) => (8, 0),
         (None, Node::Select(..)) => (9, 0),
+        (None, Node::Curve(curve, order, _)) => return (1 << 63) | (u64::from(curve.0) << 8) | u64::from(order),
         (None, _) => (10, 0),
     };
     16 + kind * 256 + which

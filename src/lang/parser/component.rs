@@ -98,7 +98,7 @@ impl Parser<'_> {
     }
 
     /// `text = '"' { character } '"'`, without its quotes.
-    fn text(&mut self) -> Ident {
+    pub(super) fn text(&mut self) -> Ident {
         let span = self.bump();
         Ident { name: self.slice(span).trim_matches('"').to_owned(), span }
     }

@@ -54,7 +54,7 @@ impl Parser<'_> {
         self.expression().map(Some)
     }
 
-    fn is_word(&self, word: &str) -> bool {
+    pub(super) fn is_word(&self, word: &str) -> bool {
         self.peek() == Kind::Name && self.slice(self.here()) == word
     }
 

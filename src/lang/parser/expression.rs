@@ -189,7 +189,7 @@ impl Parser<'_> {
         Ok(Expr { span: self.since(start), kind: ExprKind::Power(base, exponent) })
     }
 
-    /// `primary = quantity | number | "true" | "false" | "(" expression ")" | reduction | call | variable`
+    /// `primary = quantity | number | "true" | "false" | "(" expression ")" | reduction | csv | call | variable`
     fn primary(&mut self) -> Parse<Expr> {
         match self.peek() {
             Kind::Number if self.peek_second() == Kind::SquareOpen => self.quantity(),
@@ -268,8 +268,15 @@ impl Parser<'_> {
     /// `call = name "(" [ expression { "," expression } ] ")"`
     #[inline(never)]
     fn call(&mut self) -> Parse<Expr> {
-        self.not_from_file()?;
         let start = self.at;
+        if self.slice(self.here()) == "csv" {
+            if !self.is_csv() {
+                return Err(self.no_path());
+            }
+            let csv = self.csv()?;
+            self.not_called_or_primed()?;
+            return Ok(Expr { span: csv.span, kind: ExprKind::Csv(Box::new(csv)) });
+        }
         let name = self.name("a function")?;
         let arguments = self.arguments()?;
         let span = self.since(start);

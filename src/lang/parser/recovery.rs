@@ -3,7 +3,7 @@
 //! Inside an open bracket lines do not end, so a forgotten `)` would swallow the rest of the file. Two facts help: a
 //! keyword that begins statements stands nowhere else, and `=` stands in no expression.
 
-use super::{Parse, Parser};
+use super::Parser;
 use crate::diag::Diagnostic;
 use crate::diag::codes::{lang as codes, syntax};
 use crate::lang::token::Kind;
@@ -60,26 +60,6 @@ impl Parser<'_> {
         let unsupported = self.not_yet(self.since(start), what);
         self.report(*unsupported);
         true
-    }
-
-    /// Rejects a call of `csv`, which reads data and takes a text in quotes.
-    pub(super) fn not_from_file(&mut self) -> Parse<()> {
-        if self.slice(self.here()) != "csv" {
-            return Ok(());
-        }
-        let start = self.at;
-        let mut open = 0;
-        let closed = (start + 1..start + LOOK_AHEAD).find(|index| {
-            match self.kind_at(*index) {
-                Kind::RoundOpen => open += 1,
-                Kind::RoundClose => open -= 1,
-                _ => {}
-            }
-            open == 0
-        });
-        let last = closed.unwrap_or(start).min(self.tokens.len() - 1);
-        let span = self.tokens[start].span.to(self.tokens[last].span);
-        Err(self.not_yet(span, "data from files (`csv`)"))
     }
 
     /// What the statement from `start` is about if it holds an operator reserved for later, outside brackets.

@@ -7,7 +7,7 @@ use crate::source::Span;
 
 impl Parser<'_> {
     /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve |
-    /// component | use_file | discretes | event | dose | convention | reaction | instance | equation`.
+    /// component | use_file | discretes | event | input | dose | doses | convention | reaction | instance | equation`.
     /// Nothing if the statement is of a kind that is not yet supported (which has been reported).
     pub(super) fn statement(&mut self) -> Parse<Option<ItemKind>> {
         let kind = self.peek();
@@ -27,9 +27,11 @@ impl Parser<'_> {
             Kind::Component => self.component()?,
             Kind::Use => self.use_file()?,
             Kind::Discrete => self.discretes()?,
+            Kind::Input => self.input()?,
             Kind::When | Kind::AtTime | Kind::Every => self.event()?,
             _ if self.reserved() => return Ok(None),
             _ if self.is_dose() => self.dose()?,
+            _ if self.is_doses() => self.doses()?,
             _ if self.is_convention() => self.convention()?,
             _ if self.is_reaction() => self.reaction()?,
             _ => self.equation()?,

@@ -113,6 +113,7 @@ impl Analysis {
                     self.define(Role::Index, name, 0, doc, Some(item.span));
                 }
             }
+            ItemKind::Input(input) => _ = self.define(Role::Function, &input.name, 0, doc, Some(item.span)),
             ItemKind::Function { name, .. } => _ = self.define(Role::Function, name, 0, doc, Some(item.span)),
             ItemKind::Equation { lhs, rhs: Expr { kind: ExprKind::Call(component, arguments), .. }, .. }
                 if self.makes_instance(&component.name, arguments) =>
@@ -140,7 +141,7 @@ impl Analysis {
             }
             ItemKind::Component(_) | ItemKind::Use(_) => {}
             ItemKind::Init(_) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
-            ItemKind::Event(_) | ItemKind::Dose(_) => {}
+            ItemKind::Event(_) | ItemKind::Dose(_) | ItemKind::Doses(_) => {}
         }
     }
 

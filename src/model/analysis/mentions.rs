@@ -101,6 +101,11 @@ impl Analysis {
                 self.clauses(&dose.domain, item.span, &mut local);
                 dose.expressions().into_iter().for_each(|part| self.expression(part, &mut local));
             }
+            ItemKind::Input(input) => self.read(&input.name, &local),
+            ItemKind::Doses(doses) => {
+                let expressions = doses.settings.iter().flat_map(crate::lang::ast::DoseSetting::expressions);
+                expressions.for_each(|part| self.expression(part, &mut local));
+            }
             ItemKind::Reactions(_) => {}
             ItemKind::Use(_) => {}
             ItemKind::Component(component) => {
@@ -224,7 +229,8 @@ impl Analysis {
 
     fn expression(&mut self, expr: &Expr, local: &mut Local) {
         match &expr.kind {
-            ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) => {}
+            ExprKind::Number(_) | ExprKind::Quantity(..) | ExprKind::Bool(_) | ExprKind::Csv(_) => {}
+            ExprKind::Made(made) => self.expression(made.inner(), local),
             ExprKind::Name(name) => self.mention(expr.span, self.resolve(name, local), Access::Read),
             ExprKind::Subscript(name, list) => {
                 self.read(name, local);

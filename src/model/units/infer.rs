@@ -13,7 +13,7 @@ use super::ratio::Ratio;
 use super::report::Why;
 use super::statements::Inference;
 use crate::expr::builtin::{self, Dimension};
-use crate::lang::ast::{Expr, ExprKind, Factor, Ident, ReductionIndex, Sign};
+use crate::lang::ast::{Expr, ExprKind, Factor, Ident, Made, ReductionIndex, Sign};
 
 /// Products of more units than this are not followed: such a product counts as unknown.
 const MOST_TERMS: usize = 100;
@@ -45,7 +45,7 @@ pub struct Scope {
     pub indices: Vec<String>,
 }
 
-impl Inference {
+impl Inference<'_> {
     /// Demands that an expression has the form of the target, and converts it if only the size differs.
     pub fn coerce(&mut self, expr: &mut Expr, target: &Form, scope: &mut Scope, why: Why) {
         if is_zero(expr) {
@@ -204,7 +204,7 @@ impl Inference {
         form.unit
     }
 
-    fn unknown(&mut self) -> Form {
+    pub fn unknown(&mut self) -> Form {
         Form::of(Linear::unknown(self.solver.fresh()))
     }
 
@@ -265,6 +265,8 @@ impl Inference {
                 self.infer(condition, scope);
                 self.same(vec![then, otherwise], scope)
             }
+            ExprKind::Csv(csv) => self.table(csv),
+            ExprKind::Made(made) => self.made(made, scope),
             ExprKind::Call(function, arguments) => self.call(function, arguments, scope),
             ExprKind::Reduce(operator, indices, bodies) => {
                 let outer = self.open(indices, scope);
@@ -336,6 +338,10 @@ impl Inference {
                 let (sign, first) = points.next()?;
                 (sign == Sign::Plus && points.next().is_none()).then_some(first)
             }
+            ExprKind::Call(function, _) if self.inputs.contains_key(&function.name) => {
+                self.quantities.get(&function.name)?.form.point
+            }
+            ExprKind::Made(made) => self.point(made.inner()),
             ExprKind::Call(function, arguments) if ["min", "max", "clamp"].contains(&function.name.as_str()) => {
                 arguments.iter().find_map(|argument| self.point(argument))
             }
@@ -403,6 +409,12 @@ impl Inference {
             ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => numeric(a) && numeric(b),
             ExprKind::And(list) | ExprKind::Or(list) => list.iter().all(numeric),
             ExprKind::If(a, b, c) => numeric(a) && numeric(b) && numeric(c),
+            ExprKind::Csv(csv) => self.table_unit(csv).is_none(),
+            ExprKind::Made(made) => match &**made {
+                Made::Numbers(..) => true,
+                Made::InUnitOf(..) => false,
+            },
+            ExprKind::Call(function, _) if self.inputs.contains_key(&function.name) => false,
             ExprKind::Call(function, list) => builtin::find(&function.name).is_some() && list.iter().all(numeric),
             ExprKind::Reduce(_, indices, list) => {
                 let mut inner = scope.clone();
@@ -452,6 +464,11 @@ impl Inference {
         let name = function.name.as_str();
         if self.functions.contains_key(name) {
             return self.user_call(name, arguments, scope);
+        }
+        if let (Some(form), [argument]) = (self.inputs.get(name).cloned(), &mut *arguments) {
+            let place = (function.span, name);
+            self.value(argument, &form, scope, place);
+            return self.form_of(name);
         }
         let Some(row) = builtin::find(name) else {
             arguments.iter_mut().for_each(|argument| _ = self.infer(argument, scope));

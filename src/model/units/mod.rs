@@ -9,6 +9,7 @@
 
 mod exact;
 mod infer;
+mod inputs;
 mod linear;
 mod ratio;
 mod registry;
@@ -18,6 +19,7 @@ mod statements;
 
 pub use registry::known_units;
 
+use super::data::Data;
 use super::reactions::Network;
 use crate::diag::Diagnostic;
 use crate::lang::ast::{Ast, Expr, ExprKind, ItemKind, Rate};
@@ -97,11 +99,11 @@ pub struct Checked {
 }
 
 /// Checks the units of a model; nothing if it has none, or after diagnostics.
-pub fn check(ast: &Ast, network: &Network, diagnostics: &mut Vec<Diagnostic>) -> Option<Checked> {
+pub fn check(ast: &Ast, network: &Network, data: &mut Data, diagnostics: &mut Vec<Diagnostic>) -> Option<Checked> {
     if !mentions_units(ast) {
         return None;
     }
-    let mut inference = Inference::new(ast, network);
+    let mut inference = Inference::new(ast, network, data);
     let (mut converted, mut network) = (ast.clone(), network.clone());
     inference.read(&mut converted, &mut network);
     if inference.diagnostics.is_empty() {
@@ -112,16 +114,18 @@ pub fn check(ast: &Ast, network: &Network, diagnostics: &mut Vec<Diagnostic>) ->
         diagnostics.append(&mut inference.diagnostics);
         return None;
     }
+    let changes = std::mem::take(&mut inference.changes);
     let quantities = quantities(&mut inference, ast);
     let mut conversions = std::mem::take(&mut inference.conversions);
     conversions.sort_by_key(|conversion| conversion.span.start);
     let changed = !conversions.is_empty();
     scale_changes(&mut inference, &mut network);
+    data.changes = changes;
     Some(Checked { units: Units { quantities, conversions }, converted: changed.then_some((converted, network)) })
 }
 
 /// A flux in mM/s changes a species in µM by a thousand of its unit: what reactions change is counted in each species' own.
-fn scale_changes(inference: &mut Inference, network: &mut Network) {
+fn scale_changes(inference: &mut Inference<'_>, network: &mut Network) {
     for changes in &mut network.changes {
         let Some(flux) = changes.flux.map(|flux| inference.form_of(&network.fluxes[flux].name)) else { continue };
         for (species, _, amount) in &mut changes.net {
@@ -133,7 +137,7 @@ fn scale_changes(inference: &mut Inference, network: &mut Network) {
     }
 }
 
-fn quantities(inference: &mut Inference, ast: &Ast) -> Vec<QuantityUnit> {
+fn quantities(inference: &mut Inference<'_>, ast: &Ast) -> Vec<QuantityUnit> {
     let mut forms: Vec<(String, Form, Option<String>)> = Vec::new();
     let time = ast.items.iter().find_map(|item| match &item.kind {
         ItemKind::Time(_, unit) => unit.as_ref().map(|unit| unit.to_string()),
@@ -155,7 +159,7 @@ fn quantities(inference: &mut Inference, ast: &Ast) -> Vec<QuantityUnit> {
             forms.push((format!("{name}{}", "'".repeat(k as usize)), form, None));
         }
     }
-    let found = |own: &mut Inference, form: &Form| own.known(form).is_some().then(|| own.spell_form(form));
+    let found = |own: &mut Inference<'_>, form: &Form| own.known(form).is_some().then(|| own.spell_form(form));
     let list = forms.into_iter().map(|(name, form, stated)| {
         let declared = stated.is_some();
         QuantityUnit { name, unit: stated.or_else(|| found(inference, &form)), declared }
@@ -191,6 +195,8 @@ fn mentions_units(ast: &Ast) -> bool {
         }
         ItemKind::Event(event) => event.expressions().into_iter().any(quantity),
         ItemKind::Dose(dose) => dose.expressions().into_iter().any(quantity),
+        ItemKind::Input(input) => input.unit.is_some() || input.argument_unit.is_some(),
+        ItemKind::Doses(doses) => doses.settings.iter().flat_map(|setting| setting.expressions()).any(quantity),
         ItemKind::Model(_) | ItemKind::Index { .. } | ItemKind::Reactions(_) => false,
         ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => false,
     })

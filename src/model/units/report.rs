@@ -30,7 +30,7 @@ pub enum Why<'s> {
 /// So many parts of an expression are labelled with their units.
 const MOST_LABELS: usize = 5;
 
-impl Inference {
+impl Inference<'_> {
     /// A unit as text, with what is known put in; `1` for a pure number.
     pub fn spell(&mut self, unit: &Linear) -> String {
         let unit = self.solver.resolve(unit);

@@ -19,6 +19,7 @@ use crate::lang::ast::{
     Action, Ast, Attribute, Declaration, Event, Expr, ExprKind, ForClause, Ident, Item, ItemKind, Range, Sign, Trigger,
     Unit,
 };
+use crate::model::data::{Change, Data};
 use crate::model::reactions::Network;
 use crate::order::topological;
 use crate::source::Span;
@@ -62,7 +63,13 @@ impl Atoms {
 }
 
 /// The state of the inference.
-pub struct Inference {
+pub struct Inference<'d> {
+    /// The columns of tables.
+    pub data: &'d Data,
+    /// The units of the arguments of inputs.
+    pub inputs: FxHashMap<String, Form>,
+    /// How the numbers of their columns change.
+    pub changes: FxHashMap<(String, usize), Change>,
     pub registry: Registry,
     pub solver: Solver,
     pub atoms: Atoms,
@@ -85,10 +92,13 @@ pub struct Inference {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-impl Inference {
+impl<'d> Inference<'d> {
     /// Gathers the names of a model and the units declared for them.
-    pub fn new(ast: &Ast, network: &Network) -> Inference {
+    pub fn new(ast: &Ast, network: &Network, data: &'d Data) -> Inference<'d> {
         let mut own = Inference {
+            data,
+            inputs: FxHashMap::default(),
+            changes: FxHashMap::default(),
             registry: Registry::new(),
             solver: Solver::default(),
             atoms: Atoms::default(),
@@ -132,6 +142,7 @@ impl Inference {
                         own.declare(name, 0, unit.as_ref());
                     }
                 }
+                ItemKind::Input(input) => own.declare(&input.name.name, 0, input.unit.as_ref()),
                 _ => {}
             }
         }
@@ -143,6 +154,7 @@ impl Inference {
             }
         }
         own.find_numbers(ast);
+        own.arguments(ast);
         own
     }
 
@@ -396,7 +408,8 @@ impl Inference {
             }
             ItemKind::Event(event) => self.event(event),
             // They have become events.
-            ItemKind::Dose(_) => {}
+            ItemKind::Dose(_) | ItemKind::Doses(_) => {}
+            ItemKind::Input(input) => self.input(input),
             // What they stand for is among the statements.
             ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
             ItemKind::Index { range, .. } => self.range(range, &mut Scope::default()),
@@ -500,7 +513,7 @@ impl Inference {
     }
 
     /// The unit that a statement itself gives, if it is not word for word that of the quantity: its dimension must be the same.
-    fn own(&mut self, unit: &Unit, target: &Form, span: Span) -> Option<Form> {
+    pub fn own(&mut self, unit: &Unit, target: &Form, span: Span) -> Option<Form> {
         // What is wrong with it has been told when names were gathered; of a derivative it has not.
         let mut diagnostics = Vec::new();
         let given = self.registry.read(unit, &mut diagnostics);
@@ -534,7 +547,7 @@ impl Inference {
     }
 
     /// The value of a quantity: a number alone is in the quantity's unit.
-    fn value(&mut self, value: &mut Expr, target: &Form, scope: &mut Scope, (span, name): (Span, &str)) {
+    pub fn value(&mut self, value: &mut Expr, target: &Form, scope: &mut Scope, (span, name): (Span, &str)) {
         if !self.is_numeric(value, scope) {
             self.coerce(value, target, scope, Why::Left(span, name));
         }
@@ -544,6 +557,7 @@ impl Inference {
 fn is_definition(kind: &ItemKind) -> bool {
     match kind {
         ItemKind::Param(_) | ItemKind::Const(_) | ItemKind::Output(_) | ItemKind::Discrete(_) => true,
+        ItemKind::Input(_) => true,
         ItemKind::Equation { lhs, .. } => matches!(left_name(lhs), Some((_, 0))),
         _ => false,
     }

@@ -120,9 +120,20 @@ impl Clock {
                 }
             }
         }
+        // Single stops, of which there may be very many, are one sorted list.
+        let single = |stop: &Stop| match stop {
+            Stop::At(place) => Some(times[*place]).filter(|time| t0 < *time && *time <= t1),
+            Stop::Every { .. } => None,
+        };
+        let mut list: Vec<f64> = stops.iter().filter_map(single).collect();
+        list.sort_by(f64::total_cmp);
+        list.dedup();
+        if let Some(&time) = list.first() {
+            clock.stops.push(Entry { time, group: 0, element: 0, series: Series::Listed(list, 0) });
+        }
         for (group, stop) in stops.iter().enumerate() {
             let mut series = match *stop {
-                Stop::At(place) => Series::Listed(vec![times[place]], 0),
+                Stop::At(_) => continue,
                 Stop::Every { from, period } => {
                     let (from, period) = (times[from], times[period].abs());
                     let fits = from.is_finite() && period > 0.0 && (t1 - t0) / period < 2f64.powi(53);

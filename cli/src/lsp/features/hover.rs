@@ -82,6 +82,9 @@ pub fn entity(document: &Document, id: EntityId) -> String {
     if let Some(shape) = document.model().and_then(|model| names.iter().find_map(|name| shape(model, name))) {
         text += &format!(", an array over {shape}");
     }
+    if let Some(about) = document.model().and_then(|model| names.iter().find_map(|name| data(model, name))) {
+        text += &about;
+    }
     if let Some(unit) = document.model().and_then(|model| names.iter().find_map(|name| unit(model, name))) {
         text += &unit;
     }
@@ -95,6 +98,15 @@ pub fn entity(document: &Document, id: EntityId) -> String {
         text += &format!("\n\n{doc}");
     }
     text
+}
+
+/// The file of an input, how many points it has, and where these lie.
+fn data(model: &Model, name: &str) -> Option<String> {
+    let input = model.checked().inputs.iter().find(|input| input.name == name)?;
+    let curve = model.checked().graph.curve(input.curve);
+    let ((first, last), (least, greatest)) = (curve.range(), curve.extent());
+    let points = curve.knots().len();
+    Some(format!(" of `{}`: {points} points from {first} to {last}, values {least} to {greatest}", input.file))
 }
 
 /// What is known of a quantity's unit, in a model that has any.
