@@ -133,3 +133,22 @@ fn stiffness_that_comes_later_is_seen_at_any_tolerance() {
         }
     }
 }
+
+#[test]
+fn a_tighter_tolerance_is_not_a_larger_error_between_the_steps() {
+    let hires = Model::parse(include_str!("../examples/models/hires.ode")).unwrap().compile().unwrap();
+    let times: Vec<f64> = (1..=40).map(|k| 8.0 * f64::from(k)).collect();
+    let run = |method: Method, rtol: f64| {
+        let problem = hires.problem().span(0.0..320.0).method(method).rtol(rtol).atol(1e-4 * rtol);
+        problem.save(Save::At(times.clone())).solve().unwrap_or_else(|e| panic!("{e}"))
+    };
+    let exact = run(Method::Rodas5P, 1e-12);
+    for rtol in [1e-9, 3e-11, 1e-11] {
+        let s = run(Method::Auto, rtol);
+        for k in 0..8 {
+            for (x, e) in s.state(k).iter().zip(exact.state(k)) {
+                assert!((x - e).abs() <= 100.0 * rtol * e.abs(), "rtol {rtol:e}, state {k}: {x:e} {e:e}");
+            }
+        }
+    }
+}

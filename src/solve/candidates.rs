@@ -1,6 +1,7 @@
 //! What `auto` chooses from: a table of methods with the tolerances they are for and what they cost, and the choice by
 //! that table, with its reason in words. A method joins by a row.
 
+use super::collocation::RadauStepper;
 use super::explicit::ExplicitStepper;
 use super::methods;
 use super::problem::Problem;
@@ -234,6 +235,11 @@ pub fn stiff(problem: &mut Problem, outlook: Option<&Outlook>) -> Option<Method>
 /// # Errors
 /// [`ErrorKind::Memory`] if W does not fit.
 pub fn make(method: Method, problem: &Problem) -> Result<Box<dyn Stepper>, ErrorKind> {
+    if method == Method::Radau {
+        // What it says between its steps is worth its estimate only.
+        let radau = RadauStepper::new(method.name(), methods::radau::VARIABLE, problem)?;
+        return Ok(Box::new(radau.strict()));
+    }
     match methods::implicit(method, problem)? {
         Some(stepper) => Ok(stepper),
         None => Ok(Box::new(methods::rkc::Rkc::new(problem.dim()))),

@@ -118,6 +118,8 @@ pub struct RadauStepper {
     failed: bool,
     /// What may be left of the iteration's error where tests ask for more than usual.
     kappa: f64,
+    /// The estimate is held to the tolerances themselves.
+    strict: bool,
     norm: f64,
     stiffness: f64,
 }
@@ -189,6 +191,7 @@ impl RadauStepper {
             rejected: false,
             failed: false,
             kappa: f64::INFINITY,
+            strict: false,
             norm: 0.0,
             stiffness: 0.0,
         })
@@ -198,6 +201,18 @@ impl RadauStepper {
     pub fn iterate_to(mut self, kappa: f64) -> Self {
         self.kappa = kappa;
         self
+    }
+
+    /// Holds the estimate, which is also that of the collocation polynomial between the steps, to the tolerances themselves.
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// What errors of the estimate are divided by: tolerances of 0.1·rtol^((s + 1)/(2s)) instead of rtol (H&W's codes).
+    fn relaxation(&self, problem: &Problem, stages: usize) -> f64 {
+        let s = stages as f64;
+        if self.strict { 1.0 } else { 0.1 * math::pow(problem.rtol, 0.5 * (s + 1.0) / s - 1.0) }
     }
 
     fn update_jacobian(&mut self, problem: &mut Problem) {
@@ -234,7 +249,7 @@ impl RadauStepper {
         }
         combine(&mut self.argument, &self.y, &[1.0], &self.z[(s - 1) * n..]);
         // (γ/h I − J) err = f(t, y) + Σ e z/h (H&W IV.8.19)
-        let relax = relaxation(problem, s);
+        let relax = self.relaxation(problem, s);
         let mut weights = [0.0; MOST];
         weights.iter_mut().zip(method.e).for_each(|(w, e)| *w = e / h);
         combine(&mut self.error, &self.f0, &weights[..s], &self.z);
@@ -286,7 +301,7 @@ impl RadauStepper {
         let (n, method) = (self.n, self.family[self.at]);
         let s = method.stages();
         let most = most_iterations(s);
-        let relax = relaxation(problem, s);
+        let relax = self.relaxation(problem, s);
         let tolerance = problem.rtol * relax;
         let enough = (10.0 * f64::EPSILON / tolerance).max(0.03f64.min(tolerance.sqrt())).min(self.kappa);
         let mut eta = math::pow(self.eta.max(f64::EPSILON), 0.8);
@@ -449,12 +464,6 @@ fn only_f(problem: &Problem, error: &mut [f64], f: &[f64]) {
 /// Newton iterations after which a step is given up.
 fn most_iterations(stages: usize) -> i32 {
     7 + 5 * (stages as i32 - 3) / 2
-}
-
-/// What errors of the estimate are divided by: tolerances of 0.1·rtol^((s + 1)/(2s)) instead of rtol (H&W's codes).
-fn relaxation(problem: &Problem, stages: usize) -> f64 {
-    let s = stages as f64;
-    0.1 * math::pow(problem.rtol, 0.5 * (s + 1.0) / s - 1.0)
 }
 
 impl Stepper for RadauStepper {

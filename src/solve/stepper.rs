@@ -145,10 +145,8 @@ pub fn log2(x: f64) -> f64 {
     let m = f64::from_bits(bits.wrapping_sub((e << 52) as u64));
     // log m = 2 artanh s with s = (m − 1)/(m + 1)
     let s = (m - 1.0) / (m + 1.0);
-    // Summed in pairs (Estrin): the next step waits for the result.
     let q = s * s;
-    let q2 = q * q;
-    let series = (1.0 + q * (1.0 / 3.0)) + q2 * ((0.2 + q * (1.0 / 7.0)) + q2 * (1.0 / 9.0 + q * (1.0 / 11.0)));
+    let series = 1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q / 11.0))));
     e as f64 + 2.0 * std::f64::consts::LOG2_E * s * series
 }
 
@@ -158,10 +156,11 @@ pub fn exp2(x: f64) -> f64 {
     const ROUND: f64 = 6_755_399_441_055_744.0;
     let n = (x.clamp(-1000.0, 1000.0) + ROUND) - ROUND;
     let r = (x - n) * std::f64::consts::LN_2;
-    let (r2, r4) = (r * r, (r * r) * (r * r));
-    let low = (1.0 + r) + r2 * (0.5 + r * (1.0 / 6.0));
-    let high = (1.0 / 24.0 + r * (1.0 / 120.0)) + r2 * (1.0 / 720.0 + r * (1.0 / 5040.0));
-    let series = low + r4 * (high + r4 * (1.0 / 40320.0));
+    let series = 1.0
+        + r * (1.0
+            + r * (0.5
+                + r * (1.0 / 6.0
+                    + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5040.0 + r / 40320.0)))))));
     series * f64::from_bits(((1023 + n as i64) as u64) << 52)
 }
 
