@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use rhapsode::curve::Outside;
 use rhapsode::diag::{closest, render};
 use rhapsode::lang::format::{self, Refusal};
 use rhapsode::model::Grid;
@@ -279,6 +280,24 @@ fn problem<'a>(compiled: &'a Compiled, request: &Request, cancel: &'a AtomicBool
         problem = problem.explain();
     }
     Ok(problem)
+}
+
+/// A run that met what is no number may have asked an input beyond its data, where that could not be seen beforehand.
+pub fn beyond_data(model: &Model, failure: &Failure) -> Option<String> {
+    if !matches!(failure.kind, ErrorKind::NotFinite(_) | ErrorKind::StepTooSmall(_)) {
+        return None;
+    }
+    let checked = model.checked();
+    let input = checked.inputs.iter().find(|input| {
+        let foreseen = checked.reaches.iter().any(|reach| reach.curve == input.curve);
+        !foreseen && checked.graph.curve(input.curve).outside() == Outside::Error
+    })?;
+    let (first, last) = checked.graph.curve(input.curve).range();
+    let (name, file) = (&input.name, &input.file);
+    Some(format!(
+        "the data of input `{name}` ({file}) go from {first} to {last}, and beyond it is no number; `extrapolate hold`, \
+         `linear` or `periodic` say what it is there"
+    ))
 }
 
 /// A run that asks for more than its data.

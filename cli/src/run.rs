@@ -188,7 +188,10 @@ pub fn run(args: &Args) -> Result<(), Stop> {
     }
     match outcome.failure {
         None => Ok(()),
-        Some(failure) => Err(Stop::Early(format!("error: {failure}; what was computed is written"))),
+        Some(failure) => {
+            let hint = engine::beyond_data(&model, &failure).map_or(String::new(), |hint| format!("\nhelp: {hint}"));
+            Err(Stop::Early(format!("error: {failure}; what was computed is written{hint}")))
+        }
     }
 }
 

@@ -84,6 +84,15 @@ fn new_writes_a_model_that_runs_and_never_overwrites() {
     assert_eq!(fs::read_to_string(folder.path().join("my-reactor.ode")).unwrap_or_default(), text);
     let (code, _, err) = inside(&["new", "other", "--like", "robertsen"]);
     assert!(code == 2 && err.contains("did you mean `robertson`?"), "{err}");
+    // What the example reads is written beside it, and never overwritten either.
+    let (code, _, err) = inside(&["new", "house", "--like", "building"]);
+    assert!(code == 0 && err.contains("wrote house.ode and outdoor.csv"), "{err}");
+    assert_eq!(inside(&["run", "house.ode"]).0, 0);
+    let (code, _, err) = inside(&["new", "house2", "--like", "building"]);
+    assert!(code == 0 && err.contains("wrote house2.ode;"), "{err}");
+    fs::write(folder.path().join("outdoor.csv"), "mine").unwrap_or_default();
+    let (code, _, err) = inside(&["new", "house3", "--like", "building"]);
+    assert!(code == 2 && err.contains("`outdoor.csv` exists already"), "{err}");
     let (code, _, err) = inside(&["new", "none/other"]);
     assert!(code == 2 && err.contains("cannot write"), "{err}");
 }

@@ -273,3 +273,20 @@ fn explain_says_what_was_chosen_and_why() {
     let output = rhapsode().args(args).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().starts_with("BDF: as asked\n"));
 }
+
+#[test]
+fn a_table_left_by_the_state_is_named_in_the_hint() {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    let path = folder.path().join("m.ode");
+    std::fs::write(folder.path().join("k.csv"), "x,k\n0,1\n2,1\n").unwrap_or_else(|error| panic!("{error}"));
+    let text = "input k(x) = csv(\"k.csv\", x, k)\ninit x = 1\nx' = k(x)\nsolve t = 0..5\n";
+    std::fs::write(&path, text).unwrap_or_else(|error| panic!("{error}"));
+    let (code, _, err) = outcome(rhapsode().arg("run").arg(&path));
+    assert_eq!(code, 3, "{err}");
+    assert!(err.contains("help: the data of input `k` (k.csv) go from 0 to 2, and beyond it is no number"), "{err}");
+    // What time alone decides is told beforehand.
+    std::fs::write(&path, text.replace("k(x)\n", "k(t)\n")).unwrap_or_else(|error| panic!("{error}"));
+    let (code, out, err) = outcome(rhapsode().arg("run").arg(&path));
+    assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    assert!(err.contains("from 0 to 2, and the run asks for it from 0 to 5"), "{err}");
+}

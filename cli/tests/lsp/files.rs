@@ -107,3 +107,35 @@ fn what_cannot_be_found_is_told_until_it_is_there() {
     assert!(list[0]["message"].as_str().unwrap().contains("save it first"), "{list:?}");
     assert_eq!(client.finish(), 0);
 }
+
+const DATA: &str = "input T(t) = csv(\"temp.csv\", hour, temp) cubic extrapolate hold\ninit x = 1\nx' = T(t) - x\n";
+
+#[test]
+fn data_are_read_once_shown_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("temp.csv");
+    std::fs::write(&path, "hour,temp\n0,4\n6,2\n12,11\n").unwrap();
+    let main = address(&folder, "main.ode");
+    let mut client = Client::with(json!({}));
+    client.did_open(&main, DATA);
+    assert_eq!(told(&mut client, &main), Vec::<Value>::new());
+    let ask = |client: &mut Client, method: &str, position: Value| {
+        client.result(method, json!({"textDocument": {"uri": main}, "position": position}))
+    };
+    let hover = ask(&mut client, "textDocument/hover", place(DATA, "T(t) - x", 0)).to_string();
+    assert!(hover.contains("of `temp.csv`: 3 points from 0 to 12, values 2 to 11"), "{hover}");
+    let labels = |answer: Value| answer.as_array().unwrap().iter().map(|i| i["label"].to_string()).collect::<String>();
+    let rules = labels(ask(&mut client, "textDocument/completion", place(DATA, "cubic", 0)));
+    assert!(rules.contains("monotone") && rules.contains("extrapolate") && !rules.contains("sqrt"), "{rules}");
+    let beyond = labels(ask(&mut client, "textDocument/completion", place(DATA, "hold", 0)));
+    assert!(beyond.contains("periodic") && !beyond.contains("monotone"), "{beyond}");
+    // Another program writes a gap.
+    std::fs::write(&path, "hour,temp\n0,4\n6,\n12,11\n13,1\n").unwrap();
+    client.notify(
+        "workspace/didChangeWatchedFiles",
+        json!({"changes": [{"uri": address(&folder, "temp.csv"), "type": 2}]}),
+    );
+    let list = settled(&mut client, &main, |list| !list.is_empty());
+    assert!(list[0]["message"].as_str().unwrap().contains("line 3: there is no value"), "{list:?}");
+    assert_eq!(client.finish(), 0);
+}

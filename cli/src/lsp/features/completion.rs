@@ -4,6 +4,7 @@ use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionParams, CompletionTextEdit, Documentation, InsertTextFormat,
     MarkupContent, MarkupKind, TextEdit,
 };
+use rhapsode::curve::{Outside, Shape};
 use rhapsode::expr::builtin::BUILTINS;
 use rhapsode::lang::keywords;
 use rhapsode::model::{Entity, EntityId, Role, SOLVE_OPTIONS};
@@ -36,7 +37,7 @@ struct Completions<'a> {
 
 impl Completions<'_> {
     fn all(mut self) -> Vec<CompletionItem> {
-        let declares = ["param", "const", "output", "index", "fn", "model", "time"];
+        let declares = ["param", "const", "output", "index", "fn", "model", "time", "input"];
         if self.cursor.back(0) == "." {
             self.members();
         } else if self.cursor.in_solve_block() {
@@ -49,6 +50,11 @@ impl Completions<'_> {
                 }
                 _ => self.expression(),
             }
+        } else if let Some(words) = self.rules_of_input() {
+            words.into_iter().for_each(|word| {
+                let item = self.item(word, CompletionItemKind::KEYWORD, "rule of an input".to_string(), None);
+                self.items.push(item);
+            });
         } else if self.cursor.first_on_line && self.statement_begins() {
             self.keywords(|word| !IN_EXPRESSIONS.contains(&word));
             self.names(|entity| matches!(entity.role, Role::State | Role::Definition | Role::Output | Role::Discrete));
@@ -62,6 +68,20 @@ impl Completions<'_> {
             self.expression();
         }
         self.items.into_iter().map(|item| item.0).collect()
+    }
+
+    /// The words that may stand behind the table of an input.
+    fn rules_of_input(&self) -> Option<Vec<&'static str>> {
+        let text = self.document.text.as_str();
+        let before = text.get(..self.cursor.word.start as usize)?;
+        let line = before.rsplit('\n').next().filter(|line| line.trim_start().starts_with("input "))?;
+        let shapes = Shape::ALL.iter().map(|(name, _)| *name);
+        match self.cursor.back(0) {
+            "extrapolate" => Some(Outside::ALL.iter().map(|(name, _)| *name).collect()),
+            ")" if line.contains("csv(") => Some(shapes.chain(["extrapolate"]).collect()),
+            word if shapes.clone().any(|name| name == word) => Some(vec!["extrapolate"]),
+            _ => None,
+        }
     }
 
     /// What the instance before the dot has.
