@@ -49,6 +49,12 @@ pub fn split(spelled: &str) -> Option<(String, Vec<&str>)> {
     Some((name, subscripts))
 }
 
+/// The two parts of something at another time, `x` and `t - tau` of `x(t - tau)`, which is its name as a whole.
+pub fn at_another_time(name: &str) -> Option<(&str, &str)> {
+    let (base, time) = name.strip_suffix(')')?.split_once('(')?;
+    (!base.is_empty()).then_some((base, time))
+}
+
 /// A spelled state with a prime, which stands before the subscripts of its own: `u'[3]`, `c[3].V'`.
 pub fn primed(spelled: &str) -> String {
     let own = spelled.rfind('.').unwrap_or(0);

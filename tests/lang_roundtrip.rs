@@ -107,6 +107,9 @@ fn any_expr() -> BoxedStrategy<Expr> {
             some(inner.clone(), 2).prop_map(ExprKind::Or),
             (boxed.clone(), boxed.clone(), boxed).prop_map(|(c, a, b)| ExprKind::If(c, a, b)),
             (name(), some(inner.clone(), 0)).prop_map(|(name, parts)| ExprKind::Call(ident(name), parts)),
+            (variable(inner.clone()), inner.clone())
+                .prop_filter("of a lone name it is a call", |(operand, _)| !matches!(operand.kind, ExprKind::Name(_)))
+                .prop_map(|(operand, time)| ExprKind::Delayed(Box::new(operand), Box::new(time))),
             (reduction, some(index, 1), inner.clone(), inner.clone()).prop_map(|(name, indices, a, b)| {
                 let parts = if name == "dot" { vec![a, b] } else { vec![a] };
                 ExprKind::Reduce(Box::new(ident(name.to_owned())), indices.into(), parts)
@@ -222,19 +225,20 @@ fn part() -> impl Strategy<Value = ItemKind> {
             domain,
         });
     let annotation = || prop::option::of(unit());
-    let initial = ((path(), name(), annotation()), 0u32..3, some(any_expr(), 0), any_expr(), domain()).prop_map(
-        |((path, name, unit), order, subscripts, value, domain)| Initial {
+    let past = || prop::option::of(name().prop_map(ident));
+    let initial = ((path(), name(), annotation(), past()), 0u32..3, some(any_expr(), 0), any_expr(), domain())
+        .prop_map(|((path, name, unit, past), order, subscripts, value, domain)| Initial {
             path,
             outside: 0,
             name: ident(name),
             order,
             subscripts,
+            past,
             unit,
             value,
             domain,
             span: NOWHERE,
-        },
-    );
+        });
     let names = || some(name().prop_map(ident), 1);
     prop_oneof![
         instance.prop_map(ItemKind::Instance),

@@ -149,8 +149,9 @@ fn the_examples() {
             continue;
         }
         let model = Model::load(&path).unwrap_or_else(|e| panic!("{e}"));
-        // This evaluator knows no quantities that events set; `tests/events.rs` holds both backends to the same bits there.
-        if !model.checked().discretes.is_empty() {
+        // This evaluator knows no quantities that events set, and no past; `tests/events.rs` and `tests/delays.rs` hold both
+        // backends to the same bits there.
+        if !model.checked().discretes.is_empty() || !model.checked().delays.is_empty() {
             continue;
         }
         for seed in 0..2 {

@@ -85,7 +85,7 @@ pub fn with_sensitivities(model: Model, by: &[String]) -> Result<Model, Stop> {
         SensitivityError::Name(name) => {
             unknown("--sensitivities", "parameter or state", &name.name, &[&model.parameters(), &model.states()])
         }
-        SensitivityError::Constrained | SensitivityError::Events => {
+        SensitivityError::Constrained | SensitivityError::Events | SensitivityError::Delays => {
             Stop::input(format!("error: --sensitivities: {error}"))
         }
         SensitivityError::Unsupported(reason) => Stop::input(format!("error: --sensitivities: {reason}")),

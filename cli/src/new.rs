@@ -26,6 +26,7 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "dosing",
     "dosing_table",
     "building",
+    "mackey_glass",
     "transistor_amplifier",
     "van_der_pol",
     "lorenz",

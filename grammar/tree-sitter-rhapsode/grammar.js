@@ -83,7 +83,7 @@ module.exports = grammar({
       'input', field('name', $.name), '(', field('parameter', $.name), optional($.annotation), ')', optional($.annotation),
       '=', $.csv, optional(field('rule', $.name)), optional(seq('extrapolate', field('rule', $.name))),
     ),
-    csv: ($) => seq('csv', '(', $.text, repeat(seq(',', $.column)), ')'),
+    csv: ($) => prec(1, seq('csv', '(', $.text, repeat(seq(',', $.column)), ')')),
     column: ($) => choice($.name, $.text, $._whole),
     doses: ($) => seq(
       'doses', $.csv,
@@ -134,7 +134,7 @@ module.exports = grammar({
     initial: ($) => seq(
       repeat($.segment),
       field('name', $.name), optional(choice(seq($.primes, optional($.subscripts)), seq($.subscripts, optional($.primes)))),
-      optional($.annotation), '=', $._expression, optional($.for_clauses),
+      optional(seq('(', field('time', $.name), ')')), optional($.annotation), '=', $._expression, optional($.for_clauses),
     ),
     bounds: ($) => seq('in', '(', $._expression, ',', $._expression, ')'),
     // A comma after a clause goes on with the clauses or, in a declaration, with the next one: what follows decides.
@@ -176,7 +176,8 @@ module.exports = grammar({
     _power: ($) => choice($.power, $._primary),
     power: ($) => seq($._primary, '^', $._unary),
     _primary: ($) => choice(
-      $.quantity, $.number, $.true, $.false, seq('(', $._expression, ')'), $.reduction, $.csv, $.call, $.variable,
+      $.quantity, $.number, $.true, $.false, seq('(', $._expression, ')'), $.reduction, $.csv, $.call, $.delayed,
+      $.variable,
     ),
     true: () => 'true',
     false: () => 'false',
@@ -189,8 +190,11 @@ module.exports = grammar({
       ),
       seq(field('name', alias(choice(reducer, contextual), $.name)), optional($.primes)),
     ),
+    delayed: ($) => seq($.variable, '(', $._expression, ')'),
     segment: ($) => seq($.name, optional($.subscripts), '.'),
-    call: ($) => seq(field('function', choice($.name, alias(choice(reducer, callable), $.name))), '(', optional(list($._expression)), ')'),
+    call: ($) => prec(1, seq(
+      field('function', choice($.name, alias(choice(reducer, callable), $.name))), '(', optional(list($._expression)), ')',
+    )),
     reduction: ($) => seq(
       field('function', alias(reducer, $.name)),
       '[', list($.reduction_index), ']', '(', list($._expression), ')',

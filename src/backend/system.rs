@@ -7,11 +7,11 @@ use super::series::Series;
 use super::step::Steps;
 use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
 use crate::kernel::program::Program;
-use crate::kernel::{EventPlan, Lowered, MatrixPlan, Target64};
+use crate::kernel::{DelayPlan, EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
-    CompiledNewton, CompiledStep, Constraints, Events, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape, System,
-    Taylor,
+    CompiledNewton, CompiledStep, Constraints, Delays, Events, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape,
+    System, Taylor,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -26,6 +26,8 @@ pub struct CompiledSystem<K> {
     strategy: OnceLock<Arc<Strategy>>,
     events: EventPlan,
     listed: OnceLock<Events>,
+    delays: DelayPlan,
+    delays_listed: OnceLock<Delays>,
     /// What the schedule reads as states: nothing.
     no_states: Vec<f64>,
     steps: Steps<K>,
@@ -100,6 +102,9 @@ struct Places {
     surfaces: Option<KernelId>,
     resets: Option<KernelId>,
     schedule: Option<KernelId>,
+    lags: Option<KernelId>,
+    times: Option<KernelId>,
+    past: Option<KernelId>,
 }
 
 impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
@@ -120,6 +125,9 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             surfaces: place("surfaces"),
             resets: place("resets"),
             schedule: place("schedule"),
+            lags: place("lags"),
+            times: place("times"),
+            past: place("past"),
         };
         let most = (0..lowered.program.kernels.len()).map(|k| kernels.lengths(KernelId(k)).w).max().unwrap_or(0);
         let shape = Shape {
@@ -142,7 +150,8 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             }
             _ => None,
         };
-        let no_states = vec![0.0; places.schedule.map_or(0, |kernel| kernels.lengths(kernel).y)];
+        let without = [places.schedule, places.lags, places.past].into_iter().flatten();
+        let no_states = vec![0.0; without.map(|kernel| kernels.lengths(kernel).y).max().unwrap_or(0)];
         Some(CompiledSystem {
             constraints,
             kernels,
@@ -153,6 +162,8 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             strategy: OnceLock::new(),
             events: lowered.events.clone(),
             listed: OnceLock::new(),
+            delays: lowered.delays.clone(),
+            delays_listed: OnceLock::new(),
             no_states,
             steps: Steps::new(lowered),
             series: None,
@@ -275,7 +286,33 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
         }
     }
 
+    fn delays(&self) -> Option<&Delays> {
+        if self.delays.is_empty() { None } else { Some(self.delays_listed.get_or_init(|| self.delays.delays())) }
+    }
+
+    fn lags(&self, p: &[f64], w: &mut [f64], lags: &mut [f64]) {
+        if let Some(kernel) = self.places.lags {
+            self.kernels.call(kernel, Arguments { t: 0.0, y: &self.no_states, p, v: &[], w, out: lags });
+        }
+    }
+
+    fn times(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], times: &mut [f64]) {
+        if let Some(kernel) = self.places.times {
+            self.kernels.call(kernel, Arguments { t, y, p, v: &[], w, out: times });
+        }
+    }
+
+    fn past(&self, s: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        if let Some(kernel) = self.places.past {
+            self.kernels.call(kernel, Arguments { t: 0.0, y: &self.no_states, p, v: s, w, out: values });
+        }
+    }
+
     fn explicit_step(&self, formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
+        // What is read at other times has another value at each stage.
+        if !self.delays.is_empty() {
+            return None;
+        }
         self.steps.explicit(formula, &self.kernels)
     }
 
@@ -297,10 +334,16 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
     }
 
     fn newton(&self) -> Option<Arc<dyn CompiledNewton>> {
+        if !self.delays.is_empty() {
+            return None;
+        }
         self.steps.newton(&self.kernels, &self.pattern_and_places().0)
     }
 
     fn rosenbrock_step(&self, formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {
+        if !self.delays.is_empty() {
+            return None;
+        }
         let (pattern, places) = self.pattern_and_places();
         self.steps.rosenbrock(formula, &self.kernels, pattern, places.as_deref())
     }

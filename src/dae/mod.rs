@@ -18,8 +18,8 @@ mod scalars;
 mod tear;
 
 use crate::diag::{Diagnostic, codes};
-use crate::expr::ExprId;
-use crate::model::Model;
+use crate::expr::{ExprId, Node, SymbolId};
+use crate::model::{Kind, Model};
 use crate::source::Span;
 use scalars::Scalars;
 
@@ -61,7 +61,36 @@ pub fn solve_structure(model: Model) -> Result<Model, Vec<Diagnostic>> {
     matching::determined(&mut scalars, &equations)?;
     let index = pantelides::reduce(&mut scalars, equations)?;
     let solved = tear::solve(&mut scalars, &index);
-    Ok(assemble::assemble(scalars, index, solved, &implicit))
+    let model = assemble::assemble(scalars, index, solved, &implicit);
+    match delays(&model) {
+        Some(error) => Err(vec![error]),
+        None => Ok(model),
+    }
+}
+
+/// What stands in the way of delays: an equation that had to be differentiated, whose delays would have to be as well, and
+/// quantities that are no states any more.
+fn delays(model: &Model) -> Option<Diagnostic> {
+    let first = model.delays.arguments.first()?;
+    if !model.constraints.is_empty() {
+        let message =
+            format!("`{}` beside equations that have to be differentiated to determine all unknowns", first.text);
+        let error = Diagnostic::new(codes::model::DELAY, first.span, message);
+        return Some(error.help("write the differentiated equations themselves, with the delays in them"));
+    }
+    let kept = |symbol: SymbolId| model.symbol(symbol).kind != Kind::State || model.states.contains(&symbol);
+    let known = |symbol: SymbolId| kept(symbol) && !model.symbol(symbol).name.starts_with('(');
+    let missing = model.delays.values.iter().find_map(|delayed| {
+        let argument = &model.delays.arguments[delayed.argument];
+        let reads = model.graph.reachable(&[argument.value]).into_iter().any(|id| match model.graph.node(id) {
+            Node::Symbol(symbol, _) => !known(symbol),
+            _ => false,
+        });
+        (reads || !model.states.contains(&delayed.state)).then_some(argument)
+    })?;
+    let message = format!("`{}` reads a quantity that its equations give at once, and that is no state", missing.text);
+    let error = Diagnostic::new(codes::model::DELAY, missing.span, message);
+    Some(error.help("write what it is equal to in its place"))
 }
 
 /// The message of a system whose structure is at fault.

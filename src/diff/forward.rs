@@ -6,7 +6,7 @@
 use rustc_hash::FxHashMap;
 
 use super::reverse::{binary_adjoint, reduction_weight, unary_slope};
-use crate::expr::{ExprId, Graph, IndexRange, Node, Reads, Reduction, SubsId, SymbolId, builtin};
+use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Reduction, SubsId, SymbolId, VarId, builtin};
 use crate::math::Compare;
 use crate::model::{Family, Kind, Model, Piece, Symbol};
 
@@ -19,6 +19,8 @@ pub struct Direction {
     pub parameter: Option<(SymbolId, Vec<i64>)>,
     /// d of states and computed arrays: the symbol that holds it; none means 0.
     pub tangents: FxHashMap<SymbolId, SymbolId>,
+    /// Of values at other times: their rate, the time, and the indices of both.
+    pub delayed: FxHashMap<SymbolId, (SymbolId, ExprId, Vec<VarId>)>,
 }
 
 /// ∂f/∂t: tangent arrays and the derivative of each equation; empty if f does not depend on t.
@@ -56,6 +58,11 @@ pub fn tangent_model(
     symbols: &mut Vec<Symbol>,
     mut direction: Direction,
 ) -> (Vec<Family>, Vec<Family>, Direction) {
+    for delayed in &model.delays.values {
+        let time = model.delays.arguments[delayed.argument].value;
+        let vars = delayed.ranges.iter().map(|r| r.var).collect();
+        direction.delayed.insert(delayed.value, (delayed.rate, time, vars));
+    }
     let mut definitions = Vec::new();
     for family in &model.definitions {
         let pieces = tangent_pieces(graph, family, &direction);
@@ -97,6 +104,11 @@ fn unit(graph: &mut Graph, subs: SubsId, element: &[i64]) -> ExprId {
     value
 }
 
+/// What the indices of a value at another time are where it is read with these subscripts.
+pub fn placed(graph: &Graph, vars: &[VarId], subs: SubsId) -> FxHashMap<VarId, Affine> {
+    vars.iter().copied().zip(graph.subscripts(subs).iter().map(|s| s.affine.clone())).collect()
+}
+
 /// The derivative of a template in the direction.
 pub fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId {
     let zero = graph.constant(0.0);
@@ -107,8 +119,15 @@ pub fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId
             Node::Time => graph.constant(direction.time),
             Node::Symbol(symbol, subs) => match direction.tangents.get(&symbol) {
                 Some(tangent) => graph.intern(Node::Symbol(*tangent, subs)),
-                None => match &direction.parameter {
-                    Some((parameter, element)) if *parameter == symbol => unit(graph, subs, element),
+                None => match (&direction.parameter, direction.delayed.get(&symbol)) {
+                    (_, Some((rate, time, vars))) => {
+                        // d x(s) = x'(s) ds
+                        let change = tangent(graph, *time, direction);
+                        let change = graph.substitute(change, &placed(graph, vars, subs));
+                        let rate = graph.intern(Node::Symbol(*rate, subs));
+                        graph.mul(rate, change)
+                    }
+                    (Some((parameter, element)), _) if *parameter == symbol => unit(graph, subs, element),
                     _ => zero,
                 },
             },

@@ -4,6 +4,7 @@
 //! ranges, a diagonal of the Jacobian. [`derive()`] gives the sparse Jacobian ∂f/∂y and ∂f/∂t, which every stiff method
 //! needs; [`parameter_jacobian`] and [`jacobian_product`] are made when asked for.
 
+mod delays;
 mod forward;
 mod reverse;
 mod sensitivity;
@@ -34,6 +35,8 @@ pub struct Derivatives {
     pub constraints: Vec<Entry>,
     /// ∂f/∂t by state; empty if f does not depend on t explicitly.
     pub time: Vec<Family>,
+    /// Values before the start, and their rates, of what is read at other times.
+    pub past: Vec<Family>,
 }
 
 /// A diagonal of a Jacobian: for all values of the indices, the derivative of one element of f by one element of a
@@ -79,5 +82,6 @@ pub fn derive(model: &Model) -> Result<Derivatives, Unsupported> {
     let jacobian = reverse::state_jacobian(model, &mut graph)?;
     let constraints = reverse::constraint_jacobian(model, &mut graph, &mut symbols)?;
     let (time_definitions, time) = forward::time_derivative(model, &mut graph, &mut symbols);
-    Ok(Derivatives { graph, symbols, jacobian, constraints, time_definitions, time })
+    let past = delays::past(model, &mut graph);
+    Ok(Derivatives { graph, symbols, jacobian, constraints, time_definitions, time, past })
 }

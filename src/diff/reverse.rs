@@ -6,7 +6,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::forward::declare;
+use super::forward::{declare, placed};
 use super::{Entry, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::math::{Binary, Compare, Unary};
@@ -109,6 +109,17 @@ impl Walk<'_> {
                     value: found.value,
                 }),
                 Kind::Definition => self.through(row, subscripts, all, symbol, list, found.value)?,
+                Kind::Delayed if self.by == Kind::State => {
+                    // d x(s) = x'(s) ds
+                    let Some(delayed) = self.model.delays.values.iter().find(|d| d.value == symbol) else { continue };
+                    let time = self.model.delays.arguments[delayed.argument].value;
+                    let vars: Vec<VarId> = delayed.ranges.iter().map(|r| r.var).collect();
+                    let with = placed(self.graph, &vars, subs);
+                    let time = self.graph.substitute(time, &with);
+                    let rate = self.graph.intern(Node::Symbol(delayed.rate, subs));
+                    let seed = self.graph.mul(found.value, rate);
+                    self.piece(row, subscripts, all, time, seed)?;
+                }
                 _ => {}
             }
         }

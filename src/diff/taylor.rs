@@ -29,6 +29,8 @@ pub enum NoSeries {
     TooLarge(usize),
     /// More numbers of work space than this.
     Memory(usize),
+    /// Values at other times have no coefficients here.
+    Delays,
 }
 
 impl std::fmt::Display for NoSeries {
@@ -43,6 +45,7 @@ impl std::fmt::Display for NoSeries {
             NoSeries::TooLarge(most) => {
                 write!(f, "its Taylor coefficients take more than {most} operations")
             }
+            NoSeries::Delays => f.write_str("values at other times have no Taylor coefficients"),
             NoSeries::Memory(most) => {
                 write!(f, "its Taylor coefficients take more than {most} numbers of work space")
             }
@@ -89,6 +92,9 @@ pub struct Computed {
 /// [`NoSeries`]
 pub fn taylor(model: &Model, graph: Graph, symbols: Vec<Symbol>, order: usize) -> Result<Series, NoSeries> {
     let next = symbols.iter().filter(|s| s.kind == Kind::Definition).map(|s| s.offset + s.len()).max().unwrap_or(0);
+    if !model.delays.is_empty() {
+        return Err(NoSeries::Delays);
+    }
     let largest = graph.len() + MOST;
     let mut builder = Builder {
         kept: mentions_arrays(model, &graph),

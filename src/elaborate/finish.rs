@@ -259,7 +259,7 @@ fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
         ExprKind::Prime(a, _) | ExprKind::Negate(a) | ExprKind::Not(a) => all(std::slice::from_ref(a)),
         ExprKind::Sum(terms) => terms.iter().for_each(|(_, term)| all(std::slice::from_ref(term))),
         ExprKind::Product(factors) => factors.iter().for_each(|(_, factor)| all(std::slice::from_ref(factor))),
-        ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => {
+        ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) | ExprKind::Delayed(a, b) => {
             [a, b].into_iter().for_each(|part| all(std::slice::from_ref(part)));
         }
         ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|part| all(std::slice::from_ref(part))),

@@ -134,6 +134,12 @@ impl<'s, 'd> Rewriter<'s, 'd> {
                 self.units(&mut initial.unit);
                 let bound = self.bind(&mut initial.domain);
                 initial.outside = initial.path.len() as u32;
+                if let Some(time) = &mut initial.past {
+                    self.span(&mut time.span);
+                    if time.name == self.scopes.files[self.frame.file].time {
+                        time.name = self.scopes.files[0].time.clone();
+                    }
+                }
                 let known = self.element(&mut initial.path, &mut initial.name, &mut initial.subscripts);
                 self.expression(&mut initial.value);
                 self.release(bound, &mut initial.domain);
@@ -358,9 +364,16 @@ impl<'s, 'd> Rewriter<'s, 'd> {
         list.iter_mut().for_each(|expr| self.expression(expr));
     }
 
+    /// Whether a name is that of a quantity of the component being read.
+    fn is_quantity(&self, name: &str) -> bool {
+        let own = self.frame.component.is_some() && self.is_own(name);
+        own && self.meaning(name).is_some_and(|named| matches!(named.meaning, Meaning::Quantity))
+    }
+
     /// An expression, or a left side.
     pub fn expression(&mut self, expr: &mut Expr) {
         let typed = expr.span;
+        let function_span = if let ExprKind::Call(function, _) = &expr.kind { function.span } else { typed };
         self.span(&mut expr.span);
         match &mut expr.kind {
             ExprKind::Number(_) | ExprKind::Bool(_) => {}
@@ -383,7 +396,7 @@ impl<'s, 'd> Rewriter<'s, 'd> {
             ExprKind::Prime(inner, _) | ExprKind::Negate(inner) | ExprKind::Not(inner) => self.expression(inner),
             ExprKind::Sum(terms) => terms.iter_mut().for_each(|(_, term)| self.expression(term)),
             ExprKind::Product(factors) => factors.iter_mut().for_each(|(_, factor)| self.expression(factor)),
-            ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => {
+            ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) | ExprKind::Delayed(a, b) => {
                 self.expression(a);
                 self.expression(b);
             }
@@ -396,8 +409,18 @@ impl<'s, 'd> Rewriter<'s, 'd> {
             }
             ExprKind::Made(made) => self.expression(made.inner_mut()),
             ExprKind::Call(function, arguments) => {
-                self.function(function);
                 self.expressions(arguments);
+                if arguments.len() == 1 && self.is_quantity(&function.name) {
+                    // `x(t - tau)` of a component's own quantity.
+                    let (name, mut arguments) = (function.clone(), std::mem::take(arguments));
+                    let kind = self.value(name, Vec::new());
+                    let operand = Expr { span: self.moved_span(function_span), kind };
+                    if let Some(time) = arguments.pop() {
+                        expr.kind = ExprKind::Delayed(Box::new(operand), Box::new(time));
+                    }
+                } else {
+                    self.function(function);
+                }
             }
             ExprKind::Reduce(operator, indices, bodies) => {
                 self.span(&mut operator.span);

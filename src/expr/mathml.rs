@@ -5,6 +5,7 @@
 use super::print::{GREEK, shortest};
 use super::{Affine, ExprId, Graph, Names, Node, Reduction, SubsId};
 use crate::math::{Binary, Compare, Function, Unary};
+use crate::name::at_another_time;
 
 /// Prints nodes of one graph as MathML, without the surrounding `<math>`.
 pub struct MathMl<'a> {
@@ -119,6 +120,10 @@ impl<'a> MathMl<'a> {
 
     /// A symbol's element.
     fn symbol(&self, of: &str, subs: SubsId) -> String {
+        if let Some((base, time)) = at_another_time(of) {
+            let time = time.replace('&', "&amp;").replace('<', "&lt;").replace('-', "−");
+            return format!("<mrow>{}<mo>(</mo><mtext>{time}</mtext><mo>)</mo></mrow>", name(base));
+        }
         let list: Vec<&Affine> = self.graph.subscripts(subs).iter().map(|s| &s.affine).collect();
         self.element(of, &list)
     }

@@ -4,7 +4,7 @@
 
 use super::{ExprId, Graph, Node, Reduction, SymbolId};
 use crate::math::{Binary, Compare, Function, Unary};
-use crate::name::{parts, with_subscripts};
+use crate::name::{at_another_time, parts, with_subscripts};
 
 /// What a printer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +175,13 @@ impl<'a> Printer<'a> {
 
     fn symbol(&self, symbol: SymbolId, subs: super::SubsId) -> String {
         let name = self.names.symbol(symbol);
+        if let Some((base, time)) = at_another_time(name) {
+            return if self.latex() {
+                format!("{}\\left({}\\right)", latex_words(base), latex_words(time))
+            } else {
+                name.to_string()
+            };
+        }
         let texts: Vec<String> = self.graph.subscripts(subs).iter().map(|s| self.affine(&s.affine)).collect();
         if !self.latex() {
             return with_subscripts(name, &texts);
@@ -342,6 +349,23 @@ pub(super) const GREEK: &[(&str, &str)] = &[
     ("Psi", "Ψ"),
     ("Omega", "Ω"),
 ];
+
+fn latex_words(text: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let inside = |c: char| c.is_alphanumeric() || matches!(c, '_' | '\'');
+        let end = rest.find(|c| inside(c) != inside(first)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        result += &match inside(first) {
+            true if first.is_numeric() => word.to_string(),
+            true => latex_name(word),
+            false => word.replace('*', " \\, "),
+        };
+        rest = after;
+    }
+    result
+}
 
 fn latex_name(name: &str) -> String {
     let primes = name.chars().rev().take_while(|c| *c == '\'').count();

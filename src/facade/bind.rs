@@ -223,7 +223,7 @@ impl Compiled {
         if let Some(kernel) = self.kernel("bind") {
             let mut work = vec![0.0; self.inner.kernels.lengths(kernel).w];
             let (p, rest) = bound.split_at_mut(lowered.parameters);
-            let out = &mut rest[lowered.discretes + lowered.modes..];
+            let out = &mut rest[lowered.discretes + lowered.modes + lowered.delayed..];
             let arguments = Arguments { t: 0.0, y: &[], p, v: &[], w: &mut work, out };
             self.inner.kernels.call(kernel, arguments);
         }

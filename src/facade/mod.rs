@@ -57,6 +57,8 @@ pub enum SensitivityError {
     Unsupported(crate::diff::Unsupported),
     /// The model has events or discrete quantities: sensitivities would jump.
     Events,
+    /// The model has delays: sensitivities would be delayed too.
+    Delays,
 }
 
 impl std::fmt::Display for SensitivityError {
@@ -70,6 +72,7 @@ impl std::fmt::Display for SensitivityError {
             SensitivityError::Events => {
                 f.write_str("sensitivities of models with events or discrete quantities are not yet supported")
             }
+            SensitivityError::Delays => f.write_str("sensitivities of models with delays are not yet supported"),
         }
     }
 }
@@ -267,6 +270,9 @@ impl Model {
         }
         if !self.checked.events.is_empty() || !self.checked.discretes.is_empty() {
             return Err(SensitivityError::Events);
+        }
+        if !self.checked.delays.is_empty() {
+            return Err(SensitivityError::Delays);
         }
         let wanted = names.iter().map(|name| bind::wanted(&self.checked, name)).collect::<Result<Vec<_>, _>>();
         let larger = crate::diff::with_sensitivities(&self.checked, &wanted.map_err(SensitivityError::Name)?);

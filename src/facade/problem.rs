@@ -279,8 +279,9 @@ impl<'a> Problem<'a> {
             options.to_mut().save = Save::At(points);
         }
         let system = self.compiled.system();
-        // Events may change the sums, and constraints are on all states together.
-        let steady = self.compiled.model().checked().events.is_empty() && system.constraints().is_none();
+        // Events may change the sums, of delays the past of all states is kept, and constraints are on all states together.
+        let checked = self.compiled.model().checked();
+        let steady = checked.events.is_empty() && checked.delays.is_empty() && system.constraints().is_none();
         let eliminated = if self.reduce && steady { self.compiled.eliminated(&y0) } else { Vec::new() };
         if eliminated.is_empty() {
             return integrate(system, &y0, &bound, &options).map_err(SolveError::Failed);

@@ -35,7 +35,7 @@ pub(super) struct EventNumbers {
 
 impl Numbers {
     /// Adds a number per element of the ranges; returns the place of the first.
-    fn add(&mut self, ranges: &[IndexRange], value: ExprId) -> usize {
+    pub(super) fn add(&mut self, ranges: &[IndexRange], value: ExprId) -> usize {
         let first = self.len;
         let mut target = Target { buffer: Buffer::Out, base: first as i64, terms: Vec::new() };
         let mut stride = 1i64;

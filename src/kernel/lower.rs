@@ -15,12 +15,16 @@
 //! | `surfaces` | `t`, `y`, `p` | `out`: functions whose signs make conditions (absent if there are none) |
 //! | `resets` | `t`, `y`, `p` | `out`: right sides, delays and priorities of events (absent if there are none) |
 //! | `schedule` | `t`, `p` | `out`: times and periods of events and switches (absent if there are none) |
+//! | `lags` | `p` | `out`: delays that parameters decide (absent if there are none) |
+//! | `times` | `t`, `y`, `p` | `out`: the other times at which something is read (absent if there are none) |
+//! | `past` | `p`, `v`: all such times | `out`: values before the start, then their derivatives (absent if none are given) |
 //! | `outputs` | `t`, `y`, `p` | `out`: the recorded quantities (absent if there are none) |
 //! | `jacobian_product` | `t`, `y`, `p`, `v` | `out`: J v, n (on request) |
 //! | `parameter_jacobian` | `t`, `y`, `p` | `out`: values of ∂f/∂p, by its plan (on request) |
 
 use rustc_hash::FxHashMap;
 
+use super::delays::DelayPlan;
 use super::emit::{Emitter, Hoisted, Layout, Nest, Target};
 use super::events::EventPlan;
 use super::program::{Buffer, Kernel, Lengths, Piece, Program};
@@ -35,7 +39,8 @@ use crate::model::{Family, Kind, Model, Symbol};
 pub struct Lowered {
     /// The kernels.
     pub program: Program,
-    /// Length of `p`: parameters, then discrete quantities, then modes, then hoisted quantities.
+    /// Length of `p`: parameters, then discrete quantities, then modes, then values at other times and their derivatives,
+    /// then hoisted quantities.
     pub bound: usize,
     /// Number of parameters.
     pub parameters: usize,
@@ -45,6 +50,10 @@ pub struct Lowered {
     pub discretes: usize,
     /// Number of modes.
     pub modes: usize,
+    /// Number of values at other times, derivatives included.
+    pub delayed: usize,
+    /// What is read at other times.
+    pub delays: DelayPlan,
     /// What happens at events.
     pub events: EventPlan,
     /// Where the values of ∂f/∂y go.
@@ -98,6 +107,8 @@ pub(super) struct ModelLayout<'a> {
     discretes: usize,
     /// Where modes begin.
     modes: usize,
+    /// Where values at other times begin.
+    delayed: usize,
     /// Where hoisted quantities begin.
     behind: usize,
     /// Places of the definitions that only parameters decide, behind the parameters.
@@ -115,7 +126,8 @@ impl Layout for ModelLayout<'_> {
             Kind::Parameter => (Buffer::P, symbol.offset),
             Kind::Discrete => (Buffer::P, self.discretes + symbol.offset),
             Kind::Mode => (Buffer::P, self.modes + symbol.offset),
-            Kind::Direction => (Buffer::V, symbol.offset),
+            Kind::Delayed => (Buffer::P, self.delayed + symbol.offset),
+            Kind::Direction | Kind::Argument => (Buffer::V, symbol.offset),
             Kind::Definition | Kind::Output => match self.hoisted_arrays.get(&id) {
                 Some(at) if !self.binding => (Buffer::P, self.behind + at),
                 Some(at) => (Buffer::W, *at),
@@ -145,10 +157,20 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
     }
     let discretes = model.discretes.iter().map(|id| model.symbol(*id).len()).sum::<usize>();
     let modes = model.modes.iter().map(|mode| model.symbol(mode.symbol).len()).sum::<usize>();
-    let behind = parameters + discretes + modes;
     let modes_at = parameters + discretes;
-    let mut layout =
-        ModelLayout { symbols, discretes: parameters, modes: modes_at, behind, hoisted_arrays, binding: false };
+    let delayed_at = modes_at + modes;
+    let (delays, delay_numbers) = DelayPlan::new(model, symbols, delayed_at);
+    let delayed = 2 * delays.counts.1;
+    let behind = delayed_at + delayed;
+    let mut layout = ModelLayout {
+        symbols,
+        discretes: parameters,
+        modes: modes_at,
+        delayed: delayed_at,
+        behind,
+        hoisted_arrays,
+        binding: false,
+    };
     let mut hoisted = Hoisted::new(behind + hoisted_len);
     let n = model.dim();
     let mut jobs: Vec<Job> = vec![
@@ -206,11 +228,21 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
             jobs.push(Job { name, definitions: families.clone(), targets: numbers.nests, out: numbers.len });
         }
     }
+    for (name, numbers) in [("lags", delay_numbers.lags), ("times", delay_numbers.times)] {
+        if numbers.len > 0 {
+            jobs.push(Job { name, definitions: families.clone(), targets: numbers.nests, out: numbers.len });
+        }
+    }
+    if !derivatives.past.is_empty() {
+        let targets = family_targets(&derivatives.past, &layout);
+        jobs.push(Job { name: "past", definitions: Vec::new(), targets, out: delayed });
+    }
     let mut forms = Vec::new();
     let mut kernels: Vec<Kernel> = jobs
         .iter()
         .map(|job| {
-            let (kernel, reason) = job.kernel(graph, &layout, Some(&mut hoisted), (target.fma, form), n, 0);
+            let v = if job.name == "past" { delays.counts.0 } else { 0 };
+            let (kernel, reason) = job.kernel(graph, &layout, Some(&mut hoisted), (target.fma, form), n, v);
             forms.extend(reason.map(|reason| format!("{}: {reason}", job.name)));
             kernel
         })
@@ -230,6 +262,8 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
         parameters,
         discretes,
         modes,
+        delayed,
+        delays,
         events,
         algebraic,
         jacobian,
@@ -282,7 +316,9 @@ pub(super) fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], lowered
         }
     }
     let (discretes, modes) = (lowered.parameters, lowered.parameters + lowered.discretes);
-    ModelLayout { symbols, discretes, modes, behind: modes + lowered.modes, hoisted_arrays, binding: false }
+    let delayed = modes + lowered.modes;
+    let behind = delayed + lowered.delayed;
+    ModelLayout { symbols, discretes, modes, delayed, behind, hoisted_arrays, binding: false }
 }
 
 fn extension_program(
@@ -569,6 +605,7 @@ impl Lowered {
             constraints: MatrixPlan::default(),
             algebraic: self.algebraic.clone(),
             events: EventPlan::default(),
+            delays: DelayPlan::default(),
             forms: Vec::new(),
             ..*self
         }

@@ -1,5 +1,6 @@
 //! The lowered form: programs of kernels, their text, their verifier, and the way into it from equations.
 
+mod delays;
 mod elimination;
 mod emit;
 mod events;
@@ -12,6 +13,7 @@ mod tables;
 mod text;
 mod verify;
 
+pub use delays::DelayPlan;
 pub use elimination::lower_elimination;
 pub use events::EventPlan;
 pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_as, lower_jacobian_product, lower_parameter_jacobian};

@@ -332,6 +332,8 @@ pub struct Initial {
     pub order: u32,
     /// Subscripts.
     pub subscripts: Vec<Expr>,
+    /// The independent variable in `init x(t) = …`, which gives all values up to the start.
+    pub past: Option<Ident>,
     /// `: UNIT`.
     pub unit: Option<Unit>,
     /// The value at the start.
@@ -585,10 +587,13 @@ pub enum ExprKind {
     Or(Vec<Expr>),
     /// `if c then a else b`.
     If(Box<Expr>, Box<Expr>, Box<Expr>),
-    /// `f(a, b)`.
+    /// `f(a, b)`; also `x(t - tau)` of a lone name, until it is known what the name is.
     Call(Ident, Vec<Expr>),
     /// `csv("w.csv")` as the value of an array.
     Csv(Box<Csv>),
+    /// `u[i](t - tau)`, `x'(t - tau)`, `c.x(t - tau)`: the operand (a name, a subscripted name, a member, a derivative) at
+    /// another time.
+    Delayed(Box<Expr>, Box<Expr>),
     /// `sum[i, j in 1..3](body)`, also `prod`, `min`, `max`; `dot[j](a, b)` has two bodies.
     /// Rare and large: boxed, so that the common kinds stay small.
     Reduce(Box<Ident>, Box<[ReductionIndex]>, Vec<Expr>),

@@ -128,6 +128,7 @@ impl Display for Expr {
                 Made::Numbers(_, place) => write!(f, "data({place})"),
                 Made::InUnitOf(_, inner) => inner.fmt(f),
             },
+            ExprKind::Delayed(operand, time) => write!(f, "{operand}({time})"),
             ExprKind::Reduce(name, indices, arguments) => {
                 write!(f, "{}[{:#}]({})", name.name, Commas(indices), Commas(arguments))
             }
@@ -335,6 +336,9 @@ impl Display for Initial {
         path(f, &self.path)?;
         element(f, &self.name, &self.subscripts)?;
         primes(f, self.order)?;
+        if let Some(time) = &self.past {
+            write!(f, "({time})")?;
+        }
         annotation(f, &self.unit)?;
         write!(f, " = {}", self.value)?;
         for_clauses(f, &self.domain)

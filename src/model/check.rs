@@ -6,6 +6,7 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::data::Data;
+use super::delays::Delays;
 use super::doses::lower as lower_doses;
 use super::expression::{PARAMETERS_ONLY, Scope};
 use super::families::Shape;
@@ -84,6 +85,10 @@ pub struct Checker<'a> {
     pub failed_functions: FxHashSet<String>,
     /// A stack of operands that wait for their operator.
     pub operands: Vec<ExprId>,
+    /// Values at other times that are read.
+    pub(super) delays: Delays,
+    /// Computed arrays that read some.
+    pub(super) delayed_arrays: FxHashSet<SymbolId>,
     /// Names each user function reads, those of the functions it calls included.
     pub(super) function_names: FxHashMap<String, Vec<String>>,
 }
@@ -123,6 +128,8 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         calls: FxHashMap::default(),
         failed_functions: FxHashSet::default(),
         operands: Vec::new(),
+        delays: Delays::default(),
+        delayed_arrays: FxHashSet::default(),
         function_names: FxHashMap::default(),
     };
     let model = checker.model(sources, &network).map(|model| Model { units, ..model });
@@ -156,6 +163,7 @@ impl Checker<'_> {
         let initials = self.lower_initials(&states);
         let defaults = self.lower_defaults(&parameters);
         let bounds = self.parameter_bounds(&parameters);
+        let histories = self.histories(states.iter().chain(&unknowns));
         let discrete_starts = self.discrete_starts(&discretes);
         let events = self.events();
         let mut outputs = self.outputs(&lowered);
@@ -200,6 +208,7 @@ impl Checker<'_> {
             modes: Vec::new(),
             inputs: self.named_inputs(),
             reaches: Vec::new(),
+            delays: std::mem::take(&mut self.delays),
             outputs,
             reactions,
             written,
@@ -207,6 +216,10 @@ impl Checker<'_> {
             run,
             units: None,
         };
+        self.diagnostics.extend(model.keep_delays(histories));
+        if !self.diagnostics.is_empty() {
+            return None;
+        }
         model.lay_out();
         if !model.run.over_switches {
             model.switches = switches(&mut model);
@@ -235,6 +248,9 @@ impl Checker<'_> {
             Kind::Parameter => Reads::Parameters,
             // They change in a run, and are no states.
             Kind::Discrete | Kind::Mode => Reads::Time,
+            // A value at another time may move with the state, since that time may.
+            Kind::Delayed => Reads::State,
+            Kind::Argument => Reads::Time,
             Kind::Definition | Kind::Output | Kind::Direction => Reads::Nothing,
         };
         let doc = doc.map(str::to_string);
@@ -414,8 +430,14 @@ impl Checker<'_> {
         let symbol = self.declare(name, Kind::Definition, shape.dims.clone(), target.doc, target.span);
         // An array of plain numbers is known when parameters are bound, like one of parameters.
         self.graph.set_reads(symbol, reads.max(Reads::Parameters));
+        let delayed = pieces.iter().any(|piece| self.reads_another_time(piece.value));
+        if delayed {
+            self.delayed_arrays.insert(symbol);
+        }
         let definition = match pieces.as_slice() {
             [piece] if shape.dims.is_empty() => Definition::Scalar(piece.value),
+            // References keep the indices of the template, so that what is shown is what was written.
+            _ if delayed => Definition::Array(symbol),
             [piece] => self.inline(symbol, piece).unwrap_or(Definition::Array(symbol)),
             _ => Definition::Array(symbol),
         };
@@ -570,6 +592,9 @@ impl Model {
             .chain(&self.discretes)
             .copied()
             .chain(self.modes.iter().map(|mode| mode.symbol))
+            .chain(self.delays.values.iter().map(|delayed| delayed.value))
+            .chain(self.delays.values.iter().map(|delayed| delayed.rate))
+            .chain(self.delays.arguments.iter().map(|argument| argument.symbol))
             .chain(definitions)
             .chain(outputs)
             .collect();

@@ -39,6 +39,19 @@ pub struct Event {
     pub at_start: bool,
 }
 
+impl Event {
+    /// All expressions in it.
+    pub fn expressions(&self) -> impl Iterator<Item = ExprId> + '_ {
+        let trigger: Vec<ExprId> = match &self.trigger {
+            Trigger::When(condition) => condition.surfaces.iter().map(|s| s.value).collect(),
+            Trigger::At(times) => times.clone(),
+            Trigger::Every { period, from, to } => [Some(*period), *from, *to].into_iter().flatten().collect(),
+        };
+        let rest = self.assignments.iter().map(|a| a.value).chain(self.delay).chain(self.priority);
+        trigger.into_iter().chain(rest)
+    }
+}
+
 /// What makes an event fire.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trigger {

@@ -58,7 +58,7 @@ impl Checker<'_> {
         Some(id)
     }
 
-    fn is_truth(&self, id: ExprId) -> bool {
+    pub(super) fn is_truth(&self, id: ExprId) -> bool {
         matches!(self.graph.node(id), Node::Bool(_) | Node::Compare(..) | Node::And(..) | Node::Or(..) | Node::Not(_))
     }
 
@@ -143,6 +143,10 @@ impl Checker<'_> {
             ExprKind::Csv(csv) => self.csv(csv, scope),
             ExprKind::Made(made) => self.made(made, scope),
             ExprKind::Call(function, arguments) => self.call(function, arguments, expr.span, scope),
+            ExprKind::Delayed(operand, time) => {
+                let text = expr.to_string();
+                self.at_another_time(operand, time, expr.span, text, scope)
+            }
             ExprKind::Reduce(operator, indices, bodies) => self.reduction(operator, indices, bodies, scope),
         }
     }
@@ -198,7 +202,7 @@ impl Checker<'_> {
     }
 
     /// A name with primes and subscripts (both possibly none).
-    fn element(
+    pub(super) fn element(
         &mut self,
         name: &str,
         place: Span,
@@ -290,7 +294,7 @@ impl Checker<'_> {
         Some(self.graph.intern(Node::Symbol(symbol, subs)))
     }
 
-    fn refuse(&mut self, span: Span, name: &str, reason: &'static str) -> Option<ExprId> {
+    pub(super) fn refuse(&mut self, span: Span, name: &str, reason: &'static str) -> Option<ExprId> {
         let message = format!("`{name}` cannot be used here: {reason}");
         let help = "declare a parameter, `param x0 = 1`, and use it in both places";
         self.diagnostics.push(Diagnostic::new(codes::model::NOT_HERE, span, message).help(help));
@@ -538,6 +542,16 @@ impl Checker<'_> {
         if let Some(value) = self.input(name, arguments, span, scope) {
             return value;
         }
+        let local = scope.arguments.iter().any(|(known, _)| known == name);
+        let quantity = !matches!(
+            self.entities.get(name),
+            None | Some(Entity::Function | Entity::Index | Entity::Pi | Entity::Time | Entity::Const(_))
+        );
+        if let ([time], false, true) = (arguments, local, quantity) {
+            let operand = Expr { span: function.span, kind: ExprKind::Name(name.to_string()) };
+            let text = format!("{name}({time})");
+            return self.at_another_time(&operand, time, span, text, scope);
+        }
         let Some(row) = builtin::find(name) else {
             self.unknown_function(function, arguments);
             return None;
@@ -570,14 +584,6 @@ impl Checker<'_> {
 
     fn unknown_function(&mut self, function: &Ident, arguments: &[Expr]) {
         let name = function.name.as_str();
-        if let Some(Entity::State(_)) = self.entities.get(name) {
-            let message = "delays are not yet supported";
-            self.diagnostics.push(
-                Diagnostic::new(codes::model::DELAY, function.span, message)
-                    .help(format!("`{name}` is a state; to multiply, write `{name}*(…)`")),
-            );
-            return;
-        }
         if self.entities.contains_key(name) {
             let message = format!("`{name}` is not a function");
             self.diagnostics.push(

@@ -195,7 +195,7 @@ fn free_names<'e>(expr: &'e Expr, bound: &mut Vec<&'e str>, out: &mut Vec<&'e st
         ExprKind::Prime(a, _) | ExprKind::Negate(a) | ExprKind::Not(a) => free_names(a, bound, out),
         ExprKind::Sum(terms) => terms.iter().for_each(|(_, e)| free_names(e, bound, out)),
         ExprKind::Product(factors) => factors.iter().for_each(|(_, e)| free_names(e, bound, out)),
-        ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => {
+        ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) | ExprKind::Delayed(a, b) => {
             [a, b].into_iter().for_each(|e| free_names(e, bound, out))
         }
         ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|e| free_names(e, bound, out)),

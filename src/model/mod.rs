@@ -14,6 +14,7 @@ mod conserved;
 mod constants;
 mod contributions;
 mod data;
+mod delays;
 mod discretes;
 mod domain;
 mod dose_records;
@@ -38,6 +39,7 @@ mod units;
 pub use analysis::{Access, Analysis, Entity, EntityId, Mention, Role, Target};
 pub use check::check;
 pub use conserved::{Law, dependents};
+pub use delays::{Argument, Delayed, Delays, History};
 pub use events::{Assignment, Event, Trigger};
 pub use implicit::{Implicit, Unknown};
 pub use modes::{Mode, Watch, with_modes};
@@ -103,6 +105,8 @@ pub struct Model {
     pub inputs: Vec<Input>,
     /// Where inputs without a rule beyond their points are asked for values.
     pub reaches: Vec<Reach>,
+    /// What is read at other times.
+    pub delays: Delays,
     /// The recorded quantities, discrete ones last.
     pub outputs: Vec<Family>,
     /// What each reaction, and each term added with `+=`, changes; in the order of the file, arrays element by element.
@@ -202,6 +206,10 @@ pub enum Kind {
     Discrete,
     /// The branch of a switch that holds, constant within a step ([`Mode`]).
     Mode,
+    /// A state, or its derivative, at another time.
+    Delayed,
+    /// A time at which something is read.
+    Argument,
     /// A vector that a Jacobian is multiplied with, laid out as the states are; derivatives bring it in.
     Direction,
 }

@@ -102,6 +102,10 @@ pub struct Statements<'a> {
     pub claimed: FxHashSet<&'a str>,
     /// Initial values by name and order.
     pub initials: Table<(&'a str, u32), Target<'a>>,
+    /// Values up to the start, `init x(t) = …`, by name and order; where nothing else is said they give initial values too.
+    pub histories: Table<(&'a str, u32), Target<'a>>,
+    /// What stands between their parentheses.
+    pub history_times: Vec<&'a Ident>,
     pub solve: Option<SolveBlock<'a>>,
     /// Whether there are reactions.
     pub reacting: bool,
@@ -114,6 +118,9 @@ pub fn collect<'a>(ast: &'a Ast, network: &'a Network, diagnostics: &mut Vec<Dia
         collector.item(item.doc.as_deref(), item.span, &item.kind);
     }
     collector.fluxes();
+    for (key, target) in &collector.found.histories {
+        collector.found.initials.entry(*key).or_insert_with(|| target.clone());
+    }
     collector.found.claimed = collector.kinds.keys().copied().collect();
     collector.found
 }
@@ -206,7 +213,14 @@ impl<'a> Collector<'a, '_> {
                         outside: initial.outside,
                     };
                     let key = (initial.name.name.as_str(), initial.order);
-                    let slot = self.found.initials.entry(key).or_insert_with(|| Target::new(initial.name.span));
+                    let table = match &initial.past {
+                        Some(time) => {
+                            self.found.history_times.push(time);
+                            &mut self.found.histories
+                        }
+                        None => &mut self.found.initials,
+                    };
+                    let slot = table.entry(key).or_insert_with(|| Target::new(initial.name.span));
                     slot.doc = slot.doc.or(doc);
                     slot.statements.push(statement);
                 }

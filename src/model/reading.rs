@@ -52,9 +52,12 @@ impl Checker<'_> {
     pub fn names_in<'e>(&'e self, expr: &'e Expr) -> Vec<Cow<'e, str>> {
         let mut names = Vec::new();
         walk(expr, &mut |expr| match &expr.kind {
-            ExprKind::Call(function, _) => names.extend(
-                self.function_names.get(&function.name).into_iter().flatten().map(|name| Cow::Borrowed(name.as_str())),
-            ),
+            ExprKind::Call(function, _) => {
+                let inside = self.function_names.get(&function.name).into_iter().flatten();
+                names.extend(inside.map(|name| Cow::Borrowed(name.as_str())));
+                // It may be something at another time.
+                names.push(Cow::Borrowed(&function.name));
+            }
             _ => names.extend(read_name(expr)),
         });
         names
@@ -128,6 +131,18 @@ pub fn walk<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
         ExprKind::Negate(a) | ExprKind::Not(a) => walk(a, f),
         ExprKind::Sum(terms) => terms.iter().for_each(|(_, e)| walk(e, f)),
         ExprKind::Product(factors) => factors.iter().for_each(|(_, e)| walk(e, f)),
+        // What a derivative was at another time says nothing of what it is.
+        ExprKind::Delayed(a, time) => {
+            match &a.kind {
+                ExprKind::Prime(inner, _) => {
+                    if let ExprKind::Subscript(_, list) = &inner.kind {
+                        list.iter().for_each(|e| walk(e, f));
+                    }
+                }
+                _ => walk(a, f),
+            }
+            walk(time, f);
+        }
         ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => {
             walk(a, f);
             walk(b, f);

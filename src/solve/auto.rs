@@ -301,6 +301,10 @@ impl Stepper for Auto {
         self.current().correct(problem, y)
     }
 
+    fn rewind(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
+        self.current().rewind(problem, t, y, h)
+    }
+
     fn t(&self) -> f64 {
         match (&self.implicit, self.stiff) {
             (Some(implicit), true) => implicit.t(),

@@ -194,8 +194,12 @@ fn suitable(problem: &Problem) -> Vec<(Method, f64)> {
     let costs = costs(problem);
     let suits =
         |row: &&Candidate| row.rtol.0 <= problem.rtol && problem.rtol < row.rtol.1 && problem.dim() >= row.states;
+    // f of neutral equations has no derivative by time.
+    let neutral = problem.system.delays().is_some_and(|delays| delays.is_neutral());
+    let possible = |row: &&Candidate| !(neutral && row.method == Method::Rodas5P);
     let runs = typical_steps(problem.rtol);
-    STIFF.iter().filter(suits).map(|row| (row.method, runs * row.steps * (row.cost)(&costs))).collect()
+    let rows = STIFF.iter().filter(suits).filter(possible);
+    rows.map(|row| (row.method, runs * row.steps * (row.cost)(&costs))).collect()
 }
 
 /// Operations of RKC for the rest of a run: it takes 14 rtol^(−1/3) steps (the 2-D Brusselator), whose stages grow with

@@ -8,6 +8,7 @@ use super::events::{Flow, Happenings};
 use super::explicit::ExplicitStepper;
 use super::low_storage::LowStorageStepper;
 use super::methods::{self, adams::Adams, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
+use super::past::{self, Past};
 use super::problem::Problem;
 use super::settled::Settled;
 use super::stepper::Stepper;
@@ -150,7 +151,11 @@ impl<'a> Run<'a> {
         let mut y = y0.to_vec();
         self.reserve()?;
         self.algebraic = Algebraic::new(&self.problem)?;
+        self.problem.past = Past::new(&mut self.problem, options.t0, &y, delay_order(options.method))?;
         self.make_consistent(&mut y)?;
+        if let Some(past) = &mut self.problem.past {
+            past.set_start(&y);
+        }
         self.events = Happenings::new(&mut self.problem, options.t0, options.t1)?;
         if options.t1.is_infinite() {
             self.settled = Some(Settled::new(&self.problem, self.problem.shifted()?));
@@ -158,6 +163,8 @@ impl<'a> Run<'a> {
         self.begin(&mut y)?;
         let mut breaks = breaks.into_iter().peekable();
         let mut behind = f64::INFINITY * -direction;
+        // What an event has set may make the solution itself jump.
+        let mut level = u32::MAX;
         while self.time != options.t1 && !self.stopped {
             while breaks.next_if(|b| (self.time - b) * direction >= 0.0).is_some() {}
             let mut end = breaks.peek().copied().unwrap_or(options.t1);
@@ -167,6 +174,13 @@ impl<'a> Run<'a> {
                 && time <= end
             {
                 (end, smooth) = (time, false);
+            }
+            if let Some(mut past) = self.problem.past.take() {
+                past.begin(&mut self.problem, self.time, &y, level);
+                if let Some(time) = past.next_end(self.time).filter(|time| *time <= end) {
+                    (end, smooth) = (time, false);
+                }
+                self.problem.past = Some(past);
             }
             self.problem.between(behind, if smooth { f64::INFINITY * direction } else { end });
             active.stepper().start(&mut self.problem, self.time, &y, h)?;
@@ -189,11 +203,18 @@ impl<'a> Run<'a> {
             // Behind a jump of f the old step means little.
             h = 0.0;
             let happens = self.events.as_ref().is_some_and(|events| events.is_due(self.time));
+            level = u32::MAX;
             if happens {
                 self.happen(&mut y)?;
+                // What sets no state makes f jump at most.
+                level = u32::from(self.events.as_ref().is_some_and(|events| events.y == y));
                 h = if active.stepper().keeps_step() { active.stepper().h() } else { 0.0 };
             } else {
                 y.copy_from_slice(active.stepper().y());
+                // Where a delay passes a breaking point f does not jump.
+                if self.problem.past.is_some() && active.stepper().keeps_step() {
+                    h = active.stepper().h();
+                }
             }
         }
         Ok(())
@@ -286,18 +307,25 @@ impl<'a> Run<'a> {
     fn segment(&mut self, active: &mut Active, end: f64) -> Result<(), ErrorKind> {
         let stepper = active.stepper();
         while self.time != end {
-            let until = self.until(end);
             let rejected = self.problem.statistics.rejected;
-            let outcome = stepper.advance(&mut self.problem, until, end);
+            let outcome = if self.problem.past.is_some() {
+                past::step(&mut self.problem, stepper, end)
+            } else {
+                let until = self.until(end);
+                stepper.advance(&mut self.problem, until, end).map(|()| false)
+            };
             let rejected = self.problem.statistics.rejected - rejected;
             self.step = stepper.h();
             if let (Err(ErrorKind::TooManySteps(_)), Some(settled)) = (&outcome, &self.settled) {
                 return Err(ErrorKind::NotSteady(settled.worst(&self.problem, stepper.y())));
             }
-            if let Err(kind) = outcome {
-                self.retry(kind, stepper)?;
-                continue;
-            }
+            let on_break = match outcome {
+                Ok(on_break) => on_break,
+                Err(kind) => {
+                    self.retry(kind, stepper)?;
+                    continue;
+                }
+            };
             let before = std::mem::replace(&mut self.time, stepper.t());
             if let Some(projection) = &mut self.projection {
                 self.point.copy_from_slice(stepper.y());
@@ -333,7 +361,7 @@ impl<'a> Run<'a> {
             {
                 progress(self.time);
             }
-            if happens {
+            if happens || on_break {
                 break;
             }
             // What is known to happen yet keeps the run going.
@@ -468,6 +496,14 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The order up to which breaking points are followed.
+fn delay_order(method: Method) -> u32 {
+    match method {
+        Method::Dop853 | Method::Vern7 | Method::Vern9 | Method::Adams | Method::Radau | Method::Auto => 9,
+        _ => 6,
+    }
+}
+
 /// Says what is wrong with the options, if anything is.
 fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Result<(), String> {
     let shape = system.shape();
@@ -514,6 +550,25 @@ fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Re
             "the method {} solves no algebraic equations ({unknown}); try Rodas5P, RadauIIA5 or BDF",
             options.method.name()
         ));
+    }
+    if let Some(delays) = system.delays() {
+        check(
+            options.t1.is_finite(),
+            "a run until nothing changes needs a model without delays; say how far to integrate".to_string(),
+        )?;
+        let method = options.method;
+        let rosenbrock = matches!(method, Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P);
+        check(
+            !method.is_second_order() && method != Method::Taylor,
+            format!("the method {} solves no equations with delays; try DOP853, RadauIIA5 or BDF", method.name()),
+        )?;
+        check(
+            !(rosenbrock && delays.is_neutral()),
+            format!(
+                "the method {} needs the derivative of f by time, which derivatives at other times do not have; try RadauIIA5 or BDF",
+                method.name()
+            ),
+        )?;
     }
     if let Some(b) = options.breakpoints.iter().find(|b| !b.is_finite()) {
         return Err(format!("the breakpoint {b} is not finite"));

@@ -43,6 +43,10 @@ pub enum ErrorKind {
         /// The equations do not determine their unknowns there.
         singular: bool,
     },
+    /// What is read at another time lies ahead of the solution: how that is written, and the time asked for.
+    Ahead(String, f64),
+    /// What is read at another time within the step does not settle, however short the step.
+    Unsettled(String),
     /// Asked to stop from outside.
     Interrupted,
     /// Events at one time cause each other without end; the name of the last.
@@ -105,6 +109,14 @@ impl fmt::Display for Failure {
             ErrorKind::Slides(name) => write!(
                 f,
                 "gave up at t = {t}: the solution slides along the switch `{name}`, for both of its sides lead back to it; make it smooth (`tanh(x/width)` for `sign(x)`) or give it two thresholds with `when` and a discrete quantity"
+            ),
+            ErrorKind::Ahead(name, s) => write!(
+                f,
+                "`{name}` asks for the future at t = {t}: the time in it is {s}; let it stay at or below t, as with `min`"
+            ),
+            ErrorKind::Unsettled(name) => write!(
+                f,
+                "the delay in `{name}` vanishes at t = {t}, and its value does not settle (step {h:e}); write the state itself where the delay is 0"
             ),
             ErrorKind::Interrupted => write!(f, "interrupted at t = {t}"),
             ErrorKind::Memory(needed, allowed) => {

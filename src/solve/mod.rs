@@ -15,6 +15,7 @@ mod fused;
 pub mod low_storage;
 pub mod methods;
 mod options;
+mod past;
 pub mod problem;
 pub mod rosenbrock;
 mod settled;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::past::Past;
 use super::{ErrorKind, Options, Statistics, Tolerance};
 use crate::linalg::Shifted;
 use crate::system::{CompiledStep, LIMITS, NEWTON_LIMITS, SecondOrder, System, Taylor};
@@ -20,6 +21,8 @@ pub struct Problem<'a> {
     /// Relative tolerance.
     pub rtol: f64,
     atol: &'a Tolerance,
+    /// In the place of `atol` and `rtol` while the error does not count, and those.
+    loose: Option<(Tolerance, f64)>,
     /// +1 forwards, −1 backwards.
     pub direction: f64,
     /// Upper bound of |h|.
@@ -30,6 +33,8 @@ pub struct Problem<'a> {
     max_steps: u64,
     /// Somebody may cancel the run, or its time is limited.
     watched: bool,
+    /// What the system reads at other times, if it does.
+    pub past: Option<Box<Past<'a>>>,
     options: &'a Options<'a>,
     started: Instant,
     /// Counts so far.
@@ -49,11 +54,13 @@ impl<'a> Problem<'a> {
             work: vec![0.0; system.shape().work],
             rtol: options.rtol,
             atol: &options.atol,
+            loose: None,
             direction: (options.t1 - options.t0).signum(),
             max_step: options.max_step,
             inside: (f64::NEG_INFINITY, f64::INFINITY),
             max_steps: options.max_steps,
             watched: options.cancel.is_some() || options.max_time.is_some(),
+            past: None,
             options,
             started: Instant::now(),
             statistics: Statistics::default(),
@@ -141,7 +148,9 @@ impl<'a> Problem<'a> {
     #[inline]
     pub fn rhs(&mut self, t: f64, y: &[f64], dy: &mut [f64]) {
         self.statistics.rhs += 1;
-        self.system.rhs(self.inside(t), y, &self.p, &mut self.work, dy);
+        let t = self.inside(t);
+        self.recall(t, y, false);
+        self.system.rhs(t, y, &self.p, &mut self.work, dy);
     }
 
     /// Taylor coefficients at (t, y), counted as one evaluation of f. `w` is as long as they say.
@@ -168,13 +177,17 @@ impl<'a> Problem<'a> {
     /// ∂f/∂y in the order of the pattern.
     pub fn jacobian(&mut self, t: f64, y: &[f64], values: &mut [f64]) {
         self.statistics.jacobians += 1;
-        self.system.jacobian(self.inside(t), y, &self.p, &mut self.work, values);
+        let t = self.inside(t);
+        self.recall(t, y, true);
+        self.system.jacobian(t, y, &self.p, &mut self.work, values);
     }
 
     /// ∂f/∂t
     pub fn time_derivative(&mut self, t: f64, y: &[f64], ft: &mut [f64]) {
         if self.system.shape().time_dependent {
-            self.system.time_derivative(self.inside(t), y, &self.p, &mut self.work, ft);
+            let t = self.inside(t);
+            self.recall(t, y, true);
+            self.system.time_derivative(t, y, &self.p, &mut self.work, ft);
         } else {
             ft.fill(0.0);
         }
@@ -182,17 +195,47 @@ impl<'a> Problem<'a> {
 
     /// The watched functions of the system's events.
     pub fn surfaces(&mut self, t: f64, y: &[f64], g: &mut [f64]) {
+        self.recall(t, y, false);
         self.system.surfaces(t, y, &self.p, &mut self.work, g);
     }
 
     /// The right sides of all events, their delays and priorities.
     pub fn resets(&mut self, t: f64, y: &[f64], values: &mut [f64]) {
+        self.recall(t, y, false);
         self.system.resets(t, y, &self.p, &mut self.work, values);
     }
 
     /// The times of events.
     pub fn schedule(&mut self, t: f64, times: &mut [f64]) {
         self.system.schedule(t, &self.p, &mut self.work, times);
+    }
+
+    /// Puts what is read at other times into the parameters, and how fast it changes if asked for.
+    #[inline]
+    fn recall(&mut self, t: f64, y: &[f64], rates: bool) {
+        if let Some(past) = &mut self.past {
+            past.fill(self.system, t, y, &mut self.p, &mut self.work, rates);
+        }
+    }
+
+    /// The delays that parameters decide.
+    pub fn lags(&mut self, lags: &mut [f64]) {
+        self.system.lags(&self.p, &mut self.work, lags);
+    }
+
+    /// The other times at which something is read.
+    pub fn delayed_times(&mut self, t: f64, y: &[f64], times: &mut [f64]) {
+        self.system.times(t, y, &self.p, &mut self.work, times);
+    }
+
+    /// Values before the start, and their rates.
+    pub fn past_values(&mut self, s: &[f64], values: &mut [f64]) {
+        self.system.past(s, &self.p, &mut self.work, values);
+    }
+
+    /// Bytes of memory a run may take for what it keeps.
+    pub fn max_memory(&self) -> u64 {
+        self.options.max_memory
     }
 
     /// Gives a discrete quantity another value.
@@ -207,13 +250,36 @@ impl<'a> Problem<'a> {
 
     /// The recorded quantities.
     pub fn outputs(&mut self, t: f64, y: &[f64], out: &mut [f64]) {
+        self.recall(t, y, false);
         self.system.outputs(t, y, &self.p, &mut self.work, out);
+    }
+
+    #[inline]
+    fn tolerance(&self) -> &Tolerance {
+        self.loose.as_ref().map_or(self.atol, |(atol, _)| atol)
+    }
+
+    /// Multiplies all tolerances by a factor.
+    pub fn loosen(&mut self, factor: f64) {
+        let atol = match self.atol {
+            Tolerance::Scalar(atol) => Tolerance::Scalar(atol.max(f64::MIN_POSITIVE) * factor),
+            Tolerance::PerState(list) => Tolerance::PerState(list.iter().map(|atol| atol * factor).collect()),
+        };
+        self.loose = Some((atol, self.rtol));
+        self.rtol *= factor;
+    }
+
+    /// Tolerances are as asked for again.
+    pub fn tighten(&mut self) {
+        if let Some((_, rtol)) = self.loose.take() {
+            self.rtol = rtol;
+        }
     }
 
     /// The absolute tolerance of component k.
     #[inline]
     pub fn atol(&self, k: usize) -> f64 {
-        match self.atol {
+        match self.tolerance() {
             Tolerance::Scalar(value) => *value,
             Tolerance::PerState(values) => values[k],
         }
@@ -221,7 +287,7 @@ impl<'a> Problem<'a> {
 
     /// `1 / (atol + rtol·max(|y0|, |y1|))` per component, for a method's own norms.
     pub fn weights(&self, y0: &[f64], y1: &[f64], out: &mut [f64]) {
-        match self.atol {
+        match self.tolerance() {
             Tolerance::Scalar(atol) => {
                 for ((out, a), b) in out.iter_mut().zip(y0).zip(y1) {
                     *out = 1.0 / scale(*atol, self.rtol, *a, *b);
@@ -238,7 +304,7 @@ impl<'a> Problem<'a> {
     /// Root mean square of `error / (atol + rtol·max(|y0|, |y1|))` (H&N&W II.4.11).
     pub fn norm(&self, error: &[f64], y0: &[f64], y1: &[f64]) -> f64 {
         let mut sum = 0.0;
-        match self.atol {
+        match self.tolerance() {
             Tolerance::Scalar(atol) => {
                 for ((e, a), b) in error.iter().zip(y0).zip(y1) {
                     let r = e / scale(*atol, self.rtol, *a, *b);

@@ -146,6 +146,10 @@ struct Search<'a, 'b> {
 
 impl Search<'_, '_> {
     fn find(&mut self, y0: &[f64], p: &[f64], approach: Approach) -> Result<SteadyState, ErrorKind> {
+        if self.problem.system.delays().is_some() {
+            let sentence = "steady states of models with delays are not looked for; run them until nothing changes";
+            return Err(ErrorKind::Options(sentence.to_string()));
+        }
         if let Some(k) = y0.iter().position(|y| !y.is_finite()) {
             let name = self.problem.system.shape().states.get(k);
             return Err(ErrorKind::Options(format!("the initial value of {name} is not finite: {}", y0[k])));

@@ -45,6 +45,14 @@ pub trait Stepper {
         self.start(problem, t, y, h)
     }
 
+    /// Goes back to the point (t, y) before the last step, to try a step `h` instead: of systems with delays only.
+    ///
+    /// # Errors
+    /// If f is not finite there.
+    fn rewind(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
+        self.start(problem, t, y, h)
+    }
+
     /// The independent variable reached.
     fn t(&self) -> f64;
 

@@ -8,6 +8,7 @@
 
 mod abilities;
 mod closure;
+mod delays;
 mod events;
 mod names;
 mod reduced;
@@ -15,6 +16,7 @@ mod step;
 
 pub use abilities::{Constraints, SecondOrder, Taylor};
 pub use closure::ClosureSystem;
+pub use delays::{DelayArgument, DelayedState, Delays, TimeSource};
 pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
@@ -131,7 +133,22 @@ pub trait System: Send + Sync {
         None
     }
 
-    /// The same for Rosenbrock methods.
+    /// What f and the other functions read at other times; nothing if the system has no delays.
+    fn delays(&self) -> Option<&Delays> {
+        None
+    }
+
+    /// The delays that parameters alone decide: [`Delays::lags`] numbers.
+    fn lags(&self, _p: &[f64], _w: &mut [f64], _lags: &mut [f64]) {}
+
+    /// The other times at which something is read, at (t, y): [`Delays::times`] numbers.
+    fn times(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], _times: &mut [f64]) {}
+
+    /// The values before the start at the times `s`, one per [`Delays::arguments`], and as many derivatives behind them;
+    /// what belongs to times after the start or to states whose past is not given is arbitrary.
+    fn past(&self, _s: &[f64], _p: &[f64], _w: &mut [f64], _values: &mut [f64]) {}
+
+    /// A whole step of a Rosenbrock method as one function, where the system has one to offer.
     fn rosenbrock_step(&self, _formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {
         None
     }

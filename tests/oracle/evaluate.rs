@@ -419,6 +419,7 @@ impl<'a> Run<'_, 'a> {
         let truth = |e: &'a Expr| self.eval(e, scope).truth();
         let subscripts = |list: &'a [Expr]| -> Vec<i64> { list.iter().map(|s| self.integer(s, scope)).collect() };
         Value::Real(match &expr.kind {
+            ExprKind::Delayed(..) => panic!("the oracle knows no past"),
             ExprKind::Member(_) | ExprKind::Made(_) => panic!("the oracle reads trees as they are written, elaborated"),
             ExprKind::Csv(_) => panic!("the oracle reads no files"),
             ExprKind::Number(x) => Dual::constant(*x),

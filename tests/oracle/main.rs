@@ -382,8 +382,9 @@ fn examples_mean_what_they_say() {
         if model.checked().units.is_some() {
             continue;
         }
-        // Nor does it solve equations or know events; `tests/dae.rs` and `tests/events.rs` do.
-        if !model.checked().algebraic.is_empty() || !model.checked().events.is_empty() {
+        // Nor does it solve equations, know events or remember; `tests/dae.rs`, `tests/events.rs` and `tests/delays.rs` do.
+        let checked = model.checked();
+        if !checked.algebraic.is_empty() || !checked.events.is_empty() || !checked.delays.is_empty() {
             continue;
         }
         match check(&text, count + 1) {

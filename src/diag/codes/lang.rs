@@ -18,7 +18,7 @@ pub const KEYWORD: Code = Code("E0106");
 pub const OPERATOR: Code = Code("E0107");
 /// A chain of comparisons.
 pub const CHAIN: Code = Code("E0108");
-/// A subscripted name or a derivative that is called.
+/// Something called that is no function and has no value at another time.
 pub const CALL: Code = Code("E0109");
 /// A prime that follows neither a name nor a subscript.
 pub const PRIME: Code = Code("E0110");
@@ -102,9 +102,10 @@ pub const ENTRIES: &[CodeEntry] = &[
         code: CALL,
         title: "not a function",
         explanation: "Only names can be called, and only `sum`, `prod`, `min`, `max` and `dot` take indices in \
-                      brackets before their arguments. A product is written with `*`.",
-        failing: "y = u[i](x + 1)\n",
-        mended: "y = u[i]*(x + 1)\n",
+                      brackets before their arguments; an element or a derivative is followed by one time, `u[i](t - tau)`. \
+                      A product is written with `*`.",
+        failing: "y = (u + 2)(x + 1)\n",
+        mended: "y = (u + 2)*(x + 1)\n",
     },
     CodeEntry {
         code: PRIME,

@@ -62,6 +62,8 @@ pub const INDEX_IN_USE: Code = Code("E0228");
 pub const INDICES: Code = Code("E0229");
 /// Delays.
 pub const DELAY: Code = Code("E0230");
+/// A past that is not read.
+pub const HISTORY: Code = Code("E0231");
 /// Needs a value.
 pub const NO_VALUE: Code = Code("E0232");
 /// Empty interval.
@@ -276,10 +278,17 @@ pub const ENTRIES: &[CodeEntry] = &[
     },
     CodeEntry {
         code: DELAY,
-        title: "delays",
-        explanation: "A state followed by parentheses would be its value at another time. Delays are reserved for a later version; to multiply, write `*`.",
-        failing: "init x = 1\nx' = -x(t - 1)\n",
-        mended: "init x = 1\nx' = -x*(t - 1)\n",
+        title: "not a delay",
+        explanation: "A state followed by parentheses is its value at another time, `x(t - tau)`. That time must not lie in the future, and may depend on states and parameters, not on values at further times. Parameters, discrete quantities and times themselves cannot be delayed; to multiply, write `*`.",
+        failing: "param k = 2\ninit x = 1\nx' = -k(t - 1)\n",
+        mended: "param k = 2\ninit x = 1\nx' = -k*x(t - 1)\n",
+    },
+    CodeEntry {
+        code: HISTORY,
+        title: "a past that is not read",
+        explanation: "`init x(t) = …` gives the values of a state before the start, for delays to read. Where no delay reads them, only the value at the start means something: `init x = …`.",
+        failing: "init x(t) = cos(t)\nx' = -x\n",
+        mended: "init x = 1\nx' = -x\n",
     },
     CodeEntry {
         code: NO_VALUE,

@@ -154,7 +154,7 @@ impl Parser<'_> {
         if self.peek() == Kind::Number {
             let number = self.whole_number("the number of a compartment")?;
             self.expect(Kind::Assign, "`=` after the compartment's number")?;
-            return Ok(DoseSetting::Compartment(number, self.variable_here()?));
+            return Ok(DoseSetting::Compartment(number, self.variable()?));
         }
         if self.is_word("id") && self.peek_second() == Kind::Assign {
             self.bump();
@@ -167,7 +167,7 @@ impl Parser<'_> {
             return Err(self.unexpected(expected));
         }
         let word = self.any_word();
-        let state = self.variable_here()?;
+        let state = self.variable()?;
         self.expect(Kind::Assign, &format!("`=` after `{} {state}`", word.name))?;
         Ok(DoseSetting::Of(word, state, self.expression()?))
     }

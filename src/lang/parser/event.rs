@@ -119,7 +119,7 @@ impl Parser<'_> {
         if self.is_word("stop") && ends {
             return Ok(Action::Stop(self.bump()));
         }
-        let target = self.variable_here()?;
+        let target = self.variable()?;
         if matches!(self.peek(), Kind::Assign | Kind::PlusAssign) {
             let (here, name) = (self.here(), self.shortened(target.span));
             let message = format!("expected `:=` after the quantity that is set, found `{}`", self.slice(here));
@@ -143,7 +143,7 @@ impl Parser<'_> {
     /// [ "bioavailability" expression ] [ for_clauses ]`
     pub(super) fn dose(&mut self) -> Parse<ItemKind> {
         self.bump();
-        let target = self.variable_here()?;
+        let target = self.variable()?;
         let amount = self.expression()?;
         let schedule = self.schedule()?;
         let over = self.after_word("over")?;

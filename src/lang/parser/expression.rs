@@ -189,7 +189,7 @@ impl Parser<'_> {
         Ok(Expr { span: self.since(start), kind: ExprKind::Power(base, exponent) })
     }
 
-    /// `primary = quantity | number | "true" | "false" | "(" expression ")" | reduction | csv | call | variable`
+    /// `primary = quantity | number | "true" | "false" | "(" expression ")" | reduction | csv | call | delayed | variable`
     fn primary(&mut self) -> Parse<Expr> {
         match self.peek() {
             Kind::Number if self.peek_second() == Kind::SquareOpen => self.quantity(),
@@ -197,7 +197,7 @@ impl Parser<'_> {
             Kind::Name => match self.peek_second() {
                 Kind::RoundOpen => self.call(),
                 Kind::SquareOpen if REDUCTIONS.contains(&self.slice(self.here())) => self.reduction(),
-                _ => self.variable(),
+                _ => self.delayed(),
             },
             Kind::RoundOpen => self.parenthesised(),
             Kind::True | Kind::False => {
@@ -235,16 +235,27 @@ impl Parser<'_> {
         Ok(Expr { span, kind: ExprKind::Number(value) })
     }
 
-    /// `variable = { segment } name ( primes [ subscripts ] | [ subscripts ] [ primes ] )`
+    /// `delayed = variable "(" expression ")"`, or the variable alone.
     #[inline(never)]
-    fn variable(&mut self) -> Parse<Expr> {
-        let variable = self.variable_here()?;
+    fn delayed(&mut self) -> Parse<Expr> {
+        let start = self.at;
+        let operand = self.variable()?;
+        if self.peek() != Kind::RoundOpen {
+            self.not_called_or_primed()?;
+            return Ok(operand);
+        }
+        let mut arguments = self.arguments()?;
+        let span = self.since(start);
+        let argument = match arguments.pop() {
+            Some(argument) if arguments.is_empty() => Box::new(argument),
+            _ => return Err(self.one_time(span)),
+        };
         self.not_called_or_primed()?;
-        Ok(variable)
+        Ok(Expr { span, kind: ExprKind::Delayed(Box::new(operand), argument) })
     }
 
-    /// A variable, whatever follows it.
-    pub(super) fn variable_here(&mut self) -> Parse<Expr> {
+    /// `variable = { segment } name ( primes [ subscripts ] | [ subscripts ] [ primes ] )`, whatever follows it.
+    pub(super) fn variable(&mut self) -> Parse<Expr> {
         let start = self.at;
         let (mut segments, name, early, subscripts) = self.place("a name")?;
         let kind = if !segments.is_empty() {

@@ -312,14 +312,17 @@ impl Parser<'_> {
         error
     }
 
+    /// Something at another time that does not name one time.
+    pub(super) fn one_time(&self, span: Span) -> Box<Diagnostic> {
+        let message = "expected one time between the parentheses";
+        let error = Diagnostic::new(codes::CALL, span, message);
+        Box::new(error.help("a delay is written `x(t - tau)`, a product with `*`"))
+    }
+
     /// A parenthesis follows something that cannot be called.
     pub(super) fn not_callable(&self) -> Box<Diagnostic> {
         let span = self.before();
-        let message = match self.tokens[self.at - 1].kind {
-            Kind::Prime => "a derivative cannot be called",
-            Kind::SquareClose => "a subscripted name cannot be called",
-            _ => "the value of an expression cannot be called",
-        };
+        let message = "the value of an expression cannot be called";
         let error = Diagnostic::new(codes::CALL, span.to(self.here()), message);
         Box::new(error.help("a product is written with `*`; `sum prod min max dot` take indices in brackets"))
     }

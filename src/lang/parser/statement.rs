@@ -228,16 +228,25 @@ impl Parser<'_> {
         Ok(Declaration { name, subscripts, unit, value, bounds, domain, span: self.since(start) })
     }
 
-    /// `initial = { segment } name ( primes [ subscripts ] | [ subscripts ] [ primes ] ) [ annotation ] "=" expression [ for_clauses ]`
+    /// `initial = { segment } name ( primes [ subscripts ] | [ subscripts ] [ primes ] ) [ "(" name ")" ] [ annotation ] "="
+    /// expression [ for_clauses ]`
     fn initial(&mut self) -> Parse<Initial> {
         let start = self.at;
         let (path, name, early, subscripts) = self.place("a state")?;
         let order = if early == 0 { self.primes()? } else { early };
+        let past = if self.peek() == Kind::RoundOpen {
+            let opener = self.open();
+            let time = self.name("the independent variable")?;
+            self.close(opener, Kind::RoundClose, "`)`")?;
+            Some(time)
+        } else {
+            None
+        };
         let unit = self.annotation()?;
         self.expect(Kind::Assign, "`=` after the name")?;
         let value = self.expression()?;
         let domain = self.for_clauses()?;
-        Ok(Initial { path, outside: 0, name, order, subscripts, unit, value, domain, span: self.since(start) })
+        Ok(Initial { path, outside: 0, name, order, subscripts, past, unit, value, domain, span: self.since(start) })
     }
 
     /// `bounds = "in" "(" expression "," expression ")"`

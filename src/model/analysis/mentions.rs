@@ -260,7 +260,7 @@ impl Analysis {
             ExprKind::Prime(inner, _) | ExprKind::Negate(inner) | ExprKind::Not(inner) => self.expression(inner, local),
             ExprKind::Sum(terms) => terms.iter().for_each(|(_, term)| self.expression(term, local)),
             ExprKind::Product(factors) => factors.iter().for_each(|(_, factor)| self.expression(factor, local)),
-            ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => {
+            ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) | ExprKind::Delayed(a, b) => {
                 self.expression(a, local);
                 self.expression(b, local);
             }

@@ -268,6 +268,11 @@ impl Inference<'_> {
             ExprKind::Csv(csv) => self.table(csv),
             ExprKind::Made(made) => self.made(made, scope),
             ExprKind::Call(function, arguments) => self.call(function, arguments, scope),
+            ExprKind::Delayed(operand, time) => {
+                let name = operand.to_string();
+                self.time_argument(&name, time, scope);
+                self.infer(operand, scope)
+            }
             ExprKind::Reduce(operator, indices, bodies) => {
                 let outer = self.open(indices, scope);
                 let form = match operator.name.as_str() {
@@ -406,7 +411,7 @@ impl Inference<'_> {
             ExprKind::Negate(a) | ExprKind::Not(a) => numeric(a),
             ExprKind::Sum(terms) => terms.iter().all(|(_, e)| numeric(e)),
             ExprKind::Product(factors) => factors.iter().all(|(_, e)| numeric(e)),
-            ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) => numeric(a) && numeric(b),
+            ExprKind::Power(a, b) | ExprKind::Compare(_, a, b) | ExprKind::Delayed(a, b) => numeric(a) && numeric(b),
             ExprKind::And(list) | ExprKind::Or(list) => list.iter().all(numeric),
             ExprKind::If(a, b, c) => numeric(a) && numeric(b) && numeric(c),
             ExprKind::Csv(csv) => self.table_unit(csv).is_none(),
@@ -470,6 +475,11 @@ impl Inference<'_> {
             self.value(argument, &form, scope, place);
             return self.form_of(name);
         }
+        if let ([time], true) = (&mut *arguments, builtin::find(name).is_none() && self.quantities.contains_key(name)) {
+            // A value at another time.
+            self.time_argument(name, time, scope);
+            return self.name(name, scope);
+        }
         let Some(row) = builtin::find(name) else {
             arguments.iter_mut().for_each(|argument| _ = self.infer(argument, scope));
             return self.unknown();
@@ -511,6 +521,12 @@ impl Inference<'_> {
                 self.unknown()
             }
         }
+    }
+
+    /// Demands that what stands between the parentheses of `x(t - tau)` is a time.
+    fn time_argument(&mut self, name: &str, time: &mut Expr, scope: &mut Scope) {
+        let (form, variable) = (self.time.clone(), self.time_name.clone());
+        self.coerce(time, &form, scope, Why::Argument { function: name, argument: &variable });
     }
 
     /// A call of a function of the model: its arguments must fit what its body says of them.

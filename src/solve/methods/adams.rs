@@ -124,6 +124,7 @@ impl Default for Coefficients {
 }
 
 /// The method in progress.
+#[derive(Clone)]
 pub struct Adams {
     n: usize,
     t: f64,
@@ -141,6 +142,8 @@ pub struct Adams {
     k: usize,
     /// Orders and steps still grow unchecked.
     starting: bool,
+    /// As it was before the last step, of systems with delays.
+    before: Option<Box<Adams>>,
 }
 
 impl Adams {
@@ -159,6 +162,7 @@ impl Adams {
             coefficients: Coefficients::new(),
             k: 1,
             starting: true,
+            before: None,
         }
     }
 
@@ -239,6 +243,10 @@ impl Stepper for Adams {
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         let n = self.n;
+        if problem.past.is_some() {
+            self.before = None;
+            self.before = Some(Box::new(self.clone()));
+        }
         if self.h == 0.0 {
             let (f0, scratch) = self.phi.split_at_mut(n);
             self.h = first_step(problem, self.t, &self.y, f0, 1, end - self.t, scratch);
@@ -335,6 +343,18 @@ impl Stepper for Adams {
             h * math::pow(0.5 / error, 1.0 / order).clamp(0.5, 0.9)
         };
         Ok(())
+    }
+
+    fn rewind(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
+        match self.before.take() {
+            Some(before) if before.t == t && before.h != 0.0 => {
+                *self = *before;
+                // Shorter, not longer, than it would have been.
+                self.h = h.min(self.h);
+                Ok(())
+            }
+            _ => self.start(problem, t, y, h),
+        }
     }
 
     fn t(&self) -> f64 {

@@ -102,6 +102,9 @@ pub struct Bdf {
     dense: Vec<f64>,
     /// The interpolant reads `dense`, since the differences have been rescaled.
     dense_kept: bool,
+    /// Before the last step, of systems with delays: its point, step, order, steps since the last change, differences.
+    before: (f64, f64, usize, usize),
+    differences_before: Vec<f64>,
     /// An order to hold on to and the past to start it from.
     held: Option<(usize, History)>,
 }
@@ -168,6 +171,8 @@ impl Bdf {
             order_dense: 1,
             dense: vec![0.0; (MAX_ORDER + 1) * n],
             dense_kept: false,
+            before: (0.0, 0.0, 0, 0),
+            differences_before: Vec::new(),
             held: None,
         })
     }
@@ -566,6 +571,10 @@ impl Stepper for Bdf {
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         let n = self.n;
+        if problem.past.is_some() {
+            self.before = (self.t, self.h, self.order, self.equal_steps);
+            self.differences_before.clone_from(&self.differences);
+        }
         if self.h == 0.0 {
             // Order 1 starts with a step an order-1 formula can take.
             self.h = first_step(problem, self.t, &self.y, &self.f0, 1, end - self.t, &mut self.scratch[..2 * n]);
@@ -624,6 +633,18 @@ impl Stepper for Bdf {
             }
             return Ok(());
         }
+    }
+
+    fn rewind(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
+        let (before, step, order, equal_steps) = self.before;
+        if before != t || step == 0.0 {
+            return self.start(problem, t, y, h);
+        }
+        (self.t, self.h, self.order, self.equal_steps) = (t, step, order, equal_steps);
+        self.differences.copy_from_slice(&self.differences_before);
+        self.y.copy_from_slice(y);
+        self.fresh = false;
+        Ok(())
     }
 
     fn correct(&mut self, _problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
