@@ -170,6 +170,18 @@ fn numbers_alone_are_in_the_units_of_what_they_are_for() {
     for other in &runs[1..] {
         assert!(runs[0].iter().zip(other).all(|(a, b)| (a - b).abs() <= 1e-9 * (1.0 + b.abs())));
     }
+    // What doses bring in for themselves is not listed.
+    let listed = |statement: &str| {
+        let model = parse(&format!("{text}{statement}\n"), table).unwrap_or_else(|e| panic!("{e}"));
+        model.show(rhapsode::Show::Units, rhapsode::expr::Format::Text).unwrap()
+    };
+    for statement in ["dose central 60 at 30 over 2", "doses csv(\"d.csv\")"] {
+        assert!(
+            listed(statement).contains("depot") && !listed(statement).contains("infusion"),
+            "{}",
+            listed(statement)
+        );
+    }
     for wrong in ["dose depot 100 [L] at 0", "dose depot 100 at 0 [mg]", "dose depot 100 at 0 over 3 [mg]"] {
         let errors = parse(&format!("{text}{wrong}\n"), "").unwrap_err().to_string();
         assert!(errors.contains("E0261"), "{wrong}\n{errors}");

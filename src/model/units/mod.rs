@@ -152,7 +152,8 @@ fn quantities(inference: &mut Inference<'_>, ast: &Ast) -> Vec<QuantityUnit> {
             orders.insert(name, order);
         }
     }
-    for (name, quantity) in &inference.quantities {
+    // The counts of infusions are nobody's to read.
+    for (name, quantity) in inference.quantities.iter().filter(|(name, _)| !super::doses::is_count(name)) {
         forms.push((name.clone(), quantity.form.clone(), quantity.declared.clone()));
         for k in 1..orders.get(name.as_str()).copied().unwrap_or(1) {
             let form = inference.derivative_of(name, k);
