@@ -53,4 +53,19 @@ fn steps_allocate_nothing() {
             assert_eq!(short, long, "{name} {}: {} more steps allocated", method.name(), many - few);
         }
     }
+    // Events and located switches: what is kept of them grows, by doubling; nothing else does.
+    let text = "init x = 1, v = 0\ndiscrete n = 0\nx' = v\nv' = -sign(x)\nwhen v > 0.5 { n := n + 1 }\n\
+                every 0.37 { v := v }\nwhen sin(x) > 0.3 { n := n + 1 }\n";
+    let relay = Model::parse(text).unwrap().compile().unwrap();
+    for method in [Method::Tsit5, Method::Dop853, Method::Vern9, Method::Rodas5P, Method::Bdf] {
+        (0..40).for_each(|_| _ = count(&relay, method, 8.0));
+        let happened = |end: f64| {
+            let solution = relay.problem().span(0.0..end).method(method).save(Save::At(vec![end])).solve().unwrap();
+            solution.statistics.events + solution.statistics.located
+        };
+        let (few, many) = (happened(20.0), happened(800.0));
+        let (short, long) = (count(&relay, method, 20.0).0, count(&relay, method, 800.0).0);
+        assert!(many > 30 * few && many > 2000, "{few} {many}");
+        assert!(long < short + 20, "{}: {} more events allocated {} times", method.name(), many - few, long - short);
+    }
 }

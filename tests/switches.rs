@@ -239,3 +239,21 @@ fn a_saw_of_time_switches_twice_a_day_in_one_step() {
     assert_eq!(last(&falling, "mornings"), 10.0);
     assert!((last(&falling, "x") - 2.5).abs() < 1e-9, "{}", last(&falling, "x"));
 }
+
+#[test]
+fn output_points_never_change_the_steps() {
+    let text = "init x = 1, v = 0\nx' = v\nv' = -sign(x) - 0.2*max(x, 0) + 0.01*floor(3*v)\n\
+                when v > 0.9 { v := 0.8*v }\nsolve t = 0..40 { rtol = 1e-8, atol = 1e-10 }";
+    for method in [Method::Auto, Method::Tsit5, Method::Vern9, Method::Rodas5P, Method::Bdf] {
+        let compiled = Model::parse(text).unwrap().compile().unwrap();
+        let solve = |times: Vec<f64>| compiled.problem().method(method).save(Save::At(times)).solve().unwrap();
+        let (many, few) = (solve((0..=1000).map(|k| 0.04 * f64::from(k)).collect()), solve(vec![20.0, 40.0]));
+        assert_eq!(many.occurrences(), few.occurrences());
+        assert_eq!((many.statistics.steps, many.statistics.located), (few.statistics.steps, few.statistics.located));
+        assert!(many.statistics.located > 20);
+        for name in ["x", "v"] {
+            let (many, few) = (many.column(name).unwrap(), few.column(name).unwrap());
+            assert_eq!([many[500], many[1000]], [few[0], few[1]], "{name} {}", method.name());
+        }
+    }
+}

@@ -3,23 +3,32 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Variable;
 use super::pantelides::Reduced;
 use super::scalars::Scalars;
 use super::tear::Solved;
+use super::{Variable, events};
+use crate::diag::Diagnostic;
 use crate::expr::{Affine, ExprId, Node, SubsId, SymbolId};
 use crate::model::{Family, Implicit, Kind, Model, Piece, Symbol};
 
 /// Where the elements of unknowns' derivatives have gone.
-struct Places {
+pub(super) struct Places {
     /// By element: what stands for it.
-    values: FxHashMap<(SymbolId, SubsId), ExprId>,
+    pub(super) values: FxHashMap<(SymbolId, SubsId), ExprId>,
     /// The symbols of those elements.
-    touched: FxHashSet<SymbolId>,
+    pub(super) touched: FxHashSet<SymbolId>,
 }
 
 /// Puts the model together.
-pub fn assemble(mut scalars: Scalars, system: Reduced, solved: Solved, implicit: &Implicit) -> Model {
+///
+/// # Errors
+/// Diagnostics for events that set what is no state any more.
+pub fn assemble(
+    mut scalars: Scalars,
+    system: Reduced,
+    solved: Solved,
+    implicit: &Implicit,
+) -> Result<Model, Vec<Diagnostic>> {
     let residuals: FxHashMap<Variable, ExprId> = solved.residuals.iter().map(|(value, v)| (*v, *value)).collect();
     let mut places = Places { values: FxHashMap::default(), touched: FxHashSet::default() };
     let mut states = Vec::new();
@@ -53,6 +62,7 @@ pub fn assemble(mut scalars: Scalars, system: Reduced, solved: Solved, implicit:
         families.push((Family { symbol: state.symbol, pieces }, initial));
     }
     let constraints = system.constraints.iter().map(|value| places.put(&mut scalars, *value)).collect();
+    let events = events::rewrite(&mut scalars, &places, &algebraic.iter().copied().collect())?;
     let given: Vec<Family> = reported(&mut scalars, &system, &places);
     let mut model = scalars.model;
     for (derivative, initial) in families {
@@ -62,6 +72,7 @@ pub fn assemble(mut scalars: Scalars, system: Reduced, solved: Solved, implicit:
     }
     model.outputs.splice(0..0, given);
     model.constraints = constraints;
+    model.events = events;
     // What is no state any more is nothing the layout knows of.
     let known: FxHashSet<SymbolId> = model.states.iter().copied().collect();
     for (k, symbol) in model.symbols.iter_mut().enumerate() {
@@ -73,7 +84,7 @@ pub fn assemble(mut scalars: Scalars, system: Reduced, solved: Solved, implicit:
     model.lay_out();
     model.algebraic = algebraic.iter().map(|(symbol, place)| model.symbol(*symbol).offset + place).collect();
     model.algebraic.sort_unstable();
-    model
+    Ok(model)
 }
 
 /// A state made of an unknown: per element its place, its subscripts and what it is.
@@ -133,11 +144,11 @@ fn declare(
 
 impl Places {
     /// A plain expression with what was solved for put in place.
-    fn put(&self, scalars: &mut Scalars, value: ExprId) -> ExprId {
+    pub(super) fn put(&self, scalars: &mut Scalars, value: ExprId) -> ExprId {
         scalars.replace(value, &|symbol, subs| self.values.get(&(symbol, subs)).copied())
     }
 
-    fn touches(&self, scalars: &Scalars, value: ExprId) -> bool {
+    pub(super) fn touches(&self, scalars: &Scalars, value: ExprId) -> bool {
         let graph = &scalars.model.graph;
         graph.reachable(&[value]).iter().any(|id| match graph.node(*id) {
             Node::Symbol(symbol, _) => self.touched.contains(&symbol),

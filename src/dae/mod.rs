@@ -11,6 +11,7 @@
 
 mod assemble;
 mod cancel;
+mod events;
 mod linear;
 mod matching;
 mod pantelides;
@@ -61,7 +62,7 @@ pub fn solve_structure(model: Model) -> Result<Model, Vec<Diagnostic>> {
     matching::determined(&mut scalars, &equations)?;
     let index = pantelides::reduce(&mut scalars, equations)?;
     let solved = tear::solve(&mut scalars, &index);
-    let model = assemble::assemble(scalars, index, solved, &implicit);
+    let model = assemble::assemble(scalars, index, solved, &implicit)?;
     match delays(&model) {
         Some(error) => Err(vec![error]),
         None => Ok(model),

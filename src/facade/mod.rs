@@ -143,6 +143,11 @@ impl Model {
             Ok(model) => model,
             Err(diagnostics) => return Err(Errors::new(sources, diagnostics)),
         };
+        if let (Some(at), false) = (checked.run.reduce_at, checked.constraints.is_empty()) {
+            let message = "conserved sums are not used beside equations that had to be differentiated";
+            let error = Diagnostic::new(codes::reactions::NOTHING_TO_REDUCE, at, message);
+            return Err(Errors::new(sources, vec![error.help("leave the option out")]));
+        }
         let differentiated = |model: &model::Model| {
             derive(model).map_err(|unsupported| {
                 let span =

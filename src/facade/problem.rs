@@ -16,7 +16,7 @@ use super::steady::Steady;
 use crate::diag::closest;
 use crate::model::Grid;
 use crate::solve::{Approach, Failure, Method, Options, Save, Solution, SteadyState, Tolerance, integrate, steady};
-use crate::system::Reduced;
+use crate::system::{Eliminated, Reduced};
 
 /// A solution that has not come to rest after so many steps is given up, if nothing else is said.
 const MOST_UNTIL_REST: u64 = 1_000_000;
@@ -152,7 +152,8 @@ impl<'a> Problem<'a> {
     }
 
     /// Whether states that conserved sums determine are left out of the integration. All states are in the solution
-    /// either way, and their sums hold exactly when they are.
+    /// either way, and their sums hold exactly when they are. Sums of states that events set are not used, and none where
+    /// equations had to be differentiated.
     pub fn reduce(mut self, reduce: bool) -> Self {
         self.reduce = reduce;
         self
@@ -279,10 +280,13 @@ impl<'a> Problem<'a> {
             options.to_mut().save = Save::At(points);
         }
         let system = self.compiled.system();
-        // Events may change the sums, of delays the past of all states is kept, and constraints are on all states together.
-        let checked = self.compiled.model().checked();
-        let steady = checked.events.is_empty() && checked.delays.is_empty() && system.constraints().is_none();
-        let eliminated = if self.reduce && steady { self.compiled.eliminated(&y0) } else { Vec::new() };
+        // Of delays the past of all states is kept, and constraints are on all states together.
+        let apart = self.compiled.model().checked().delays.is_empty() && system.constraints().is_none();
+        let eliminated = if self.reduce && apart {
+            Eliminated::undisturbed(self.compiled.eliminated(&y0), system.events())
+        } else {
+            Vec::new()
+        };
         if eliminated.is_empty() {
             return integrate(system, &y0, &bound, &options).map_err(SolveError::Failed);
         }

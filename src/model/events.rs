@@ -88,13 +88,6 @@ impl Checker<'_> {
     /// All events, in the order of the file.
     pub fn events(&mut self) -> Vec<Event> {
         let events = self.found.events.clone();
-        if let (Some((_, span)), false) = (events.first(), self.found.implicit.is_empty()) {
-            // Unknowns that follow from others are no states by the time an event would set or read them.
-            let message = "events beside implicit equations are not yet supported";
-            let error = Diagnostic::new(codes::lang::UNSUPPORTED, *span, message);
-            self.diagnostics.push(error.help("solve the implicit equations for their unknowns, as in `i = v/R`"));
-            return Vec::new();
-        }
         events.into_iter().filter_map(|(event, span)| self.event(event, span)).collect()
     }
 

@@ -87,7 +87,8 @@ impl Checker<'_> {
         let values = targets.flat_map(|target| target.statements.iter().filter_map(|s| s.value));
         let bodies = self.found.functions.values().map(|f| f.body);
         let sides = self.found.implicit.iter().flat_map(|s| [s.lhs, s.rhs]);
-        for expr in values.chain(bodies).chain(sides) {
+        let events = self.found.events.iter().flat_map(|(event, _)| event.expressions());
+        for expr in values.chain(bodies).chain(sides).chain(events) {
             super::reading::walk(expr, &mut |expr| {
                 if let ExprKind::Prime(inner, order) = &expr.kind
                     && let ExprKind::Name(name) | ExprKind::Subscript(crate::lang::ast::Ident { name, .. }, _) =

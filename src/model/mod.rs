@@ -296,6 +296,8 @@ pub struct Run {
     pub max_steps: Option<u64>,
     /// Whether states that conserved sums determine are left out of the integration.
     pub reduce: bool,
+    /// Where that is said.
+    pub reduce_at: Option<Span>,
     /// Whether steps may run over the times at which the equations switch.
     pub over_switches: bool,
 }

@@ -84,6 +84,7 @@ impl Checker<'_> {
                 ExprKind::Name(word) if word == "none" => run.reduce = false,
                 ExprKind::Name(word) if word == "conserved" => {
                     run.reduce = true;
+                    run.reduce_at = Some(name.span.to(value.span));
                     if !self.found.reacting {
                         let message = "there is nothing to reduce: the model has no reactions";
                         self.diagnostics.push(

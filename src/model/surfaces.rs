@@ -24,6 +24,13 @@ pub struct Surface {
     pub degree: Option<u8>,
 }
 
+impl Surface {
+    /// A function of states and time.
+    pub fn new(graph: &Graph, symbols: &[Symbol], value: ExprId) -> Self {
+        Surface { value, degree: degree(graph, symbols, value) }
+    }
+}
+
 impl Condition {
     /// Takes a truth value apart.
     pub fn of(graph: &mut Graph, symbols: &[Symbol], condition: ExprId) -> Self {
@@ -52,7 +59,7 @@ impl Condition {
         let place = match self.surfaces.iter().position(|s| s.value == value) {
             Some(place) => place,
             None => {
-                self.surfaces.push(Surface { value, degree: degree(graph, symbols, value) });
+                self.surfaces.push(Surface::new(graph, symbols, value));
                 self.surfaces.len() - 1
             }
         };
@@ -66,7 +73,7 @@ impl Condition {
 }
 
 /// The degree of an expression as a polynomial in states and time together.
-pub(super) fn degree(graph: &Graph, symbols: &[Symbol], root: ExprId) -> Option<u8> {
+fn degree(graph: &Graph, symbols: &[Symbol], root: ExprId) -> Option<u8> {
     degree_among(graph, symbols, &FxHashMap::default(), root)
 }
 

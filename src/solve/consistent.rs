@@ -5,6 +5,9 @@
 //! projection, the smallest change of y in the norm of the error test (E. Eich, SIAM J. Numer. Anal. 30 (1993) 1467;
 //! H&W VII.2): it moves the solution by no more than the error just made, so that the method's order stays, and unlike a
 //! choice of dummy derivatives it never has to be made anew along the way.
+//!
+//! Behind an event the states that it has set stay, and those whose constraints still hold, as far as the others can make
+//! up for it: of a pendulum whose horizontal velocity is set, the vertical one follows and the place remains.
 
 use super::ErrorKind;
 use super::problem::Problem;
@@ -21,6 +24,9 @@ const ENOUGH: f64 = 1e-6;
 const ROUNDED: f64 = 0.1;
 /// Newton iterations of a projection.
 const PROJECTIONS: usize = 12;
+/// Shares of its size that a state which an event has set, and one whose constraints hold as it is, may move (squared).
+const SET: f64 = 1e-8;
+const KEPT: f64 = 1e-16;
 /// Makes W·x = b leave the differential states as they are.
 const HELD: f64 = 1e100;
 
@@ -129,6 +135,9 @@ pub struct Projection {
     g: Vec<f64>,
     /// Squared sizes of the states in the norm of the error test.
     sizes: Vec<f64>,
+    /// The share of them that each may move behind an event.
+    shares: Vec<f64>,
+    given: Vec<f64>,
     step: Vec<f64>,
     work: Vec<f64>,
 }
@@ -144,6 +153,8 @@ impl Projection {
             lu: DenseLu::new(m),
             g: vec![0.0; m],
             sizes: vec![0.0; n],
+            shares: vec![1.0; n],
+            given: vec![0.0; n],
             step: vec![0.0; n],
             work: vec![0.0; constraints.work()],
             constraints,
@@ -156,8 +167,47 @@ impl Projection {
     /// # Errors
     /// [`ErrorKind::Inconsistent`] where there is no point on them near y.
     pub fn project(&mut self, problem: &mut Problem, t: f64, y: &mut [f64]) -> Result<bool, ErrorKind> {
+        self.measure(problem, y);
+        self.newton(problem, t, y)
+    }
+
+    /// The same behind an event that has set some states: they, and states whose constraints hold, stay if they can.
+    ///
+    /// # Errors
+    /// As [`Self::project`].
+    pub fn restore(&mut self, problem: &mut Problem, t: f64, y: &mut [f64], set: &[usize]) -> Result<(), ErrorKind> {
+        self.measure(problem, y);
+        let p = problem.parameters();
+        self.constraints.values(t, y, p, &mut self.work, &mut self.g);
+        self.constraints.jacobian(t, y, p, &mut self.work, &mut self.values);
+        self.shares.fill(1.0);
+        set.iter().for_each(|k| self.shares[*k] = SET);
+        for k in 0..self.g.len() {
+            let entries = || (0..self.pattern.ncols()).filter_map(|j| Some((j, self.pattern.place(k, j)?)));
+            let gradient: f64 = entries().map(|(j, at)| self.values[at] * self.values[at] * self.sizes[j]).sum();
+            if self.g[k] * self.g[k] <= gradient {
+                for j in 0..self.pattern.ncols() {
+                    if self.pattern.place(k, j).is_some() {
+                        self.shares[j] = KEPT;
+                    }
+                }
+            }
+        }
+        self.given.copy_from_slice(y);
+        self.sizes.iter_mut().zip(&self.shares).for_each(|(size, share)| *size *= share);
+        if self.newton(problem, t, y).is_err() {
+            y.copy_from_slice(&self.given);
+            self.project(problem, t, y)?;
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, problem: &Problem, y: &[f64]) {
         problem.weights(y, y, &mut self.sizes);
         self.sizes.iter_mut().for_each(|s| *s = 1.0 / (*s * *s));
+    }
+
+    fn newton(&mut self, problem: &mut Problem, t: f64, y: &mut [f64]) -> Result<bool, ErrorKind> {
         for iteration in 0..PROJECTIONS {
             let p = problem.parameters();
             self.constraints.values(t, y, p, &mut self.work, &mut self.g);
@@ -237,4 +287,24 @@ pub fn initialise(
     });
     problem.statistics.adjusted = moved.map(|(k, (given, used))| (names.get(k), *given, *used)).collect();
     Ok(())
+}
+
+/// Values that are consistent behind an event which has set the states `set`.
+///
+/// # Errors
+/// As [`Algebraic::solve`] and [`Projection::project`].
+pub fn restore(
+    problem: &mut Problem,
+    projection: Option<&mut Projection>,
+    algebraic: Option<&mut Algebraic>,
+    (t, y): (f64, &mut [f64]),
+    set: &[usize],
+) -> Result<(), ErrorKind> {
+    if let Some(projection) = projection {
+        projection.restore(problem, t, y, set)?;
+    }
+    match algebraic {
+        Some(algebraic) => algebraic.solve(problem, t, y),
+        None => Ok(()),
+    }
 }

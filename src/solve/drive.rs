@@ -229,6 +229,12 @@ impl<'a> Run<'a> {
         consistent::initialise(&mut self.problem, projection, algebraic, self.time, y)
     }
 
+    /// The same within a run.
+    fn restore(&mut self, y: &mut [f64]) -> Result<(), ErrorKind> {
+        let (projection, algebraic) = (self.projection.as_mut(), self.algebraic.as_mut());
+        consistent::restore(&mut self.problem, projection, algebraic, (self.time, y), &[])
+    }
+
     /// What happens at the start, and the first point to keep.
     fn begin(&mut self, y: &mut [f64]) -> Result<(), ErrorKind> {
         let t0 = self.options.t0;
@@ -247,16 +253,21 @@ impl<'a> Run<'a> {
     fn happen(&mut self, y: &mut [f64]) -> Result<(), ErrorKind> {
         let Some(mut events) = self.events.take() else { return Ok(()) };
         y.copy_from_slice(&events.y);
+        // Between steps algebraic unknowns are interpolated; where that is too far off they stand as they are.
+        let _ = self.restore(y);
         let steps = self.options.save == Save::Steps;
         // Where a branch of the equations changes there is one point, as at the end of any step.
         if steps && !events.only_switches(self.time) {
             self.point.copy_from_slice(y);
             self.record(self.time)?;
         }
-        let flow = events.execute(&mut self.problem, self.time, y);
-        self.events = Some(events);
+        let (projection, algebraic, time) = (&mut self.projection, &mut self.algebraic, self.time);
         // What an event sets may leave algebraic unknowns behind.
-        self.make_consistent(y)?;
+        let mut restore = |problem: &mut Problem, y: &mut [f64], set: &[usize]| {
+            consistent::restore(problem, projection.as_mut(), algebraic.as_mut(), (time, y), set)
+        };
+        let flow = events.execute(&mut self.problem, time, y, &mut restore);
+        self.events = Some(events);
         self.point.copy_from_slice(y);
         if steps {
             self.record(self.time)?;
@@ -438,15 +449,7 @@ impl<'a> Run<'a> {
                     if t == self.time {
                         self.point.copy_from_slice(stepper.y());
                     } else {
-                        stepper.interpolate(&mut self.problem, t, &mut self.point);
-                        if let Some(projection) = &mut self.projection {
-                            projection.project(&mut self.problem, t, &mut self.point)?;
-                        }
-                        if let Some(algebraic) = &mut self.algebraic {
-                            // Methods interpolate algebraic unknowns less well than they compute them; where that is
-                            // too far off for Newton's iteration it stands as it is.
-                            let _ = algebraic.solve(&mut self.problem, t, &mut self.point);
-                        }
+                        self.interpolate(stepper, t)?;
                     }
                     self.record(t)?;
                     self.next += 1;
@@ -456,11 +459,25 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The solution at a time within the last step, in `point`.
+    fn interpolate(&mut self, stepper: &mut dyn Stepper, t: f64) -> Result<(), ErrorKind> {
+        stepper.interpolate(&mut self.problem, t, &mut self.point);
+        if let Some(projection) = &mut self.projection {
+            projection.project(&mut self.problem, t, &mut self.point)?;
+        }
+        if let Some(algebraic) = &mut self.algebraic {
+            // Methods interpolate algebraic unknowns less well than they compute them; where that is too far off for
+            // Newton's iteration it stands as it is.
+            let _ = algebraic.solve(&mut self.problem, t, &mut self.point);
+        }
+        Ok(())
+    }
+
     /// Keeps the asked-for times that the last step passed before an event, which has its own.
     fn save_before(&mut self, stepper: &mut dyn Stepper) -> Result<(), ErrorKind> {
         let Save::At(times) = &self.options.save else { return Ok(()) };
         while let Some(&t) = times.get(self.next).filter(|t| **t < self.time) {
-            stepper.interpolate(&mut self.problem, t, &mut self.point);
+            self.interpolate(stepper, t)?;
             self.record(t)?;
             self.next += 1;
         }

@@ -47,6 +47,17 @@ pub enum ErrorKind {
     Ahead(String, f64),
     /// What is read at another time within the step does not settle, however short the step.
     Unsettled(String),
+    /// The same behind an event that has set states; its name.
+    InconsistentAfter {
+        /// The event.
+        event: String,
+        /// The unknown whose equation is farthest from being satisfied.
+        state: String,
+        /// What that equation leaves.
+        left: f64,
+        /// The equations do not determine their unknowns there.
+        singular: bool,
+    },
     /// Asked to stop from outside.
     Interrupted,
     /// Events at one time cause each other without end; the name of the last.
@@ -91,6 +102,14 @@ impl fmt::Display for Failure {
                 f,
                 "the algebraic equations do not determine their unknowns at t = {t}: that of {state} leaves {left:e}; start from other values, e.g. `init {state} = …`"
             ),
+            ErrorKind::InconsistentAfter { event, state, left, singular } => {
+                let what =
+                    if *singular { "do not determine their unknowns" } else { "have no solution near the values" };
+                write!(
+                    f,
+                    "behind `{event}` at t = {t} the algebraic equations {what}: that of {state} leaves {left:e}; set values that they allow"
+                )
+            }
             ErrorKind::EventsForEver(name) => {
                 write!(f, "events cause each other for ever at t = {t}; the last was `{name}`")
             }

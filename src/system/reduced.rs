@@ -20,12 +20,23 @@ pub struct Eliminated {
     pub others: Vec<(usize, f64)>,
 }
 
+impl Eliminated {
+    /// Those of whose sums no event sets a state.
+    pub fn undisturbed(list: Vec<Eliminated>, events: Option<&Events>) -> Vec<Eliminated> {
+        let groups = || events.into_iter().flat_map(|events| &events.groups);
+        let is_set = |k: usize| groups().flat_map(|g| &g.assignments).any(|a| a.state && a.places.contains(&k));
+        list.into_iter().filter(|e| !is_set(e.state) && !e.others.iter().any(|(k, _)| is_set(*k))).collect()
+    }
+}
+
 /// A system on the states that are kept, for one start.
 pub struct Reduced<'a> {
     full: &'a dyn System,
     shape: Shape,
     kept: Vec<usize>,
     eliminated: Vec<(Eliminated, f64)>,
+    /// The full system's, with the places of states among those that are kept.
+    events: Option<Events>,
     jacobian: OnceLock<Chain>,
 }
 
@@ -37,7 +48,8 @@ struct Chain {
 }
 
 impl<'a> Reduced<'a> {
-    /// Without the eliminated states; their sums keep the values they have in `y0` (all states).
+    /// Without the eliminated states; their sums keep the values they have in `y0` (all states). No event sets a state of
+    /// such a sum ([`Eliminated::undisturbed`]).
     pub fn new(full: &'a dyn System, eliminated: Vec<Eliminated>, y0: &[f64]) -> Self {
         let of_full = full.shape();
         let n = of_full.dim();
@@ -50,9 +62,16 @@ impl<'a> Reduced<'a> {
             work: of_full.work + 2 * n + full.jacobian_entries(),
             ..of_full.clone()
         };
+        let events = full.events().cloned().map(|mut events| {
+            let assignments = events.groups.iter_mut().flat_map(|group| &mut group.assignments);
+            for place in assignments.filter(|a| a.state).flat_map(|a| &mut a.places) {
+                *place = kept.partition_point(|k| *k < *place);
+            }
+            events
+        });
         let total = |e: &Eliminated| e.own * y0[e.state] + e.others.iter().map(|(k, w)| w * y0[*k]).sum::<f64>();
         let eliminated = eliminated.into_iter().map(|e| (total(&e), e)).map(|(total, e)| (e, total)).collect();
-        Reduced { full, shape, kept, eliminated, jacobian: OnceLock::new() }
+        Reduced { full, shape, kept, eliminated, events, jacobian: OnceLock::new() }
     }
 
     /// The kept ones of all states (or of anything that has one entry per state).
@@ -157,9 +176,18 @@ impl System for Reduced<'_> {
         self.gather(slopes, ft);
     }
 
-    /// Switches of time only: what events set might change the sums.
     fn events(&self) -> Option<&Events> {
-        self.full.events().filter(|events| events.groups.is_empty())
+        self.events.as_ref()
+    }
+
+    fn surfaces(&self, t: f64, z: &[f64], p: &[f64], w: &mut [f64], g: &mut [f64]) {
+        let (y, _, w) = self.split(z, w);
+        self.full.surfaces(t, y, p, w, g);
+    }
+
+    fn resets(&self, t: f64, z: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        let (y, _, w) = self.split(z, w);
+        self.full.resets(t, y, p, w, values);
     }
 
     fn schedule(&self, t: f64, p: &[f64], w: &mut [f64], times: &mut [f64]) {

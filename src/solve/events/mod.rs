@@ -50,6 +50,9 @@ struct Firing {
     values: Option<Vec<f64>>,
 }
 
+/// Makes the rest of a state fit what an event has set; the places of those states.
+pub type Restore<'r> = dyn FnMut(&mut Problem, &mut [f64], &[usize]) -> Result<(), ErrorKind> + 'r;
+
 /// What execution leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -70,6 +73,8 @@ pub struct Happenings<'a> {
     g: Vec<f64>,
     g_end: Vec<f64>,
     start: Vec<f64>,
+    /// The states that an event has just set.
+    set: Vec<usize>,
     crossings: Vec<Crossing>,
     /// Whether the condition of each element holds, by [`Self::first`].
     truths: Vec<bool>,
@@ -128,11 +133,12 @@ impl<'a> Happenings<'a> {
         let owner = |at: usize| events.groups.iter().position(|group| watches(group, at));
         Ok(Some(Happenings {
             clock,
-            modes: Modes::new(if located { &events.modes } else { &[] }, m, problem.dim(), t1 - t0),
+            modes: Modes::new(if located { &events.modes } else { &[] }, m, problem.dim(), (t0, t1 - t0)),
             locator: Locator::new(problem.dim(), m),
             g: vec![0.0; m],
             g_end: vec![0.0; m],
             start: vec![0.0; m],
+            set: Vec::new(),
             crossings: Vec::new(),
             truths: vec![false; elements],
             first,
@@ -326,15 +332,25 @@ impl<'a> Happenings<'a> {
     /// Executes all that has fired or is due at (t, y), and what that causes. Discrete quantities change in `problem`.
     ///
     /// # Errors
-    /// If events cause each other for ever, follow each other without getting anywhere, or have a bad delay.
-    pub fn execute(&mut self, problem: &mut Problem, t: f64, y: &mut [f64]) -> Result<Flow, ErrorKind> {
+    /// If events cause each other for ever, follow each other without getting anywhere, have a bad delay, or leave a state
+    /// that no algebraic equations fit.
+    pub fn execute(
+        &mut self,
+        problem: &mut Problem,
+        t: f64,
+        y: &mut [f64],
+        restore: &mut Restore,
+    ) -> Result<Flow, ErrorKind> {
         let events = self.events;
         let waiting = &mut self.waiting;
         self.clock.take_due(t, |group, element, delayed| {
             let (served, values) = (delayed.is_some(), delayed.and_then(|d| d.values));
             waiting.push(Firing { group, element, served, momentary: false, values });
         });
-        self.modes.change(problem, t, y);
+        if self.modes.is_due() {
+            self.modes.change(problem, t, y);
+            restore(problem, y, &[])?;
+        }
         let (mut executed, mut seen, mut flow) = (0, false, Flow::On);
         loop {
             self.put_off(problem, t, y)?;
@@ -346,11 +362,13 @@ impl<'a> Happenings<'a> {
                     return Err(ErrorKind::EventsForEver(event.element(firing.element)));
                 }
                 let values = firing.values.as_deref().unwrap_or(&self.values);
+                self.set.clear();
                 for assignment in &event.assignments {
                     let place = assignment.places[firing.element];
                     let value = values[assignment.value + firing.element];
                     if assignment.state {
                         y[place] = value;
+                        self.set.push(place);
                     } else {
                         problem.set_discrete(place, value);
                     }
@@ -361,7 +379,14 @@ impl<'a> Happenings<'a> {
                     flow = Flow::Stop;
                     break;
                 }
-                // Where events have set something, branches are found anew.
+                // Where events have set something, the rest of the state and the branches follow.
+                restore(problem, y, &self.set).map_err(|kind| match kind {
+                    ErrorKind::Inconsistent { state, left, singular } => {
+                        let event = event.element(firing.element);
+                        ErrorKind::InconsistentAfter { event, state, left, singular }
+                    }
+                    other => other,
+                })?;
                 self.modes.settle(problem, t, y);
             } else if seen {
                 break;

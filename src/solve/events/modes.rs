@@ -66,9 +66,9 @@ pub struct Modes<'a> {
     /// All modes are 0 until so many steps have been taken, and how long it will be next time.
     released: Option<u64>,
     patience: u64,
-    /// The last time of a switch, and how many before it were as near; what counts as near.
+    /// The last time of a switch, and how many before it were as near.
     last: (f64, u32),
-    near: f64,
+    t0: f64,
     span: f64,
     /// The switch that the solution slid along when all were released.
     slid: Option<usize>,
@@ -85,8 +85,8 @@ pub struct Modes<'a> {
 }
 
 impl<'a> Modes<'a> {
-    /// For m watched functions, n states and a run of this length; all modes are 0.
-    pub fn new(groups: &'a [ModeGroup], m: usize, n: usize, span: f64) -> Self {
+    /// For m watched functions, n states and a run from t0 of this length; all modes are 0.
+    pub fn new(groups: &'a [ModeGroup], m: usize, n: usize, (t0, span): (f64, f64)) -> Self {
         let mut roles = vec![Role::None; m];
         let mut places = Vec::new();
         for group in groups {
@@ -116,8 +116,8 @@ impl<'a> Modes<'a> {
             released: None,
             patience: PATIENCE,
             last: (f64::NEG_INFINITY, 0),
-            near: NEAR * span.abs(),
-            span: span.abs(),
+            t0,
+            span,
             slid: None,
             window: Window::default(),
             trial: None,
@@ -127,6 +127,11 @@ impl<'a> Modes<'a> {
             moved: vec![0.0; states],
             g: vec![0.0; if states == 0 { 0 } else { m }],
         }
+    }
+
+    /// The length of the run; so far, if it has no end.
+    fn reach(&self, t: f64) -> f64 {
+        if self.span.is_finite() { self.span } else { t - self.t0 }
     }
 
     /// Whether there is none.
@@ -178,7 +183,7 @@ impl<'a> Modes<'a> {
             problem.rhs(t, y, &mut self.slope);
             problem.clear_algebraic(&mut self.slope);
             let size = problem.norm(&self.slope, y, y);
-            let h = (self.near * 100.0).min(if size > 0.0 { 1.0 / size } else { f64::INFINITY });
+            let h = (1e-8 * self.span).min(if size > 0.0 { 1.0 / size } else { f64::INFINITY });
             if h.is_finite() && t + h > t {
                 self.moved.iter_mut().zip(y.iter().zip(&self.slope)).for_each(|(m, (y, f))| *m = y + h * f);
                 problem.surfaces(t + h, &self.moved, &mut g);
@@ -274,7 +279,7 @@ impl<'a> Modes<'a> {
         }
         problem.statistics.located += 1;
         self.before.1 = 0.0;
-        let slides = t - self.last.0 <= self.near;
+        let slides = t - self.last.0 <= NEAR * self.reach(t);
         self.last = (t, if slides { self.last.1 + 1 } else { 0 });
         let first = self.pending[0].0;
         self.judge(problem, t, Some(first));
@@ -348,7 +353,7 @@ impl<'a> Modes<'a> {
         }
         let pace = (t - t0) / (problem.statistics.rhs - rhs).max(1) as f64;
         let cuts = std::mem::take(&mut self.window).cuts;
-        let slow = t - t0 < LITTLE * self.span;
+        let slow = t - t0 < LITTLE * self.reach(t);
         let steps = problem.statistics.steps;
         match (self.trial.take(), self.released) {
             // Without modes it went slower: back, and not to be asked again soon.
