@@ -183,20 +183,19 @@ impl<'a> Run<'a> {
                 self.problem.past = Some(past);
             }
             self.problem.between(behind, if smooth { f64::INFINITY * direction } else { end });
-            active.stepper().start(&mut self.problem, self.time, &y, h)?;
+            if let Err(kind) = active.stepper().start(&mut self.problem, self.time, &y, h) {
+                self.note(&mut active);
+                return Err(kind);
+            }
             if let Some(events) = &mut self.events {
                 // A delay below rounding of time is over before a step is taken.
                 events.y.copy_from_slice(&y);
             }
             let outcome = self.segment(&mut active, end);
-            if let Some(w) = active.stepper().shifted() {
-                self.problem.statistics.fallbacks = w.fallbacks();
-                self.problem.statistics.linear = w.kind().to_string();
+            if let Err(kind) = outcome {
+                self.note(&mut active);
+                return Err(self.diagnose(kind, active.stepper()));
             }
-            if let Active::Auto(auto) = &active {
-                self.problem.statistics.method = format!("auto ({})", auto.used());
-            }
-            outcome.map_err(|kind| self.diagnose(kind, active.stepper()))?;
             if self.time == end {
                 behind = end;
             }
@@ -205,7 +204,10 @@ impl<'a> Run<'a> {
             let happens = self.events.as_ref().is_some_and(|events| events.is_due(self.time));
             level = u32::MAX;
             if happens {
-                self.happen(&mut y)?;
+                if let Err(kind) = self.happen(&mut y) {
+                    self.note(&mut active);
+                    return Err(kind);
+                }
                 // What sets no state makes f jump at most.
                 level = u32::from(self.events.as_ref().is_some_and(|events| events.y == y));
                 h = if active.stepper().keeps_step() { active.stepper().h() } else { 0.0 };
@@ -217,7 +219,19 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        self.note(&mut active);
         Ok(())
+    }
+
+    /// What the method has to say of a run that has ended.
+    fn note(&mut self, active: &mut Active) {
+        if let Some(w) = active.stepper().shifted() {
+            self.problem.statistics.fallbacks = w.fallbacks();
+            self.problem.statistics.linear = w.kind().to_string();
+        }
+        if let Active::Auto(auto) = active {
+            self.problem.statistics.method = format!("auto ({})", auto.used());
+        }
     }
 
     /// Algebraic unknowns that fit the rest of the state.
