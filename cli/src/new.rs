@@ -27,6 +27,7 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "dosing_table",
     "building",
     "mackey_glass",
+    "circadian_clock",
     "transistor_amplifier",
     "van_der_pol",
     "lorenz",
