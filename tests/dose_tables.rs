@@ -120,7 +120,7 @@ fn records_that_cannot_be_followed_are_named() {
             "",
             vec!["line 2, column RATE: -2 asks for the duration", "{ duration depot = … }"],
         ),
-        ("TIME,AMT,SS,II\n0,5,1,12\n", "", vec!["line 2, column SS: 1 asks for a steady state"]),
+        ("TIME,AMT,SS,II\n0,5,3,12\n", "", vec!["line 2, column SS: expected 0, 1 or 2, found 3"]),
         ("TIME,AMT\n5,1\n4,1\n", "", vec!["line 3, column TIME: 4 comes after 5"]),
         ("TIME,AMT\n0,-1\n", "", vec!["line 2, column AMT: -1 is negative"]),
         ("TIME,DOSE\n0,1\n", "", vec!["there is no column AMT; found TIME, DOSE"]),
@@ -213,4 +213,74 @@ fn infusions_into_elements_of_arrays() {
             "{a:?} {b:?}"
         );
     }
+}
+
+/// One compartment after doses every `tau` for ever: the geometric sum of what is left of each.
+#[test]
+fn a_steady_state_is_what_doses_for_ever_lead_to() {
+    let one = "param k = 0.2\ninit A = 0\nA' = -k*A\ndoses csv(\"d.csv\")\n";
+    let at = |text: &str, table: &str, times: Vec<f64>| {
+        let compiled = parse(text, table).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
+        let problem = compiled.problem().span(0.0..60.0).rtol(1e-10).atol(1e-10);
+        let solution = problem.save(rhapsode::solve::Save::At(times)).solve().unwrap_or_else(|e| panic!("{e}"));
+        solution.column("A").unwrap().to_vec()
+    };
+    let near = |found: f64, wanted: f64| assert!((found - wanted).abs() < 1e-6 * wanted, "{found} {wanted}");
+    let left = |t: f64| (-0.2 * t).exp();
+    // Peak D/(1 − e^(−k τ)) at once, and again after each interval.
+    let found = at(one, "TIME,AMT,II,ADDL,SS\n0,100,12,4,1\n", vec![0.0, 11.0, 12.0, 48.0, 60.0]);
+    let peak = 100.0 / (1.0 - left(12.0));
+    for (found, wanted) in found.iter().zip([peak, peak * left(11.0), peak, peak, peak * left(12.0)]) {
+        near(*found, wanted);
+    }
+    // 100 in the morning and 50 in the evening.
+    let found = at(one, "TIME,AMT,II,SS\n0,100,24,1\n10,50,24,2\n", vec![0.0, 10.0]);
+    near(found[0], (100.0 + 50.0 * left(14.0)) / (1.0 - left(24.0)));
+    near(found[1], (100.0 * left(10.0) + 50.0) / (1.0 - left(24.0)));
+    // Infusions longer than their distance overlap: two, for half of the time three, are under way at the start.
+    let rate = 10.0;
+    let found = at(one, "TIME,AMT,RATE,II,ADDL,SS\n0,50,10,2,40,1\n", vec![0.0, 1.5, 2.0]);
+    // Amount at the beginning of an interval, from one past infusion of 5 h begun s ago.
+    let of = |s: f64| rate / 0.2 * if s < 5.0 { 1.0 - left(s) } else { (1.0 - left(5.0)) * left(s - 5.0) };
+    let sum = |t: f64| (0..200).map(|j| of(2.0 * f64::from(j) + t)).sum::<f64>();
+    for (found, t) in found.iter().zip([0.0, 1.5, 2.0]) {
+        near(*found, if t == 2.0 { sum(0.0) } else { sum(t) });
+    }
+    // With a lag the dose before is still to come.
+    let lagged = one.replace("d.csv\")", "d.csv\") { lag A = 3 }");
+    let found = at(&lagged, "TIME,AMT,II,ADDL,SS\n0,100,12,4,1\n", vec![0.0, 3.0]);
+    near(found[0], peak * left(9.0));
+    near(found[1], peak);
+}
+
+/// An infusion begun before the run is not under way, and its end takes nothing away.
+#[test]
+fn runs_that_begin_within_an_infusion_do_not_lose_by_its_end() {
+    for statement in ["dose A 60 at 0, 10 over 4", "dose A 60 every 10 from 0 to 10 over 4", "doses csv(\"d.csv\")"] {
+        let text = format!("init A = 0\nA' = 0*A\n{statement}\nsolve t = 2..30");
+        let model = parse(&text, "TIME,AMT,RATE,II,ADDL\n0,60,15,10,1\n").unwrap_or_else(|e| panic!("{e}"));
+        let solution = model.compile().unwrap().problem().solve().unwrap_or_else(|e| panic!("{e}"));
+        assert!((solution.last()[0] - 60.0).abs() < 1e-9, "{statement}: {:?}", solution.last());
+        let from = |t0: f64| {
+            let compiled = model.compile().unwrap();
+            compiled.problem().span(t0..30.0).solve().unwrap_or_else(|e| panic!("{e}")).last()[0]
+        };
+        assert!((from(0.0) - 120.0).abs() < 1e-9 && (from(10.0) - 60.0).abs() < 1e-9, "{statement}");
+        assert!(from(12.0).abs() < 1e-9 && from(14.0).abs() < 1e-9, "{statement}");
+    }
+}
+
+#[test]
+fn a_steady_state_that_is_none_is_refused() {
+    let one = "param k = 0.2\ninit A = 0\nA' = -k*A\ndoses csv(\"d.csv\")\n";
+    let error = parse(one, "TIME,AMT,II,SS\n0,100,.,.\n20,50,12,1\n").unwrap_err().to_string();
+    assert!(error.contains("line 3, column SS") && error.contains("from time 0 on"), "{error}");
+    let run = |text: &str, from: f64| {
+        let compiled = parse(text, "TIME,AMT,II,SS\n5,100,12,1\n").unwrap().compile().unwrap();
+        compiled.problem().span(from..60.0).solve().unwrap_err().to_string()
+    };
+    assert!(run(one, 0.0).contains("in a steady state from 5 on, and the run starts at 0"), "{}", run(one, 0.0));
+    // Without a way out amounts pile up.
+    let closed = one.replace("-k*A", "0*A");
+    assert!(run(&closed, 5.0).contains("lead to no steady state"), "{}", run(&closed, 5.0));
 }

@@ -14,8 +14,11 @@ use super::bind::{MissingParameter, UnknownName, parameter_values};
 use super::reach::{OutsideData, outside_data};
 use super::steady::Steady;
 use crate::diag::closest;
-use crate::model::Grid;
-use crate::solve::{Approach, Failure, Method, Options, Save, Solution, SteadyState, Tolerance, integrate, steady};
+use crate::model::{Grid, LOOK_BACK, LeadIn};
+use crate::solve::{
+    Approach, End, ErrorKind, Failure, Method, Options, Save, Solution, SteadyState, Tolerance, integrate,
+    integrate_to, steady,
+};
 use crate::system::{Eliminated, Reduced};
 
 /// A solution that has not come to rest after so many steps is given up, if nothing else is said.
@@ -263,9 +266,62 @@ impl<'a> Problem<'a> {
         Ok(solution.times().last().copied().unwrap_or(self.options.t0))
     }
 
+    /// When the doses begin, and the start of a run before which doses have been given for ever: a run through so many of their intervals that twice
+    /// as many make no difference.
+    fn led_in(&self, lead_in: LeadIn, bound: Vec<f64>, y0: Vec<f64>) -> Result<(f64, Vec<f64>, Vec<f64>), SolveError> {
+        let LeadIn { since, interval } = lead_in;
+        let (t0, system) = (self.options.t0, self.compiled.system());
+        let refused = |sentence: String| {
+            let partial = Solution::from_rows(Vec::new(), &[], Arc::new(system.shape().clone()), Default::default());
+            let kind = ErrorKind::Options(sentence);
+            Err(SolveError::Failed(Failure { kind, time: t0, step: 0.0, partial: Box::new(partial) }))
+        };
+        if t0 < since {
+            return refused(format!(
+                "the doses are in a steady state from {since} on, and the run starts at {t0}, before it"
+            ));
+        }
+        let mut before: Option<End> = None;
+        let mut intervals = 8;
+        while intervals <= LOOK_BACK {
+            let mut options = self.options.clone();
+            (options.t0, options.t1) = (since - f64::from(intervals) * interval, t0.next_down());
+            (options.save, options.explain, options.progress) = (Save::At(Vec::new()), false, None);
+            let mut end = None;
+            integrate_to(system, &y0, &bound, &options, &mut end).map_err(SolveError::Failed)?;
+            let Some(end) = end else { break };
+            let atol = |k: usize| match &options.atol {
+                Tolerance::Scalar(atol) => *atol,
+                Tolerance::PerState(list) => list[k],
+            };
+            let close = |known: &End| {
+                let pairs = end.y.iter().zip(&known.y).enumerate();
+                pairs.into_iter().all(|(k, (a, b))| (a - b).abs() <= atol(k) + options.rtol * a.abs().max(b.abs()))
+            };
+            if before.as_ref().is_some_and(close) {
+                // Counts of infusions under way go on; switches are looked at anew.
+                let shape = system.shape();
+                let discretes = shape.discretes_at..shape.discretes_at + shape.discretes.len();
+                let mut bound = bound;
+                bound[discretes.clone()].copy_from_slice(&end.p[discretes]);
+                return Ok((options.t0, bound, end.y));
+            }
+            before = Some(end);
+            intervals *= 2;
+        }
+        refused(format!(
+            "the doses before the start lead to no steady state within {intervals} intervals of {interval}"
+        ))
+    }
+
     fn run(&self) -> Result<Solution, SolveError> {
-        let (bound, y0) = self.start()?;
+        let (mut bound, mut y0) = self.start()?;
         let mut options = Cow::Borrowed(&self.options);
+        if let Some(lead_in) = self.compiled.model().checked().lead_in {
+            let begun;
+            (begun, bound, y0) = self.led_in(lead_in, bound, y0)?;
+            options.to_mut().begun = Some(begun);
+        }
         if self.options.t1.is_infinite() {
             options.to_mut().t1 = self.end()?;
         }

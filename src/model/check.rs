@@ -100,7 +100,8 @@ type Lowered = FxHashMap<String, (SymbolId, Vec<Piece>)>;
 pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let dosed = lower_doses(ast, sources, &mut diagnostics);
-    let ast = dosed.as_ref().unwrap_or(ast);
+    let lead_in = dosed.as_ref().and_then(|(_, lead_in)| *lead_in);
+    let ast = dosed.as_ref().map_or(ast, |(ast, _)| ast);
     let network = network(ast, &mut diagnostics);
     if diagnostics.iter().any(|d| d.code == codes::lang::UNSUPPORTED) {
         // What the network lacks would be missed everywhere.
@@ -132,7 +133,7 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         delayed_arrays: FxHashSet::default(),
         function_names: FxHashMap::default(),
     };
-    let model = checker.model(sources, &network).map(|model| Model { units, ..model });
+    let model = checker.model(sources, &network).map(|model| Model { units, lead_in, ..model });
     // A range or a value may be looked at for several reasons: its errors are told once.
     let mut told = FxHashSet::default();
     let mut diagnostics = checker.diagnostics;
@@ -215,6 +216,7 @@ impl Checker<'_> {
             species,
             run,
             units: None,
+            lead_in: None,
         };
         self.diagnostics.extend(model.keep_delays(histories));
         if !self.diagnostics.is_empty() {

@@ -35,6 +35,8 @@ pub struct Record {
     pub further: u32,
     /// The distance between them.
     pub interval: f64,
+    /// Whether such doses have been given for ever before it.
+    pub steady: bool,
 }
 
 /// All records, in the order of the file.
@@ -155,13 +157,11 @@ fn record(line: u64, cells: &[String], columns: &Columns) -> Result<Record, (&'s
                 format!("with ADDL {further} the distance between doses must be positive, found {interval}"),
             );
         }
-        if steady != 0.0 {
-            return fail(
-                "SS",
-                format!(
-                    "{steady} asks for a steady state, which is not supported; write the doses before it (ADDL, II) and start the run earlier"
-                ),
-            );
+        if ![0.0, 1.0, 2.0].contains(&steady) {
+            return fail("SS", format!("expected 0, 1 or 2, found {steady}"));
+        }
+        if steady != 0.0 && interval == 0.0 {
+            return fail("II", "a steady state needs the distance between its doses".to_string());
         }
     }
     let compartment = columns.cell("CMT", cells).unwrap_or("1").to_string();
@@ -175,7 +175,18 @@ fn record(line: u64, cells: &[String], columns: &Columns) -> Result<Record, (&'s
         Some(number) => format!("{}", number.max(1.0)),
         None => compartment,
     };
-    Ok(Record { line, id, time, kind, amount, rate, compartment, further: further as u32, interval })
+    Ok(Record {
+        line,
+        id,
+        time,
+        kind,
+        amount,
+        rate,
+        compartment,
+        further: further as u32,
+        interval,
+        steady: steady != 0.0,
+    })
 }
 
 #[cfg(test)]
@@ -213,7 +224,8 @@ mod tests {
         for (row, expected) in cases {
             assert_eq!(errors(&format!("TIME,AMT,EVID,II,ADDL,SS\n{row}\n")), [expected], "{row}");
         }
-        assert!(errors("TIME,AMT,EVID,SS\n0,5,1,1\n")[0].starts_with(", line 2, column SS: 1 asks for a steady state"));
+        assert!(errors("TIME,AMT,EVID,SS\n0,5,1,3\n")[0].starts_with(", line 2, column SS: expected 0, 1 or 2"));
+        assert!(errors("TIME,AMT,EVID,SS\n0,5,1,1\n")[0].starts_with(", line 2, column II: a steady state needs"));
         assert!(errors("TIME,AMT,RATE\n0,5,-3\n")[0].starts_with(", line 2, column RATE: -3 is neither"));
         assert!(errors("TIME,AMT,CMT\n0,5,-1\n")[0].starts_with(", line 2, column CMT: -1"));
         assert!(errors("TIME,AMT\n08:30,5\n")[0].ends_with("write hours as numbers"));

@@ -9,7 +9,8 @@
 //! `dose_records` reads the rows; this file says what they mean.
 
 use super::dose_records::{Kind, Record, Table, read};
-use super::doses::{Given, Infusion, choice, compare, in_unit_of, number, product, sum};
+use super::doses::{END_OF, Given, Infusion, choice, compare, in_unit_of, never, number, product, sum, unless_before};
+use super::{LOOK_BACK, LeadIn};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::lang::ast::{
     Action, Ast, Comparison, DoseSetting, Doses, Event, Expr, ExprKind, Factor, ForClause, Ident, ItemKind, Made,
@@ -22,6 +23,9 @@ use std::sync::Arc;
 const RECORD: &str = "record of a dose";
 /// So many records at fault are named.
 const MOST_TOLD: usize = 3;
+
+/// At most so many doses before a record make its steady state.
+const MOST_BEFORE: f64 = 1e5;
 
 /// A dose at its time, with what it needs to be one of a list.
 #[derive(Clone, Debug)]
@@ -151,6 +155,8 @@ impl Reader<'_> {
         if let Some(record) = records.iter().find(|r| matches!(r.kind, Kind::Reset | Kind::ResetAndDose)) {
             given.events.extend(self.resets(record, &resets, ast));
         }
+        given.lead_in = self.lead_in(&records);
+        let longest = given.lead_in.map_or(0.0, |lead_in| lead_in.interval);
         // Compartments in the order of their first dose.
         let states = states(ast);
         self.check_settings(&states, ast);
@@ -170,23 +176,51 @@ impl Reader<'_> {
                 error.help = Some(help);
                 continue;
             }
-            let singles = self.singles(record, &resets);
+            let singles = self.singles(record, &resets, longest);
             match lists.iter_mut().find(|(known, how, _)| known.kind == target.kind && *how == way) {
                 Some((_, _, list)) => list.extend(singles),
                 None => lists.push((target, way, singles)),
             }
         }
         for (k, (target, way, list)) in lists.into_iter().enumerate() {
-            self.list(&target, way, &list, place * 1000 + k, &mut given);
+            self.list((&target, way), &list, place * 1000 + k, ast, &mut given);
         }
         if self.errors.is_empty() { given } else { Given::default() }
     }
 
-    /// A record's doses, those that follow it included.
-    fn singles(&self, record: &Record, resets: &[(f64, f64)]) -> Vec<Single> {
+    /// What the records that ask for a steady state (`SS`) say of the time before the start. Such a record begins its
+    /// subject's records, or stands less than an interval behind the one that does: then doses for ever before it are
+    /// what it means.
+    fn lead_in(&mut self, records: &[Record]) -> Option<LeadIn> {
+        let mut lead_in: Option<LeadIn> = None;
+        for record in records.iter().filter(|record| record.steady) {
+            let own = || records.iter().filter(|other| other.id == record.id && other.kind != Kind::Other);
+            let first = own().map(|other| other.time).fold(f64::INFINITY, f64::min);
+            let begins = own().any(|other| other.time == first && other.steady);
+            if !begins || record.time - record.interval >= first {
+                self.refuse(
+                    record.line,
+                    "SS",
+                    format!("other records of the subject, from time {first} on, come before this steady state"),
+                )
+                .help = Some("let the steady state begin the table, or write its doses (ADDL, II)".to_string());
+                continue;
+            }
+            let all = lead_in.get_or_insert(LeadIn { since: record.time, interval: record.interval });
+            (all.since, all.interval) = (all.since.max(first), all.interval.max(record.interval));
+        }
+        lead_in
+    }
+
+    /// A record's doses, those that follow it included, and those before it that make a steady state; `longest` is the
+    /// longest distance between any of these.
+    fn singles(&self, record: &Record, resets: &[(f64, f64)], longest: f64) -> Vec<Single> {
         let later = resets.iter().filter(|(id, time)| *id == record.id && *time > record.time).map(|(_, time)| *time);
         let until = later.fold(f64::INFINITY, f64::min);
-        let times = (0..=record.further).map(|k| record.time + f64::from(k) * record.interval);
+        let before =
+            if record.steady { (f64::from(LOOK_BACK) * longest / record.interval).min(MOST_BEFORE) } else { 0.0 };
+        let places = -(before as i64)..=i64::from(record.further);
+        let times = places.map(|k| record.time + k as f64 * record.interval);
         let single = |time| Single { time, amount: record.amount, rate: record.rate, id: record.id, until };
         times.filter(|time| *time < until).map(single).collect()
     }
@@ -257,7 +291,7 @@ impl Reader<'_> {
     }
 
     /// The events of all doses of one kind into one compartment.
-    fn list(&self, target: &Expr, way: Way, list: &[Single], place: usize, given: &mut Given) {
+    fn list(&self, (target, way): (&Expr, Way), list: &[Single], place: usize, ast: &Ast, given: &mut Given) {
         let name = match &target.kind {
             ExprKind::Name(name) => name.as_str(),
             ExprKind::Subscript(ident, _) => ident.name.as_str(),
@@ -305,7 +339,7 @@ impl Reader<'_> {
                 (over(duration.clone()), duration)
             }
         };
-        let mut end = sum(start.clone(), Sign::Plus, duration);
+        let mut end = unless_before(start.clone(), sum(start.clone(), Sign::Plus, duration), ast);
         if list.iter().any(|single| single.until.is_finite()) {
             let until = in_unit_of(None, column(&|single| single.until));
             // What never begins does not end.
@@ -318,7 +352,7 @@ impl Reader<'_> {
         let (begin, stop) = infusion.actions(&at, &rate);
         given.discretes.extend(infusion.declared(&at(&infusion.rate), &[]));
         given.terms.push((target.clone(), at(&infusion.rate)));
-        given.events.push(event(end, format!("{file}: end of infusion {target}"), stop));
+        given.events.push(event(end, format!("{file}: {END_OF}infusion {target}"), stop));
         given.events.push(event(start, format!("{file}: infusion {target}"), begin));
     }
 
@@ -382,7 +416,7 @@ impl Reader<'_> {
 
     /// A time that no run reaches.
     fn never(&self) -> Expr {
-        in_unit_of(None, number(f64::INFINITY, self.span))
+        never(self.span)
     }
 
     fn word(&self, name: &str) -> Ident {

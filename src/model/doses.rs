@@ -1,6 +1,7 @@
 //! Doses become events: a bolus adds to its target at once; an infusion counts itself in when it begins and out when it
 //! ends, and its rate, times that count, is a term of the target's derivative.
 
+use super::LeadIn;
 use crate::diag::{Diagnostic, codes};
 use crate::lang::ast::{
     Action, Ast, Comparison, Declaration, Dose, Event, Expr, ExprKind, Factor, ForClause, Ident, Item, ItemKind, Made,
@@ -8,6 +9,8 @@ use crate::lang::ast::{
 };
 use crate::source::{Sources, Span};
 
+/// What stands in the labels of events that end infusions.
+pub const END_OF: &str = "end of ";
 /// What stands in the names of the counts that infusions bring in, and in no name of a person's.
 const INFUSION: &str = " infusion ";
 
@@ -16,12 +19,13 @@ pub fn is_count(name: &str) -> bool {
     name.contains(INFUSION)
 }
 
-/// The statements with events in place of doses; none if there is no dose.
-pub fn lower(ast: &Ast, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<Ast> {
+/// The statements with events in place of doses, and what precedes the start; none if there is no dose.
+pub fn lower(ast: &Ast, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<(Ast, Option<LeadIn>)> {
     if !ast.items.iter().any(|item| matches!(item.kind, ItemKind::Dose(_) | ItemKind::Doses(_))) {
         return None;
     }
     let (mut items, mut terms) = (Vec::with_capacity(ast.items.len()), Vec::new());
+    let mut lead_in: Option<LeadIn> = None;
     for (place, item) in ast.items.iter().enumerate() {
         let statement = |kind: ItemKind| Item { doc: None, span: item.span, kind };
         let given = match &item.kind {
@@ -41,11 +45,15 @@ pub fn lower(ast: &Ast, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) ->
         items.extend(given.discretes.into_iter().map(|one| statement(ItemKind::Discrete(vec![one]))));
         items.extend(given.events.into_iter().map(|event| statement(ItemKind::Event(event))));
         terms.extend(given.terms);
+        lead_in = match (lead_in, given.lead_in) {
+            (Some(a), Some(b)) => Some(LeadIn { since: a.since.max(b.since), interval: a.interval.max(b.interval) }),
+            (a, b) => a.or(b),
+        };
     }
     for (target, term) in terms {
         add_term(&mut items, target, term);
     }
-    Some(Ast { items })
+    Some((Ast { items }, lead_in))
 }
 
 /// What a dose becomes.
@@ -56,6 +64,8 @@ pub struct Given {
     pub discretes: Vec<Declaration>,
     /// What they add to the derivatives of states.
     pub terms: Vec<(Expr, Expr)>,
+    /// What precedes the start.
+    pub lead_in: Option<LeadIn>,
 }
 
 fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>> {
@@ -93,9 +103,9 @@ fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>>
         let events = vec![event(start, label, vec![(dose.target.clone(), value)])];
         return Ok(Given { events, ..Given::default() });
     };
-    let end = later(&start, Some(&over));
+    let end = later(&begun_in_run(&start, ast), Some(&over));
     let rate = product(amount, Factor::Over, over);
-    let ended = format!("end of {label}");
+    let ended = format!("{END_OF}{label}");
     if let ExprKind::Subscript(_, subscripts) = &dose.target.kind {
         let statements = statements_of(ast, &name);
         if statements.is_empty() {
@@ -111,6 +121,7 @@ fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>>
             events: vec![event(start, label, begin), event(end, ended, stop)],
             discretes,
             terms: terms.collect(),
+            lead_in: None,
         });
     }
     let count = Expr { span, kind: ExprKind::Name(format!("{name}{INFUSION}{place}")) };
@@ -121,7 +132,7 @@ fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>>
         vec![event(start, label, vec![(count.clone(), more)]), event(end, ended, vec![(count.clone(), fewer)])];
     let discretes = vec![declaration(format!("{name}{INFUSION}{place}"), span, Vec::new(), Vec::new())];
     let terms = vec![(dose.target.clone(), product(count, Factor::Times, rate))];
-    Ok(Given { events, discretes, terms })
+    Ok(Given { events, discretes, terms, lead_in: None })
 }
 
 /// Quantities that an event sets, and to what.
@@ -243,6 +254,51 @@ fn later(schedule: &Trigger, by: Option<&Expr>) -> Trigger {
         }
         Trigger::At(times) => Trigger::At(times.iter().map(late).collect()),
         Trigger::When(_) => schedule.clone(),
+    }
+}
+
+/// The start of a run: in the times of events that end what others began, the independent variable has that value.
+pub fn start_of_run(ast: &Ast, span: Span) -> Expr {
+    let named = ast.items.iter().find_map(|item| match &item.kind {
+        ItemKind::Time(name, _) => Some(name.name.clone()),
+        _ => None,
+    });
+    Expr { span, kind: ExprKind::Name(named.unwrap_or_else(|| "t".to_string())) }
+}
+
+/// A time that never comes.
+pub fn never(span: Span) -> Expr {
+    in_unit_of(None, number(f64::INFINITY, span))
+}
+
+/// A time, or never, if it lies before the run.
+pub fn unless_before(time: Expr, then: Expr, ast: &Ast) -> Expr {
+    let span = time.span;
+    let before = compare(Comparison::Lt, time, start_of_run(ast, span));
+    choice(before, never(span), then)
+}
+
+/// The times of a schedule from the start of the run on: an infusion begun before it is not under way, and does not end.
+fn begun_in_run(schedule: &Trigger, ast: &Ast) -> Trigger {
+    let timed = |time: &Expr| in_unit_of(None, time.clone());
+    match schedule {
+        Trigger::At(times) => {
+            Trigger::At(times.iter().map(|time| unless_before(timed(time), timed(time), ast)).collect())
+        }
+        Trigger::Every { period, from: Some(from), to } => {
+            // from + ⌈max((t − from)/period, 0)⌉ period
+            let span = from.span;
+            let call = |name: &str, list: Vec<Expr>| Expr {
+                span,
+                kind: ExprKind::Call(Ident { name: name.to_string(), span }, list),
+            };
+            let passed = sum(start_of_run(ast, span), Sign::Minus, timed(from));
+            let turns =
+                call("ceil", vec![call("max", vec![product(passed, Factor::Over, timed(period)), number(0.0, span)])]);
+            let first = sum(timed(from), Sign::Plus, product(turns, Factor::Times, timed(period)));
+            Trigger::Every { period: period.clone(), from: Some(first), to: to.clone() }
+        }
+        other => other.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! An event over indices stays one template. Conditions are taken apart in [`super::surfaces`].
 
 use super::check::{Checker, Entity};
+use super::doses::END_OF;
 use super::expression::Scope;
 use super::reactions::names_in_subscript;
 use super::reading::walk;
@@ -93,7 +94,8 @@ impl Checker<'_> {
 
     fn event(&mut self, event: &ast::Event, span: Span) -> Option<Event> {
         let mut scope = self.event_scope(event)?;
-        let trigger = self.trigger(&event.trigger, &mut scope);
+        let ends = event.label.as_ref().is_some_and(|label| label.contains(END_OF));
+        let trigger = self.trigger(&event.trigger, ends, &mut scope);
         let on_condition = matches!(event.trigger, ast::Trigger::When(_));
         let mut result = Event {
             name: shortened(event.label.clone().unwrap_or_else(|| event.trigger.to_string())),
@@ -172,21 +174,21 @@ impl Checker<'_> {
         Some(())
     }
 
-    fn trigger(&mut self, trigger: &ast::Trigger, scope: &mut Scope) -> Option<Trigger> {
+    fn trigger(&mut self, trigger: &ast::Trigger, ends: bool, scope: &mut Scope) -> Option<Trigger> {
         Some(match trigger {
             ast::Trigger::When(condition) => {
                 let id = self.truth(condition, scope)?;
                 Trigger::When(Condition::of(&mut self.graph, &self.symbols, id))
             }
             ast::Trigger::At(times) => {
-                let times: Vec<_> = times.iter().map(|time| self.time_of_event(time, scope)).collect();
+                let times: Vec<_> = times.iter().map(|time| self.time_of_event(time, ends, scope)).collect();
                 Trigger::At(times.into_iter().collect::<Option<_>>()?)
             }
             ast::Trigger::Every { period, from, to } => {
                 let (every, first, last) = (
-                    self.time_of_event(period, scope),
-                    from.as_ref().map(|time| self.time_of_event(time, scope)),
-                    to.as_ref().map(|time| self.time_of_event(time, scope)),
+                    self.time_of_event(period, false, scope),
+                    from.as_ref().map(|time| self.time_of_event(time, ends, scope)),
+                    to.as_ref().map(|time| self.time_of_event(time, ends, scope)),
                 );
                 let every = every?;
                 if self.graph.as_const(every).is_some_and(|p| !(p > 0.0 && p.is_finite())) {
@@ -200,9 +202,11 @@ impl Checker<'_> {
     }
 
     /// A time that is known before the run.
-    fn time_of_event(&mut self, time: &Expr, scope: &mut Scope) -> Option<ExprId> {
+    fn time_of_event(&mut self, time: &Expr, ends: bool, scope: &mut Scope) -> Option<ExprId> {
         let id = self.real(time, scope)?;
-        if self.graph.facts(id).reads <= Reads::Parameters {
+        // What ends an infusion may ask for the start of the run, which `t` is where schedules are computed.
+        let most = if ends { Reads::Time } else { Reads::Parameters };
+        if self.graph.facts(id).reads <= most {
             return Some(id);
         }
         let message = "the time of an event must be known before the run: numbers, constants and parameters";

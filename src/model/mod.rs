@@ -120,7 +120,21 @@ pub struct Model {
     pub run: Run,
     /// The units of its quantities, if any is stated.
     pub units: Option<Units>,
+    /// Doses that have been given for ever before the start; none if there are no such.
+    pub lead_in: Option<LeadIn>,
 }
+
+/// What precedes the start of a run: doses at distances, for so long that all is periodic (`SS` in tables of doses).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LeadIn {
+    /// The time of the last record that asks for it; a run cannot start before.
+    pub since: f64,
+    /// The longest distance between doses.
+    pub interval: f64,
+}
+
+/// At most so many times the longest distance between doses is looked back; doses farther away are left out.
+pub const LOOK_BACK: u32 = 1_000;
 
 /// A function that data give.
 #[derive(Clone, Debug, PartialEq)]

@@ -24,7 +24,18 @@ pub fn integrate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) 
     integrate_to(system, y0, p, options, &mut None)
 }
 
-/// The same; `end` receives the state of all unknowns where the run ended.
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    /// All unknowns.
+    pub y: Vec<f64>,
+    /// The bound parameters, discrete quantities as they are then.
+    pub p: Vec<f64>,
+    /// Whether nothing changed any more.
+    pub settled: bool,
+}
+
+/// The same; `end` receives how the run ended, if it reached its end.
 ///
 /// # Errors
 /// As [`integrate`].
@@ -33,7 +44,7 @@ pub fn integrate_to(
     y0: &[f64],
     p: &[f64],
     options: &Options,
-    end: &mut Option<Vec<f64>>,
+    end: &mut Option<End>,
 ) -> Result<Solution, Failure> {
     let mut run = Run::new(system, p, options);
     let outcome = validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0, options));
@@ -103,7 +114,8 @@ struct Run<'a> {
     stopped: bool,
     /// Of a run without a known end: what sees that it has come to rest, and the state where it ended.
     settled: Option<Settled>,
-    end: Option<Vec<f64>>,
+    rests: bool,
+    end: Option<End>,
 }
 
 impl<'a> Run<'a> {
@@ -127,6 +139,7 @@ impl<'a> Run<'a> {
             events: None,
             stopped: false,
             settled: None,
+            rests: false,
             end: None,
         }
     }
@@ -220,6 +233,7 @@ impl<'a> Run<'a> {
             }
         }
         self.note(&mut active);
+        self.end = Some(End { y, p: self.problem.parameters().to_vec(), settled: self.rests });
         Ok(())
     }
 
@@ -394,7 +408,7 @@ impl<'a> Run<'a> {
             if let (true, Some(settled)) = (over, &mut self.settled)
                 && settled.reached(&mut self.problem, self.time, stepper.y(), self.time - self.options.t0)
             {
-                self.end = Some(stepper.y().to_vec());
+                self.rests = true;
                 self.stopped = true;
                 break;
             }

@@ -26,7 +26,7 @@ pub mod stepper;
 pub mod symplectic;
 pub mod tableau;
 
-pub use drive::integrate;
+pub use drive::{End, integrate, integrate_to};
 pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure};
 pub use options::{Options, Save, Tolerance};

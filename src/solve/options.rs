@@ -13,6 +13,9 @@ pub struct Options<'a> {
     /// End; may be below `t0` (integration backwards), must differ from it. Infinite: until nothing changes any more by
     /// more than the tolerances, where the run then ends as if an event had stopped it.
     pub t1: f64,
+    /// Of a run that goes on where another ended: when that one began, which is then the start that schedules of events ask
+    /// for.
+    pub begun: Option<f64>,
     /// Relative tolerance. Default 1e-6.
     pub rtol: f64,
     /// Absolute tolerance. Default 1e-9.
@@ -50,6 +53,7 @@ impl Options<'_> {
         Options {
             t0,
             t1,
+            begun: None,
             rtol: 1e-6,
             atol: Tolerance::Scalar(1e-9),
             method: Method::Auto,

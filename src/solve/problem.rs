@@ -380,6 +380,11 @@ impl<'a> Problem<'a> {
         self.options.over_switches
     }
 
+    /// When the run that this one goes on from began.
+    pub fn begun(&self) -> Option<f64> {
+        self.options.begun
+    }
+
     /// The first step asked for.
     pub fn first_step(&self) -> Option<f64> {
         self.options.first_step

@@ -373,7 +373,7 @@ impl Search<'_, '_> {
             }
             Err(_) => return Ok(false),
         }
-        let Some(rest) = end else { return Ok(false) };
+        let Some(rest) = end.filter(|end| end.settled).map(|end| end.y) else { return Ok(false) };
         y.copy_from_slice(&rest);
         if self.projection.is_none() && self.newton(y)? {
             let moved: Vec<f64> = y.iter().zip(&rest).map(|(y, rest)| y - rest).collect();

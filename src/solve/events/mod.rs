@@ -113,7 +113,8 @@ impl<'a> Happenings<'a> {
             return Err(ErrorKind::Options(format!("the condition of `{}` is nested too deeply", group.name)));
         }
         let mut times = vec![0.0; events.times];
-        problem.schedule(t0, &mut times);
+        let begun = problem.begun().unwrap_or(t0);
+        problem.schedule(begun, &mut times);
         let located = !problem.over_switches();
         let stops = if located { events.stops.as_slice() } else { &[] };
         let clock = Clock::new(&events.groups, stops, &times, t0, t1).map_err(ErrorKind::Options)?;
