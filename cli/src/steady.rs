@@ -112,7 +112,9 @@ pub fn steady(args: &Args) -> Result<(), Stop> {
     let compiled = engine::compile(&model, rhapsode::Backend::Jit)?;
     let system = compiled.system();
     let switches = system.events().is_some_and(|events| !events.stops.is_empty());
-    if args.at.is_none() && (system.shape().time_dependent || switches) {
+    // The library says what it has to say of delays.
+    let delayed = !model.checked().delays.is_empty();
+    if args.at.is_none() && !delayed && (system.shape().time_dependent || switches) {
         let t = model.independent();
         return Err(Stop::input(format!(
             "error: the equations depend on {t}, so nothing rests for ever\nhelp: `--at 0` stops {t} at 0"
