@@ -174,6 +174,12 @@ fn what_never_rests_is_given_up() {
 }
 
 #[test]
+fn what_happens_for_ever_is_refused() {
+    let error = run("model m\ninit x = 1\nx' = -x\nevery 5 { x := 2 }\nsolve t = 0..steady").unwrap_err();
+    assert!(error.to_string().contains("`every 5` happens for ever"), "{error}");
+}
+
+#[test]
 fn the_name_steady_may_be_somebody_elses() {
     let model = Model::parse("model m\nconst steady = 3\ninit x = 1\nx' = -x\nsolve t = 0..steady").unwrap();
     assert_eq!(model.run().span, Some((0.0, 3.0)));

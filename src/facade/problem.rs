@@ -310,7 +310,8 @@ impl<'a> Problem<'a> {
             intervals *= 2;
         }
         refused(format!(
-            "the doses before the start lead to no steady state within {intervals} intervals of {interval}"
+            "the doses before the start lead to no steady state within {} intervals of {interval}",
+            intervals / 2
         ))
     }
 

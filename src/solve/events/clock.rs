@@ -106,6 +106,12 @@ impl Clock {
                             return Err(bad("first or last time", f64::NAN));
                         }
                         if (to.min(t1) - from.max(t0)) / period > 2f64.powi(53) {
+                            if t1.is_infinite() {
+                                let name = event.element(element);
+                                return Err(format!(
+                                    "`{name}` happens for ever, so the run never comes to rest; say how far to integrate"
+                                ));
+                            }
                             return Err(bad("period", period) + ", too short for the run");
                         }
                         let mut k = ((t0 - from) / period).floor().max(0.0) as u64;
