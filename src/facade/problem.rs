@@ -391,8 +391,11 @@ impl<'a> Problem<'a> {
         let mut work = vec![0.0; shape.work];
         let mut outputs = vec![0.0; shape.outputs.len()];
         system.outputs(options.t0, &state.y, &bound, &mut work, &mut outputs);
-        state.left.resize(y0.len(), 0.0);
-        system.rhs(options.t0, &state.y, &bound, &mut work, &mut state.left);
+        if state.left.len() < y0.len() {
+            // What the sums determine has a derivative too.
+            state.left.resize(y0.len(), 0.0);
+            system.rhs(options.t0, &state.y, &bound, &mut work, &mut state.left);
+        }
         let names = (shape.states.clone(), shape.outputs.clone());
         Ok(Steady { state, states: names.0, outputs: names.1, values: outputs })
     }

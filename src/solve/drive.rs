@@ -404,8 +404,8 @@ impl<'a> Run<'a> {
                 break;
             }
             // What is known to happen yet keeps the run going.
-            let over = self.events.as_mut().is_none_or(|events| events.next_end(self.time).is_none());
-            if let (true, Some(settled)) = (over, &mut self.settled)
+            if let Some(settled) = &mut self.settled
+                && self.events.as_mut().is_none_or(|events| events.next_end(self.time).is_none())
                 && settled.reached(&mut self.problem, self.time, stepper.y(), self.time - self.options.t0)
             {
                 self.rests = true;

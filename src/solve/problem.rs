@@ -321,6 +321,12 @@ impl<'a> Problem<'a> {
         (sum / error.len().max(1) as f64).sqrt()
     }
 
+    /// The largest share of its tolerance that an entry of x is; infinite where one is not a number.
+    pub fn largest(&self, x: &[f64], y0: &[f64], y1: &[f64]) -> f64 {
+        let share = |k: usize| (x[k] / scale(self.atol(k), self.rtol, y0[k], y1[k])).abs();
+        (0..x.len()).map(share).fold(0.0, |most, share| if share.is_nan() { f64::INFINITY } else { most.max(share) })
+    }
+
     /// The state with the largest share in an error.
     pub fn worst(&self, error: &[f64], y: &[f64]) -> String {
         let share = |k: usize| {

@@ -30,7 +30,7 @@ impl Settled {
     pub fn reached(&mut self, problem: &mut Problem, t: f64, y: &[f64], passed: f64) -> bool {
         problem.rhs(t, y, &mut self.f);
         problem.clear_algebraic(&mut self.f);
-        if largest(problem, &self.f, y) * passed > 1.0 {
+        if problem.largest(&self.f, y, y) * passed > 1.0 {
             return false;
         }
         problem.jacobian(t, y, &mut self.values);
@@ -38,17 +38,11 @@ impl Settled {
             return false;
         }
         self.w.solve(&mut self.f);
-        largest(problem, &self.f, y) <= 1.0
+        problem.largest(&self.f, y, y) <= 1.0
     }
 
     /// The state that changed most when last looked at.
     pub fn worst(&self, problem: &Problem, y: &[f64]) -> String {
         problem.worst(&self.f, y)
     }
-}
-
-/// The largest share of its tolerance that an entry of x is; infinite where one is not finite.
-pub fn largest(problem: &Problem, x: &[f64], y: &[f64]) -> f64 {
-    let share = |k: usize| (x[k] / (problem.atol(k) + problem.rtol * y[k].abs()).max(f64::MIN_POSITIVE)).abs();
-    (0..x.len()).map(share).fold(0.0, |most, share| if share.is_nan() { f64::INFINITY } else { most.max(share) })
 }

@@ -4,7 +4,6 @@
 use super::consistent::Projection;
 use super::drive::integrate_to;
 use super::problem::Problem;
-use super::settled::largest;
 use super::{ErrorKind, Failure, Options, Save, Solution, Statistics};
 use crate::linalg::{DenseLu, Shifted, eigenvalues};
 use crate::system::System;
@@ -219,7 +218,8 @@ impl Search<'_, '_> {
             self.problem.check()?;
             self.problem.statistics.steps += 1;
             let trial = std::mem::take(&mut self.trial);
-            let size = if self.correction(&trial, 0.0) { self.size(&self.step, y, &trial) } else { f64::INFINITY };
+            let size =
+                if self.correction(&trial, 0.0) { self.problem.largest(&self.step, y, &trial) } else { f64::INFINITY };
             self.trial = trial;
             if !size.is_finite() {
                 return Ok(None);
@@ -235,7 +235,7 @@ impl Search<'_, '_> {
                 self.problem.rhs(self.t, &self.trial, &mut self.f);
                 self.next.copy_from_slice(&self.f);
                 self.w.solve(&mut self.next);
-                if self.size(&self.next, y, &self.trial) <= (1.0 - 0.25 * damping) * size {
+                if self.problem.largest(&self.next, y, &self.trial) <= (1.0 - 0.25 * damping) * size {
                     break;
                 }
                 if size <= ROUNDED {
@@ -262,13 +262,6 @@ impl Search<'_, '_> {
             self.w.solve(&mut self.step);
         }
         factored && self.step.iter().all(|x| x.is_finite())
-    }
-
-    /// The largest share of its tolerance that an entry of x is.
-    fn size(&self, x: &[f64], y0: &[f64], y1: &[f64]) -> f64 {
-        let tolerance = |k: usize| self.problem.atol(k) + self.problem.rtol * y0[k].abs().max(y1[k].abs());
-        let share = |k: usize| (x[k] / tolerance(k).max(f64::MIN_POSITIVE)).abs();
-        (0..x.len()).map(share).fold(0.0, |most, share| if share.is_nan() { f64::INFINITY } else { most.max(share) })
     }
 
     /// Pseudo-transient continuation: linearly implicit Euler steps, each as long as f is nearly linear over it (the second
@@ -304,10 +297,10 @@ impl Search<'_, '_> {
                 step.filter(|(k, _)| !algebraic.get(*k).copied().unwrap_or(false))
                     .for_each(|(k, s)| self.next[k] -= s / h);
                 self.w.solve(&mut self.next);
-                size = self.size(&self.step, y, &self.trial);
+                size = self.problem.largest(&self.step, y, &self.trial);
                 // Quantities that begin without a minus sign, such as amounts, run away once they have one.
                 if projected && (signed || self.keeps_signs(&self.trial[..self.own])) {
-                    bend = self.size(&self.next, y, &self.trial) / size.max(f64::MIN_POSITIVE);
+                    bend = self.problem.largest(&self.next, y, &self.trial) / size.max(f64::MIN_POSITIVE);
                 }
             }
             if bend.is_nan() || bend == f64::INFINITY || (bend > 0.5 && size > ROUNDED) {
@@ -377,7 +370,7 @@ impl Search<'_, '_> {
         y.copy_from_slice(&rest);
         if self.projection.is_none() && self.newton(y)? {
             let moved: Vec<f64> = y.iter().zip(&rest).map(|(y, rest)| y - rest).collect();
-            if largest(self.problem, &moved, &rest) <= 100.0 {
+            if self.problem.largest(&moved, &rest, &rest) <= 100.0 {
                 return Ok(true);
             }
         }
