@@ -1,31 +1,12 @@
 //! Delay differential equations against analytic solutions, a high-precision reference, and themselves: every model is run
 //! in both backends, which must agree to the bit.
 
+#[path = "common/both.rs"]
+mod both;
+
+use both::{failure, run};
+use rhapsode::Model;
 use rhapsode::solve::{ErrorKind, Method, Save, Solution};
-use rhapsode::{Backend, Model, Problem, SolveError};
-
-/// Runs a model in both backends.
-fn run(text: &str, set: impl Fn(Problem<'_>) -> Problem<'_>) -> Solution {
-    let model = Model::parse(text).unwrap_or_else(|e| panic!("{e}"));
-    let solve = |backend| {
-        let compiled = model.compile_with(backend).unwrap();
-        set(compiled.problem()).solve().unwrap_or_else(|e| panic!("{e}"))
-    };
-    let (native, interpreted) = (solve(Backend::Jit), solve(Backend::Interpret));
-    assert_eq!(native.times(), interpreted.times());
-    for name in native.state_names().iter().chain(native.output_names().iter()) {
-        assert_eq!(native.column(&name).unwrap(), interpreted.column(&name).unwrap(), "{name}");
-    }
-    native
-}
-
-fn failure(text: &str) -> ErrorKind {
-    let compiled = Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
-    match compiled.problem().solve() {
-        Err(SolveError::Failed(failure)) => failure.kind,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// The largest error of a state over all saved points.
 fn error(solution: &Solution, name: &str, exact: impl Fn(f64) -> f64) -> f64 {

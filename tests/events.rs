@@ -1,33 +1,13 @@
 //! Events through the whole pipeline: order, attributes, limits, what is kept, and the reference problems.
 
+#[path = "common/both.rs"]
+mod both;
 mod common;
 
+use both::{failure, run};
+
 use rhapsode::solve::{ErrorKind, Method, Save, Solution};
-use rhapsode::{Backend, Model, Problem, SolveError};
-
-/// Runs a model in both backends, which must agree to the bit.
-fn run(text: &str, set: impl Fn(Problem<'_>) -> Problem<'_>) -> Solution {
-    let model = Model::parse(text).unwrap_or_else(|e| panic!("{e}"));
-    let solve = |backend| {
-        let compiled = model.compile_with(backend).unwrap();
-        set(compiled.problem()).solve().unwrap_or_else(|e| panic!("{e}"))
-    };
-    let (native, interpreted) = (solve(Backend::Jit), solve(Backend::Interpret));
-    assert_eq!(native.times(), interpreted.times());
-    assert_eq!(native.occurrences(), interpreted.occurrences());
-    for name in native.state_names().iter().chain(native.output_names().iter()) {
-        assert_eq!(native.column(&name).unwrap(), interpreted.column(&name).unwrap());
-    }
-    native
-}
-
-fn failure(text: &str) -> ErrorKind {
-    let compiled = Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
-    match compiled.problem().solve() {
-        Err(SolveError::Failed(failure)) => failure.kind,
-        other => panic!("{other:?}"),
-    }
-}
+use rhapsode::{Model, SolveError};
 
 fn times(solution: &Solution) -> Vec<f64> {
     solution.events().map(|(t, _)| t).collect()

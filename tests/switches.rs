@@ -1,24 +1,13 @@
 //! Switches that the state decides, located: `if`, `min`, `max`, `abs`, `sign`, `floor`, `ceil` of what changes.
 
+#[path = "common/both.rs"]
+mod both;
 mod common;
 
-use rhapsode::solve::{ErrorKind, Method, Save, Solution};
-use rhapsode::{Backend, Model, Problem, SolveError};
+use both::run;
 
-/// Runs a model in both backends, which must agree to the bit.
-fn run(text: &str, set: impl Fn(Problem<'_>) -> Problem<'_>) -> Solution {
-    let model = Model::parse(text).unwrap_or_else(|e| panic!("{e}"));
-    let solve = |backend| {
-        let compiled = model.compile_with(backend).unwrap();
-        set(compiled.problem()).solve().unwrap_or_else(|e| panic!("{text}\n{e}"))
-    };
-    let (native, interpreted) = (solve(Backend::Jit), solve(Backend::Interpret));
-    assert_eq!(native.times(), interpreted.times());
-    for name in native.state_names().iter().chain(native.output_names().iter()) {
-        assert_eq!(native.column(&name).unwrap(), interpreted.column(&name).unwrap());
-    }
-    native
-}
+use rhapsode::solve::{ErrorKind, Method, Save, Solution};
+use rhapsode::{Model, SolveError};
 
 fn last(solution: &Solution, name: &str) -> f64 {
     *solution.column(name).unwrap().last().unwrap()

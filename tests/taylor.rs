@@ -2,13 +2,14 @@
 //! formula, scalar and array models, both backends, and what is refused.
 
 mod common;
+#[path = "common/plain.rs"]
+mod plain;
 
-use std::sync::Arc;
-
-use rhapsode::linalg::Pattern;
 use rhapsode::solve::{Method, Options, Save, Tolerance, integrate};
-use rhapsode::system::{Shape, System, Taylor};
+use rhapsode::system::System;
 use rhapsode::{Backend, Compiled, Model};
+
+use plain::Plain;
 
 fn compile(text: &str, backend: Backend) -> Compiled {
     Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile_with(backend).unwrap()
@@ -214,51 +215,6 @@ fn the_order_follows_the_tolerance_and_the_error_falls_with_it() {
     }
 }
 
-/// A series that keeps its whole steps to itself.
-struct Parts(Arc<dyn Taylor>);
-
-impl Taylor for Parts {
-    fn order(&self) -> usize {
-        self.0.order()
-    }
-    fn smooth(&self) -> bool {
-        self.0.smooth()
-    }
-    fn work(&self) -> usize {
-        self.0.work()
-    }
-    fn coefficients(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
-        self.0.coefficients(t, y, p, w, out);
-    }
-}
-
-/// A system whose series are such.
-struct ByParts<'a>(&'a dyn System);
-
-impl System for ByParts<'_> {
-    fn shape(&self) -> &Shape {
-        self.0.shape()
-    }
-    fn jacobian_pattern(&self) -> &Pattern {
-        self.0.jacobian_pattern()
-    }
-    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
-        self.0.rhs(t, y, p, w, dy);
-    }
-    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
-        self.0.jacobian(t, y, p, w, values);
-    }
-    fn time_derivative(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], ft: &mut [f64]) {
-        self.0.time_derivative(t, y, p, w, ft);
-    }
-    fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
-        self.0.outputs(t, y, p, w, out);
-    }
-    fn taylor(&self, order: usize) -> Result<Arc<dyn Taylor>, String> {
-        self.0.taylor(order).map(|series| Arc::new(Parts(series)) as Arc<dyn Taylor>)
-    }
-}
-
 #[test]
 fn whole_steps_are_the_same_native_and_interpreted_and_take_the_way_of_steps_by_parts() {
     let models = [
@@ -290,7 +246,7 @@ fn whole_steps_are_the_same_native_and_interpreted_and_take_the_way_of_steps_by_
                     assert_eq!(bits(found.state(k)), bits(expected.state(k)), "{name} {rtol}");
                 }
             }
-            let parts = solve(&native, &ByParts(native.system()));
+            let parts = solve(&native, &Plain(native.system()));
             let (a, b) = (expected.statistics.steps as f64, parts.statistics.steps as f64);
             assert!((a - b).abs() <= 2.0 + 0.1 * b, "{name} {rtol}: {a} steps, {b} by parts");
             for k in 0..native.system().shape().dim() {

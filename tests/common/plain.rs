@@ -1,7 +1,9 @@
 //! A compiled system without its compiled steps, to compare them with: for the tests and the measurements of steps.
 
+use std::sync::Arc;
+
 use rhapsode::linalg::Pattern;
-use rhapsode::system::{Shape, System};
+use rhapsode::system::{Shape, System, Taylor};
 
 /// A system that keeps its steps to itself.
 pub struct Plain<'a>(pub &'a dyn System);
@@ -24,5 +26,26 @@ impl System for Plain<'_> {
     }
     fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
         self.0.outputs(t, y, p, w, out);
+    }
+    fn taylor(&self, order: usize) -> Result<Arc<dyn Taylor>, String> {
+        self.0.taylor(order).map(|series| Arc::new(Parts(series)) as Arc<dyn Taylor>)
+    }
+}
+
+/// A series that keeps its whole steps to itself.
+struct Parts(Arc<dyn Taylor>);
+
+impl Taylor for Parts {
+    fn order(&self) -> usize {
+        self.0.order()
+    }
+    fn smooth(&self) -> bool {
+        self.0.smooth()
+    }
+    fn work(&self) -> usize {
+        self.0.work()
+    }
+    fn coefficients(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.0.coefficients(t, y, p, w, out);
     }
 }
