@@ -43,6 +43,22 @@ impl IndexRange {
     }
 }
 
+/// Calls `f` with every choice of index values, the last index fastest; none of the ranges is empty.
+pub fn for_each_turn(ranges: &[IndexRange], mut f: impl FnMut(&[(VarId, i64)])) {
+    let mut indices: Vec<(VarId, i64)> = ranges.iter().map(|r| (r.var, r.lo)).collect();
+    'turns: loop {
+        f(&indices);
+        for (index, range) in indices.iter_mut().zip(ranges).rev() {
+            if index.1 < range.hi {
+                index.1 += 1;
+                continue 'turns;
+            }
+            index.1 = range.lo;
+        }
+        break;
+    }
+}
+
 impl Affine {
     /// A constant.
     pub fn constant(offset: i64) -> Self {

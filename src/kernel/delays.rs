@@ -2,7 +2,7 @@
 
 use super::events::Numbers;
 use super::lower::FlatPlace;
-use crate::expr::{IndexRange, Subscript, VarId};
+use crate::expr::{IndexRange, Subscript, for_each_turn};
 use crate::model::{Model, Symbol};
 use crate::system::{DelayArgument, DelayedState, Delays, TimeSource};
 
@@ -83,22 +83,13 @@ impl DelayPlan {
             }
         }
         for value in &self.values {
-            let mut indices: Vec<(VarId, i64)> = value.ranges.iter().map(|r| (r.var, r.lo)).collect();
-            'turns: loop {
+            for_each_turn(&value.ranges, |indices| {
                 delays.values.push(DelayedState {
-                    state: value.state.at(&indices),
-                    argument: value.argument.at(&indices),
+                    state: value.state.at(indices),
+                    argument: value.argument.at(indices),
                     past: value.past,
                 });
-                for (index, range) in indices.iter_mut().zip(&value.ranges).rev() {
-                    if index.1 < range.hi {
-                        index.1 += 1;
-                        continue 'turns;
-                    }
-                    index.1 = range.lo;
-                }
-                break;
-            }
+            });
         }
         delays
     }

@@ -6,7 +6,7 @@
 use super::emit::{Nest, Target};
 use super::lower::FlatPlace;
 use super::program::Buffer;
-use crate::expr::{ExprId, IndexRange, Subscript, VarId};
+use crate::expr::{ExprId, IndexRange, Subscript, for_each_turn};
 use crate::model::{self, Kind, Model, Symbol, When};
 use crate::system::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 
@@ -143,18 +143,9 @@ impl EventPlan {
         let mut events = self.events.clone();
         for (group, targets) in events.groups.iter_mut().zip(&self.targets) {
             for (assignment, (ranges, place)) in group.assignments.iter_mut().zip(targets) {
-                let mut indices: Vec<(VarId, i64)> = ranges.iter().map(|r| (r.var, r.lo)).collect();
-                'turns: loop {
-                    assignment.places.push(place.at(&indices));
-                    for (index, range) in indices.iter_mut().zip(ranges).rev() {
-                        if index.1 < range.hi {
-                            index.1 += 1;
-                            continue 'turns;
-                        }
-                        index.1 = range.lo;
-                    }
-                    break;
-                }
+                for_each_turn(ranges, |indices| {
+                    assignment.places.push(place.at(indices));
+                });
             }
         }
         events

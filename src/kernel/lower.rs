@@ -30,7 +30,7 @@ use super::events::EventPlan;
 use super::program::{Buffer, Kernel, Lengths, Piece, Program};
 use super::tables::{self, Form, choose};
 use crate::diff::{self, Derivatives, Entry, Unsupported};
-use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Subscript, SymbolId, VarId};
+use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Subscript, SymbolId, VarId, for_each_turn};
 use crate::linalg::Pattern;
 use crate::model::{Family, Kind, Model, Symbol};
 
@@ -571,18 +571,9 @@ impl MatrixPlan {
     pub fn pattern(&self) -> (Pattern, Option<Vec<usize>>) {
         let mut pairs = Vec::with_capacity(self.values);
         for diagonal in &self.entries {
-            let mut indices: Vec<(VarId, i64)> = diagonal.ranges.iter().map(|r| (r.var, r.lo)).collect();
-            'turns: loop {
-                pairs.push((diagonal.row.at(&indices), diagonal.column.at(&indices)));
-                for (index, range) in indices.iter_mut().zip(&diagonal.ranges).rev() {
-                    if index.1 < range.hi {
-                        index.1 += 1;
-                        continue 'turns;
-                    }
-                    index.1 = range.lo;
-                }
-                break;
-            }
+            for_each_turn(&diagonal.ranges, |indices| {
+                pairs.push((diagonal.row.at(indices), diagonal.column.at(indices)));
+            });
         }
         let (pattern, places) = Pattern::from_pairs(self.rows, self.columns, &pairs);
         let in_place = pattern.nnz() == places.len() && places.iter().enumerate().all(|(k, place)| k == *place);

@@ -1,6 +1,6 @@
 //! Second-order structure: which states are positions, which are their velocities, `x' = v`.
 
-use crate::expr::{IndexRange, Node, VarId};
+use crate::expr::{Node, VarId, for_each_turn};
 use crate::model::{Kind, Model};
 
 /// (place of x, place of v) for every equation that says exactly x' = v, where every state is one of the two.
@@ -52,21 +52,5 @@ pub fn positions_and_velocities(model: &Model) -> Result<Vec<(usize, usize)>, us
     match known.iter().position(|known| !known) {
         Some(place) => Err(place),
         None => Ok(pairs),
-    }
-}
-
-/// Calls `f` with every choice of index values.
-fn for_each_turn(ranges: &[IndexRange], mut f: impl FnMut(&[(VarId, i64)])) {
-    let mut indices: Vec<(VarId, i64)> = ranges.iter().map(|r| (r.var, r.lo)).collect();
-    'turns: loop {
-        f(&indices);
-        for (index, range) in indices.iter_mut().zip(ranges).rev() {
-            if index.1 < range.hi {
-                index.1 += 1;
-                continue 'turns;
-            }
-            index.1 = range.lo;
-        }
-        break;
     }
 }
