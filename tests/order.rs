@@ -271,6 +271,63 @@ fn esdirk_methods_have_their_order() {
     has_order(&coefficients, &better, 3, 1.0, 1.0, "TRBDF2, embedded");
 }
 
+/// Φ of every stage of a tree, for each way to take its nodes but the root by one of two tableaus (Kennedy & Carpenter
+/// 2003, section 2).
+fn additive_weights(tree: &Tree, tableaus: &[&[Vec<f64>]]) -> Vec<Vec<f64>> {
+    let mut all = vec![vec![1.0; tableaus[0].len()]];
+    for child in &tree.0 {
+        let inner = additive_weights(child, tableaus);
+        let children: Vec<Vec<f64>> = tableaus
+            .iter()
+            .flat_map(|a| inner.iter().map(move |phi| a.iter().map(|row| dot(row, phi)).collect()))
+            .collect();
+        let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).collect::<Vec<f64>>();
+        all = all.iter().flat_map(|so_far| children.iter().map(|child| product(so_far, child))).collect();
+    }
+    all
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[test]
+fn kencarp4_with_its_companion_has_its_orders() {
+    let method = &KENCARP4;
+    let s = method.c.len();
+    let (implicit, b) = esdirk(method);
+    let square = |row: &[f64]| row.iter().copied().chain(std::iter::repeat(0.0)).take(s).collect::<Vec<f64>>();
+    let explicit: Vec<Vec<f64>> = method.explicit.iter().map(|row| square(row)).collect();
+    let tableaus = [&implicit.alone[..], &explicit[..]];
+    let defect = |weights: &[f64], order: u32, theta: f64, target: f64| {
+        let of_order = trees(order).into_iter().filter(|tree| tree.order() == order);
+        of_order
+            .flat_map(|tree| {
+                let exact = target * theta.powi(order as i32) / tree.density();
+                additive_weights(&tree, &tableaus).into_iter().map(move |phi| (dot(weights, &phi) - exact).abs())
+            })
+            .fold(0.0, f64::max)
+    };
+    for (what, weights, order, theta, target) in [
+        ("solution", b, 4, 1.0, 1.0),
+        ("error", method.e.to_vec(), 3, 1.0, 0.0),
+        ("dense at 0.3", dense_of(method, 0.3), 3, 0.3, 1.0),
+        ("dense at 0.8", dense_of(method, 0.8), 3, 0.8, 1.0),
+    ] {
+        for q in 1..=order {
+            let defect = defect(&weights, q, theta, target);
+            assert!(defect < 1e-10, "{what}: order {q} is missed by {defect:e}");
+        }
+        assert!(defect(&weights, order + 1, theta, target) > MISSED, "{what}: the claim is too modest");
+    }
+}
+
+fn dense_of(method: &Esdirk, theta: f64) -> Vec<f64> {
+    let mut b = vec![0.0; method.c.len()];
+    method.dense_weights(theta, &mut b);
+    b
+}
+
 #[test]
 fn esdirk_dense_outputs_have_their_order() {
     for method in ESDIRK {

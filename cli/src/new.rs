@@ -40,6 +40,7 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "heat",
     "brusselator_1d",
     "brusselator_2d",
+    "reaction_front",
     "medical_akzo",
     "kuramoto",
     "rate_network",

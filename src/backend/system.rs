@@ -11,7 +11,7 @@ use crate::kernel::{DelayPlan, EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
     CompiledNewton, CompiledStep, Constraints, Delays, Events, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape,
-    System, Taylor,
+    Split, System, Taylor,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -36,6 +36,7 @@ pub struct CompiledSystem<K> {
     velocities: Option<VelocityFinder>,
     second_order: OnceLock<Result<Arc<SecondOrder>, String>>,
     constraints: Option<Arc<Hidden<K>>>,
+    split: Option<Split>,
     /// The series made so far, by order.
     made: Mutex<BTreeMap<usize, Made<K>>>,
 }
@@ -92,6 +93,64 @@ impl<K: Kernels> Constraints for Hidden<K> {
     }
 }
 
+/// A part of f, and its Jacobian if it is the implicit one.
+struct Part<K> {
+    kernels: K,
+    shape: Shape,
+    rhs: KernelId,
+    jacobian: Option<KernelId>,
+    plan: MatrixPlan,
+    pattern: OnceLock<(Pattern, Option<Vec<usize>>)>,
+    strategy: OnceLock<Arc<Strategy>>,
+}
+
+impl<K: Kernels> Part<K> {
+    fn pattern_and_places(&self) -> &(Pattern, Option<Vec<usize>>) {
+        self.pattern.get_or_init(|| self.plan.pattern())
+    }
+}
+
+impl<K: Kernels + Clone + 'static> System for Part<K> {
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn jacobian_pattern(&self) -> &Pattern {
+        &self.pattern_and_places().0
+    }
+
+    fn strategy(&self) -> Arc<Strategy> {
+        self.strategy.get_or_init(|| strategy(self.jacobian_pattern(), &self.kernels)).clone()
+    }
+
+    fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
+        self.kernels.call(self.rhs, Arguments { t, y, p, v: &[], w, out: dy });
+    }
+
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], values: &mut [f64]) {
+        if let Some(kernel) = self.jacobian {
+            let (_, places) = self.pattern_and_places();
+            assemble(&self.kernels, kernel, places.as_deref(), Arguments { t, y, p, v: &[], w, out: values });
+        }
+    }
+
+    fn time_derivative(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], ft: &mut [f64]) {
+        // No method that takes f apart asks for it.
+        ft.fill(f64::NAN);
+    }
+
+    fn outputs(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], _out: &mut [f64]) {}
+}
+
+/// How W of this pattern is factorised, its code compiled by the same backend.
+fn strategy<K: Kernels + Clone + 'static>(pattern: &Pattern, kernels: &K) -> Arc<Strategy> {
+    let target = Target64 { fma: host_has_fma() };
+    Arc::new(Strategy::new(pattern, |plan, pattern| {
+        let code = CompiledEliminator::new(plan, pattern, kernels, target)?;
+        Some(Arc::new(code) as Arc<dyn Eliminator>)
+    }))
+}
+
 /// Where each kernel stands in the program.
 #[derive(Clone, Copy, Debug)]
 struct Places {
@@ -138,7 +197,7 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             discretes,
             discretes_at: lowered.parameters,
             // Behind the kernels' own part: the Jacobian's values before they are gathered.
-            work: most + lowered.jacobian.values,
+            work: most + lowered.jacobian.values.max(lowered.implicit.values),
             time_dependent: places.time_derivative.is_some(),
         };
         let constraints = match (place("constraints"), place("constraint_jacobian")) {
@@ -150,10 +209,24 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             }
             _ => None,
         };
+        let part = |rhs, jacobian, plan: &MatrixPlan| -> Box<dyn System> {
+            let (kernels, shape, plan) = (kernels.clone(), shape.clone(), plan.clone());
+            let (pattern, strategy) = (OnceLock::new(), OnceLock::new());
+            Box::new(Part { kernels, shape, rhs, jacobian, plan, pattern, strategy })
+        };
+        let parts = (place("explicit"), place("implicit"), place("implicit_jacobian"));
+        let split = match parts {
+            (Some(explicit), Some(implicit), Some(jacobian)) => Some(Split {
+                explicit: part(explicit, None, &MatrixPlan::default()),
+                implicit: part(implicit, Some(jacobian), &lowered.implicit),
+            }),
+            _ => None,
+        };
         let without = [places.schedule, places.lags, places.past].into_iter().flatten();
         let no_states = vec![0.0; without.map(|kernel| kernels.lengths(kernel).y).max().unwrap_or(0)];
         Some(CompiledSystem {
             constraints,
+            split,
             kernels,
             shape,
             places,
@@ -227,14 +300,7 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
     }
 
     fn strategy(&self) -> Arc<Strategy> {
-        let make = || {
-            let target = Target64 { fma: host_has_fma() };
-            Arc::new(Strategy::new(self.jacobian_pattern(), |plan, pattern| {
-                let code = CompiledEliminator::new(plan, pattern, &self.kernels, target)?;
-                Some(Arc::new(code) as Arc<dyn Eliminator>)
-            }))
-        };
-        self.strategy.get_or_init(make).clone()
+        self.strategy.get_or_init(|| strategy(self.jacobian_pattern(), &self.kernels)).clone()
     }
 
     fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {
@@ -262,6 +328,10 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
 
     fn constraints(&self) -> Option<Arc<dyn Constraints>> {
         self.constraints.clone().map(|constraints| constraints as Arc<dyn Constraints>)
+    }
+
+    fn split(&self) -> Option<&Split> {
+        self.split.as_ref()
     }
 
     fn events(&self) -> Option<&Events> {

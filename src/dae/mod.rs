@@ -53,6 +53,8 @@ pub fn solve_structure(model: Model) -> Result<Model, Vec<Diagnostic>> {
     }
     let mut model = model;
     let implicit = std::mem::take(&mut model.implicit);
+    // Equations that are solved for derivatives have no terms of their own any more.
+    model.marked = None;
     let mut scalars = Scalars::new(model, &implicit);
     let mut equations: Vec<Equation> = Vec::with_capacity(implicit.equations.len());
     for (value, span) in &implicit.equations {

@@ -246,15 +246,10 @@ impl Scalars {
 
     /// A plain expression with elements replaced.
     pub fn replace(&mut self, root: ExprId, with: &dyn Fn(SymbolId, SubsId) -> Option<ExprId>) -> ExprId {
-        let mut new: FxHashMap<ExprId, ExprId> = FxHashMap::default();
-        for id in self.model.graph.reachable(&[root]) {
-            let value = match self.model.graph.node(id) {
-                Node::Symbol(symbol, subs) => with(symbol, subs).unwrap_or(id),
-                node => self.model.graph.rebuild(node, &|operand| new[&operand]),
-            };
-            new.insert(id, value);
-        }
-        new[&root]
+        self.model.graph.replace(root, &mut FxHashMap::default(), &|_, node, _| match node {
+            Node::Symbol(symbol, subs) => with(symbol, subs),
+            _ => None,
+        })
     }
 
     /// The total derivative by t of a plain expression: states with equations of their own change as those say, unknowns

@@ -50,6 +50,25 @@ pub fn declare(graph: &mut Graph, symbols: &mut Vec<Symbol>, symbol: Symbol, rea
     graph.declare(reads)
 }
 
+/// A new array like another one, to hold these values; none if they are all 0.
+pub fn array(
+    graph: &mut Graph,
+    symbols: &mut Vec<Symbol>,
+    like: &Symbol,
+    what: &str,
+    pieces: &[Piece],
+) -> Option<SymbolId> {
+    if pieces.iter().all(|piece| graph.as_const(piece.value) == Some(0.0)) {
+        return None;
+    }
+    let computed = symbols.iter().filter(|s| s.kind == Kind::Definition);
+    let offset = computed.map(|s| s.offset + s.len()).max().unwrap_or(0);
+    let symbol = Symbol { name: format!("{what} {}", like.name), offset, ..like.clone() };
+    // Never less than time: what only parameters decide would be looked for among the quantities bound with the model.
+    let reads = pieces.iter().map(|piece| graph.facts(piece.value).reads).max().unwrap_or_default().max(Reads::Time);
+    Some(declare(graph, symbols, symbol, reads))
+}
+
 /// Tangent arrays of the model's computed arrays, the tangents of its equations, and the direction with those arrays
 /// in it. Arrays that do not change get none.
 pub fn tangent_model(
@@ -66,16 +85,7 @@ pub fn tangent_model(
     let mut definitions = Vec::new();
     for family in &model.definitions {
         let pieces = tangent_pieces(graph, family, &direction);
-        if pieces.iter().all(|p| graph.as_const(p.value) == Some(0.0)) {
-            continue;
-        }
-        let offset =
-            symbols.iter().filter(|s| s.kind == Kind::Definition).map(|s| s.offset + s.len()).max().unwrap_or(0);
-        let name = format!("d {}", model.symbol(family.symbol).name);
-        let symbol = Symbol { name, offset, ..model.symbol(family.symbol).clone() };
-        // Never less than time: what only parameters decide would be looked for among the quantities bound with the model.
-        let reads = pieces.iter().map(|p| graph.facts(p.value).reads).max().unwrap_or_default().max(Reads::Time);
-        let id = declare(graph, symbols, symbol, reads);
+        let Some(id) = array(graph, symbols, model.symbol(family.symbol), "d", &pieces) else { continue };
         direction.tangents.insert(family.symbol, id);
         definitions.push(Family { symbol: id, pieces });
     }

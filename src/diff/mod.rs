@@ -9,12 +9,14 @@ mod forward;
 mod reverse;
 mod sensitivity;
 mod series_nodes;
+mod split;
 mod taylor;
 
 pub use forward::jacobian_product;
 pub(crate) use forward::{Direction, tangent};
 pub use reverse::parameter_jacobian;
 pub use sensitivity::{Wanted, with_sensitivities};
+pub use split::Split;
 pub use taylor::{Computed, NoSeries, Series, taylor};
 
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Subscript, SymbolId};
@@ -37,6 +39,8 @@ pub struct Derivatives {
     pub time: Vec<Family>,
     /// Values before the start, and their rates, of what is read at other times.
     pub past: Vec<Family>,
+    /// The parts of f where terms are marked stiff.
+    pub split: Option<Split>,
 }
 
 /// A diagonal of a Jacobian: for all values of the indices, the derivative of one element of f by one element of a
@@ -83,5 +87,7 @@ pub fn derive(model: &Model) -> Result<Derivatives, Unsupported> {
     let constraints = reverse::constraint_jacobian(model, &mut graph, &mut symbols)?;
     let (time_definitions, time) = forward::time_derivative(model, &mut graph, &mut symbols);
     let past = delays::past(model, &mut graph);
-    Ok(Derivatives { graph, symbols, jacobian, constraints, time_definitions, time, past })
+    let marked = model.marked.as_ref();
+    let split = marked.map(|marked| split::split(model, marked, &mut graph, &mut symbols)).transpose()?;
+    Ok(Derivatives { graph, symbols, jacobian, constraints, time_definitions, time, past, split })
 }

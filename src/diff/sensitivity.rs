@@ -22,7 +22,8 @@ pub struct Wanted {
 
 /// The model with the sensitivities of all its states and outputs as further states and outputs, named `d[x]/d[q]`.
 pub fn with_sensitivities(model: &Model, wanted: &[Wanted]) -> Model {
-    let mut larger = model.clone();
+    // Sensitivities obey the equations as a whole.
+    let mut larger = Model { marked: None, ..model.clone() };
     for (k, q) in wanted.iter().enumerate() {
         add(model, q, &mut larger);
         // The derivative of an algebraic equation is one for the sensitivities.

@@ -274,6 +274,7 @@ pub static BUILTINS: &[Builtin] = &[
         let multiple = g.mul(a[1], whole);
         g.sub(a[0], multiple)
     }),
+    derived!("stiff" X, Dimension::Same, "all x", "x itself; marks a stiff term, which KenCarp4 takes implicitly and all others explicitly", REAL; |_, a| a[0]),
     derived!("step" &["x", "start"], Dimension::Ratio, "all x", "1 from x = start on, 0 before", &[&[0.3, 1.0], &[2.0, 1.0]]; |g, a| {
         let on = g.compare(Compare::Le, a[1], a[0]);
         let (one, zero) = (g.constant(1.0), g.constant(0.0));

@@ -124,6 +124,9 @@ pub struct Graph {
     curves: Vec<Arc<Curve>>,
 }
 
+/// What a node becomes, given what others have become; nothing where it is built anew from its operands.
+pub type Replacement<'a> = dyn Fn(&mut Graph, Node, &FxHashMap<ExprId, ExprId>) -> Option<ExprId> + 'a;
+
 impl Graph {
     /// The number of distinct index names a model may use.
     pub const MAX_VARS: usize = 64;
@@ -412,6 +415,28 @@ impl Graph {
         }
         result.sort_unstable();
         result
+    }
+
+    /// `root` with nodes replaced as `with` says, operands first; what has become of nodes is kept in `known`.
+    pub fn replace(&mut self, root: ExprId, known: &mut FxHashMap<ExprId, ExprId>, with: &Replacement) -> ExprId {
+        for id in self.reachable(&[root]) {
+            if known.contains_key(&id) {
+                continue;
+            }
+            let node = self.node(id);
+            let mut same = true;
+            self.for_each_operand(node, |operand| same &= known[&operand] == operand);
+            let value = match (with(self, node, known), node) {
+                (Some(value), _) => value,
+                (None, _) if same => id,
+                (None, Node::Reduce(kind, var, lo, hi, body)) => {
+                    self.reduce(kind, IndexRange { var, lo: lo.into(), hi: hi.into() }, known[&body])
+                }
+                (None, node) => self.rebuild(node, &|operand| known[&operand]),
+            };
+            known.insert(id, value);
+        }
+        known[&root]
     }
 
     /// The node built anew, simplified, from other operands; leaves and reductions stay.

@@ -9,6 +9,8 @@
 //! | `rhs` | `t`, `y`, `p` | `out`: dy, n |
 //! | `jacobian` | `t`, `y`, `p` | `out`: values of ∂f/∂y, by [`MatrixPlan`] |
 //! | `time_derivative` | `t`, `y`, `p` | `out`: ∂f/∂t, n (absent if f does not depend on t) |
+//! | `explicit`, `implicit` | `t`, `y`, `p` | `out`: f_E, f_I, n each (absent where no term is marked stiff) |
+//! | `implicit_jacobian` | `t`, `y`, `p` | `out`: values of ∂f_I/∂y, by its plan |
 //! | `constraints` | `t`, `y`, `p` | `out`: what index reduction left, 0 = G (absent if it left none) |
 //! | `constraint_jacobian` | `t`, `y`, `p` | `out`: values of ∂G/∂y, by its plan |
 //! | `discretes` | `p` | `out`: the discrete quantities at the start (absent if there are none) |
@@ -58,6 +60,8 @@ pub struct Lowered {
     pub events: EventPlan,
     /// Where the values of ∂f/∂y go.
     pub jacobian: MatrixPlan,
+    /// Where the values of ∂f_I/∂y go.
+    pub implicit: MatrixPlan,
     /// Where the values of the constraints' derivatives go.
     pub constraints: MatrixPlan,
     /// What it was lowered for.
@@ -193,6 +197,18 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
             out: n,
         });
     }
+    let mut implicit = MatrixPlan::default();
+    if let Some(split) = &derivatives.split {
+        let nests;
+        (implicit, nests) = matrix(&split.jacobian, n, n, &layout);
+        for (name, own, targets, out) in [
+            ("explicit", &split.explicit_definitions, family_targets(&split.explicit, &layout), n),
+            ("implicit", &split.implicit_definitions, family_targets(&split.implicit, &layout), n),
+            ("implicit_jacobian", &split.implicit_definitions, nests, implicit.values),
+        ] {
+            jobs.push(Job { name, definitions: families.iter().copied().chain(own).collect(), targets, out });
+        }
+    }
     let count = model.constraints.len();
     let (constraints, constraint_nests) = matrix(&derivatives.constraints, count, n, &layout);
     if count > 0 {
@@ -267,6 +283,7 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
         events,
         algebraic,
         jacobian,
+        implicit,
         constraints,
         target,
         forms,
@@ -593,6 +610,7 @@ impl Lowered {
             program: Program::default(),
             hoisted: self.hoisted.clone(),
             jacobian: MatrixPlan::default(),
+            implicit: MatrixPlan::default(),
             constraints: MatrixPlan::default(),
             algebraic: self.algebraic.clone(),
             events: EventPlan::default(),

@@ -87,6 +87,9 @@ pub struct Checker<'a> {
     pub operands: Vec<ExprId>,
     /// Values at other times that are read.
     pub(super) delays: Delays,
+    /// Whether `stiff(…)` marks, and the factor that marks once there is one.
+    pub(super) marking: bool,
+    pub(super) mark: Option<SymbolId>,
     /// Computed arrays that read some.
     pub(super) delayed_arrays: FxHashSet<SymbolId>,
     /// Names each user function reads, those of the functions it calls included.
@@ -94,7 +97,7 @@ pub struct Checker<'a> {
 }
 
 /// A definition's family, by name, once lowered.
-type Lowered = FxHashMap<String, (SymbolId, Vec<Piece>)>;
+pub(super) type Lowered = FxHashMap<String, (SymbolId, Vec<Piece>)>;
 
 /// Checks a syntax tree. The model is there exactly if there are no diagnostics.
 pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
@@ -130,6 +133,8 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         failed_functions: FxHashSet::default(),
         operands: Vec::new(),
         delays: Delays::default(),
+        marking: false,
+        mark: None,
         delayed_arrays: FxHashSet::default(),
         function_names: FxHashMap::default(),
     };
@@ -158,8 +163,10 @@ impl Checker<'_> {
             let error = Diagnostic::new(codes::model::NO_STATES, Span::new(0, 0), message);
             self.diagnostics.push(error.help("add for example `init x = 0` and `x' = 1`"));
         }
-        let lowered = self.lower_definitions();
-        let derivatives = self.lower_equations(&states);
+        self.marking = true;
+        let mut lowered = self.lower_definitions();
+        let mut derivatives = self.lower_equations(&states);
+        let marked = self.unmark(&mut lowered, &mut derivatives);
         let implicit = self.implicit(&unknowns);
         let initials = self.lower_initials(&states);
         let defaults = self.lower_defaults(&parameters);
@@ -196,6 +203,7 @@ impl Checker<'_> {
             parameters: parameters.iter().map(|(_, symbol, _)| *symbol).collect(),
             definitions,
             derivatives,
+            marked,
             implicit,
             algebraic: Vec::new(),
             constraints: Vec::new(),

@@ -569,7 +569,7 @@ impl Checker<'_> {
             let first = rest.next()?;
             return Some(rest.fold(first, |so_far, value| self.graph.binary(op, so_far, value)));
         }
-        Some(builtin::build(row, &mut self.graph, &values))
+        Some(if name == "stiff" { self.mark(values[0], span) } else { builtin::build(row, &mut self.graph, &values) })
     }
 
     pub(super) fn wrong_count(&mut self, name: &str, expected: &str, found: usize, span: Span) {

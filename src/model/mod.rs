@@ -32,6 +32,7 @@ mod reactions;
 mod reading;
 mod second_order;
 mod solve_block;
+mod stiff;
 mod surfaces;
 mod switches;
 mod units;
@@ -46,6 +47,7 @@ pub use modes::{Mode, Watch, with_modes};
 pub use reaches::Reach;
 pub use second_order::positions_and_velocities;
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
+pub use stiff::Marked;
 pub use surfaces::{Condition, Logic, Surface};
 pub use switches::{Switch, When};
 pub use units::{Conversion, QuantityUnit, Units, known_units};
@@ -77,6 +79,8 @@ pub struct Model {
     pub definitions: Vec<Family>,
     /// The time derivative of each state, in the order of `states`.
     pub derivatives: Vec<Family>,
+    /// The same with the terms marked that `stiff(…)` says; none where nothing is marked.
+    pub marked: Option<Marked>,
     /// Equations that do not say what one derivative is; empty once `crate::dae` has dealt with them.
     pub implicit: Implicit,
     /// Places of the states that have no derivative: their family in `derivatives` is what an algebraic equation leaves,

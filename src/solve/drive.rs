@@ -150,9 +150,17 @@ impl<'a> Run<'a> {
         self.problem.statistics.method = active.stepper().name().to_string();
         if let Active::Fixed(stepper) = &active {
             self.problem.explain(|| format!("{}: as asked", stepper.name()));
+            let system = self.problem.system;
+            let implicit = system.split().filter(|_| stepper.splits()).map(|split| split.implicit.as_ref());
+            if let Some(part) = implicit {
+                let entries = [part, system].map(|system| system.jacobian_pattern().nnz());
+                self.problem.explain(|| {
+                    let [own, all] = entries;
+                    format!("terms marked stiff implicitly ({own} of {all} entries of J), the others explicitly")
+                });
+            }
             if stepper.shifted().is_some() {
-                let system = self.problem.system;
-                self.problem.explain(|| format!("W = s·I − J: {}", system.strategy()));
+                self.problem.explain(|| format!("W = s·I − J: {}", implicit.unwrap_or(system).strategy()));
             }
         }
         let mut breaks: Vec<f64> = options.breakpoints.clone();

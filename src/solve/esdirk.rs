@@ -2,6 +2,9 @@
 //! explicit first stage, stiffly accurate. Every stage is a system of size n with the same W = I/(γh) − J, solved by
 //! simplified Newton iteration whose rate of convergence decides about stopping, about giving up and about a new J.
 //!
+//! A method may have a companion, an explicit tableau with the same nodes and weights: where a system says which terms are
+//! stiff, f = f_E + f_I, stage i is y + h Σ_{j<i} â_ij f_E(Y_j) + h Σ_{j≤i} a_ij f_I(Y_j) and only f_I is iterated for.
+//!
 //! Source of the form: C. A. Kennedy, M. H. Carpenter, Diagonally implicit Runge–Kutta methods for ordinary differential
 //! equations, a review, NASA/TM-2016-219173; Newton's tests: H&W IV.8.
 
@@ -11,6 +14,7 @@ use super::problem::Problem;
 use super::stepper::{Controller, Stepper, clip, first_step};
 use crate::linalg::Shifted;
 use crate::math;
+use crate::system::System;
 
 /// An ESDIRK method of s stages; the solution is the last stage's argument.
 pub struct Esdirk {
@@ -28,6 +32,8 @@ pub struct Esdirk {
     pub c: &'static [f64],
     /// Row i holds the i weights of earlier stages; the last row, with γ behind, is b.
     pub a: &'static [&'static [f64]],
+    /// The explicit companion: row i holds the i weights of earlier stages; the weights of the solution are b. No rows: none.
+    pub explicit: &'static [&'static [f64]],
     /// The error estimate: h Σ e_i k_i, e = b − b̂.
     pub e: &'static [f64],
     /// The error estimate is solved with W once more, since that of the tableau grows without bound for stiff components
@@ -49,6 +55,13 @@ impl Esdirk {
         while i < s {
             assert!(self.a[i].len() == i, "a row of a has the wrong length");
             assert!(near(sum(self.a[i]) + self.gamma, self.c[i]), "a row does not sum to its node");
+            i += 1;
+        }
+        assert!(self.explicit.is_empty() || self.explicit.len() == s);
+        i = 0;
+        while i < self.explicit.len() {
+            assert!(self.explicit[i].len() == i, "a row of the companion has the wrong length");
+            assert!(near(sum(self.explicit[i]), self.c[i]), "a row of the companion does not sum to its node");
             i += 1;
         }
         assert!(near(sum(self.e), 0.0), "the error weights do not sum to 0");
@@ -120,8 +133,11 @@ pub struct EsdirkStepper {
     t_old: f64,
     h_old: f64,
     y_old: Vec<f64>,
-    /// f at (t, y): the last stage's, which satisfies the stage equation where an evaluation would magnify its error.
+    /// f at (t, y), f_I if f is taken apart: the last stage's where that is at (t, y), since it satisfies the stage equation
+    /// where an evaluation would magnify its error.
     f0: Vec<f64>,
+    /// The explicit terms, if f is taken apart.
+    rest: Option<Rest>,
     jacobian: Vec<f64>,
     /// J belongs to the present point.
     fresh: bool,
@@ -153,6 +169,17 @@ pub struct EsdirkStepper {
     stiffness: f64,
 }
 
+/// The terms that are not iterated for.
+struct Rest {
+    /// f_E at (t, y).
+    f0: Vec<f64>,
+    /// h f_E of every stage, one after the other, of the step being tried and of the last accepted one.
+    x: Vec<f64>,
+    x_old: Vec<f64>,
+    /// b − â of the last stage: what makes the solution of the last stage's argument.
+    last: Vec<f64>,
+}
+
 /// What became of an attempted step.
 enum Outcome {
     /// Its error in units of the tolerance.
@@ -170,9 +197,18 @@ impl EsdirkStepper {
     /// [`ErrorKind::Memory`] if W does not fit.
     pub fn new(method: &'static Esdirk, problem: &Problem) -> Result<Self, ErrorKind> {
         let n = problem.dim();
-        let pattern = problem.system.jacobian_pattern();
-        let w = problem.shifted()?;
         let s = method.c.len();
+        // Algebraic unknowns belong to the last stage, which is not the solution where f is taken apart.
+        let splits = !method.explicit.is_empty() && problem.algebraic.is_empty() && problem.system.split().is_some();
+        let rest = splits.then(|| Rest {
+            f0: vec![0.0; n],
+            x: vec![0.0; s * n],
+            x_old: vec![0.0; s * n],
+            last: (0..s).map(|i| method.b(i) - method.explicit[s - 1].get(i).copied().unwrap_or(0.0)).collect(),
+        });
+        let part = iterated(problem, splits);
+        let pattern = part.jacobian_pattern();
+        let w = problem.shifted_of(part)?;
         let (factor, solve) = w.cost();
         let rhs = 4.0 * (pattern.nnz() + n) as f64;
         let zeros = || vec![0.0; n];
@@ -186,6 +222,7 @@ impl EsdirkStepper {
             h_old: 1.0,
             y_old: zeros(),
             f0: zeros(),
+            rest,
             jacobian: vec![0.0; pattern.nnz()],
             fresh: false,
             stale: true,
@@ -214,10 +251,25 @@ impl EsdirkStepper {
         self
     }
 
+    /// What the stages are solved for.
+    fn part<'a>(&self, problem: &Problem<'a>) -> &'a dyn System {
+        iterated(problem, self.rest.is_some())
+    }
+
+    /// f at (t, y), in its parts.
+    fn evaluate(&mut self, problem: &mut Problem) {
+        let part = self.part(problem);
+        problem.rhs_of(part, self.t, &self.y, &mut self.f0);
+        if let (Some(rest), Some(split)) = (&mut self.rest, problem.system.split()) {
+            problem.rhs_of(split.explicit.as_ref(), self.t, &self.y, &mut rest.f0);
+        }
+    }
+
     fn update_jacobian(&mut self, problem: &mut Problem) {
-        problem.jacobian(self.t, &self.y, &mut self.jacobian);
+        let part = self.part(problem);
+        problem.jacobian_of(part, self.t, &self.y, &mut self.jacobian);
         // Scratch: Newton's correction is done with.
-        self.norm = problem.system.jacobian_pattern().norm(&self.jacobian, &mut self.delta);
+        self.norm = part.jacobian_pattern().norm(&self.jacobian, &mut self.delta);
         (self.fresh, self.stale, self.factored) = (true, false, 0.0);
     }
 
@@ -228,6 +280,9 @@ impl EsdirkStepper {
         self.slowest = 0.0;
         for (z, f) in self.z.iter_mut().zip(&self.f0) {
             *z = h * f;
+        }
+        if let Some(rest) = &mut self.rest {
+            rest.x.iter_mut().zip(&rest.f0).for_each(|(x, f)| *x = h * f);
         }
         let ratio = h / self.h_old;
         let extrapolate = self.past && ratio < FARTHEST;
@@ -245,13 +300,30 @@ impl EsdirkStepper {
                 weigh(z, &self.predictor[i], done);
             }
             combine(&mut self.argument, &self.y, method.a[i], done);
+            if let Some(rest) = &self.rest {
+                weigh(&mut self.delta, method.explicit[i], &rest.x);
+                self.argument.iter_mut().zip(&self.delta).for_each(|(x, d)| *x += d);
+            }
             self.argument.iter_mut().zip(&*z).for_each(|(x, z)| *x += method.gamma * z);
             match self.newton(problem, i, h) {
                 Outcome::Error(_) => {}
                 other => return other,
             }
+            if let (Some(rest), Some(split)) = (&mut self.rest, problem.system.split()) {
+                problem.rhs_of(split.explicit.as_ref(), self.t + method.c[i] * h, &self.argument, &mut self.f);
+                if self.f.iter().any(|f| !f.is_finite()) {
+                    return Outcome::NotFinite;
+                }
+                rest.x[i * n..].iter_mut().zip(&self.f).for_each(|(x, f)| *x = h * f);
+            }
         }
         weigh(&mut self.delta, method.e, &self.z);
+        if let Some(rest) = &self.rest {
+            weigh(&mut self.f, method.e, &rest.x);
+            self.delta.iter_mut().zip(&self.f).for_each(|(d, x)| *d += x);
+            weigh(&mut self.f, &rest.last, &rest.x);
+            self.argument.iter_mut().zip(&self.f).for_each(|(y, x)| *y += x);
+        }
         if method.filtered {
             // (M − hγJ)⁻¹ M = W⁻¹ M/(hγ)
             problem.clear_algebraic(&mut self.delta);
@@ -265,7 +337,7 @@ impl EsdirkStepper {
 
     /// Solves z = h f(φ + γ z) for stage i: with x = φ + γ z, W δ = f(x) − z/h, x += δ, z += δ/γ.
     fn newton(&mut self, problem: &mut Problem, i: usize, h: f64) -> Outcome {
-        let n = self.n;
+        let (n, part) = (self.n, self.part(problem));
         let z = &mut self.z[i * n..(i + 1) * n];
         let t = self.t + self.method.c[i] * h;
         let (per_h, per_gamma) = (1.0 / h, 1.0 / self.method.gamma);
@@ -273,7 +345,7 @@ impl EsdirkStepper {
         let mut eta = math::pow(self.eta.max(f64::EPSILON), 0.8);
         let mut last = 0.0;
         for iteration in 0..ITERATIONS {
-            problem.rhs(t, &self.argument, &mut self.f);
+            problem.rhs_of(part, t, &self.argument, &mut self.f);
             let mut finite = true;
             if problem.algebraic.is_empty() {
                 for ((delta, f), z) in self.delta.iter_mut().zip(&self.f).zip(&*z) {
@@ -327,8 +399,13 @@ impl EsdirkStepper {
         std::mem::swap(&mut self.y, &mut self.argument);
         std::mem::swap(&mut self.z_old, &mut self.z);
         self.past = true;
-        let last = &self.z_old[(self.method.c.len() - 1) * self.n..];
-        self.f0.iter_mut().zip(last).for_each(|(f, z)| *f = z / h);
+        if let Some(rest) = &mut self.rest {
+            std::mem::swap(&mut rest.x_old, &mut rest.x);
+            self.evaluate(problem);
+        } else {
+            let last = &self.z_old[(self.method.c.len() - 1) * self.n..];
+            self.f0.iter_mut().zip(last).for_each(|(f, z)| *f = z / h);
+        }
         self.fresh = false;
         self.stale = self.slowest > if self.cheap { KEEP.1 } else { KEEP.0 };
         let factor = self.controller.accept(error);
@@ -350,6 +427,12 @@ impl EsdirkStepper {
     }
 }
 
+/// What the stages of a method are solved for: the stiff terms if f is taken apart.
+fn iterated<'a>(problem: &Problem<'a>, splits: bool) -> &'a dyn System {
+    let whole = problem.system;
+    whole.split().filter(|_| splits).map_or(whole, |split| split.implicit.as_ref())
+}
+
 /// Weights that carry values at the nodes `c` to `x` along the line of least squares.
 fn line(c: &[f64], x: f64) -> Vec<f64> {
     let count = c.len() as f64;
@@ -368,8 +451,12 @@ impl Stepper for EsdirkStepper {
         self.y.copy_from_slice(y);
         (self.fresh, self.stale, self.past, self.eta) = (false, true, false, 1.0);
         self.controller.reset();
-        problem.rhs(t, &self.y, &mut self.f0);
-        match problem.not_finite(&self.f0) {
+        self.evaluate(problem);
+        let mut names = problem.not_finite(&self.f0);
+        if let Some(rest) = &self.rest {
+            names.extend(problem.not_finite(&rest.f0));
+        }
+        match names {
             names if names.is_empty() => {
                 // There is no derivative to start from.
                 problem.clear_algebraic(&mut self.f0);
@@ -383,7 +470,12 @@ impl Stepper for EsdirkStepper {
         let n = self.n;
         if self.h == 0.0 {
             let (order, left) = (self.method.error_order, end - self.t);
-            self.h = first_step(problem, self.t, &self.y, &self.f0, order, left, &mut self.z[..2 * n]);
+            // The slope in all: `f` is free between steps.
+            self.f.copy_from_slice(&self.f0);
+            if let Some(rest) = &self.rest {
+                self.f.iter_mut().zip(&rest.f0).for_each(|(f, x)| *f += x);
+            }
+            self.h = first_step(problem, self.t, &self.y, &self.f, order, left, &mut self.z[..2 * n]);
         }
         if self.stale {
             self.update_jacobian(problem);
@@ -459,7 +551,20 @@ impl Stepper for EsdirkStepper {
         let mut weights = [0.0; MOST_STAGES];
         let weights = &mut weights[..self.method.c.len()];
         self.method.dense_weights((t - self.t_old) / self.h_old, weights);
-        combine(out, &self.y_old, weights, &self.z_old);
+        match &self.rest {
+            None => combine(out, &self.y_old, weights, &self.z_old),
+            Some(rest) => {
+                weigh(out, weights, &rest.x_old);
+                out.iter_mut().zip(&self.y_old).for_each(|(out, y)| *out += y);
+                for (w, z) in weights.iter().zip(self.z_old.chunks(self.n.max(1))) {
+                    out.iter_mut().zip(z).for_each(|(out, z)| *out += w * z);
+                }
+            }
+        }
+    }
+
+    fn splits(&self) -> bool {
+        self.rest.is_some()
     }
 
     fn stiffness(&self) -> f64 {

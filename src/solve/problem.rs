@@ -113,7 +113,15 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`ErrorKind::Memory`] if it does not fit.
     pub fn shifted(&self) -> Result<Shifted, ErrorKind> {
-        Shifted::with(self.system.jacobian_pattern(), &self.system.strategy())
+        self.shifted_of(self.system)
+    }
+
+    /// The same for a part of the system.
+    ///
+    /// # Errors
+    /// As [`Self::shifted`].
+    pub fn shifted_of(&self, part: &dyn System) -> Result<Shifted, ErrorKind> {
+        Shifted::with(part.jacobian_pattern(), &part.strategy())
             .map_err(|e| ErrorKind::Memory(e.0, 8 * 20_000 * 20_000))
     }
 
@@ -147,10 +155,16 @@ impl<'a> Problem<'a> {
     /// `dy = f(t, y)`
     #[inline]
     pub fn rhs(&mut self, t: f64, y: &[f64], dy: &mut [f64]) {
+        self.rhs_of(self.system, t, y, dy);
+    }
+
+    /// The same for a part of the system.
+    #[inline]
+    pub fn rhs_of(&mut self, part: &dyn System, t: f64, y: &[f64], dy: &mut [f64]) {
         self.statistics.rhs += 1;
         let t = self.inside(t);
         self.recall(t, y, false);
-        self.system.rhs(t, y, &self.p, &mut self.work, dy);
+        part.rhs(t, y, &self.p, &mut self.work, dy);
     }
 
     /// Taylor coefficients at (t, y), counted as one evaluation of f. `w` is as long as they say.
@@ -176,10 +190,15 @@ impl<'a> Problem<'a> {
 
     /// ∂f/∂y in the order of the pattern.
     pub fn jacobian(&mut self, t: f64, y: &[f64], values: &mut [f64]) {
+        self.jacobian_of(self.system, t, y, values);
+    }
+
+    /// The same for a part of the system.
+    pub fn jacobian_of(&mut self, part: &dyn System, t: f64, y: &[f64], values: &mut [f64]) {
         self.statistics.jacobians += 1;
         let t = self.inside(t);
         self.recall(t, y, true);
-        self.system.jacobian(t, y, &self.p, &mut self.work, values);
+        part.jacobian(t, y, &self.p, &mut self.work, values);
     }
 
     /// ∂f/∂t

@@ -78,6 +78,11 @@ pub trait Stepper {
     /// limit; for implicit ones an upper bound of |h λ|.
     fn stiffness(&self) -> f64;
 
+    /// Whether it takes terms that are marked stiff implicitly and the others explicitly.
+    fn splits(&self) -> bool {
+        false
+    }
+
     /// The method's W, if it has one.
     fn shifted(&self) -> Option<&Shifted> {
         None

@@ -1,11 +1,11 @@
-//! What a system may be able to give besides f and its derivatives: Taylor coefficients of the solution, and the structure
-//! of second-order equations.
+//! What a system may be able to give besides f and its derivatives: Taylor coefficients of the solution, the structure of
+//! second-order equations, f in two parts.
 
 use std::sync::Arc;
 
-use super::CompiledStep;
 #[cfg(doc)]
 use super::LIMITS;
+use super::{CompiledStep, System};
 
 /// Taylor coefficients of a system's solution up to one order.
 pub trait Taylor: Send + Sync {
@@ -36,6 +36,15 @@ pub trait Taylor: Send + Sync {
 /// Position and velocity of every degree of freedom: their places among the states. `x' = v` holds exactly, and no
 /// derivative of a velocity depends on a velocity.
 pub type SecondOrder = [(usize, usize)];
+
+/// f = f_E + f_I: a part to be taken explicitly, and a stiff one to be taken implicitly. Both have the shape of the whole
+/// system; of the first only the right-hand side is asked for, of the second the Jacobian too, with a pattern of its own.
+pub struct Split {
+    /// f_E
+    pub explicit: Box<dyn System>,
+    /// f_I
+    pub implicit: Box<dyn System>,
+}
 
 /// Constraints G(t, y, p) = 0 on the differential states.
 pub trait Constraints: Send + Sync {

@@ -1,6 +1,6 @@
 //! A system from closures: hand-written right-hand sides for tests, benches and hosts.
 
-use super::{Events, Names, SecondOrder, Shape, System};
+use super::{Events, Names, SecondOrder, Shape, Split, System};
 use crate::linalg::{Pattern, Strategy};
 use std::sync::{Arc, OnceLock};
 
@@ -25,6 +25,7 @@ pub struct ClosureSystem {
     time_derivative: Option<Rhs>,
     second_order: Option<Arc<SecondOrder>>,
     events: Option<Happenings>,
+    split: Option<Split>,
     strategy: OnceLock<Arc<Strategy>>,
 }
 
@@ -53,6 +54,7 @@ impl ClosureSystem {
             time_derivative: None,
             second_order: None,
             events: None,
+            split: None,
             strategy: OnceLock::new(),
         }
     }
@@ -101,6 +103,12 @@ impl ClosureSystem {
         self.shape.discretes = Names::scalars((1..=discretes).map(|k| format!("d{k}")));
         self.shape.discretes_at = self.shape.parameters.saturating_sub(discretes);
         self.events = Some(Happenings { events, surfaces: Box::new(surfaces), resets: Box::new(resets), schedule });
+        self
+    }
+
+    /// With f taken apart: two systems whose right-hand sides add up to it, the second one to be taken implicitly.
+    pub fn with_split(mut self, explicit: ClosureSystem, implicit: ClosureSystem) -> Self {
+        self.split = Some(Split { explicit: Box::new(explicit), implicit: Box::new(implicit) });
         self
     }
 
@@ -167,6 +175,10 @@ impl System for ClosureSystem {
     }
 
     fn outputs(&self, _t: f64, _y: &[f64], _p: &[f64], _w: &mut [f64], _out: &mut [f64]) {}
+
+    fn split(&self) -> Option<&Split> {
+        self.split.as_ref()
+    }
 
     fn events(&self) -> Option<&Events> {
         self.events.as_ref().map(|happenings| &happenings.events)

@@ -14,7 +14,7 @@ mod names;
 mod reduced;
 mod step;
 
-pub use abilities::{Constraints, SecondOrder, Taylor};
+pub use abilities::{Constraints, SecondOrder, Split, Taylor};
 pub use closure::ClosureSystem;
 pub use delays::{DelayArgument, DelayedState, Delays, TimeSource};
 pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
@@ -111,6 +111,11 @@ pub trait System: Send + Sync {
 
     /// What the solution satisfies besides the equations, where index reduction left such constraints.
     fn constraints(&self) -> Option<Arc<dyn Constraints>> {
+        None
+    }
+
+    /// f taken apart, where it says which terms are stiff.
+    fn split(&self) -> Option<&Split> {
         None
     }
 

@@ -70,6 +70,8 @@ pub const NO_VALUE: Code = Code("E0232");
 pub const BOUNDS: Code = Code("E0233");
 /// Cannot be differentiated.
 pub const DERIVATIVE: Code = Code("E0234");
+/// Marks that cannot be followed.
+pub const STIFF: Code = Code("E0235");
 
 /// The entries, ascending.
 pub const ENTRIES: &[CodeEntry] = &[
@@ -310,5 +312,12 @@ pub const ENTRIES: &[CodeEntry] = &[
         explanation: "A computed array is read through a periodic subscript of several indices at once, and the derivative cannot follow it there. Write the computed expression in place.",
         failing: "const N = 6\nindex i, j = 1..N periodic\ninit x[i] = i\ns[i] = exp(x[i])\nx[i]' = sum[j](s[i+j])\n",
         mended: "const N = 6\nindex i, j = 1..N periodic\ninit x[i] = i\nx[i]' = sum[j](exp(x[i+j]))\n",
+    },
+    CodeEntry {
+        code: STIFF,
+        title: "a mark inside a function",
+        explanation: "`stiff(…)` marks terms of equations, or factors of terms, so that a method can take them apart from the others: the equation must be linear in what is marked. Inside a function or a power, or twice in one product, a mark has no such meaning.",
+        failing: "init x = 1\nx' = -stiff(x)^2\n",
+        mended: "init x = 1\nx' = stiff(-x^2)\n",
     },
 ];

@@ -1,8 +1,8 @@
 //! KenCarp4: the ESDIRK pair 4(3) of Kennedy & Carpenter, six stages of order 2, stiffly accurate and L-stable, with an
-//! interpolant of order 3.
+//! interpolant of order 3. Where terms are marked stiff, the others are taken by its explicit companion.
 //!
 //! Source: C. A. Kennedy, M. H. Carpenter, Additive Runge–Kutta schemes for convection–diffusion–reaction equations,
-//! Applied Numerical Mathematics 44 (2003) 139–181: the implicit part of ARK4(3)6L\[2\]SA and its dense output, appendix C.
+//! Applied Numerical Mathematics 44 (2003) 139–181: ARK4(3)6L\[2\]SA, both parts, and its dense output, appendix C.
 
 use crate::solve::esdirk::Esdirk;
 
@@ -29,6 +29,29 @@ pub const KENCARP4: Esdirk = Esdirk {
             2_285_395.0 / 8_070_912.0,
         ],
         &B,
+    ],
+    explicit: &[
+        &[],
+        &[0.5],
+        &[13861.0 / 62500.0, 6889.0 / 62500.0],
+        &[
+            -116_923_316_275.0 / 2_393_684_061_468.0,
+            -2_731_218_467_317.0 / 15_368_042_101_831.0,
+            9_408_046_702_089.0 / 11_113_171_139_209.0,
+        ],
+        &[
+            -451_086_348_788.0 / 2_902_428_689_909.0,
+            -2_682_348_792_572.0 / 7_519_795_681_897.0,
+            12_662_868_775_082.0 / 11_960_479_115_383.0,
+            3_355_817_975_965.0 / 11_060_851_509_271.0,
+        ],
+        &[
+            647_845_179_188.0 / 3_216_320_057_751.0,
+            73_281_519_250.0 / 8_382_639_484_533.0,
+            552_539_513_391.0 / 3_454_668_386_233.0,
+            3_354_512_671_639.0 / 8_306_763_924_573.0,
+            4040.0 / 17871.0,
+        ],
     ],
     e: &[
         B[0] - 4_586_570_599.0 / 29_645_900_160.0,

@@ -20,6 +20,7 @@ pub const TRBDF2: Esdirk = Esdirk {
     gamma: D,
     c: &[0.0, 2.0 * D, 1.0],
     a: &[&[], &[D], &[W, W]],
+    explicit: &[],
     e: &[W - (1.0 - W) / 3.0, W - (3.0 * W + 1.0) / 3.0, D - D / 3.0],
     filtered: true,
     // b_i (3θ² − 2θ³), and θ − 2θ² + θ³ for f0, θ³ − θ² for f1
