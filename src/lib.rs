@@ -47,8 +47,8 @@ pub mod source;
 pub mod system;
 
 pub use facade::{
-    Backend, CompileError, Compiled, Errors, FileLoader, MissingParameter, Model, OutsideData, Problem,
-    SensitivityError, Show, SolveError, Steady, UnknownName,
+    Backend, CompileError, Compiled, Errors, FileLoader, LOG_LIKELIHOOD, MissingParameter, Model, Objective,
+    ObjectiveError, OutsideData, Problem, SensitivityError, Show, SolveError, Steady, UnknownName,
 };
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rhapsode::Model;
 use rhapsode::diag::CodeEntry;
-use rhapsode::diag::codes::{components, data, events, model, reactions, units};
+use rhapsode::diag::codes::{components, data, events, model, objectives, reactions, units};
 
 /// The codes of the phase.
 fn entries() -> impl Iterator<Item = &'static CodeEntry> {
@@ -17,6 +17,7 @@ fn entries() -> impl Iterator<Item = &'static CodeEntry> {
         .chain(units::ENTRIES)
         .chain(events::ENTRIES)
         .chain(data::ENTRIES)
+        .chain(objectives::ENTRIES)
 }
 
 /// A model of the table, which may read the table's files.

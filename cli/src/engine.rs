@@ -10,11 +10,11 @@ use rhapsode::lang::format::{self, Refusal};
 use rhapsode::model::Grid;
 use rhapsode::name::{plain, split, with_subscripts};
 use rhapsode::solve::{Approach, ErrorKind, Failure, Method, Save, Solution};
-use rhapsode::source::{Source, Sources};
+use rhapsode::source::{Loader, Source, Sources};
 use rhapsode::system::Names;
 use rhapsode::{
-    Backend, Compiled, Errors, FileLoader, MissingParameter, Model, OutsideData, Problem, SensitivityError, SolveError,
-    Steady,
+    Backend, Compiled, Errors, FileLoader, MissingParameter, Model, Objective, ObjectiveError, OutsideData, Problem,
+    SensitivityError, SolveError, Steady,
 };
 
 use crate::exit::Stop;
@@ -329,6 +329,80 @@ pub fn steady(compiled: &Compiled, request: &Request, approach: Approach, cancel
             Err(Stop::input(format!("error: {sentence}")))
         }
         Err(SolveError::Failed(failure)) => Err(Stop::Early(format!("error: {failure}"))),
+    }
+}
+
+/// What is asked of a solution.
+pub struct Asked<'a> {
+    /// The objective, if there are several.
+    pub objective: Option<&'a str>,
+    /// The file of measured values.
+    pub data: Option<&'a str>,
+    /// What to differentiate by.
+    pub by: Vec<&'a str>,
+}
+
+/// Makes ready what is asked.
+///
+/// # Errors
+/// A sentence, where the model, the data and the names do not go together.
+pub fn objective(model: &Model, request: &Request, asked: &Asked) -> Result<Objective, Stop> {
+    let (t0, t1) = span(model, request)?;
+    let file = match asked.data {
+        Some(path) => Some(
+            FileLoader
+                .load_data(path)
+                .map_err(|reason| Stop::input(format!("error: cannot read `{path}`: {reason}")))?,
+        ),
+        None => None,
+    };
+    let compiled = compile(model, Backend::Jit)?;
+    let objective = compiled.objective(asked.objective, file.as_deref(), &asked.by);
+    let mut objective = objective.map_err(|error| match error {
+        ObjectiveError::Name(name) => {
+            unknown("--wrt", "parameter or state", &name.name, &[&model.parameters(), &model.states()])
+        }
+        error => refused(&error),
+    })?;
+    objective = objective.span(t0..t1);
+    for (name, value) in &request.set {
+        objective = objective.set(name, *value).map_err(|error| Stop::input(format!("error: --set: {error}")))?;
+    }
+    if let Some(method) = request.method {
+        objective = objective.method(method);
+    }
+    if let Some(rtol) = request.rtol {
+        objective = objective.rtol(rtol);
+    }
+    if let Some(atol) = request.atol {
+        objective = objective.atol(atol);
+    }
+    Ok(objective)
+}
+
+/// Where an objective is looked at, its value there and its gradient.
+///
+/// # Errors
+/// A sentence, where there is no value or no gradient.
+pub fn gradient(objective: &Objective) -> Result<(Vec<f64>, f64, Vec<f64>), Stop> {
+    let at = objective.point().map_err(|error| refused(&error))?;
+    let mut gradient = vec![0.0; at.len()];
+    let value = objective.value_and_gradient(&at, &mut gradient).map_err(|error| refused(&error))?;
+    Ok((at, value, gradient))
+}
+
+fn refused(error: &ObjectiveError) -> Stop {
+    let help = error.help().map_or(String::new(), |help| format!("\nhelp: {help}"));
+    match error {
+        ObjectiveError::Solve(SolveError::Missing(name)) => missing(name),
+        ObjectiveError::Solve(SolveError::OutsideData(outside)) => beyond(outside),
+        ObjectiveError::Solve(SolveError::Failed(Failure { kind, .. })) if !matches!(kind, ErrorKind::Options(_)) => {
+            Stop::Early(format!("error: {error}"))
+        }
+        ObjectiveError::Value { .. } | ObjectiveError::Derivative { .. } => {
+            Stop::Early(format!("error: {error}{help}"))
+        }
+        _ => Stop::input(format!("error: {error}{help}")),
     }
 }
 

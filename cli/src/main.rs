@@ -7,6 +7,7 @@ mod engine;
 mod exit;
 mod explain;
 mod fmt;
+mod gradient;
 mod interrupt;
 #[cfg(feature = "lsp")]
 mod lsp;
@@ -36,6 +37,8 @@ Examples:
   rhapsode run predator.ode --plot predator.svg  integrate it and draw it
   rhapsode run predator.ode --set a=2 -o out.csv change a parameter, keep the numbers
   rhapsode steady predator.ode                   where it rests, and whether it stays there
+  rhapsode gradient predator.ode data.csv --wrt a,b
+                                                 the likelihood of measured values, and its derivatives
   rhapsode check predator.ode                    only look for mistakes
   rhapsode fmt predator.ode                      tidy up spacing and columns
   rhapsode show predator.ode --jacobian          see what the compiler derived
@@ -57,6 +60,8 @@ enum Command {
     Run(Box<run::Args>),
     /// Find where a model comes to rest, and whether it stays there
     Steady(Box<steady::Args>),
+    /// Compute the value of an objective, or of a likelihood, and its gradient
+    Gradient(Box<gradient::Args>),
     /// Look for mistakes in models, nothing else
     Check(check::Args),
     /// Show the inside of a model: equations, Jacobian, sparsity, code
@@ -77,6 +82,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Steady(args) => steady::steady(&args),
+        Command::Gradient(args) => gradient::gradient(&args),
         Command::Check(args) => check::check(&args),
         Command::Show(args) => show::show(&args),
         Command::Explain(args) => explain::explain(&args),

@@ -51,6 +51,7 @@ const EXAMPLES: &[(&str, &str)] = examples![
     "nerve",
     "coupled_masses",
     "theophylline",
+    "hare_lynx",
     "skydiver",
 ];
 
@@ -58,6 +59,8 @@ const EXAMPLES: &[(&str, &str)] = examples![
 const DATA: &[(&str, &str, &str)] = &[
     ("building", "outdoor.csv", include_str!("../../examples/models/outdoor.csv")),
     ("dosing_table", "dosing_table.csv", include_str!("../../examples/models/dosing_table.csv")),
+    ("hare_lynx", "hare_lynx.csv", include_str!("../../examples/models/hare_lynx.csv")),
+    ("lambda_cdm", "supernovae.csv", include_str!("../../examples/models/supernovae.csv")),
 ];
 
 /// Write a model to start from

@@ -259,7 +259,7 @@ fn request(args: &Args) -> Request {
     }
 }
 
-fn method_parser() -> impl TypedValueParser<Value = Method> {
+pub fn method_parser() -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(Method::ALL.iter().map(|m| m.name())).try_map(|name| Method::find(&name).ok_or("unknown"))
 }
 

@@ -36,7 +36,7 @@ module.exports = grammar({
 
     _statement: ($) => choice(
       $.model, $.parameters, $.constants, $.initials, $.outputs, $.time, $.index, $.function, $.solve, $.component,
-      $.use_file, $.discretes, $.event, $.input, $.dose, $.doses, $.convention, $.reaction, $.instance, $.equation,
+      $.use_file, $.discretes, $.event, $.input, $.objective, $.observation, $.dose, $.doses, $.convention, $.reaction, $.instance, $.equation,
     ),
 
     model: ($) => seq('model', field('name', $.name)),
@@ -82,6 +82,10 @@ module.exports = grammar({
     input: ($) => seq(
       'input', field('name', $.name), '(', field('parameter', $.name), optional($.annotation), ')', optional($.annotation),
       '=', $.csv, optional(field('rule', $.name)), optional(seq('extrapolate', field('rule', $.name))),
+    ),
+    objective: ($) => seq('objective', field('name', $.name), optional($.annotation), '=', $._expression),
+    observation: ($) => seq(
+      'observe', $.column, '~', field('distribution', $.name), '(', optional(list($._expression)), ')',
     ),
     csv: ($) => prec(1, seq('csv', '(', $.text, repeat(seq(',', $.column)), ')')),
     column: ($) => choice($.name, $.text, $._whole),

@@ -163,6 +163,7 @@ fn rewrite(scalars: &mut Scalars, places: &Places) {
         std::mem::take(&mut scalars.model.definitions),
         std::mem::take(&mut scalars.model.derivatives),
         std::mem::take(&mut scalars.model.outputs),
+        std::mem::take(&mut scalars.model.asked.values),
     ];
     // Computed arrays are put in place from the definitions as they were.
     scalars.model.definitions = lists[0].clone();
@@ -174,8 +175,9 @@ fn rewrite(scalars: &mut Scalars, places: &Places) {
     for reaction in &mut written {
         reaction.flux = rewritten(scalars, places, std::mem::take(&mut reaction.flux));
     }
-    let [definitions, derivatives, outputs] = lists;
+    let [definitions, derivatives, outputs, asked] = lists;
     let model = &mut scalars.model;
+    model.asked.values = asked;
     (model.definitions, model.derivatives, model.outputs, model.written) = (definitions, derivatives, outputs, written);
 }
 

@@ -129,6 +129,16 @@ impl<'s, 'd> Rewriter<'s, 'd> {
                 let expressions = doses.settings.iter_mut().flat_map(crate::lang::ast::DoseSetting::expressions_mut);
                 expressions.for_each(|expr| self.expression(expr));
             }
+            ItemKind::Objective(objective) => {
+                self.own_name(&mut objective.name);
+                self.units(&mut objective.unit);
+                self.expression(&mut objective.value);
+            }
+            ItemKind::Observe(observation) => {
+                let spans = [&mut observation.span, &mut observation.column.span, &mut observation.distribution.span];
+                spans.into_iter().for_each(|span| self.span(span));
+                self.expressions(&mut observation.arguments);
+            }
             ItemKind::Init(list) => list.retain_mut(|initial| {
                 self.span(&mut initial.span);
                 self.units(&mut initial.unit);

@@ -356,6 +356,7 @@ fn declared(kind: &ItemKind, f: &mut dyn FnMut(&Ident, Option<Global>)) {
         ItemKind::Index { names, .. } => names.iter().for_each(|name| f(name, Some(Global::Index))),
         ItemKind::Function { name, .. } => f(name, Some(Global::Function)),
         ItemKind::Input(input) => f(&input.name, Some(Global::Function)),
+        ItemKind::Objective(objective) => f(&objective.name, None),
         ItemKind::Param(list) | ItemKind::Output(list) | ItemKind::Discrete(list) => {
             list.iter().for_each(|d| f(&d.name, None))
         }
@@ -375,7 +376,7 @@ fn declared(kind: &ItemKind, f: &mut dyn FnMut(&Ident, Option<Global>)) {
         ItemKind::Model(_) | ItemKind::Time(..) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
         ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
         // They speak of what others declare.
-        ItemKind::Event(_) | ItemKind::Dose(_) | ItemKind::Doses(_) => {}
+        ItemKind::Event(_) | ItemKind::Dose(_) | ItemKind::Doses(_) | ItemKind::Observe(_) => {}
     }
 }
 

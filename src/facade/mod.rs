@@ -3,6 +3,8 @@
 mod bind;
 mod errors;
 mod files;
+mod measured;
+mod objective;
 mod page;
 mod problem;
 mod reach;
@@ -12,6 +14,7 @@ mod steady;
 pub use bind::{MissingParameter, UnknownName};
 pub use errors::Errors;
 pub use files::FileLoader;
+pub use objective::{LOG_LIKELIHOOD, Objective, ObjectiveError};
 pub use problem::{Problem, SolveError};
 pub use reach::OutsideData;
 pub use show::Show;
@@ -279,8 +282,19 @@ impl Model {
         if !self.checked.delays.is_empty() {
             return Err(SensitivityError::Delays);
         }
-        let wanted = names.iter().map(|name| bind::wanted(&self.checked, name)).collect::<Result<Vec<_>, _>>();
-        let larger = crate::diff::with_sensitivities(&self.checked, &wanted.map_err(SensitivityError::Name)?);
+        self.extended(&self.checked, names)
+    }
+
+    /// The model that is run for a question about the solution, with sensitivities.
+    fn asking(&self, question: model::Question, names: &[&str]) -> Result<Model, SensitivityError> {
+        // What sensitivities there cannot be, the model as it is says.
+        self.with_sensitivities(names)?;
+        self.extended(&self.checked.asking(question), names)
+    }
+
+    fn extended(&self, model: &model::Model, names: &[&str]) -> Result<Model, SensitivityError> {
+        let wanted = names.iter().map(|name| bind::wanted(model, name)).collect::<Result<Vec<_>, _>>();
+        let larger = crate::diff::with_sensitivities(model, &wanted.map_err(SensitivityError::Name)?);
         let derivatives = derive(&larger).map_err(SensitivityError::Unsupported)?;
         Ok(Model {
             checked: Arc::new(larger),

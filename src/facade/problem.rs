@@ -211,6 +211,11 @@ impl<'a> Problem<'a> {
         parameter_values(self.compiled.model().checked(), &self.parameters)
     }
 
+    /// The states at the start.
+    pub(super) fn first_state(&self) -> Result<Vec<f64>, SolveError> {
+        Ok(self.start()?.1)
+    }
+
     /// Runs it.
     ///
     /// # Errors

@@ -56,6 +56,10 @@ pub enum ItemKind {
     Input(Box<Input>),
     /// `doses csv("doses.csv") { id = 3 }`
     Doses(Box<Doses>),
+    /// `objective cost: UNIT = EXPR`
+    Objective(Box<Objective>),
+    /// `observe COLUMN ~ Normal(MEAN, SIGMA)`
+    Observe(Box<Observation>),
     /// `time z: UNIT`
     Time(Ident, Option<Unit>),
     /// `index i, j = LO..HI periodic`
@@ -277,6 +281,30 @@ pub struct Input {
     pub shape: Option<Ident>,
     /// What is beyond them.
     pub outside: Option<Ident>,
+}
+
+/// `objective cost: UNIT = integral(u^2) + 10*final((x - 1)^2)`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// What it is called.
+    pub name: Ident,
+    /// `: UNIT`.
+    pub unit: Option<Unit>,
+    /// What is measured of a solution.
+    pub value: Expr,
+}
+
+/// `observe B_obs ~ Normal(1e4*B, sigma)`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// The column of measured values.
+    pub column: Column,
+    /// The name of the distribution they come from.
+    pub distribution: Ident,
+    /// Its parameters: expressions of the model's quantities and of other columns.
+    pub arguments: Vec<Expr>,
+    /// From the column to the closing parenthesis.
+    pub span: Span,
 }
 
 /// `doses csv("doses.csv") { id = 3, 1 = depot, lag depot = 0.5 }`

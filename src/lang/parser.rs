@@ -13,6 +13,7 @@ mod component;
 mod data;
 mod event;
 mod expression;
+mod objective;
 mod reaction;
 mod recovery;
 mod report;

@@ -4,9 +4,9 @@
 //! The alternate form (`{:#}`) is the one without blanks around `+` and `-`.
 
 use super::ast::{
-    Action, Ast, Attribute, ColumnName, Component, Csv, Declaration, Dose, DoseSetting, Doses, Event, Expr, ExprKind,
-    Factor, ForClause, Ident, Initial, Input, Instance, Item, ItemKind, Made, Range, Rate, Reaction, ReductionIndex,
-    Segment, Sign, Species, Trigger, Unit, UnitBase, UnitFactor,
+    Action, Ast, Attribute, Column, ColumnName, Component, Csv, Declaration, Dose, DoseSetting, Doses, Event, Expr,
+    ExprKind, Factor, ForClause, Ident, Initial, Input, Instance, Item, ItemKind, Made, Observation, Range, Rate,
+    Reaction, ReductionIndex, Segment, Sign, Species, Trigger, Unit, UnitBase, UnitFactor,
 };
 use crate::name::with_subscripts;
 use std::fmt::{self, Display, Formatter, Write};
@@ -168,6 +168,15 @@ impl Display for ItemKind {
             ItemKind::Dose(dose) => dose.fmt(f),
             ItemKind::Input(input) => input.fmt(f),
             ItemKind::Doses(doses) => doses.fmt(f),
+            ItemKind::Objective(objective) => {
+                write!(f, "objective {}", objective.name)?;
+                annotation(f, &objective.unit)?;
+                write!(f, " = {}", objective.value)
+            }
+            ItemKind::Observe(observation) => {
+                let Observation { column, distribution, arguments, .. } = &**observation;
+                write!(f, "observe {column} ~ {distribution}({})", Commas(arguments))
+            }
             ItemKind::Index { names, range, periodic } => {
                 write!(f, "index {} = {range}{}", Commas(names), if *periodic { " periodic" } else { "" })
             }
@@ -275,13 +284,19 @@ impl Display for Csv {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "csv(\"{}\"", self.path)?;
         for column in &self.columns {
-            match &column.which {
-                ColumnName::Name(name) => write!(f, ", {name}")?,
-                ColumnName::Text(text) => write!(f, ", \"{text}\"")?,
-                ColumnName::Place(place) => write!(f, ", {place}")?,
-            }
+            write!(f, ", {column}")?;
         }
         f.write_char(')')
+    }
+}
+
+impl Display for Column {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.which {
+            ColumnName::Name(name) => f.write_str(name),
+            ColumnName::Text(text) => write!(f, "\"{text}\""),
+            ColumnName::Place(place) => write!(f, "{place}"),
+        }
     }
 }
 

@@ -64,7 +64,7 @@ keywords! {
 }
 
 /// The words a statement may begin with, for suggestions.
-pub(super) const STATEMENT_WORDS: [&str; 16] = [
+pub(super) const STATEMENT_WORDS: [&str; 18] = [
     "model",
     "param",
     "const",
@@ -81,6 +81,8 @@ pub(super) const STATEMENT_WORDS: [&str; 16] = [
     "every",
     "discrete",
     "input",
+    "objective",
+    "observe",
 ];
 
 impl Kind {
@@ -88,19 +90,19 @@ impl Kind {
     pub fn begins_statement(self) -> bool {
         use Kind::*;
         matches!(self, Model | Param | Const | Init | Output | Time | Index | Function | Solve | Component | Use)
-            || matches!(self, When | AtTime | Every | Discrete | Input)
+            || matches!(self, When | AtTime | Every | Discrete | Input | Objective | Observe)
             || self.is_reserved()
     }
 
     /// Whether it begins a statement that cannot stand inside a component.
     pub fn speaks_of_model(self) -> bool {
-        matches!(self, Kind::Component | Kind::Model | Kind::Use | Kind::Time | Kind::Solve | Kind::Input)
+        use Kind::*;
+        matches!(self, Component | Model | Use | Time | Solve | Input | Objective | Observe)
     }
 
     /// Whether it is a keyword whose statement is not yet supported.
     pub fn is_reserved(self) -> bool {
-        use Kind::*;
-        matches!(self, Observe | Objective | Extern)
+        self == Kind::Extern
     }
 
     /// Whether a line that ends with it goes on below.

@@ -15,7 +15,7 @@ use super::reaches::reaches;
 use super::reactions::{Network, network};
 use super::switches::switches;
 use super::units::{self, Checked};
-use super::{Dim, Equation, Family, Kind, Model, Piece, Symbol};
+use super::{Column, Dim, Equation, Family, Kind, Model, Piece, Symbol, Term};
 use crate::diag::{Diagnostic, codes};
 use crate::expr::{Affine, CurveId, ExprId, Graph, Node, Reads, SymbolId, VarId};
 use crate::lang::ast::Ast;
@@ -83,6 +83,14 @@ pub struct Checker<'a> {
     pub arrays: FxHashMap<u32, Option<CurveId>>,
     pub calls: FxHashMap<(String, Vec<ExprId>), Option<ExprId>>,
     pub failed_functions: FxHashSet<String>,
+    /// Columns of measured values that observations read, by heading.
+    pub(super) columns: Vec<Column>,
+    /// Whether names that are none of the model's are columns.
+    pub(super) observing: bool,
+    /// What terms and observations compute.
+    pub(super) asked_values: Vec<Family>,
+    /// The terms of the objective that is being read.
+    pub(super) terms: Vec<Term>,
     /// A stack of operands that wait for their operator.
     pub operands: Vec<ExprId>,
     /// Values at other times that are read.
@@ -131,6 +139,10 @@ pub fn check(sources: &Sources, ast: &Ast) -> (Option<Model>, Vec<Diagnostic>) {
         arrays: FxHashMap::default(),
         calls: FxHashMap::default(),
         failed_functions: FxHashSet::default(),
+        columns: Vec::new(),
+        asked_values: Vec::new(),
+        observing: false,
+        terms: Vec::new(),
         operands: Vec::new(),
         delays: Delays::default(),
         marking: false,
@@ -176,6 +188,7 @@ impl Checker<'_> {
         let events = self.events();
         let mut outputs = self.outputs(&lowered);
         outputs.extend(self.discrete_outputs(&discretes));
+        let asked = self.asked(&time);
         let run = self.solve_block(&time);
         let (reactions, species) = self.contributions(network);
         let flux = |name: &String| lowered.get(name).map(|(_, pieces)| pieces.clone()).unwrap_or_default();
@@ -219,10 +232,12 @@ impl Checker<'_> {
             reaches: Vec::new(),
             delays: std::mem::take(&mut self.delays),
             outputs,
+            asked,
             reactions,
             written,
             species,
             run,
+            fixed: self.found.constants.keys().chain(self.found.indices.keys()).map(|name| name.to_string()).collect(),
             units: None,
             lead_in: None,
         };

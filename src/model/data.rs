@@ -16,7 +16,7 @@ use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, CurveId, ExprId};
 use crate::lang::ast::{Ast, Column, ColumnName, Csv, Expr, Ident, Input, ItemKind, Made, Unit, UnitBase};
 use crate::lang::{is_name, keywords, parse_unit};
-use crate::source::data::{Fault, lines};
+use crate::source::data::{Fault, Layout, lines};
 use crate::source::{DataFile, Sources, Span};
 
 /// A column that a statement names.
@@ -134,7 +134,7 @@ pub fn choose(csv: &Csv, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -
 
 fn find(
     file: &DataFile,
-    layout: &crate::source::data::Layout,
+    layout: &Layout,
     path: &str,
     column: &Column,
     diagnostics: &mut Vec<Diagnostic>,
@@ -157,11 +157,10 @@ fn find(
         diagnostics.push(error.help(format!("name a column by its number, 1 to {}", layout.width)));
         return None;
     };
-    let bare = |text: &str| heading_parts(text, column.span).0.to_string();
-    let exact = list.iter().position(|heading| heading == wanted);
-    if let Some(place) = exact.or_else(|| list.iter().position(|heading| bare(heading) == wanted)) {
+    if let Some(place) = heading_at(list, wanted) {
         return Some(place);
     }
+    let bare = |text: &str| heading_parts(text, column.span).0.to_string();
     let error = Diagnostic::new(codes::data::COLUMN, column.span, format!("`{path}` has no column `{wanted}`"));
     let known: Vec<String> = list.iter().map(|heading| bare(heading)).collect();
     let same = known.iter().find(|name| name.eq_ignore_ascii_case(wanted)).map(String::as_str);
@@ -172,6 +171,20 @@ fn find(
         None => error.help(headings(file)),
     });
     None
+}
+
+/// The column under a heading, counted from 0; a unit in brackets behind it is no part of its name.
+fn heading_at(list: &[String], wanted: &str) -> Option<usize> {
+    let exact = list.iter().position(|heading| heading == wanted);
+    exact.or_else(|| list.iter().position(|heading| heading_parts(heading, Span::new(0, 0)).0 == wanted))
+}
+
+/// The column of that name, counted from 0.
+pub fn column_of(layout: &Layout, name: &super::ColumnName) -> Option<usize> {
+    match name {
+        super::ColumnName::Heading(heading) => heading_at(layout.headings.as_deref()?, heading),
+        super::ColumnName::Place(place) => (*place as usize).checked_sub(1).filter(|place| *place < layout.width),
+    }
 }
 
 /// What the columns of a file are called, for a hint.

@@ -365,7 +365,7 @@ impl Model {
     /// afterwards is dropped.
     pub(super) fn keep_delays(&mut self, histories: Vec<History>) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
-        let families = self.definitions.iter().chain(&self.derivatives).chain(&self.outputs);
+        let families = self.definitions.iter().chain(&self.derivatives).chain(&self.outputs).chain(&self.asked.values);
         let mut roots: Vec<ExprId> = families.flat_map(|f| f.pieces.iter().map(|p| p.value)).collect();
         roots.extend(self.implicit.equations.iter().map(|(value, _)| *value));
         roots.extend(self.written.iter().flat_map(|e| e.flux.iter().map(|p| p.value)));

@@ -2,6 +2,7 @@
 
 use super::check::{Checker, Definition, Entity};
 use super::names::Statements;
+use super::objectives::{ONE_NUMBER, way_out};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::expr::{Affine, ExprId, IndexRange, Node, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::lang::ast::{Comparison, Expr, ExprKind, Factor, Ident, ReductionIndex, Sign};
@@ -143,10 +144,7 @@ impl Checker<'_> {
             ExprKind::Csv(csv) => self.csv(csv, scope),
             ExprKind::Made(made) => self.made(made, scope),
             ExprKind::Call(function, arguments) => self.call(function, arguments, expr.span, scope),
-            ExprKind::Delayed(operand, time) => {
-                let text = expr.to_string();
-                self.at_another_time(operand, time, expr.span, text, scope)
-            }
+            ExprKind::Delayed(operand, time) => self.at_another_time(operand, time, expr.span, expr.to_string(), scope),
             ExprKind::Reduce(operator, indices, bodies) => self.reduction(operator, indices, bodies, scope),
         }
     }
@@ -243,7 +241,7 @@ impl Checker<'_> {
             Some(Entity::Const(value)) => return self.scalar_only(name, subscripts, |g| g.constant(value)),
             Some(Entity::Pi) => return self.scalar_only(name, subscripts, |g| g.constant(std::f64::consts::PI)),
             Some(Entity::Time) => {
-                if let Some(reason @ (PARAMETERS_ONLY | DISCRETE_START)) = scope.no_states {
+                if let Some(reason @ (PARAMETERS_ONLY | DISCRETE_START | ONE_NUMBER)) = scope.no_states {
                     return self.refuse(span, name, reason);
                 }
                 return self.scalar_only(name, subscripts, |g| g.time());
@@ -262,6 +260,7 @@ impl Checker<'_> {
                 self.diagnostics.push(Diagnostic::new(codes::model::UNKNOWN_FUNCTION, span, message));
                 return None;
             }
+            None if self.observing && subscripts.is_empty() => return self.column_value(name, place),
             None => return self.unknown_name(name, place, scope),
             Some(Entity::Parameter(symbol)) => symbol,
             Some(Entity::Discrete(symbol)) => match scope.no_states {
@@ -296,8 +295,7 @@ impl Checker<'_> {
 
     pub(super) fn refuse(&mut self, span: Span, name: &str, reason: &'static str) -> Option<ExprId> {
         let message = format!("`{name}` cannot be used here: {reason}");
-        let help = "declare a parameter, `param x0 = 1`, and use it in both places";
-        self.diagnostics.push(Diagnostic::new(codes::model::NOT_HERE, span, message).help(help));
+        self.diagnostics.push(Diagnostic::new(codes::model::NOT_HERE, span, message).help(way_out(reason, name)));
         None
     }
 
@@ -539,7 +537,8 @@ impl Checker<'_> {
             }
             return result;
         }
-        if let Some(value) = self.input(name, arguments, span, scope) {
+        let found = self.input(name, arguments, span, scope);
+        if let Some(value) = found.or_else(|| self.term(function, arguments, span, scope)) {
             return value;
         }
         let local = scope.arguments.iter().any(|(known, _)| known == name);

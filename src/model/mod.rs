@@ -8,6 +8,7 @@
 
 mod added;
 mod analysis;
+mod asking;
 mod boxes;
 mod check;
 mod conserved;
@@ -27,6 +28,7 @@ mod implicit;
 mod initial;
 mod modes;
 mod names;
+mod objectives;
 mod reaches;
 mod reactions;
 mod reading;
@@ -38,12 +40,15 @@ mod switches;
 mod units;
 
 pub use analysis::{Access, Analysis, Entity, EntityId, Mention, Role, Target};
+pub use asking::Question;
 pub use check::check;
 pub use conserved::{Law, dependents};
+pub use data::column_of;
 pub use delays::{Argument, Delayed, Delays, History};
 pub use events::{Assignment, Event, Trigger};
 pub use implicit::{Implicit, Unknown};
 pub use modes::{Mode, Watch, with_modes};
+pub use objectives::{Asked, Column, ColumnName, Objective, Observation, Term, TermKind};
 pub use reaches::Reach;
 pub use second_order::positions_and_velocities;
 pub use solve_block::OPTIONS as SOLVE_OPTIONS;
@@ -113,6 +118,8 @@ pub struct Model {
     pub delays: Delays,
     /// The recorded quantities, discrete ones last.
     pub outputs: Vec<Family>,
+    /// What is asked of a solution.
+    pub asked: Asked,
     /// What each reaction, and each term added with `+=`, changes; in the order of the file, arrays element by element.
     /// None where those are too many.
     pub reactions: Option<Vec<Contribution>>,
@@ -122,6 +129,8 @@ pub struct Model {
     pub species: Vec<(SymbolId, Vec<i64>)>,
     /// What the solve block says.
     pub run: Run,
+    /// Names that stand for numbers known when compiling: constants and indices.
+    pub fixed: Vec<String>,
     /// The units of its quantities, if any is stated.
     pub units: Option<Units>,
     /// Doses that have been given for ever before the start; none if there are no such.

@@ -8,7 +8,9 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::reactions::{Network, Term};
 use crate::diag::{Diagnostic, codes};
-use crate::lang::ast::{Ast, Declaration, Event, Expr, ExprKind, ForClause, Ident, Input, ItemKind, Range};
+use crate::lang::ast::{
+    Ast, Declaration, Event, Expr, ExprKind, ForClause, Ident, Input, ItemKind, Objective, Observation, Range,
+};
 use crate::source::Span;
 
 /// A map that remembers the order of insertion; names of models need no protection from chosen collisions, whose cost
@@ -90,6 +92,10 @@ pub struct Statements<'a> {
     pub discretes: Table<&'a str, Target<'a>>,
     /// Events in the order of the file, with their places.
     pub events: Vec<(&'a Event, Span)>,
+    /// What is asked of a solution, by name.
+    pub objectives: Table<&'a str, &'a Objective>,
+    /// What measured values are compared with, in the order of the file.
+    pub observations: Vec<&'a Observation>,
     /// Definitions and outputs, which are definitions that are recorded.
     pub definitions: Table<&'a str, Target<'a>>,
     /// Which of the definitions are outputs.
@@ -202,6 +208,17 @@ impl<'a> Collector<'a, '_> {
                     None => {}
                 }
             }
+            ItemKind::Objective(objective) => {
+                let name = &objective.name;
+                match self.found.objectives.get(name.name.as_str()).copied() {
+                    Some(first) => self.twice(&format!("objective `{}`", name.name), name.span, first.name.span),
+                    None if self.claim(&name.name, name.span, "an objective") => {
+                        self.found.objectives.insert(&name.name, objective);
+                    }
+                    None => {}
+                }
+            }
+            ItemKind::Observe(observation) => self.found.observations.push(observation),
             ItemKind::Output(list) => list.iter().for_each(|d| self.declaration(doc, d, "an output")),
             ItemKind::Init(list) => {
                 for initial in list {

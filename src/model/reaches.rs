@@ -27,7 +27,7 @@ pub fn reaches(model: &mut Model) -> Vec<Reach> {
     }
     let pieces =
         |family: &Family| family.pieces.iter().map(|p: &Piece| (p.value, p.ranges.clone())).collect::<Vec<_>>();
-    let families = model.definitions.iter().chain(&model.derivatives).chain(&model.outputs);
+    let families = model.definitions.iter().chain(&model.derivatives).chain(&model.outputs).chain(&model.asked.values);
     let roots: Vec<(ExprId, Vec<IndexRange>)> = families.flat_map(pieces).collect();
     let mut finder = Finder::new(&mut model.graph);
     let (mut seen, mut found) = (FxHashSet::default(), Vec::new());

@@ -29,6 +29,8 @@ const GOES_ON: [&str; 22] = [
 
 /// Beyond this many productions inside each other, or tokens in a text, every choice is the shortest.
 const DEPTH: usize = 45;
+/// The depth of the parts of a statement.
+const STATEMENT: usize = 3;
 const TOKENS_OF_A_TEXT: usize = 120;
 
 pub struct Writer<'a> {
@@ -182,7 +184,9 @@ impl<'a> Writer<'a> {
     /// Whether to take what may be left out: often in statements, seldom inside expressions.
     fn goes_on(&mut self, inner: &Part) -> bool {
         let (most, of) = if self.depth <= 4 { (3, 5) } else { (1, 5) };
-        self.height(inner) < FAR && !self.ends_soon() && self.below(of) < most
+        // What stands late in a statement has its turn in long texts too.
+        let soon = self.ends_soon() && self.depth != STATEMENT;
+        self.height(inner) < FAR && !soon && self.below(of) < most
     }
 
     fn named(&mut self, name: &str) {

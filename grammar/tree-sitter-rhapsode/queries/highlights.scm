@@ -4,7 +4,7 @@
 ((comment) @comment.documentation (#match? @comment.documentation "^##([^#]|$)"))
 
 [
-  "model" "param" "const" "init" "output" "time" "index" "fn" "solve" "component" "use" "periodic" "discrete" "input" "extrapolate"
+  "model" "param" "const" "init" "output" "time" "index" "fn" "solve" "component" "use" "periodic" "discrete" "input" "extrapolate" "objective" "observe"
 ] @keyword
 (event ["when" "at" "every" "from" "to" "delay" "priority" "persistent" "values" "trigger" "start"] @keyword)
 (doses "doses" @keyword)
@@ -25,6 +25,8 @@
 (model name: (name) @module)
 (component name: (name) @type)
 (instance component: (name) @type)
+(observation distribution: (name) @type)
+(objective name: (name) @variable)
 (function name: (name) @function)
 (function parameter: (name) @variable.parameter)
 (call function: (name) @function.call)
@@ -45,6 +47,6 @@
 (variable name: (name) @variable)
 (primes) @operator
 
-["=" ":=" "+=" "+" "-" "*" "/" "^" "<" "<=" ">" ">=" "==" "!=" "->" "<->" "=>" "@" ".."] @operator
+["=" ":=" "+=" "~" "+" "-" "*" "/" "^" "<" "<=" ">" ">=" "==" "!=" "->" "<->" "=>" "@" ".."] @operator
 ["(" ")" "[" "]" "{" "}"] @punctuation.bracket
 ["," "." ":"] @punctuation.delimiter

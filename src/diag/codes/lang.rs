@@ -144,7 +144,7 @@ pub const ENTRIES: &[CodeEntry] = &[
         code: UNSUPPORTED,
         title: "not yet supported",
         explanation: "This part of the language is reserved, so that models written today keep their meaning, and \
-                      does not work yet: delays, priors, objectives.",
+                      does not work yet: priors, distributions other than the normal one.",
         failing: "k ~ LogNormal(0, 1)\n",
         mended: "param k = 1\n",
     },
@@ -153,7 +153,7 @@ pub const ENTRIES: &[CodeEntry] = &[
         title: "not inside a component",
         explanation: "The braces of a component hold what each of its instances has: parameters, initial values, \
                       equations, outputs, instances of other components. `model`, `time`, `solve` and `use` speak of \
-                      the whole model, and components are not defined inside each other.",
+                      the whole model, as what is asked of its solution does, and components are not defined inside each other.",
         failing: "component Cell(g = 1) {\n  init V = 1\n  V' = -g*V\n  solve t = 0..1\n}\n",
         mended: "component Cell(g = 1) {\n  init V = 1\n  V' = -g*V\n}\nsolve t = 0..1\n",
     },

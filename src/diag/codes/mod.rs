@@ -1,5 +1,5 @@
 //! The table of diagnostic codes, one file per phase: [`lang`] and [`syntax`] (E01xx), [`model`], [`reactions`],
-//! [`components`], [`units`], [`events`] and [`data`] (E02xx), [`run`] (E03xx).
+//! [`components`], [`units`], [`events`], [`data`] and [`objectives`] (E02xx), [`run`] (E03xx).
 //!
 //! Adding a code: a constant and an entry in the phase's file, and a fixture in `tests/diagnostics/` that shows it.
 
@@ -8,6 +8,7 @@ pub mod data;
 pub mod events;
 pub mod lang;
 pub mod model;
+pub mod objectives;
 pub mod reactions;
 pub mod run;
 pub mod syntax;
@@ -55,6 +56,7 @@ pub const CODES: &[&[CodeEntry]] = &[
     units::ENTRIES,
     events::ENTRIES,
     data::ENTRIES,
+    objectives::ENTRIES,
     run::ENTRIES,
 ];
 

@@ -77,7 +77,7 @@ impl Parser<'_> {
     }
 
     /// `column = name | text | whole`
-    fn column(&mut self) -> Parse<Column> {
+    pub(super) fn column(&mut self) -> Parse<Column> {
         match self.peek() {
             Kind::Text => {
                 let Ident { name, span } = self.text();

@@ -330,7 +330,7 @@ impl Parser<'_> {
         Ok(ReductionIndex { index, range })
     }
 
-    fn arguments(&mut self) -> Parse<Vec<Expr>> {
+    pub(super) fn arguments(&mut self) -> Parse<Vec<Expr>> {
         let opener = self.open();
         let mut arguments = Vec::new();
         if self.peek() != Kind::RoundClose {

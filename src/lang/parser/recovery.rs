@@ -47,8 +47,6 @@ impl Parser<'_> {
         let start = self.at;
         let what = match self.peek() {
             Kind::Input => "forcing functions (`input`)",
-            Kind::Observe => "observations (`observe`)",
-            Kind::Objective => "objectives (`objective`)",
             Kind::Extern => "foreign functions (`extern`)",
             Kind::Name => match (self.slice(self.here()), self.peek_second()) {
                 ("reduce", Kind::Name | Kind::BraceOpen) => "reductions of a model (`reduce`)",
@@ -64,6 +62,9 @@ impl Parser<'_> {
 
     /// What the statement from `start` is about if it holds an operator reserved for later, outside brackets.
     fn later_operator(&self, start: usize) -> Option<&'static str> {
+        if self.kind_at(start) == Kind::Observe {
+            return None;
+        }
         let mut open = 0;
         for token in &self.tokens[start..self.at] {
             match token.kind {

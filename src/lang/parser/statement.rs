@@ -7,7 +7,8 @@ use crate::source::Span;
 
 impl Parser<'_> {
     /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve |
-    /// component | use_file | discretes | event | input | dose | doses | convention | reaction | instance | equation`.
+    /// component | use_file | discretes | event | input | objective | observation | dose | doses | convention | reaction |
+    /// instance | equation`.
     /// Nothing if the statement is of a kind that is not yet supported (which has been reported).
     pub(super) fn statement(&mut self) -> Parse<Option<ItemKind>> {
         let kind = self.peek();
@@ -28,6 +29,8 @@ impl Parser<'_> {
             Kind::Use => self.use_file()?,
             Kind::Discrete => self.discretes()?,
             Kind::Input => self.input()?,
+            Kind::Objective => self.objective()?,
+            Kind::Observe => self.observation()?,
             Kind::When | Kind::AtTime | Kind::Every => self.event()?,
             _ if self.reserved() => return Ok(None),
             _ if self.is_dose() => self.dose()?,

@@ -141,7 +141,10 @@ impl Analysis {
             }
             ItemKind::Component(_) | ItemKind::Use(_) => {}
             ItemKind::Init(_) | ItemKind::Reactions(_) | ItemKind::Solve { .. } => {}
-            ItemKind::Event(_) | ItemKind::Dose(_) | ItemKind::Doses(_) => {}
+            ItemKind::Objective(objective) => {
+                self.define(Role::Definition, &objective.name, 0, doc, Some(item.span));
+            }
+            ItemKind::Event(_) | ItemKind::Dose(_) | ItemKind::Doses(_) | ItemKind::Observe(_) => {}
         }
     }
 

@@ -106,6 +106,13 @@ impl Analysis {
                 let expressions = doses.settings.iter().flat_map(crate::lang::ast::DoseSetting::expressions);
                 expressions.for_each(|part| self.expression(part, &mut local));
             }
+            ItemKind::Objective(objective) => {
+                self.read(&objective.name, &local);
+                self.expression(&objective.value, &mut local);
+            }
+            ItemKind::Observe(observation) => {
+                observation.arguments.iter().for_each(|part| self.expression(part, &mut local));
+            }
             ItemKind::Reactions(_) => {}
             ItemKind::Use(_) => {}
             ItemKind::Component(component) => {

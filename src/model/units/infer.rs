@@ -380,7 +380,7 @@ impl Inference<'_> {
 
     /// Demands that all have one form, that of the first which is not just a number. If they have not, which of them is
     /// wrong cannot be known, and nothing is concluded from it.
-    fn same(&mut self, mut list: Vec<&mut Expr>, scope: &mut Scope) -> Form {
+    pub(super) fn same(&mut self, mut list: Vec<&mut Expr>, scope: &mut Scope) -> Form {
         let leading = list.iter().position(|e| !self.is_numeric(e, scope));
         let leading = leading.or_else(|| list.iter().position(|e| !is_zero(e))).unwrap_or(0);
         let Some(first) = list.get_mut(leading) else { return Form::default() };
@@ -479,6 +479,18 @@ impl Inference<'_> {
             // A value at another time.
             self.time_argument(name, time, scope);
             return self.name(name, scope);
+        }
+        match (name, &mut *arguments) {
+            ("integral", [of]) => {
+                let (unit, time) = (self.interval(of, scope), self.time.unit.clone());
+                return self.bounded(unit.plus(&time, Ratio::ONE));
+            }
+            ("final", [of]) => return self.infer(of, scope),
+            ("value", [of, time]) => {
+                self.time_argument(name, time, scope);
+                return self.infer(of, scope);
+            }
+            _ => {}
         }
         let Some(row) = builtin::find(name) else {
             arguments.iter_mut().for_each(|argument| _ = self.infer(argument, scope));

@@ -198,6 +198,8 @@ fn mentions_units(ast: &Ast) -> bool {
         ItemKind::Dose(dose) => dose.expressions().into_iter().any(quantity),
         ItemKind::Input(input) => input.unit.is_some() || input.argument_unit.is_some(),
         ItemKind::Doses(doses) => doses.settings.iter().flat_map(|setting| setting.expressions()).any(quantity),
+        ItemKind::Objective(objective) => objective.unit.is_some() || quantity(&objective.value),
+        ItemKind::Observe(observation) => observation.arguments.iter().any(quantity),
         ItemKind::Model(_) | ItemKind::Index { .. } | ItemKind::Reactions(_) => false,
         ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => false,
     })

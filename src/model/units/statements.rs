@@ -16,8 +16,8 @@ use super::report::Why;
 use super::solve::Solver;
 use crate::diag::Diagnostic;
 use crate::lang::ast::{
-    Action, Ast, Attribute, Declaration, Event, Expr, ExprKind, ForClause, Ident, Item, ItemKind, Range, Sign, Trigger,
-    Unit,
+    Action, Ast, Attribute, Declaration, Event, Expr, ExprKind, ForClause, Ident, Item, ItemKind, Observation, Range,
+    Sign, Trigger, Unit,
 };
 use crate::model::data::{Change, Data};
 use crate::model::reactions::Network;
@@ -143,6 +143,7 @@ impl<'d> Inference<'d> {
                     }
                 }
                 ItemKind::Input(input) => own.declare(&input.name.name, 0, input.unit.as_ref()),
+                ItemKind::Objective(objective) => own.declare(&objective.name.name, 0, objective.unit.as_ref()),
                 _ => {}
             }
         }
@@ -410,6 +411,13 @@ impl<'d> Inference<'d> {
             // They have become events.
             ItemKind::Dose(_) | ItemKind::Doses(_) => {}
             ItemKind::Input(input) => self.input(input),
+            ItemKind::Objective(objective) => {
+                let target = self.form_of(&objective.name.name);
+                let own = objective.unit.as_ref().and_then(|unit| self.own(unit, &target, objective.name.span));
+                let place = (objective.name.span, objective.name.name.as_str());
+                self.value_in(&mut objective.value, own, &target, &mut Scope::default(), place);
+            }
+            ItemKind::Observe(observation) => self.observation(observation),
             // What they stand for is among the statements.
             ItemKind::Component(_) | ItemKind::Instance(_) | ItemKind::Use(_) => {}
             ItemKind::Index { range, .. } => self.range(range, &mut Scope::default()),
@@ -435,6 +443,12 @@ impl<'d> Inference<'d> {
             ItemKind::Function { .. } | ItemKind::Reaction(_) | ItemKind::Addition { .. } => {}
             ItemKind::Model(_) | ItemKind::Time(..) | ItemKind::Reactions(_) => {}
         }
+    }
+
+    /// A mean and its standard deviation are of one dimension; columns have whatever unit fits.
+    fn observation(&mut self, observation: &mut Observation) {
+        let arguments = observation.arguments.iter_mut().collect();
+        self.same(arguments, &mut Scope::default());
     }
 
     /// Times are in the unit of time, a priority is a pure number, and what is set keeps its unit.

@@ -1,0 +1,108 @@
+//! `rhapsode gradient`: the value of an objective and its derivatives, as JSON.
+
+use std::path::PathBuf;
+
+use rhapsode::Objective;
+use rhapsode::solve::Method;
+use serde_json::{Map, Value, json};
+
+use crate::engine::{self, Asked, Request};
+use crate::exit::Stop;
+use crate::output::Output;
+use crate::{print, values};
+
+const EXAMPLES: &str = "\
+Examples:
+  rhapsode gradient tank.ode --wrt k,x0                        of `objective cost = …` in the model
+  rhapsode gradient lambda_cdm.ode supernovae.csv --wrt Om,H0  of the likelihood that `observe …` says
+  rhapsode gradient tank.ode --wrt k --set k=2 --rtol 1e-10    elsewhere, more exactly
+  rhapsode gradient tank.ode --objective cost --wrt k -o g.json
+
+The data have a column named like the independent variable, and one for each name in `observe` that is none of the model's.
+With data the objective is the logarithm of their likelihood.";
+
+/// Compute the value of an objective, or of a likelihood, and its gradient
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The model file; `-` reads standard input
+    model: String,
+
+    /// The file of measured values: comma-separated, with headings
+    data: Option<String>,
+
+    /// The parameters and initial values to differentiate by; an array's name stands for all of its elements
+    #[arg(long, value_name = "NAME,…", value_parser = values::columns, required = true)]
+    wrt: Vec<values::Columns>,
+
+    /// Which objective, if the model has several; that of observations is `log_likelihood`
+    #[arg(long, value_name = "NAME")]
+    objective: Option<String>,
+
+    /// Set a parameter or an initial value, as in `k1=0.05` or `u[3]=1` (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::assignment, allow_hyphen_values = true)]
+    set: Vec<(String, f64)>,
+
+    /// Start and end of the independent variable, as in `0..100`
+    #[arg(long, value_name = "A..B", value_parser = values::span, allow_hyphen_values = true)]
+    span: Option<(f64, f64)>,
+
+    /// The integrator
+    #[arg(long, value_parser = crate::run::method_parser(), ignore_case = true)]
+    method: Option<Method>,
+
+    /// Relative tolerance
+    #[arg(long, value_parser = values::positive, allow_hyphen_values = true)]
+    rtol: Option<f64>,
+
+    /// Absolute tolerance, for all states
+    #[arg(long, value_parser = values::not_negative, allow_hyphen_values = true)]
+    atol: Option<f64>,
+
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE.json")]
+    output: Option<PathBuf>,
+}
+
+/// The command.
+///
+/// # Errors
+/// Bad input, a failed run, or a failed write.
+pub fn gradient(args: &Args) -> Result<(), Stop> {
+    let model = engine::load(&args.model)?;
+    let request = Request {
+        set: args.set.clone(),
+        span: args.span,
+        method: args.method,
+        rtol: args.rtol,
+        atol: args.atol,
+        ..Request::default()
+    };
+    engine::validate(&model, &request)?;
+    let file = args.output.as_ref().map(|path| Output::open("--output", path)).transpose()?;
+    let asked = Asked {
+        objective: args.objective.as_deref(),
+        data: args.data.as_deref(),
+        by: args.wrt.iter().flat_map(|names| names.0.iter().map(String::as_str)).collect(),
+    };
+    let objective = engine::objective(&model, &request, &asked)?;
+    let (at, value, gradient) = engine::gradient(&objective)?;
+    let text = format!("{:#}\n", object(model.name(), &objective, value, &at, &gradient));
+    match file {
+        Some(file) => file.write_bytes(text.as_bytes()),
+        None => print(&text),
+    }
+}
+
+fn object(model: &str, objective: &Objective, value: f64, at: &[f64], gradient: &[f64]) -> Value {
+    let map = |list: &[f64]| -> Map<String, Value> {
+        objective.by().iter().zip(list).map(|(name, value)| (name.clone(), json!(value))).collect()
+    };
+    json!({
+        "model": model,
+        "objective": objective.name(),
+        "at": map(at),
+        "value": value,
+        "gradient": map(gradient),
+    })
+}

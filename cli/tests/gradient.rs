@@ -1,0 +1,58 @@
+//! `rhapsode gradient`: what it prints, what it refuses, and what its exit code says.
+
+mod common;
+
+use common::{example, folder, outcome, rhapsode};
+
+fn gradient(model: &str, arguments: &[&str]) -> (i32, String, String) {
+    outcome(rhapsode().args(["gradient", "-"]).args(arguments).write_stdin(model))
+}
+
+const TANK: &str = "model tank\nparam k = 2\ninit x = 1\nx' = -k*x\nobjective o = final(x)\n\
+                    solve t = 0..1 { rtol = 1e-10, atol = 1e-12 }\n";
+
+#[test]
+fn value_and_gradient_go_to_standard_output_or_a_file() {
+    let (code, out, err) = gradient(TANK, &["--wrt", "k,x", "--set", "k=1"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    assert!((number(&object["value"]) - (-1f64).exp()).abs() < 1e-9, "{out}");
+    assert!((number(&object["gradient"]["k"]) + (-1f64).exp()).abs() < 1e-8, "{out}");
+    assert!((number(&object["gradient"]["x"]) - (-1f64).exp()).abs() < 1e-8, "{out}");
+    assert_eq!((number(&object["at"]["k"]), &object["objective"]), (1.0, &serde_json::json!("o")));
+    let folder = folder();
+    let file = folder.path().join("g.json");
+    let (code, out, _) = gradient(TANK, &["--wrt", "k,x", "--set", "k=1", "-o", &file.display().to_string()]);
+    assert_eq!((code, out.as_str()), (0, ""));
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&std::fs::read(&file).unwrap()).unwrap(), object);
+}
+
+#[test]
+fn data_make_the_likelihood_the_objective() {
+    let data = example("supernovae").replace(".ode", ".csv");
+    let model = example("lambda_cdm");
+    let (code, out, err) = outcome(rhapsode().args(["gradient", &model, &data, "--wrt", "Om,H0", "--rtol", "1e-11"]));
+    assert_eq!(code, 0, "{err}");
+    let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(object["objective"], "log_likelihood");
+    assert!((object["value"].as_f64().unwrap() - 14.62668753332099).abs() < 1e-7, "{out}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_a_way_out() {
+    for (arguments, code, part) in [
+        (&["--wrt", "k,q"][..], 2, "error: --wrt: no parameter or state is called `q`"),
+        (&["--wrt", "t"], 2, "error: there is no derivative by `t`: it is the independent variable\nhelp: "),
+        (&[], 2, "--wrt"),
+        (&["--wrt", "k", "--objective", "p"], 2, "error: no objective is called `p`"),
+        (&["none.csv", "--wrt", "k"], 2, "error: cannot read `none.csv`: "),
+        (&["--wrt", "k", "--set", "q=1"], 2, "error: --set: "),
+    ] {
+        let (found, out, err) = gradient(TANK, arguments);
+        assert_eq!((found, out.as_str()), (code, ""), "{arguments:?}");
+        assert!(err.contains(part), "{arguments:?}: {err}");
+    }
+    let (code, _, err) = gradient(&TANK.replace("final(x)", "log(-final(x))"), &["--wrt", "k"]);
+    assert_eq!((code, err.as_str()), (3, "error: `o` comes to NaN, which is no number to differentiate\n"));
+}
