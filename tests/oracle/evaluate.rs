@@ -215,6 +215,8 @@ impl<'a> Oracle<'a> {
                     }
                     oracle.changes.push(Change::Reaction(reaction));
                 }
+                // They change nothing.
+                ItemKind::Objective(_) | ItemKind::Observe(_) => {}
                 ItemKind::Addition { lhs, rhs: term, domain } => {
                     let (name, subscripts) = left(lhs);
                     oracle.orders.insert(name, 1);
