@@ -15,7 +15,7 @@
 //! # A guided tour
 //! `Source ─lang::parse→ Ast ─model::check→ Model ─diff::derive→ Derivatives ─kernel::lower→ Program ─backend→ System
 //! ─solve::integrate→ Solution`: each arrow is one public function. The compiler column (`source diag lang expr model
-//! diff kernel backend`) and the runtime column (`linalg system solve`) meet only in [`system::System`]; a hand-written
+//! diff kernel backend`) and the runtime column (`linalg system solve sensitivity`) meet only in [`system::System`]; a hand-written
 //! system ([`system::ClosureSystem`]) is integrated like a compiled one:
 //!
 //! ```
@@ -42,13 +42,15 @@ pub mod math;
 pub mod model;
 pub mod name;
 mod order;
+pub mod sensitivity;
 pub mod solve;
 pub mod source;
 pub mod system;
 
 pub use facade::{
-    Backend, CompileError, Compiled, Errors, FileLoader, LOG_LIKELIHOOD, MissingParameter, Model, Objective,
-    ObjectiveError, OutsideData, Problem, SensitivityError, Show, SolveError, Steady, UnknownName,
+    Backend, CompileError, Compiled, DerivativeError, Errors, FileLoader, Gradient, LOG_LIKELIHOOD, MissingParameter,
+    Model, Objective, ObjectiveError, OutsideData, Problem, Recorded, SensitivityError, Show, SolveError, Steady,
+    Tangents, UnknownName,
 };
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.

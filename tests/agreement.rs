@@ -6,7 +6,8 @@ use rhapsode::backend::interpret::Interpreter;
 use rhapsode::backend::native::Native;
 use rhapsode::backend::{Arguments, KernelId, Kernels};
 use rhapsode::kernel::program::Program;
-use rhapsode::kernel::{Target64, lower, lower_jacobian_product, lower_parameter_jacobian, verify};
+use rhapsode::kernel::{Target64, lower, lower_jacobian_product, lower_matrix, verify};
+use rhapsode::system::Matrix;
 
 /// A repeatable stream of numbers, some of them unpleasant.
 struct Numbers(u64);
@@ -65,8 +66,10 @@ fn every_kernel_of_every_example_agrees() {
             let name = format!("{} (fma {fma})", path.display());
             agree(&name, &lowered.program, &mut numbers);
             agree(&name, &lower_jacobian_product(model.checked(), &lowered, target), &mut numbers);
-            let (parameters, _) = lower_parameter_jacobian(model.checked(), &lowered, target).unwrap();
-            agree(&name, &parameters, &mut numbers);
+            for matrix in Matrix::ALL {
+                let (program, _) = lower_matrix(model.checked(), &lowered, target, matrix).unwrap();
+                agree(&name, &program, &mut numbers);
+            }
         }
         count += 1;
     }

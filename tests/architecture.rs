@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("linalg", &["order"]),
     ("system", &["linalg", "name", "math"]),
     ("solve", &["linalg", "system", "math"]),
+    ("sensitivity", &["linalg", "system", "solve", "math"]),
 ];
 
 /// Files over this many lines of code want splitting.

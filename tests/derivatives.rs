@@ -3,7 +3,8 @@
 use rhapsode::backend::{Arguments, KernelId, Kernels, interpret::Interpreter};
 use rhapsode::expr::builtin::{BUILTINS, Meaning, build, derivative};
 use rhapsode::expr::{Environment, Evaluator, Graph, Node, Reads, SymbolId};
-use rhapsode::kernel::{Target64, lower_jacobian_product, lower_parameter_jacobian};
+use rhapsode::kernel::{Target64, lower_jacobian_product, lower_matrix};
+use rhapsode::system::Matrix;
 use rhapsode::{Compiled, Model};
 
 struct Values<'a>(&'a [f64]);
@@ -174,7 +175,7 @@ fn parameter_jacobians_agree_with_differences() {
         let (n, t) = (y.len(), 0.37);
         let lowered = compiled.model().lower();
         let (program, plan) =
-            lower_parameter_jacobian(compiled.model().checked(), &lowered, Target64 { fma: true }).unwrap();
+            lower_matrix(compiled.model().checked(), &lowered, Target64 { fma: true }, Matrix::Parameters).unwrap();
         let kernel = Interpreter::new(&program).unwrap();
         let (mut work, mut raw) = (vec![0.0; kernel.lengths(KernelId(0)).w], vec![0.0; plan.values]);
         kernel.call(KernelId(0), Arguments { t, y: &y, p: &p, v: &[], w: &mut work, out: &mut raw });

@@ -13,7 +13,7 @@ mod step;
 mod system;
 
 pub use eliminator::CompiledEliminator;
-pub use system::{CompiledSystem, SeriesMaker};
+pub use system::{CompiledSystem, MatrixMaker, SeriesMaker};
 
 use crate::kernel::program::{Lengths, Program};
 

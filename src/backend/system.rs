@@ -10,8 +10,8 @@ use crate::kernel::program::Program;
 use crate::kernel::{DelayPlan, EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
-    CompiledNewton, CompiledStep, Constraints, Delays, Events, ExplicitFormula, RosenbrockFormula, SecondOrder, Shape,
-    Split, System, Taylor,
+    CompiledNewton, CompiledStep, Constraints, Delays, Derivative, Events, ExplicitFormula, Matrix, RosenbrockFormula,
+    SecondOrder, Shape, Split, System, Taylor,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -37,12 +37,19 @@ pub struct CompiledSystem<K> {
     second_order: OnceLock<Result<Arc<SecondOrder>, String>>,
     constraints: Option<Arc<Hidden<K>>>,
     split: Option<Split>,
+    matrices: Option<MatrixMaker>,
+    /// Those made so far, by place in [`Matrix::ALL`].
+    derivatives: [OnceLock<Result<Arc<dyn Derivative>, String>>; Matrix::ALL.len()],
+    transposed: OnceLock<Arc<(Pattern, Arc<Strategy>)>>,
     /// The series made so far, by order.
     made: Mutex<BTreeMap<usize, Made<K>>>,
 }
 
 /// Lowers the kernel `taylor` of an order and tells whether it is free of branches, or says why there is none.
 pub type SeriesMaker = Box<dyn Fn(usize) -> Result<(Program, bool), String> + Send + Sync>;
+
+/// Lowers a matrix of derivatives, or says why there is none.
+pub type MatrixMaker = Box<dyn Fn(Matrix) -> Result<(Program, MatrixPlan), String> + Send + Sync>;
 
 /// Finds the places (x, v) of equations x' = v, or a state that is neither.
 pub type VelocityFinder = Box<dyn Fn() -> Result<Vec<(usize, usize)>, usize> + Send + Sync>;
@@ -151,6 +158,32 @@ fn strategy<K: Kernels + Clone + 'static>(pattern: &Pattern, kernels: &K) -> Arc
     }))
 }
 
+/// A matrix of derivatives with its own kernel.
+struct Values<K> {
+    kernels: K,
+    kernel: KernelId,
+    pattern: Pattern,
+    /// The place of each of the kernel's values in the pattern.
+    places: Option<Vec<usize>>,
+    /// The kernel's work, and behind it its values.
+    work: usize,
+}
+
+impl<K: Kernels> Derivative for Values<K> {
+    fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    fn work(&self) -> usize {
+        self.work
+    }
+
+    fn values(&self, t: f64, y: &[f64], p: &[f64], v: &[f64], w: &mut [f64], values: &mut [f64]) {
+        let arguments = Arguments { t, y, p, v, w, out: values };
+        assemble(&self.kernels, self.kernel, self.places.as_deref(), arguments);
+    }
+}
+
 /// Where each kernel stands in the program.
 #[derive(Clone, Copy, Debug)]
 struct Places {
@@ -242,6 +275,9 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             series: None,
             velocities: None,
             second_order: OnceLock::new(),
+            matrices: None,
+            derivatives: Default::default(),
+            transposed: OnceLock::new(),
             made: Mutex::default(),
         })
     }
@@ -250,6 +286,22 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
     pub fn with_series(mut self, maker: SeriesMaker) -> Self {
         self.series = Some(maker);
         self
+    }
+
+    /// With a way to make matrices of derivatives.
+    pub fn with_matrices(mut self, maker: MatrixMaker) -> Self {
+        self.matrices = Some(maker);
+        self
+    }
+
+    fn make_matrix(&self, matrix: Matrix) -> Result<Arc<dyn Derivative>, String> {
+        let maker = self.matrices.as_ref().ok_or("this system was compiled without derivatives by parameters")?;
+        let (program, plan) = maker(matrix)?;
+        let kernels = self.kernels.another(&program).ok_or("no native code could be made of the derivatives")?;
+        let kernel = kernels.find("matrix").ok_or("the kernel `matrix` is missing")?;
+        let (pattern, places) = plan.pattern();
+        let work = kernels.lengths(kernel).w + plan.values;
+        Ok(Arc::new(Values { kernels, kernel, pattern, places, work }))
     }
 
     /// With the places (x, v) of equations x' = v, or of a state that is neither x nor v.
@@ -301,6 +353,19 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
 
     fn strategy(&self) -> Arc<Strategy> {
         self.strategy.get_or_init(|| strategy(self.jacobian_pattern(), &self.kernels)).clone()
+    }
+
+    fn derivative(&self, matrix: Matrix) -> Result<Arc<dyn Derivative>, String> {
+        self.derivatives[matrix as usize].get_or_init(|| self.make_matrix(matrix)).clone()
+    }
+
+    fn transposed(&self) -> Arc<(Pattern, Arc<Strategy>)> {
+        let make = || {
+            let pattern = self.jacobian_pattern().transposed();
+            let strategy = strategy(&pattern, &self.kernels);
+            Arc::new((pattern, strategy))
+        };
+        self.transposed.get_or_init(make).clone()
     }
 
     fn rhs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], dy: &mut [f64]) {

@@ -255,7 +255,8 @@ impl Scalars {
     /// The total derivative by t of a plain expression: states with equations of their own change as those say, unknowns
     /// by their next derivative.
     pub fn rate(&mut self, root: ExprId) -> ExprId {
-        let mut direction = Direction { time: 1.0, ..Direction::default() };
+        let one = self.model.graph.constant(1.0);
+        let mut direction = Direction { time: Some(one), ..Direction::default() };
         for id in self.model.graph.reachable(&[root]) {
             let Node::Symbol(symbol, _) = self.model.graph.node(id) else { continue };
             if let Some((unknown, order)) = self.of_symbol.get(&symbol).copied() {

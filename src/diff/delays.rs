@@ -31,7 +31,7 @@ fn past_of(model: &Model, graph: &mut Graph, delayed: &Delayed, history: &Histor
     let plain = |r: &IndexRange| Subscript { affine: Affine::var(r.var), wrap: false };
     let subs = graph.subscripts_id(argument.ranges.iter().map(plain).collect());
     let at = graph.intern(Node::Symbol(argument.symbol, subs));
-    let direction = Direction { time: 1.0, ..Direction::default() };
+    let direction = Direction { time: Some(graph.constant(1.0)), ..Direction::default() };
     let mut result: Option<ExprId> = None;
     for piece in history.pieces.iter().rev() {
         let mut value = piece.value;

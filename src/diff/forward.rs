@@ -13,8 +13,8 @@ use crate::model::{Family, Kind, Model, Piece, Symbol};
 /// What leaves change by; what is not mentioned does not change.
 #[derive(Default)]
 pub struct Direction {
-    /// d t
-    pub time: f64,
+    /// d t; none means 0.
+    pub time: Option<ExprId>,
     /// An element of a parameter that changes by 1.
     pub parameter: Option<(SymbolId, Vec<i64>)>,
     /// d of states and computed arrays: the symbol that holds it; none means 0.
@@ -25,7 +25,7 @@ pub struct Direction {
 
 /// ∂f/∂t: tangent arrays and the derivative of each equation; empty if f does not depend on t.
 pub fn time_derivative(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> (Vec<Family>, Vec<Family>) {
-    let direction = Direction { time: 1.0, ..Direction::default() };
+    let direction = Direction { time: Some(graph.constant(1.0)), ..Direction::default() };
     let (definitions, families, _) = tangent_model(model, graph, symbols, direction);
     let all_zero = families.iter().flat_map(|f| &f.pieces).all(|p| graph.as_const(p.value) == Some(0.0));
     if all_zero { (Vec::new(), Vec::new()) } else { (definitions, families) }
@@ -34,14 +34,37 @@ pub fn time_derivative(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbo
 /// `J v`: tangent arrays and the product by state; `v` is read through symbols of kind [`Kind::Direction`], laid out
 /// as the states are.
 pub fn jacobian_product(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> (Vec<Family>, Vec<Family>) {
+    let direction = along_states(model, graph, symbols);
+    let (definitions, families, _) = tangent_model(model, graph, symbols, direction);
+    (definitions, families)
+}
+
+/// `J v + τ ∂f/∂t`, τ being read as one more element of the direction, behind v.
+pub fn product_in_time(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> (Vec<Family>, Vec<Family>) {
+    let mut direction = along_states(model, graph, symbols);
+    let symbol = Symbol {
+        name: "d t".to_string(),
+        kind: Kind::Direction,
+        dims: Vec::new(),
+        offset: model.dim(),
+        doc: None,
+        ..model.symbol(model.states[0]).clone()
+    };
+    let id = declare(graph, symbols, symbol, Reads::State);
+    let subs = graph.subscripts_id(Vec::new());
+    direction.time = Some(graph.intern(Node::Symbol(id, subs)));
+    let (definitions, families, _) = tangent_model(model, graph, symbols, direction);
+    (definitions, families)
+}
+
+fn along_states(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> Direction {
     let mut direction = Direction::default();
     for state in &model.states {
         let symbol = Symbol { kind: Kind::Direction, ..model.symbol(*state).clone() };
         let id = declare(graph, symbols, symbol, Reads::State);
         direction.tangents.insert(*state, id);
     }
-    let (definitions, families, _) = tangent_model(model, graph, symbols, direction);
-    (definitions, families)
+    direction
 }
 
 /// A new symbol in graph and table.
@@ -126,7 +149,7 @@ pub fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId
     for id in graph.reachable_outside_reductions(root) {
         let d = |x: ExprId| tangents.get(&x).copied().unwrap_or(zero);
         let value = match graph.node(id) {
-            Node::Time => graph.constant(direction.time),
+            Node::Time => direction.time.unwrap_or(zero),
             Node::Symbol(symbol, subs) => match direction.tangents.get(&symbol) {
                 Some(tangent) => graph.intern(Node::Symbol(*tangent, subs)),
                 None => match (&direction.parameter, direction.delayed.get(&symbol)) {

@@ -2,7 +2,7 @@
 //!
 //! Families stay families: the derivative of a template by one array reference is a template over the same index
 //! ranges, a diagonal of the Jacobian. [`derive()`] gives the sparse Jacobian ∂f/∂y and ∂f/∂t, which every stiff method
-//! needs; [`parameter_jacobian`] and [`jacobian_product`] are made when asked for.
+//! needs; [`matrix`] and [`jacobian_product`] are made when asked for.
 
 mod delays;
 mod forward;
@@ -14,7 +14,7 @@ mod taylor;
 
 pub use forward::jacobian_product;
 pub(crate) use forward::{Direction, tangent};
-pub use reverse::parameter_jacobian;
+pub use reverse::{Matrix, Of, matrix};
 pub use sensitivity::{Wanted, with_sensitivities};
 pub use split::Split;
 pub use taylor::{Computed, NoSeries, Series, taylor};

@@ -6,7 +6,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::forward::{declare, placed};
+use super::forward::{declare, placed, product_in_time};
 use super::{Entry, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::math::{Binary, Compare, Unary};
@@ -21,7 +21,9 @@ struct LeafDerivative {
 
 /// ∂f/∂y.
 pub fn state_jacobian(model: &Model, graph: &mut Graph) -> Result<Vec<Entry>, Unsupported> {
-    jacobian(model, graph, Reads::State, Kind::State)
+    let mut walk = Walk::new(model, &model.symbols, graph, &[], Reads::State, &[Kind::State]);
+    walk.families(&model.derivatives)?;
+    Ok(walk.entries)
 }
 
 /// ∂G/∂y of the constraints.
@@ -47,8 +49,7 @@ pub fn constraint_jacobian(
         ..model.symbols[0].clone()
     };
     let rows = declare(graph, symbols, symbol, Reads::Nothing);
-    let definitions = model.definitions.iter().map(|family| (family.symbol, family)).collect();
-    let mut walk = Walk { model, graph, definitions, least: Reads::State, by: Kind::State, entries: Vec::new() };
+    let mut walk = Walk::new(model, symbols, graph, &[], Reads::State, &[Kind::State]);
     for (k, value) in model.constraints.iter().enumerate() {
         let seed = walk.graph.constant(1.0);
         walk.piece(rows, &[Affine::constant(k as i64 + 1)], Vec::new(), *value, seed)?;
@@ -56,36 +57,98 @@ pub fn constraint_jacobian(
     Ok(walk.entries)
 }
 
-/// ∂f/∂p, over the given extension of the model's graph.
+/// What is differentiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The equations' right sides f.
+    Slopes,
+    /// J v + τ ∂f/∂t, with v and then τ as symbols of kind [`Kind::Direction`].
+    Products,
+    /// What is recorded.
+    Outputs,
+    /// The initial values.
+    Initials,
+    /// The defaults of parameters.
+    Defaults,
+}
+
+/// A matrix of derivatives, over a graph that extends the model's.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    /// The model's graph and the derivatives' nodes.
+    pub graph: Graph,
+    /// The model's symbols, then those brought in.
+    pub symbols: Vec<Symbol>,
+    /// Arrays to compute first besides the model's own, in order.
+    pub definitions: Vec<Family>,
+    /// The entries; rows in the order of what is differentiated.
+    pub entries: Vec<Entry>,
+}
+
+/// The derivatives of something by the states, or by the parameters and discrete quantities.
 ///
 /// # Errors
 /// As [`super::derive`].
-pub fn parameter_jacobian(model: &Model, graph: &mut Graph) -> Result<Vec<Entry>, Unsupported> {
-    jacobian(model, graph, Reads::Parameters, Kind::Parameter)
-}
-
-fn jacobian(model: &Model, graph: &mut Graph, least: Reads, by: Kind) -> Result<Vec<Entry>, Unsupported> {
-    let definitions = model.definitions.iter().map(|family| (family.symbol, family)).collect();
-    let mut walk = Walk { model, graph, definitions, least, by, entries: Vec::new() };
-    for family in &model.derivatives {
-        for piece in &family.pieces {
-            let seed = walk.graph.constant(1.0);
-            walk.piece(family.symbol, &piece.subscripts, piece.ranges.clone(), piece.value, seed)?;
-        }
+pub fn matrix(model: &Model, of: Of, by_states: bool) -> Result<Matrix, Unsupported> {
+    let (mut graph, mut symbols) = (model.graph.clone(), model.symbols.clone());
+    let (mut definitions, mut products) = (Vec::new(), Vec::new());
+    if of == Of::Products {
+        (definitions, products) = product_in_time(model, &mut graph, &mut symbols);
     }
-    Ok(walk.entries)
+    let by: &[Kind] = if by_states { &[Kind::State] } else { &[Kind::Parameter, Kind::Discrete] };
+    let least = if by_states { Reads::State } else { Reads::Parameters };
+    let mut walk = Walk::new(model, &symbols, &mut graph, &definitions, least, by);
+    walk.families(match of {
+        Of::Slopes => &model.derivatives,
+        Of::Products => &products,
+        Of::Outputs => &model.outputs,
+        Of::Initials => &model.initials,
+        Of::Defaults => &model.defaults,
+    })?;
+    let entries = walk.entries;
+    Ok(Matrix { graph, symbols, definitions, entries })
 }
 
 struct Walk<'a> {
     model: &'a Model,
+    /// The model's, and those of an extension.
+    symbols: &'a [Symbol],
     graph: &'a mut Graph,
     definitions: FxHashMap<SymbolId, &'a Family>,
     least: Reads,
-    by: Kind,
+    by: &'a [Kind],
     entries: Vec<Entry>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// `further` are computed arrays that the extension brought in.
+    fn new(
+        model: &'a Model,
+        symbols: &'a [Symbol],
+        graph: &'a mut Graph,
+        further: &'a [Family],
+        least: Reads,
+        by: &'a [Kind],
+    ) -> Self {
+        let definitions = model.definitions.iter().chain(further).map(|family| (family.symbol, family)).collect();
+        Walk { model, symbols, graph, definitions, least, by, entries: Vec::new() }
+    }
+
+    /// Adds the entries of all pieces.
+    fn families(&mut self, families: &[Family]) -> Result<(), Unsupported> {
+        for family in families {
+            for piece in &family.pieces {
+                let seed = self.graph.constant(1.0);
+                self.piece(family.symbol, &piece.subscripts, piece.ranges.clone(), piece.value, seed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn symbol(&self, id: SymbolId) -> &'a Symbol {
+        &self.symbols[id.0 as usize]
+    }
+
     /// Adds the entries of `seed * template` over the ranges.
     fn piece(
         &mut self,
@@ -101,15 +164,15 @@ impl Walk<'_> {
             let list = self.graph.subscripts(subs).to_vec();
             let mut all = ranges.clone();
             all.extend(&found.extra);
-            match self.model.symbol(symbol).kind {
-                kind if kind == self.by => self.entries.push(Entry {
+            match self.symbol(symbol).kind {
+                kind if self.by.contains(&kind) => self.entries.push(Entry {
                     ranges: all,
                     row: (row, subscripts.to_vec()),
                     column: (symbol, list),
                     value: found.value,
                 }),
                 Kind::Definition => self.through(row, subscripts, all, symbol, list, found.value)?,
-                Kind::Delayed if self.by == Kind::State => {
+                Kind::Delayed if self.by == [Kind::State] => {
                     // d x(s) = x'(s) ds
                     let Some(delayed) = self.model.delays.values.iter().find(|d| d.value == symbol) else { continue };
                     let time = self.model.delays.arguments[delayed.argument].value;
@@ -137,7 +200,7 @@ impl Walk<'_> {
         seed: ExprId,
     ) -> Result<(), Unsupported> {
         let Some(family) = self.definitions.get(&symbol).copied() else { return Ok(()) };
-        let dims = &self.model.symbol(symbol).dims;
+        let dims = &self.symbol(symbol).dims;
         for (ranges, list) in self.unwrapped(symbol, ranges, list)? {
             for piece in &family.pieces {
                 let mut meeting = ranges.clone();
@@ -181,7 +244,7 @@ impl Walk<'_> {
         list: Vec<Subscript>,
     ) -> Result<Vec<(Vec<IndexRange>, Vec<Affine>)>, Unsupported> {
         let mut waiting = vec![(ranges, list.into_iter().map(|s| s.affine).collect::<Vec<_>>())];
-        let dims = &self.model.symbol(symbol).dims;
+        let dims = &self.symbol(symbol).dims;
         for (k, dim) in dims.iter().enumerate() {
             let extent = dim.len() as i64;
             let mut done = Vec::new();
@@ -212,7 +275,7 @@ impl Walk<'_> {
     }
 
     fn unsupported(&self, symbol: SymbolId) -> Unsupported {
-        Unsupported { symbol: self.model.symbol(symbol).name.clone() }
+        Unsupported { symbol: self.symbol(symbol).name.clone() }
     }
 }
 

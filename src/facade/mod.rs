@@ -1,6 +1,7 @@
 //! The facade: what a host program sees. The pipeline is in [`Model::parse`] and [`Model::compile_with`], verbs in order.
 
 mod bind;
+mod derivatives;
 mod errors;
 mod files;
 mod measured;
@@ -12,6 +13,7 @@ mod show;
 mod steady;
 
 pub use bind::{MissingParameter, UnknownName};
+pub use derivatives::{DerivativeError, Gradient, Recorded, Tangents};
 pub use errors::Errors;
 pub use files::FileLoader;
 pub use objective::{LOG_LIKELIHOOD, Objective, ObjectiveError};
@@ -25,13 +27,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
-use crate::backend::{CompiledSystem, KernelId, Kernels, SeriesMaker, host_has_fma};
+use crate::backend::{CompiledSystem, KernelId, Kernels, MatrixMaker, SeriesMaker, host_has_fma};
 use crate::dae::solve_structure;
 use crate::diag::{Code, Diagnostic, codes};
 use crate::diff::{Derivatives, derive};
 use crate::elaborate::{Elaborated, elaborate};
 use crate::expr::SymbolId;
-use crate::kernel::{Lowered, Target64, lower, lower_taylor};
+use crate::kernel::{Lowered, Target64, lower, lower_matrix, lower_taylor};
 use crate::model::{self, check};
 use crate::source::{Loader, Source, Sources, Span};
 use crate::system::{Names, System};
@@ -245,10 +247,18 @@ impl Model {
             let (model, derivatives) = own.compiled();
             lower_taylor(model, derivatives, &extended, target, order).map_err(|e| e.to_string())
         });
+        let (own, extended) = (self.clone(), lowered.without_program());
+        let matrices: MatrixMaker = Box::new(move |matrix| {
+            let target = Target64 { fma: host_has_fma() };
+            lower_matrix(own.compiled().0, &extended, target, matrix).map_err(|e| e.to_string())
+        });
         let checked = self.checked.clone();
         let velocities = Box::new(move || model::positions_and_velocities(&checked));
         match system {
-            Some(system) => Ok((Arc::new(kernels), Box::new(system.with_series(series).with_velocities(velocities)))),
+            Some(system) => {
+                let system = system.with_series(series).with_velocities(velocities).with_matrices(matrices);
+                Ok((Arc::new(kernels), Box::new(system)))
+            }
             None => Err(CompileError("a kernel is missing from the lowered program".to_string())),
         }
     }

@@ -16,8 +16,8 @@ use super::steady::Steady;
 use crate::diag::closest;
 use crate::model::{Grid, LOOK_BACK, LeadIn};
 use crate::solve::{
-    Approach, End, ErrorKind, Failure, Method, Options, Save, Solution, SteadyState, Tolerance, integrate,
-    integrate_to, steady,
+    Approach, End, ErrorKind, Failure, Method, Options, Recorder, Save, Solution, SteadyState, Tolerance, integrate,
+    integrate_to, integrate_told, steady,
 };
 use crate::system::{Eliminated, Reduced};
 
@@ -35,6 +35,13 @@ pub struct Problem<'a> {
     grid: Option<Grid>,
     method_error: Option<String>,
     reduce: bool,
+}
+
+/// What a run starts from: bound parameters, and the states.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub bound: Vec<f64>,
+    pub y: Vec<f64>,
 }
 
 /// Why a run did not reach its end.
@@ -213,7 +220,7 @@ impl<'a> Problem<'a> {
 
     /// The states at the start.
     pub(super) fn first_state(&self) -> Result<Vec<f64>, SolveError> {
-        Ok(self.start()?.1)
+        Ok(self.start()?.y)
     }
 
     /// Runs it.
@@ -235,8 +242,23 @@ impl<'a> Problem<'a> {
         result
     }
 
+    /// What it is a run of.
+    pub(super) fn compiled(&self) -> &'a Compiled {
+        self.compiled
+    }
+
+    /// Places of the parameters that are set.
+    pub(super) fn given_parameters(&self) -> impl Iterator<Item = usize> + '_ {
+        self.parameters.keys().copied()
+    }
+
+    /// Places of the states whose first values are set.
+    pub(super) fn given_states(&self) -> impl Iterator<Item = usize> + '_ {
+        self.initial.keys().copied()
+    }
+
     /// Bound parameters, and the states at the start.
-    fn start(&self) -> Result<(Vec<f64>, Vec<f64>), SolveError> {
+    pub(super) fn start(&self) -> Result<Start, SolveError> {
         let mut bound = if self.parameters.is_empty() {
             self.compiled.bound_defaults().map_err(SolveError::Missing)?
         } else {
@@ -255,7 +277,7 @@ impl<'a> Problem<'a> {
                 y0[n * (j + 1) + place] = if own { 1.0 } else { 0.0 };
             }
         }
-        Ok((bound, y0))
+        Ok(Start { bound, y: y0 })
     }
 
     /// The span's end; of a run until rest, found by a run that keeps nothing where points are asked for.
@@ -321,7 +343,12 @@ impl<'a> Problem<'a> {
     }
 
     fn run(&self) -> Result<Solution, SolveError> {
-        let (mut bound, mut y0) = self.start()?;
+        self.run_told(self.start()?, None)
+    }
+
+    /// The same from a start made before, with somebody who hears of every step.
+    pub(super) fn run_told(&self, start: Start, recorder: Option<&mut dyn Recorder>) -> Result<Solution, SolveError> {
+        let Start { mut bound, y: mut y0 } = start;
         let mut options = Cow::Borrowed(&self.options);
         if let Some(lead_in) = self.compiled.model().checked().lead_in {
             let begun;
@@ -344,13 +371,13 @@ impl<'a> Problem<'a> {
         let system = self.compiled.system();
         // Of delays the past of all states is kept, and constraints are on all states together.
         let apart = self.compiled.model().checked().delays.is_empty() && system.constraints().is_none();
-        let eliminated = if self.reduce && apart {
+        let eliminated = if self.reduce && apart && recorder.is_none() {
             Eliminated::undisturbed(self.compiled.eliminated(&y0), system.events())
         } else {
             Vec::new()
         };
         if eliminated.is_empty() {
-            return integrate(system, &y0, &bound, &options).map_err(SolveError::Failed);
+            return integrate_told(system, &y0, &bound, &options, &mut None, recorder).map_err(SolveError::Failed);
         }
         let reduced = Reduced::new(system, eliminated, &y0);
         if let Tolerance::PerState(list) = &options.atol {
@@ -371,7 +398,7 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`SolveError`]; its failure is [`crate::solve::ErrorKind::NotSteady`] where none was found.
     pub fn steady(&self, approach: Approach) -> Result<Steady, SolveError> {
-        let (bound, y0) = self.start()?;
+        let Start { bound, y: y0 } = self.start()?;
         let mut options = self.options.clone();
         options.t1 = f64::INFINITY;
         options.max_steps = options.max_steps.min(MOST_UNTIL_REST);

@@ -22,7 +22,7 @@
 //! | `past` | `p`, `v`: all such times | `out`: values before the start, then their derivatives (absent if none are given) |
 //! | `outputs` | `t`, `y`, `p` | `out`: the recorded quantities (absent if there are none) |
 //! | `jacobian_product` | `t`, `y`, `p`, `v` | `out`: J v, n (on request) |
-//! | `parameter_jacobian` | `t`, `y`, `p` | `out`: values of ∂f/∂p, by its plan (on request) |
+//! | `matrix` | `t`, `y`, `p`, `v` | `out`: values of a [`Matrix`] of derivatives, by its plan (on request) |
 
 use rustc_hash::FxHashMap;
 
@@ -31,10 +31,11 @@ use super::emit::{Emitter, Hoisted, Layout, Nest, Target};
 use super::events::EventPlan;
 use super::program::{Buffer, Kernel, Lengths, Piece, Program};
 use super::tables::{self, Form, choose};
-use crate::diff::{self, Derivatives, Entry, Unsupported};
+use crate::diff::{self, Derivatives, Entry, Of, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Subscript, SymbolId, VarId, for_each_turn};
 use crate::linalg::Pattern;
 use crate::model::{Family, Kind, Model, Symbol};
+use crate::system::Matrix;
 
 /// A program and what its kernels' buffers mean.
 #[derive(Clone, Debug)]
@@ -291,21 +292,39 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
     }
 }
 
-/// Lowers ∂f/∂p: the kernel and its plan (n rows, as many columns as parameters).
+/// Lowers a matrix of derivatives: the kernel `matrix` and its plan.
 ///
 /// # Errors
 /// As [`diff::derive`].
-pub fn lower_parameter_jacobian(
+pub fn lower_matrix(
     model: &Model,
     lowered: &Lowered,
     target: Target64,
+    which: Matrix,
 ) -> Result<(Program, MatrixPlan), Unsupported> {
-    let mut graph = model.graph.clone();
-    let entries = diff::parameter_jacobian(model, &mut graph)?;
-    let layout = extension_layout(model, &model.symbols, lowered);
-    let (plan, targets) = matrix(&entries, model.dim(), lowered.parameters, &layout);
-    let job = Job { name: "parameter_jacobian", definitions: state_definitions(model), targets, out: plan.values };
-    Ok((extension_program(&job, &graph, &layout, model, lowered, target, 0), plan))
+    let (of, by_states) = match which {
+        Matrix::Parameters => (Of::Slopes, false),
+        Matrix::Curvature => (Of::Products, true),
+        Matrix::MixedCurvature => (Of::Products, false),
+        Matrix::Outputs => (Of::Outputs, true),
+        Matrix::OutputParameters => (Of::Outputs, false),
+        Matrix::Initial => (Of::Initials, false),
+        Matrix::Defaults => (Of::Defaults, false),
+    };
+    let diff::Matrix { graph, symbols, definitions, entries } = diff::matrix(model, of, by_states)?;
+    let layout = extension_layout(model, &symbols, lowered);
+    let n = model.dim();
+    let rows = match of {
+        Of::Outputs => model.outputs.iter().map(|f| model.symbol(f.symbol).len()).sum(),
+        Of::Defaults => lowered.parameters,
+        _ => n,
+    };
+    let columns = if by_states { n } else { lowered.parameters + lowered.discretes };
+    let (plan, targets) = matrix(&entries, rows, columns, &layout);
+    let definitions = state_definitions(model).into_iter().chain(&definitions).collect();
+    let job = Job { name: "matrix", definitions, targets, out: plan.values };
+    let v = if of == Of::Products { n + 1 } else { 0 };
+    Ok((extension_program(&job, &graph, &layout, model, lowered, target, v), plan))
 }
 
 /// Lowers J v.
@@ -538,7 +557,10 @@ fn matrix(entries: &[Entry], rows: usize, columns: usize, layout: &ModelLayout) 
             let plain: Vec<Subscript> =
                 entry.row.1.iter().map(|a| Subscript { affine: a.clone(), wrap: false }).collect();
             let row = FlatPlace::new(layout.symbols, entry.row.0, &plain);
-            let column = FlatPlace::new(layout.symbols, entry.column.0, &entry.column.1);
+            let mut column = FlatPlace::new(layout.symbols, entry.column.0, &entry.column.1);
+            if layout.symbols[entry.column.0.0 as usize].kind == Kind::Discrete {
+                column.base += layout.discretes;
+            }
             (entry, Diagonal { ranges: entry.ranges.clone(), row, column })
         })
         .collect();

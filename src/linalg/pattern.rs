@@ -60,6 +60,24 @@ impl Pattern {
         Pattern { nrows: n, columns, rows, algebraic: Vec::new() }
     }
 
+    /// The pattern of the transpose; which rows are algebraic says the same of its columns, and so of the diagonal of M.
+    /// [`Self::transpose`] brings values along.
+    pub fn transposed(&self) -> Self {
+        let pairs: Vec<_> = (0..self.ncols()).flat_map(|j| self.column(j).map(move |k| (j, self.rows[k]))).collect();
+        let (pattern, _) = Pattern::from_pairs(self.ncols(), self.nrows, &pairs);
+        Pattern { algebraic: self.algebraic.clone(), ..pattern }
+    }
+
+    /// Puts values in this pattern into the order of [`Self::transposed`]. `next` is scratch of as many numbers as rows.
+    pub fn transpose(&self, transposed: &Pattern, values: &[f64], next: &mut Vec<usize>, out: &mut [f64]) {
+        next.clear();
+        next.extend_from_slice(&transposed.columns[..self.nrows]);
+        for (row, value) in self.rows.iter().zip(values) {
+            out[next[*row]] = *value;
+            next[*row] += 1;
+        }
+    }
+
     /// Marks the rows of algebraic equations 0 = f: where M of `W = s·M − J` has no entry.
     pub fn with_algebraic(mut self, rows: &[usize]) -> Self {
         if !rows.is_empty() {

@@ -15,6 +15,7 @@ use super::candidates::{self, Outlook};
 use super::problem::Problem;
 use super::spectrum::Spectrum;
 use super::stepper::Stepper;
+use super::taken::Taken;
 use crate::linalg::Shifted;
 
 /// Larger systems are not looked at for stiffness before the first step: their pattern alone takes longer than a few steps.
@@ -323,6 +324,13 @@ impl Stepper for Auto {
         match (&self.implicit, self.stiff) {
             (Some(implicit), true) => implicit.h(),
             _ => self.explicit.h(),
+        }
+    }
+
+    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+        match (&self.implicit, self.stiff) {
+            (Some(implicit), true) => implicit.taken(points),
+            _ => self.explicit.taken(points),
         }
     }
 

@@ -130,9 +130,9 @@ pub struct Chosen {
     pub sees: bool,
 }
 
-/// Whether Taylor's series can be made, and of one piece.
+/// Whether Taylor's series can be made, and of one piece; its steps have no derivatives.
 fn smooth(problem: &Problem) -> bool {
-    problem.system.taylor(methods::taylor::order(problem.rtol)).is_ok_and(|series| series.smooth())
+    !problem.told && problem.system.taylor(methods::taylor::order(problem.rtol)).is_ok_and(|series| series.smooth())
 }
 
 /// The method for stretches that are not stiff.

@@ -12,6 +12,7 @@ use super::ErrorKind;
 use super::fused::{combine, weigh};
 use super::problem::Problem;
 use super::stepper::{Stepper, clip, first_step};
+use super::taken::{Formula, Taken};
 use crate::linalg::{Complex, Shifted, ShiftedComplex};
 use crate::math;
 
@@ -38,6 +39,25 @@ impl Radau {
     /// Number of stages.
     pub const fn stages(&self) -> usize {
         self.c.len()
+    }
+
+    /// A⁻¹ = T Λ T⁻¹, by rows.
+    pub fn inverse_matrix(&self) -> Vec<f64> {
+        let s = self.stages();
+        let mut a = vec![0.0; s * s];
+        for i in 0..s {
+            for j in 0..s {
+                let (t, inverse) = (self.t[i], |k: usize| self.inverse[k][j]);
+                let mut sum = self.gamma * t[0] * inverse(0);
+                for (k, (alpha, beta)) in self.pairs.iter().enumerate() {
+                    let (x, y) = (1 + 2 * k, 2 + 2 * k);
+                    sum += t[x] * (alpha * inverse(x) + beta * inverse(y));
+                    sum += t[y] * (alpha * inverse(y) - beta * inverse(x));
+                }
+                a[i * s + j] = sum;
+            }
+        }
+        a
     }
 
     /// Weights of the z in the collocation polynomial's difference from y at `theta` (Lagrange on 0 and the nodes).
@@ -558,6 +578,14 @@ impl Stepper for RadauStepper {
         let weights = &mut weights[..method.stages()];
         method.dense_weights((t - self.t_old) / self.h_old, weights);
         combine(out, &self.y_old, weights, &self.z_old);
+    }
+
+    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+        let method = self.family[self.at_old];
+        for z in self.z_old.chunks_exact(self.n).take(method.stages()) {
+            points.extend(self.y_old.iter().zip(z).map(|(y, z)| y + z));
+        }
+        Some(Taken { formula: Formula::Radau(method), t: self.t_old, h: self.h_old, began: false })
     }
 
     fn stiffness(&self) -> f64 {

@@ -8,12 +8,14 @@ use super::events::{Flow, Happenings};
 use super::explicit::ExplicitStepper;
 use super::low_storage::LowStorageStepper;
 use super::methods::{self, adams::Adams, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
+use super::options::validate;
 use super::past::{self, Past};
 use super::problem::Problem;
 use super::settled::Settled;
 use super::stepper::Stepper;
 use super::symplectic::SymplecticStepper;
-use super::{ErrorKind, Failure, Method, Options, Save, Solution, Tolerance};
+use super::taken::{Place, Recorder};
+use super::{ErrorKind, Failure, Method, Options, Save, Solution};
 use crate::system::System;
 
 /// Integrates `y' = f(t, y, p)` from `y0`.
@@ -46,7 +48,22 @@ pub fn integrate_to(
     options: &Options,
     end: &mut Option<End>,
 ) -> Result<Solution, Failure> {
-    let mut run = Run::new(system, p, options);
+    integrate_told(system, y0, p, options, end, None)
+}
+
+/// The same; the recorder hears of every step.
+///
+/// # Errors
+/// As [`integrate`], and what the recorder has to say.
+pub fn integrate_told(
+    system: &dyn System,
+    y0: &[f64],
+    p: &[f64],
+    options: &Options,
+    end: &mut Option<End>,
+    recorder: Option<&mut dyn Recorder>,
+) -> Result<Solution, Failure> {
+    let mut run = Run::new(system, p, options, recorder);
     let outcome = validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0, options));
     let (time, step) = (run.time, run.step);
     *end = run.end.take();
@@ -93,8 +110,11 @@ impl Active {
     }
 }
 
-struct Run<'a> {
+struct Run<'a, 'r> {
     problem: Problem<'a>,
+    /// Whoever differentiates the run, and what the last step says of itself.
+    recorder: Option<&'r mut dyn Recorder>,
+    points: Vec<f64>,
     projection: Option<Projection>,
     algebraic: Option<Algebraic>,
     options: &'a Options<'a>,
@@ -118,15 +138,23 @@ struct Run<'a> {
     end: Option<End>,
 }
 
-impl<'a> Run<'a> {
-    fn new(system: &'a dyn System, p: &[f64], options: &'a Options<'a>) -> Self {
+impl<'a, 'r> Run<'a, 'r> {
+    fn new(
+        system: &'a dyn System,
+        p: &[f64],
+        options: &'a Options<'a>,
+        recorder: Option<&'r mut dyn Recorder>,
+    ) -> Self {
         let shape = system.shape();
         let (n, outputs) = (shape.dim(), shape.outputs.len());
-        let problem = Problem::new(system, p, options);
+        let mut problem = Problem::new(system, p, options);
+        problem.told = recorder.is_some();
         Run {
             projection: Projection::new(&problem),
             algebraic: None,
             problem,
+            recorder,
+            points: Vec::new(),
             options,
             times: Vec::new(),
             rows: Vec::new(),
@@ -180,6 +208,9 @@ impl<'a> Run<'a> {
         self.events = Happenings::new(&mut self.problem, options.t0, options.t1)?;
         if options.t1.is_infinite() {
             self.settled = Some(Settled::new(&self.problem, self.problem.shifted()?));
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.start(&mut self.problem, options.t0, &y)?;
         }
         self.begin(&mut y)?;
         let mut breaks = breaks.into_iter().peekable();
@@ -295,7 +326,7 @@ impl<'a> Run<'a> {
         // Where a branch of the equations changes there is one point, as at the end of any step.
         if steps && !events.only_switches(self.time) {
             self.point.copy_from_slice(y);
-            self.record(self.time)?;
+            self.record(self.time, Place::Here)?;
         }
         let (projection, algebraic, time) = (&mut self.projection, &mut self.algebraic, self.time);
         // What an event sets may leave algebraic unknowns behind.
@@ -306,18 +337,18 @@ impl<'a> Run<'a> {
         self.events = Some(events);
         self.point.copy_from_slice(y);
         if steps {
-            self.record(self.time)?;
+            self.record(self.time, Place::Here)?;
         }
         if let Save::At(times) = &self.options.save {
             while times.get(self.next).is_some_and(|t| *t == self.time) {
-                self.record(self.time)?;
+                self.record(self.time, Place::Here)?;
                 self.next += 1;
             }
         }
         self.stopped = flow? == Flow::Stop;
         // The end of a run that was not foreseen is always among the points.
         if self.stopped && self.times.last() != Some(&self.time) {
-            self.record(self.time)?;
+            self.record(self.time, Place::Here)?;
         }
         Ok(())
     }
@@ -341,6 +372,7 @@ impl<'a> Run<'a> {
         let looks = self.projection.is_some()
             || self.events.is_some()
             || self.settled.is_some()
+            || self.recorder.is_some()
             || self.options.progress.is_some();
         match &self.options.save {
             Save::At(times) if !looks => match times.get(self.next) {
@@ -355,6 +387,9 @@ impl<'a> Run<'a> {
         let stepper = active.stepper();
         while self.time != end {
             let rejected = self.problem.statistics.rejected;
+            if self.recorder.is_some() {
+                self.point.copy_from_slice(stepper.y());
+            }
             let outcome = if self.problem.past.is_some() {
                 past::step(&mut self.problem, stepper, end)
             } else {
@@ -374,6 +409,13 @@ impl<'a> Run<'a> {
                 }
             };
             let before = std::mem::replace(&mut self.time, stepper.t());
+            if let Some(recorder) = &mut self.recorder {
+                self.points.clear();
+                let Some(taken) = stepper.taken(&mut self.points) else {
+                    return Err(ErrorKind::Options(no_derivative(stepper.name())));
+                };
+                recorder.step(&mut self.problem, taken, &self.point, &self.points)?;
+            }
             if let Some(projection) = &mut self.projection {
                 self.point.copy_from_slice(stepper.y());
                 if projection.project(&mut self.problem, self.time, &mut self.point)? {
@@ -460,10 +502,10 @@ impl<'a> Run<'a> {
     fn save_start(&mut self, y0: &[f64]) -> Result<(), ErrorKind> {
         self.point.copy_from_slice(y0);
         match &self.options.save {
-            Save::Steps => self.record(self.options.t0)?,
+            Save::Steps => self.record(self.options.t0, Place::Here)?,
             Save::At(times) => {
                 while times.get(self.next).is_some_and(|t| *t == self.options.t0) {
-                    self.record(self.options.t0)?;
+                    self.record(self.options.t0, Place::Here)?;
                     self.next += 1;
                 }
             }
@@ -476,18 +518,19 @@ impl<'a> Run<'a> {
         match &self.options.save {
             Save::Steps => {
                 self.point.copy_from_slice(stepper.y());
-                self.record(self.time)?;
+                self.record(self.time, Place::Here)?;
             }
             Save::At(times) => {
                 while let Some(&t) = times.get(self.next)
                     && (self.time - t) * self.problem.direction >= 0.0
                 {
-                    if t == self.time {
+                    let place = if t == self.time {
                         self.point.copy_from_slice(stepper.y());
+                        Place::Here
                     } else {
-                        self.interpolate(stepper, t)?;
-                    }
-                    self.record(t)?;
+                        self.interpolate(stepper, t)?
+                    };
+                    self.record(t, place)?;
                     self.next += 1;
                 }
             }
@@ -496,7 +539,7 @@ impl<'a> Run<'a> {
     }
 
     /// The solution at a time within the last step, in `point`.
-    fn interpolate(&mut self, stepper: &mut dyn Stepper, t: f64) -> Result<(), ErrorKind> {
+    fn interpolate(&mut self, stepper: &mut dyn Stepper, t: f64) -> Result<Place, ErrorKind> {
         stepper.interpolate(&mut self.problem, t, &mut self.point);
         if let Some(projection) = &mut self.projection {
             projection.project(&mut self.problem, t, &mut self.point)?;
@@ -506,21 +549,21 @@ impl<'a> Run<'a> {
             // Newton's iteration it stands as it is.
             let _ = algebraic.solve(&mut self.problem, t, &mut self.point);
         }
-        Ok(())
+        Ok(Place::Inside(t))
     }
 
     /// Keeps the asked-for times that the last step passed before an event, which has its own.
     fn save_before(&mut self, stepper: &mut dyn Stepper) -> Result<(), ErrorKind> {
         let Save::At(times) = &self.options.save else { return Ok(()) };
         while let Some(&t) = times.get(self.next).filter(|t| **t < self.time) {
-            self.interpolate(stepper, t)?;
-            self.record(t)?;
+            let place = self.interpolate(stepper, t)?;
+            self.record(t, place)?;
             self.next += 1;
         }
         Ok(())
     }
 
-    fn record(&mut self, t: f64) -> Result<(), ErrorKind> {
+    fn record(&mut self, t: f64, place: Place) -> Result<(), ErrorKind> {
         let needed = 8 * (self.rows.len() + self.times.len() + self.point.len() + self.outputs + 1) as u64;
         if needed > self.options.max_memory {
             return Err(ErrorKind::Memory(needed, self.options.max_memory));
@@ -532,7 +575,10 @@ impl<'a> Run<'a> {
             self.rows.resize(start + self.outputs, 0.0);
             self.problem.outputs(t, &self.point, &mut self.rows[start..]);
         }
-        Ok(())
+        match &mut self.recorder {
+            Some(recorder) => recorder.keep(&mut self.problem, place, t, &self.point),
+            None => Ok(()),
+        }
     }
 
     fn into_solution(mut self) -> Solution {
@@ -549,93 +595,14 @@ impl<'a> Run<'a> {
     }
 }
 
+fn no_derivative(method: &str) -> String {
+    format!("the steps of {method} have no derivatives; methods that have: {}", methods::with_derivatives())
+}
+
 /// The order up to which breaking points are followed.
 fn delay_order(method: Method) -> u32 {
     match method {
         Method::Dop853 | Method::Vern7 | Method::Vern9 | Method::Adams | Method::Radau | Method::Auto => 9,
         _ => 6,
     }
-}
-
-/// Says what is wrong with the options, if anything is.
-fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Result<(), String> {
-    let shape = system.shape();
-    let n = shape.dim();
-    let check = |good: bool, sentence: String| if good { Ok(()) } else { Err(sentence) };
-    check(y0.len() == n, format!("expected {n} initial values, found {}", y0.len()))?;
-    check(p.len() == shape.parameters, format!("expected {} bound parameters, found {}", shape.parameters, p.len()))?;
-    let open = options.t1 == f64::INFINITY && matches!(&options.save, Save::At(times) if times.is_empty());
-    check(
-        options.t0.is_finite() && (options.t1.is_finite() || open || (options.t1 > 0.0 && options.save == Save::Steps)),
-        format!("the span {}..{} is not finite", options.t0, options.t1),
-    )?;
-    check(options.t0 != options.t1, format!("the span {}..{} is empty", options.t0, options.t1))?;
-    check(
-        options.rtol >= 1e-14 && options.rtol < 1.0,
-        format!("rtol must lie between 1e-14 and 1, found {:e}", options.rtol),
-    )?;
-    let good = |atol: f64| atol >= 0.0 && atol.is_finite();
-    match &options.atol {
-        Tolerance::Scalar(atol) => check(good(*atol), format!("atol must be at least 0, found {atol:e}"))?,
-        Tolerance::PerState(list) => {
-            check(list.len() == n, format!("expected {n} absolute tolerances, found {}", list.len()))?;
-            if let Some(k) = list.iter().position(|atol| !good(*atol)) {
-                return Err(format!("the atol of {} must be at least 0, found {:e}", shape.states.get(k), list[k]));
-            }
-        }
-    }
-    check(options.max_step > 0.0, format!("max_step must be positive, found {:e}", options.max_step))?;
-    if let Some(h) = options.first_step {
-        check(h > 0.0 && h.is_finite(), format!("first_step must be positive, found {h:e}"))?;
-    }
-    if let Some(k) = y0.iter().position(|y| !y.is_finite()) {
-        return Err(format!("the initial value of {} is not finite: {}", shape.states.get(k), y0[k]));
-    }
-    if (!shape.algebraic.is_empty() || system.constraints().is_some())
-        && options.method != Method::Auto
-        && !options.method.suits_stiff()
-    {
-        let unknown = shape
-            .algebraic
-            .first()
-            .map_or_else(|| "a constraint".to_string(), |k| format!("that of {}", shape.states.get(*k)));
-        return Err(format!(
-            "the method {} solves no algebraic equations ({unknown}); try Rodas5P, RadauIIA5 or BDF",
-            options.method.name()
-        ));
-    }
-    if let Some(delays) = system.delays() {
-        check(
-            options.t1.is_finite(),
-            "a run until nothing changes needs a model without delays; say how far to integrate".to_string(),
-        )?;
-        let method = options.method;
-        let rosenbrock = matches!(method, Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P);
-        check(
-            !method.is_second_order() && method != Method::Taylor,
-            format!("the method {} solves no equations with delays; try DOP853, RadauIIA5 or BDF", method.name()),
-        )?;
-        check(
-            !(rosenbrock && delays.is_neutral()),
-            format!(
-                "the method {} needs the derivative of f by time, which derivatives at other times do not have; try RadauIIA5 or BDF",
-                method.name()
-            ),
-        )?;
-    }
-    if let Some(b) = options.breakpoints.iter().find(|b| !b.is_finite()) {
-        return Err(format!("the breakpoint {b} is not finite"));
-    }
-    if let Save::At(times) = &options.save {
-        let direction = (options.t1 - options.t0).signum();
-        let inside = |t: &f64| (t - options.t0) * direction >= 0.0 && (options.t1 - t) * direction >= 0.0;
-        if let Some(t) = times.iter().find(|t| !inside(t)) {
-            return Err(format!("the time {t} to save lies outside the span {}..{}", options.t0, options.t1));
-        }
-        check(
-            times.windows(2).all(|w| (w[1] - w[0]) * direction >= 0.0),
-            "the times to save are not in order".to_string(),
-        )?;
-    }
-    Ok(())
 }

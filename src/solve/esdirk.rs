@@ -12,6 +12,7 @@ use super::ErrorKind;
 use super::fused::{combine, weigh};
 use super::problem::Problem;
 use super::stepper::{Controller, Stepper, clip, first_step};
+use super::taken::{Formula, Taken};
 use crate::linalg::Shifted;
 use crate::math;
 use crate::system::System;
@@ -153,6 +154,8 @@ pub struct EsdirkStepper {
     /// Those of the last accepted step; they count if `past`.
     z_old: Vec<f64>,
     past: bool,
+    /// The last step was the first from where the method started.
+    began: bool,
     /// Row i: weights of earlier stages that predict stage i.
     predictor: Vec<Vec<f64>>,
     argument: Vec<f64>,
@@ -199,7 +202,9 @@ impl EsdirkStepper {
         let n = problem.dim();
         let s = method.c.len();
         // Algebraic unknowns belong to the last stage, which is not the solution where f is taken apart.
-        let splits = !method.explicit.is_empty() && problem.algebraic.is_empty() && problem.system.split().is_some();
+        let possible = !method.explicit.is_empty() && problem.algebraic.is_empty();
+        // Steps of two parts have no derivatives.
+        let splits = possible && !problem.told && problem.system.split().is_some();
         let rest = splits.then(|| Rest {
             f0: vec![0.0; n],
             x: vec![0.0; s * n],
@@ -232,6 +237,7 @@ impl EsdirkStepper {
             z: vec![0.0; s * n],
             z_old: vec![0.0; s * n],
             past: false,
+            began: false,
             predictor: (0..s).map(|i| line(&method.c[..i], method.c[i])).collect(),
             argument: zeros(),
             f: zeros(),
@@ -398,7 +404,7 @@ impl EsdirkStepper {
         std::mem::swap(&mut self.y_old, &mut self.y);
         std::mem::swap(&mut self.y, &mut self.argument);
         std::mem::swap(&mut self.z_old, &mut self.z);
-        self.past = true;
+        (self.began, self.past) = (!self.past, true);
         if let Some(rest) = &mut self.rest {
             std::mem::swap(&mut rest.x_old, &mut rest.x);
             self.evaluate(problem);
@@ -565,6 +571,19 @@ impl Stepper for EsdirkStepper {
 
     fn splits(&self) -> bool {
         self.rest.is_some()
+    }
+
+    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+        let (method, n) = (self.method, self.n);
+        for i in 1..method.c.len() {
+            let (done, rest) = self.z_old.split_at(i * n);
+            let start = points.len();
+            points.resize(start + n, 0.0);
+            let point = &mut points[start..];
+            combine(point, &self.y_old, method.a[i], done);
+            point.iter_mut().zip(rest).for_each(|(x, z)| *x += method.gamma * z);
+        }
+        Some(Taken { formula: Formula::Esdirk(method), t: self.t_old, h: self.h_old, began: self.began })
     }
 
     fn stiffness(&self) -> f64 {

@@ -8,6 +8,7 @@ use super::ErrorKind;
 use super::problem::Problem;
 use super::stepper::{Controller, Stepper, clip, first_step, next_step};
 use super::tableau::{Dense, ErrorEstimate, Explicit};
+use super::taken::{Formula, Taken};
 use crate::system::{CompiledStep, EXTRA, LIMITS};
 
 /// An explicit method in progress.
@@ -337,6 +338,10 @@ impl Stepper for ExplicitStepper {
                 }
             }
         }
+    }
+
+    fn taken(&self, _points: &mut Vec<f64>) -> Option<Taken> {
+        Some(Taken { formula: Formula::Explicit(self.method), t: self.t_old, h: self.h_old, began: false })
     }
 
     /// |h λ| over the stability limit.

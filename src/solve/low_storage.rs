@@ -7,6 +7,7 @@
 use super::ErrorKind;
 use super::problem::Problem;
 use super::stepper::{Controller, Stepper, clip, first_step, next_step, too_small};
+use super::taken::{Formula, Taken};
 
 /// A method: stage i is `S2 += δ_i S1; S1 = γ1_i S1 + γ2_i S2 + γ3_i y + β_i h f(t + c_i h, S1)`, and S1 = y before.
 pub struct LowStorage {
@@ -209,6 +210,10 @@ impl Stepper for LowStorageStepper {
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let theta = (t - self.t_old) / self.h_old;
         hermite(theta, self.h_old, (&self.s2, &self.f_old), (&self.y, &self.f), out);
+    }
+
+    fn taken(&self, _points: &mut Vec<f64>) -> Option<Taken> {
+        Some(Taken { formula: Formula::LowStorage(self.method), t: self.t_old, h: self.h_old, began: false })
     }
 
     fn stiffness(&self) -> f64 {

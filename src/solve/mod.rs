@@ -6,6 +6,7 @@ mod auto;
 mod candidates;
 pub mod collocation;
 mod consistent;
+pub mod differences;
 mod drive;
 pub mod esdirk;
 pub mod events;
@@ -25,13 +26,15 @@ mod steady;
 pub mod stepper;
 pub mod symplectic;
 pub mod tableau;
+pub mod taken;
 
-pub use drive::{End, integrate, integrate_to};
+pub use drive::{End, integrate, integrate_to, integrate_told};
 pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure};
 pub use options::{Options, Save, Tolerance};
 pub use solution::{Solution, Statistics, UnknownColumn};
 pub use steady::{Approach, Stability, SteadyState, steady};
+pub use taken::{Formula, Place, Recorder, Taken};
 
 /// The integrators. `name()` is what the command line and Python accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -33,6 +33,8 @@ pub struct Problem<'a> {
     max_steps: u64,
     /// Somebody may cancel the run, or its time is limited.
     watched: bool,
+    /// Steps are told to somebody who differentiates them.
+    pub told: bool,
     /// What the system reads at other times, if it does.
     pub past: Option<Box<Past<'a>>>,
     options: &'a Options<'a>,
@@ -60,6 +62,7 @@ impl<'a> Problem<'a> {
             inside: (f64::NEG_INFINITY, f64::INFINITY),
             max_steps: options.max_steps,
             watched: options.cancel.is_some() || options.max_time.is_some(),
+            told: false,
             past: None,
             options,
             started: Instant::now(),
@@ -262,8 +265,20 @@ impl<'a> Problem<'a> {
         self.p[self.system.shape().discretes_at + place] = value;
     }
 
+    /// Puts it where a run was: bound parameters, and the interval that f is asked for.
+    pub fn place(&mut self, p: &[f64], inside: (f64, f64)) {
+        self.p.copy_from_slice(p);
+        self.inside = inside;
+    }
+
+    /// The interval that f is asked for.
+    pub fn interval(&self) -> (f64, f64) {
+        self.inside
+    }
+
+    /// The nearest time within it.
     #[inline]
-    fn inside(&self, t: f64) -> f64 {
+    pub fn inside(&self, t: f64) -> f64 {
         t.max(self.inside.0).min(self.inside.1)
     }
 

@@ -10,6 +10,7 @@ use super::ErrorKind;
 use super::fused::{combine, stage, weigh};
 use super::problem::Problem;
 use super::stepper::{Controller, Stepper, clip, first_step, next_step};
+use super::taken::{Formula, Taken};
 use crate::linalg::Shifted;
 use crate::system::{CompiledStep, EXTRA, LIMITS, RosenbrockFormula};
 
@@ -499,6 +500,10 @@ impl Stepper for RosenbrockStepper {
             let inner = self.dense.chunks_exact(n).rev().fold(0.0, |sum, row| row[j] + theta * sum);
             *out = rest * before[j] + theta * (here[j] + rest * inner);
         }
+    }
+
+    fn taken(&self, _points: &mut Vec<f64>) -> Option<Taken> {
+        Some(Taken { formula: Formula::Rosenbrock(self.method), t: self.t_old, h: self.h_old, began: false })
     }
 
     fn stiffness(&self) -> f64 {

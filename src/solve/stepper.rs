@@ -2,6 +2,7 @@
 
 use super::ErrorKind;
 use super::problem::Problem;
+use super::taken::Taken;
 use crate::linalg::Shifted;
 use crate::math;
 
@@ -81,6 +82,13 @@ pub trait Stepper {
     /// Whether it takes terms that are marked stiff implicitly and the others explicitly.
     fn splits(&self) -> bool {
         false
+    }
+
+    /// How the last step was taken, for its derivatives; `None` of methods whose steps have none. Appends to `points` what
+    /// the formula keeps.
+    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+        let _ = points;
+        None
     }
 
     /// The method's W, if it has one.

@@ -9,6 +9,7 @@
 mod abilities;
 mod closure;
 mod delays;
+mod derivatives;
 mod events;
 mod names;
 mod reduced;
@@ -17,6 +18,7 @@ mod step;
 pub use abilities::{Constraints, SecondOrder, Split, Taylor};
 pub use closure::ClosureSystem;
 pub use delays::{DelayArgument, DelayedState, Delays, TimeSource};
+pub use derivatives::{Derivative, Matrix};
 pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
@@ -99,6 +101,22 @@ pub trait System: Send + Sync {
     fn taylor(&self, order: usize) -> Result<Arc<dyn Taylor>, String> {
         let _ = order;
         Err("a system given as a function has no Taylor coefficients".to_string())
+    }
+
+    /// A matrix of derivatives; made when first asked for.
+    ///
+    /// # Errors
+    /// A sentence that says why there is none.
+    fn derivative(&self, matrix: Matrix) -> Result<Arc<dyn Derivative>, String> {
+        let _ = matrix;
+        Err("a system given as a function has no derivatives by parameters".to_string())
+    }
+
+    /// How the transpose of W is factorised: the pattern of Jᵀ, and the strategy. Made when an adjoint first asks.
+    fn transposed(&self) -> Arc<(Pattern, Arc<Strategy>)> {
+        let pattern = self.jacobian_pattern().transposed();
+        let strategy = Strategy::new(&pattern, |_, _| None);
+        Arc::new((pattern, Arc::new(strategy)))
     }
 
     /// The structure of equations x'' = g(t, x) written as x' = v, v' = g(t, x).

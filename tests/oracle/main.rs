@@ -13,8 +13,9 @@ use proptest::test_runner::RngSeed;
 use rhapsode::backend::interpret::Interpreter;
 use rhapsode::backend::{Arguments, KernelId, Kernels};
 use rhapsode::kernel::program::Program;
-use rhapsode::kernel::{MatrixPlan, Target64, lower_jacobian_product, lower_parameter_jacobian, verify};
+use rhapsode::kernel::{MatrixPlan, Target64, lower_jacobian_product, lower_matrix, verify};
 use rhapsode::source::Source;
+use rhapsode::system::Matrix;
 use rhapsode::system::Names;
 use rhapsode::{Backend, Compiled, Model};
 
@@ -212,7 +213,7 @@ impl<'a> Case<'a> {
         self.compare("J v of", &self.states, &found, &direction(&along))?;
 
         let (program, plan) =
-            lower_parameter_jacobian(checked, &lowered, Target64 { fma: true }).map_err(|e| e.to_string())?;
+            lower_matrix(checked, &lowered, Target64 { fma: true }, Matrix::Parameters).map_err(|e| e.to_string())?;
         let raw = call(&program, t, y, bound, &[]);
         let by_parameter = gather(&plan, &raw, n, values.len());
         for (j, column) in by_parameter.iter().enumerate() {
@@ -278,8 +279,10 @@ fn backends_agree(model: &Model, numbers: &mut Numbers) -> Result<(), String> {
         let lowered = rhapsode::kernel::lower(model.checked(), model.derivatives(), target);
         agree(&lowered.program, numbers)?;
         agree(&lower_jacobian_product(model.checked(), &lowered, target), numbers)?;
-        let (parameters, _) = lower_parameter_jacobian(model.checked(), &lowered, target).map_err(|e| e.to_string())?;
-        agree(&parameters, numbers)?;
+        for matrix in Matrix::ALL {
+            let (program, _) = lower_matrix(model.checked(), &lowered, target, matrix).map_err(|e| e.to_string())?;
+            agree(&program, numbers)?;
+        }
     }
     Ok(())
 }

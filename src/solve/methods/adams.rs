@@ -10,6 +10,7 @@ use crate::math;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Stepper, clip, first_step};
+use crate::solve::taken::{Formula, Taken};
 
 /// The highest order.
 pub const HIGHEST: usize = 12;
@@ -17,7 +18,8 @@ pub const HIGHEST: usize = 12;
 const GAMMA: [f64; 13] =
     [0.5, 0.0833, 0.0417, 0.0264, 0.0188, 0.0143, 0.0114, 0.00936, 0.00789, 0.00679, 0.00592, 0.00524, 0.00468];
 /// Room for subscripts from 1 to HIGHEST + 2.
-const ROOM: usize = HIGHEST + 3;
+/// Room for coefficients, counted from 1.
+pub const ROOM: usize = HIGHEST + 3;
 
 /// Coefficients of the formula for the steps taken so far (chapter 5).
 #[derive(Clone, Debug)]
@@ -123,6 +125,41 @@ impl Default for Coefficients {
     }
 }
 
+/// What a derivative of a step has to know: the coefficients it was taken with.
+#[derive(Clone)]
+pub struct AdamsStep {
+    /// The order.
+    pub k: usize,
+    /// Steps of this length.
+    pub equal: usize,
+    /// What φ_i with i > `equal` are multiplied by.
+    pub beta: [f64; ROOM],
+    /// `p = y + h Σ g_i φ_i`
+    pub g: [f64; ROOM],
+    /// Sums of the last steps.
+    pub psi: [f64; ROOM],
+}
+
+/// Weights of φ_1 … φ_last over `hi`, the distance from the new point, in the polynomial of degree `last` through it
+/// (chapter 10).
+pub fn dense_weights(hi: f64, last: usize, psi: &[f64; ROOM]) -> [f64; ROOM] {
+    let (mut w, mut g) = ([0.0; ROOM], [0.0; ROOM]);
+    for i in 1..=last {
+        w[i] = 1.0 / i as f64;
+    }
+    g[1] = 1.0;
+    let mut term = 0.0;
+    for j in 2..=last {
+        let (gamma, eta) = ((hi + term) / psi[j - 1], hi / psi[j - 1]);
+        for i in 1..=last + 1 - j {
+            w[i] = gamma * w[i] - eta * w[i + 1];
+        }
+        g[j] = w[1];
+        term = psi[j - 1];
+    }
+    g
+}
+
 /// The method in progress.
 #[derive(Clone)]
 pub struct Adams {
@@ -142,6 +179,8 @@ pub struct Adams {
     k: usize,
     /// Orders and steps still grow unchecked.
     starting: bool,
+    /// The last step was the first.
+    began: bool,
     /// As it was before the last step, of systems with delays.
     before: Option<Box<Adams>>,
 }
@@ -162,6 +201,7 @@ impl Adams {
             coefficients: Coefficients::new(),
             k: 1,
             starting: true,
+            began: false,
             before: None,
         }
     }
@@ -309,6 +349,7 @@ impl Stepper for Adams {
             }
         }
         problem.statistics.steps += 1;
+        self.began = self.coefficients.last_step == 0.0;
         self.coefficients.accepted(h, k);
         // The next order and step (chapter 7).
         if lower || k == HIGHEST {
@@ -378,24 +419,9 @@ impl Stepper for Adams {
     }
 
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
-        // Chapter 10: the polynomial of degree k + 1 through the new point.
-        let order = self.coefficients.last_order;
-        let (psi, last) = (&self.coefficients.psi, order + 1);
+        let last = self.coefficients.last_order + 1;
         let hi = t - self.t;
-        let (mut w, mut g) = ([0.0; ROOM], [0.0; ROOM]);
-        for i in 1..=last {
-            w[i] = 1.0 / i as f64;
-        }
-        g[1] = 1.0;
-        let mut term = 0.0;
-        for j in 2..=last {
-            let (gamma, eta) = ((hi + term) / psi[j - 1], hi / psi[j - 1]);
-            for i in 1..=last + 1 - j {
-                w[i] = gamma * w[i] - eta * w[i + 1];
-            }
-            g[j] = w[1];
-            term = psi[j - 1];
-        }
+        let g = dense_weights(hi, last, &self.coefficients.psi);
         out.fill(0.0);
         for i in (1..=last).rev() {
             for (out, phi) in out.iter_mut().zip(self.phi(i)) {
@@ -405,6 +431,15 @@ impl Stepper for Adams {
         for (out, y) in out.iter_mut().zip(&self.y) {
             *out = y + hi * *out;
         }
+    }
+
+    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+        points.extend_from_slice(&self.p);
+        points.extend_from_slice(&self.y);
+        let Coefficients { psi, beta, g, equal, last_order, last_step, .. } = self.coefficients;
+        let step = AdamsStep { k: last_order, equal, beta, g, psi };
+        let t = self.t - last_step;
+        Some(Taken { formula: Formula::Adams(Box::new(step)), t, h: last_step, began: self.began })
     }
 
     fn stiffness(&self) -> f64 {

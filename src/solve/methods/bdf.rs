@@ -11,17 +11,14 @@ use std::sync::Arc;
 
 use crate::linalg::Shifted;
 use crate::solve::ErrorKind;
+use crate::solve::differences::{GAMMA, KAPPA, MAX_ORDER, alpha, change};
 use crate::solve::fused::weigh;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Stepper, clip, first_step, step_power};
+use crate::solve::taken::{BdfStep, Formula, Taken};
 use crate::system::{CompiledNewton, HISTORY, NEWTON_LIMITS, NEWTON_PARTS};
 
-const MAX_ORDER: usize = 5;
 const NEWTON_ITERATIONS: usize = 4;
-/// κ of Shampine & Reichelt, table 1: what NDFs add to BDFs.
-const KAPPA: [f64; MAX_ORDER + 1] = [0.0, -0.1850, -1.0 / 9.0, -0.0823, -0.0415, 0.0];
-/// γ_k = Σ 1/j
-const GAMMA: [f64; MAX_ORDER + 1] = [0.0, 1.0, 1.5, 11.0 / 6.0, 25.0 / 12.0, 137.0 / 60.0];
 /// What Newton's iteration may leave of the error test's unit.
 const NEWTON_SHARE: f64 = 0.01;
 /// A rate of convergence slower than this asks for a new Jacobian at the next step; where W is dear, the second.
@@ -42,11 +39,6 @@ const LEAST_GROWTH: f64 = 1.1;
 /// C_k of the error estimate ≈ C_k ∇^(k+1) y.
 const fn error_constant(k: usize) -> f64 {
     KAPPA[k] * GAMMA[k] + 1.0 / (k as f64 + 1.0)
-}
-
-/// (1 − κ)γ of order q.
-fn alpha(q: usize) -> f64 {
-    GAMMA[q] * (1.0 - KAPPA[q])
 }
 
 /// The method in progress.
@@ -105,6 +97,9 @@ pub struct Bdf {
     /// Before the last step, of systems with delays: its point, step, order, steps since the last change, differences.
     before: (f64, f64, usize, usize),
     differences_before: Vec<f64>,
+    /// What a derivative of the last step has to know, and of the one to come.
+    last: BdfStep,
+    coming: BdfStep,
     /// An order to hold on to and the past to start it from.
     held: Option<(usize, History)>,
 }
@@ -173,6 +168,8 @@ impl Bdf {
             dense_kept: false,
             before: (0.0, 0.0, 0, 0),
             differences_before: Vec::new(),
+            last: BdfStep::with_room(),
+            coming: BdfStep::with_room(),
             held: None,
         })
     }
@@ -200,14 +197,11 @@ impl Bdf {
     /// Rescales the differences to the step `factor·h` (Shampine & Reichelt, R(r) and U).
     fn rescale(&mut self, factor: f64) {
         let (n, q) = (self.n, self.order);
+        self.coming.changes.push((q, factor));
         // ∇^0 y = y keeps its value: rows and columns 1 … q.
-        let r = rows(q, factor);
+        let weights = change(q, factor);
         for i in 1..=q {
-            // (R U)_li; U is upper triangular: column i has entries in rows 1 … i.
-            let mut column = [0.0; MAX_ORDER];
-            for (l, entry) in column[..q].iter_mut().enumerate() {
-                *entry = (1..=i).map(|m| r[l + 1][m] * U[m][i]).sum();
-            }
+            let column = &weights[i];
             weigh(&mut self.scratch[i * n..(i + 1) * n], &column[..q], &self.differences[n..]);
         }
         self.differences[n..(q + 1) * n].copy_from_slice(&self.scratch[n..(q + 1) * n]);
@@ -514,24 +508,6 @@ impl Bdf {
     }
 }
 
-/// R(r)_ij = Π (m − 1 − r j)/m, m = 1 … i, for i, j ≤ q.
-const fn rows(q: usize, factor: f64) -> [[f64; MAX_ORDER + 1]; MAX_ORDER + 1] {
-    let mut m = [[1.0; MAX_ORDER + 1]; MAX_ORDER + 1];
-    let mut i = 1;
-    while i <= q {
-        let mut j = 1;
-        while j <= q {
-            m[i][j] = m[i - 1][j] * (i as f64 - 1.0 - factor * j as f64) / i as f64;
-            j += 1;
-        }
-        i += 1;
-    }
-    m
-}
-
-/// U = R(1), its own inverse.
-const U: [[f64; MAX_ORDER + 1]; MAX_ORDER + 1] = rows(MAX_ORDER, 1.0);
-
 /// How many times longer a step of order k may be whose error is this.
 fn power(error: f64, k: usize) -> f64 {
     step_power(error.max(1e-10), -1.0 / (k as f64 + 1.0))
@@ -563,6 +539,8 @@ impl Stepper for Bdf {
         for j in 0..self.n {
             self.differences[self.n + j] = self.f0[j] * h;
         }
+        self.coming.begin();
+        self.coming.first = h;
         if let Some((order, history)) = self.held {
             self.remember(t, h, order, history);
         }
@@ -581,6 +559,7 @@ impl Stepper for Bdf {
             for j in 0..n {
                 self.differences[n + j] = self.f0[j] * self.h;
             }
+            self.coming.first = self.h;
         }
         let wanted = self.h.clamp(-problem.max_step, problem.max_step);
         let clipped = clip(self.t, wanted, end);
@@ -628,6 +607,9 @@ impl Stepper for Bdf {
             self.h_dense = h;
             self.order_dense = q;
             self.dense_kept = false;
+            self.coming.order = q;
+            std::mem::swap(&mut self.last, &mut self.coming);
+            self.coming.begin();
             if self.equal_steps > q && self.held.is_none() {
                 self.reconsider(problem, error);
             }
@@ -685,6 +667,12 @@ impl Stepper for Bdf {
                 *out += product * d;
             }
         }
+    }
+
+    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+        points.extend_from_slice(&self.y);
+        let formula = Formula::Bdf(self.last.clone());
+        Some(Taken { formula, t: self.t_dense - self.h_dense, h: self.h_dense, began: self.last.first != 0.0 })
     }
 
     fn stiffness(&self) -> f64 {

@@ -9,6 +9,7 @@ use crate::solve::ErrorKind;
 use crate::solve::low_storage::hermite;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Controller, Stepper, clip, first_step, next_step, too_small};
+use crate::solve::taken::{Formula, Taken};
 
 /// Damping (§2.1).
 const EPSILON: f64 = 2.0 / 13.0;
@@ -22,6 +23,82 @@ const SAFE: f64 = 1.2;
 /// The number of stages for which h ρ is inside the stability interval, (s² − 1)·0.653 long (2.7).
 pub fn stages(h_rho: f64) -> usize {
     2.max(1 + (1.0 + 1.54 * h_rho).sqrt() as usize)
+}
+
+/// The coefficients of a step of s stages, (2.2) and (2.4), stage by stage from the second on.
+pub struct Recurrence {
+    /// The first stage's: y + h `first` f(t, y).
+    pub first: f64,
+    w: (f64, f64),
+    t: [f64; 2],
+    d: [f64; 2],
+    dd: [f64; 2],
+    b: [f64; 2],
+    c: [f64; 2],
+    left: usize,
+}
+
+/// A stage is μ last + ν before + (1 − μ − ν) y + h (slope f(last) + γ f(t, y)), at t + c h.
+pub struct Stage {
+    pub mu: f64,
+    pub nu: f64,
+    pub slope: f64,
+    pub gamma: f64,
+    pub c: f64,
+}
+
+impl Recurrence {
+    /// For s stages.
+    pub fn new(s: usize) -> Self {
+        let m = s as f64;
+        let w0 = 1.0 + EPSILON / (m * m);
+        // T_s and its derivatives at w0 by their recurrence.
+        let (mut t, mut d, mut dd) = ([1.0, w0], [0.0, 1.0], [0.0, 0.0]);
+        for _ in 2..=s {
+            (t, d, dd) = next_polynomial(w0, t, d, dd);
+        }
+        let w1 = d[1] / dd[1];
+        let b0 = 1.0 / (4.0 * w0 * w0);
+        let first = w1 * b0;
+        Recurrence {
+            first,
+            w: (w0, w1),
+            t: [1.0, w0],
+            d: [0.0, 1.0],
+            dd: [0.0, 0.0],
+            b: [b0, b0],
+            c: [0.0, first],
+            left: s - 1,
+        }
+    }
+}
+
+type Pair = [f64; 2];
+
+fn next_polynomial(w0: f64, t: Pair, d: Pair, dd: Pair) -> (Pair, Pair, Pair) {
+    let next = 2.0 * w0 * t[1] - t[0];
+    let slope = 2.0 * w0 * d[1] - d[0] + 2.0 * t[1];
+    let curve = 2.0 * w0 * dd[1] - dd[0] + 4.0 * d[1];
+    ([t[1], next], [d[1], slope], [dd[1], curve])
+}
+
+impl Iterator for Recurrence {
+    type Item = Stage;
+
+    fn next(&mut self) -> Option<Stage> {
+        self.left = self.left.checked_sub(1)?;
+        let (w0, w1) = self.w;
+        let before = self.t[1];
+        (self.t, self.d, self.dd) = next_polynomial(w0, self.t, self.d, self.dd);
+        let b = self.dd[1] / (self.d[1] * self.d[1]);
+        let a = 1.0 - before * self.b[1];
+        let (mu, nu) = (2.0 * w0 * b / self.b[1], -b / self.b[0]);
+        let slope = mu * w1 / w0;
+        let gamma = -a * slope;
+        let c = mu * self.c[1] + nu * self.c[0] + slope + gamma;
+        (self.b, self.c) = ([self.b[1], b], [self.c[1], c]);
+        Some(Stage { mu, nu, slope, gamma, c })
+    }
 }
 
 /// The method in progress.
@@ -117,47 +194,25 @@ impl Rkc {
 
     /// A step h of s stages: the new point in `next`, its slope in `k`; the error's size (2.2), (2.4), (3.1).
     fn attempt(&mut self, problem: &mut Problem, h: f64, s: usize) -> f64 {
-        let (n, m) = (self.y.len(), s as f64);
-        let w0 = 1.0 + EPSILON / (m * m);
-        // T_s and its derivatives at w0 by their recurrence.
-        let (mut t, mut d, mut dd) = ([1.0, w0], [0.0, 1.0], [0.0, 0.0]);
-        for _ in 2..=s {
-            let next = 2.0 * w0 * t[1] - t[0];
-            let slope = 2.0 * w0 * d[1] - d[0] + 2.0 * t[1];
-            let curve = 2.0 * w0 * dd[1] - dd[0] + 4.0 * d[1];
-            (t, d, dd) = ([t[1], next], [d[1], slope], [dd[1], curve]);
-        }
-        let w1 = d[1] / dd[1];
-        let (mut t, mut d, mut dd) = ([1.0, w0], [0.0, 1.0], [0.0, 0.0]);
-        let b0 = 1.0 / (4.0 * w0 * w0);
-        let (mut b2, mut b1) = (b0, b0);
-        let mu = w1 * b1;
+        let n = self.y.len();
+        let mut recurrence = Recurrence::new(s);
+        let mu = recurrence.first;
         self.before.copy_from_slice(&self.y);
         for j in 0..n {
             self.last[j] = self.y[j] + h * mu * self.f[j];
         }
-        let (mut c2, mut c1) = (0.0, mu);
-        for _ in 2..=s {
-            let t_next = 2.0 * w0 * t[1] - t[0];
-            let d_next = 2.0 * w0 * d[1] - d[0] + 2.0 * t[1];
-            let dd_next = 2.0 * w0 * dd[1] - dd[0] + 4.0 * d[1];
-            let b = dd_next / (d_next * d_next);
-            let a = 1.0 - t[1] * b1;
-            let (mu, nu) = (2.0 * w0 * b / b1, -b / b2);
-            let mu_slope = mu * w1 / w0;
-            let gamma = -a * mu_slope;
+        let mut c1 = mu;
+        for Stage { mu, nu, slope, gamma, c } in recurrence.by_ref() {
             problem.rhs(self.t + c1 * h, &self.last, &mut self.k);
             for j in 0..n {
                 self.next[j] = mu * self.last[j]
                     + nu * self.before[j]
                     + (1.0 - mu - nu) * self.y[j]
-                    + h * (mu_slope * self.k[j] + gamma * self.f[j]);
+                    + h * (slope * self.k[j] + gamma * self.f[j]);
             }
-            let c = mu * c1 + nu * c2 + mu_slope + gamma;
             std::mem::swap(&mut self.before, &mut self.last);
             std::mem::swap(&mut self.last, &mut self.next);
-            (c2, c1, b2, b1) = (c1, c, b1, b);
-            (t, d, dd) = ([t[1], t_next], [d[1], d_next], [dd[1], dd_next]);
+            c1 = c;
         }
         std::mem::swap(&mut self.last, &mut self.next);
         problem.rhs(self.t + h, &self.next, &mut self.k);
@@ -262,6 +317,10 @@ impl Stepper for Rkc {
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let theta = (t - self.t_old) / self.h_old;
         hermite(theta, self.h_old, (&self.y_old, &self.f_old), (&self.y, &self.f), out);
+    }
+
+    fn taken(&self, _points: &mut Vec<f64>) -> Option<Taken> {
+        Some(Taken { formula: Formula::Rkc(self.used), t: self.t_old, h: self.h_old, began: false })
     }
 
     fn stiffness(&self) -> f64 {

@@ -1,0 +1,270 @@
+//! Derivatives of a run by parameters and initial values, of exactly the numbers it returns: forward, [`Problem::tangents`],
+//! and backward, [`Problem::record`].
+
+use std::fmt;
+
+use super::bind::{UnknownName, wanted};
+use super::problem::{Problem, SolveError, Start};
+use crate::diff::Wanted;
+use crate::model::Kind;
+use crate::sensitivity::{Forward, Part, Tape};
+use crate::solve::{ErrorKind, Failure, Solution};
+use crate::system::Matrix;
+
+/// Why there are no derivatives.
+#[derive(Clone, Debug)]
+pub enum DerivativeError {
+    /// No parameter or state has the name.
+    Name(UnknownName),
+    /// What the model has that derivatives do not go through yet.
+    Refused(String),
+    /// The run itself failed; what was computed is inside.
+    Solve(SolveError),
+}
+
+impl fmt::Display for DerivativeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DerivativeError::Name(unknown) => unknown.fmt(f),
+            DerivativeError::Refused(reason) => f.write_str(reason),
+            DerivativeError::Solve(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DerivativeError {}
+
+impl From<SolveError> for DerivativeError {
+    fn from(error: SolveError) -> Self {
+        DerivativeError::Solve(error)
+    }
+}
+
+impl From<ErrorKind> for DerivativeError {
+    fn from(kind: ErrorKind) -> Self {
+        // On the way there and back only these happen.
+        DerivativeError::Refused(match kind {
+            ErrorKind::Options(sentence) => sentence,
+            ErrorKind::Memory(needed, allowed) => format!("{needed} bytes are needed, more than the {allowed} allowed"),
+            _ => "a matrix on the way back is singular".to_string(),
+        })
+    }
+}
+
+/// A solution and its derivatives by some parameters and initial values.
+#[derive(Clone, Debug)]
+pub struct Tangents {
+    solution: Solution,
+    names: Vec<String>,
+    values: Vec<f64>,
+}
+
+impl Tangents {
+    /// The solution.
+    pub fn solution(&self) -> &Solution {
+        &self.solution
+    }
+
+    /// What it was differentiated by.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// All derivatives, times × (states, then outputs) × names, the last index fastest.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// The derivatives of the k-th state or, from the number of states on, output at the saved times by the j-th name.
+    pub fn column(&self, k: usize, j: usize) -> impl Iterator<Item = f64> + '_ {
+        let (by, columns) = (self.names.len(), self.solution.state_names().len() + self.solution.output_names().len());
+        (0..self.solution.len()).map(move |row| self.values[(row * columns + k) * by + j])
+    }
+}
+
+/// A solution that remembers its steps.
+pub struct Recorded<'a> {
+    problem: Problem<'a>,
+    solution: Solution,
+    tape: Tape,
+    start: Start,
+}
+
+/// A gradient by everything at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradient {
+    /// By every parameter, in the order of [`crate::Model::parameters`]: through f, outputs, initial values and the defaults
+    /// of other parameters.
+    pub parameters: Vec<f64>,
+    /// By every initial value, in the order of [`crate::Model::states`].
+    pub initial: Vec<f64>,
+}
+
+impl Recorded<'_> {
+    /// The solution.
+    pub fn solution(&self) -> &Solution {
+        &self.solution
+    }
+
+    /// Bytes that the steps take.
+    pub fn bytes(&self) -> u64 {
+        self.tape.bytes()
+    }
+
+    /// The gradient of Σ weights · values: `weights` are times × (states, then outputs), the last index fastest. Costs the
+    /// same however many parameters there are.
+    ///
+    /// # Errors
+    /// If the weights are too few or too many, or a matrix on the way back is singular.
+    pub fn pull(&self, weights: &[f64]) -> Result<Gradient, DerivativeError> {
+        self.pull_watched(weights, &mut |_, _| {})
+    }
+
+    /// The same; `watch` is told the derivative by the state before every step, from the last step on.
+    ///
+    /// # Errors
+    /// As [`Self::pull`].
+    pub fn pull_watched(
+        &self,
+        weights: &[f64],
+        watch: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<Gradient, DerivativeError> {
+        let system = self.problem.compiled().system();
+        let shape = system.shape();
+        let expected = self.solution.len() * (shape.dim() + shape.outputs.len());
+        if weights.len() != expected {
+            let found = weights.len();
+            return Err(DerivativeError::Refused(format!("expected {expected} weights, found {found}")));
+        }
+        let back = self.tape.pull(system, self.problem.options(), weights, watch)?;
+        self.problem.through_start(&self.start, back.start, back.parameters)
+    }
+}
+
+impl<'a> Problem<'a> {
+    /// Runs it and carries derivatives by the named parameters (`k1`, `W[1,2]`) and initial values of states along.
+    ///
+    /// # Errors
+    /// [`DerivativeError`]
+    pub fn tangents(&self, names: &[&str]) -> Result<Tangents, DerivativeError> {
+        self.differentiable()?;
+        let start = self.start()?;
+        let model = self.compiled().model().checked();
+        let wanted = names.iter().map(|name| wanted(model, name)).collect::<Result<Vec<_>, _>>();
+        let (s, q) = self.directions(&start, &wanted.map_err(DerivativeError::Name)?)?;
+        let mut forward = Forward::new(self.compiled().system(), names.len(), s, q)?;
+        let solution = self.run_told(start, Some(&mut forward))?;
+        let names = names.iter().map(|name| name.to_string()).collect();
+        Ok(Tangents { solution, names, values: forward.into_kept() })
+    }
+
+    /// Runs it and remembers the steps, for gradients.
+    ///
+    /// # Errors
+    /// [`DerivativeError`]
+    pub fn record(&self) -> Result<Recorded<'a>, DerivativeError> {
+        self.differentiable()?;
+        let start = self.start()?;
+        let mut tape = Tape::new(self.compiled().system());
+        let solution = self.run_told(start.clone(), Some(&mut tape))?;
+        Ok(Recorded { problem: self.clone(), solution, tape, start })
+    }
+
+    /// Whether derivatives go through everything the model has.
+    fn differentiable(&self) -> Result<(), DerivativeError> {
+        let model = self.compiled().model().checked();
+        let refused = |what: &str| Err(DerivativeError::Refused(what.to_string()));
+        if !model.constraints.is_empty() {
+            return refused(
+                "sensitivities are not there yet for models with equations that have to be differentiated to determine all unknowns",
+            );
+        }
+        if !model.events.is_empty() || !model.discretes.is_empty() {
+            return refused("sensitivities of models with events or discrete quantities are not yet supported");
+        }
+        if !model.delays.is_empty() {
+            return refused("sensitivities of models with delays are not yet supported");
+        }
+        Ok(())
+    }
+
+    /// What the state at the start and the parameters change by in some directions: n rows, and a row per parameter and
+    /// discrete quantity, of one number per direction.
+    fn directions(&self, start: &Start, wanted: &[Wanted]) -> Result<(Vec<f64>, Vec<f64>), DerivativeError> {
+        let (system, model) = (self.compiled().system(), self.compiled().model().checked());
+        let (n, k) = (system.shape().dim(), wanted.len());
+        let mut initial = self.part(Matrix::Initial, start)?;
+        let mut q = vec![0.0; k * (system.shape().discretes_at + system.shape().discretes.len())];
+        let mut s = vec![0.0; n * k];
+        for (j, by) in wanted.iter().enumerate() {
+            let symbol = model.symbol(by.symbol);
+            if symbol.kind == Kind::Parameter {
+                q[(symbol.offset + symbol.place(&by.element)) * k + j] = 1.0;
+            }
+        }
+        // Defaults follow the parameters they name, one after the other.
+        let defaults = self.part(Matrix::Defaults, start)?;
+        let mut change = q.clone();
+        while !defaults.is_empty() && change.iter().any(|x| *x != 0.0) {
+            let mut next = vec![0.0; q.len()];
+            defaults.add_product(&change, k, 1.0, &mut next);
+            self.given_parameters().for_each(|place| next[place * k..(place + 1) * k].fill(0.0));
+            for (j, by) in wanted.iter().enumerate() {
+                let symbol = model.symbol(by.symbol);
+                if symbol.kind == Kind::Parameter {
+                    next[(symbol.offset + symbol.place(&by.element)) * k + j] = 0.0;
+                }
+            }
+            q.iter_mut().zip(&next).for_each(|(q, next)| *q += next);
+            change = next;
+        }
+        initial.evaluate(self.options().t0, &start.y, &start.bound, &[]);
+        initial.add_product(&q, k, 1.0, &mut s);
+        // A start that is set depends on no parameter.
+        self.given_states().for_each(|place| s[place * k..(place + 1) * k].fill(0.0));
+        for (j, by) in wanted.iter().enumerate() {
+            let symbol = model.symbol(by.symbol);
+            if symbol.kind == Kind::State {
+                let place = symbol.offset + symbol.place(&by.element);
+                s[place * k + j] = 1.0;
+            }
+        }
+        Ok((s, q))
+    }
+
+    /// The transpose of [`Self::directions`] for all names at once.
+    fn through_start(
+        &self,
+        start: &Start,
+        initial: Vec<f64>,
+        mut direct: Vec<f64>,
+    ) -> Result<Gradient, DerivativeError> {
+        let mut free = initial.clone();
+        self.given_states().for_each(|place| free[place] = 0.0);
+        self.part(Matrix::Initial, start)?.add_transposed(&free, 1.0, &mut direct);
+        let defaults = self.part(Matrix::Defaults, start)?;
+        let mut change = direct.clone();
+        while !defaults.is_empty() && change.iter().any(|x| *x != 0.0) {
+            self.given_parameters().for_each(|place| change[place] = 0.0);
+            let mut next = vec![0.0; direct.len()];
+            defaults.add_transposed(&change, 1.0, &mut next);
+            direct.iter_mut().zip(&next).for_each(|(g, next)| *g += next);
+            change = next;
+        }
+        direct.truncate(self.compiled().system().shape().discretes_at);
+        Ok(Gradient { parameters: direct, initial })
+    }
+
+    /// A matrix at the start.
+    fn part(&self, matrix: Matrix, start: &Start) -> Result<Part, DerivativeError> {
+        let mut part = Part::new(self.compiled().system(), matrix)?;
+        part.evaluate(self.options().t0, &start.y, &start.bound, &[]);
+        Ok(part)
+    }
+}
+
+impl From<Failure> for DerivativeError {
+    fn from(failure: Failure) -> Self {
+        DerivativeError::Solve(SolveError::Failed(failure))
+    }
+}

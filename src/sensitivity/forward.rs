@@ -1,0 +1,298 @@
+//! Forward: S = ∂y/∂q carried along with a run, down the list of instructions of every step.
+
+use super::linear::{Linear, Part};
+use super::program::{Op, Program, Terms};
+use crate::solve::ErrorKind;
+use crate::solve::problem::Problem;
+use crate::solve::{Place, Recorder, Taken};
+use crate::system::{Matrix, System};
+
+/// Carries S along with a run: k directions, side by side in rows of states.
+pub struct Forward {
+    n: usize,
+    k: usize,
+    /// What the parameters and discrete quantities change by: a row of k numbers each.
+    q: Vec<f64>,
+    linear: Linear,
+    outputs: Option<(Part, Part)>,
+    /// S of what the method carries, n·k numbers each; the state's first.
+    carried: Vec<f64>,
+    /// The last step: its list, how it was taken, values and S of its slots.
+    program: Program,
+    taken: Option<Taken>,
+    values: Vec<f64>,
+    tangents: Vec<f64>,
+    /// How many instructions have been followed.
+    done: usize,
+    point: Vec<f64>,
+    kept: Vec<f64>,
+}
+
+impl Forward {
+    /// S of the state at the start by rows of `k`, and what parameters and discrete quantities change by in each direction.
+    ///
+    /// # Errors
+    /// If the system has no derivatives by parameters.
+    pub fn new(system: &dyn System, k: usize, start: Vec<f64>, q: Vec<f64>) -> Result<Self, ErrorKind> {
+        let n = system.shape().dim();
+        let outputs = match system.shape().outputs.is_empty() {
+            true => None,
+            false => Some((Part::new(system, Matrix::Outputs)?, Part::new(system, Matrix::OutputParameters)?)),
+        };
+        Ok(Forward {
+            n,
+            k,
+            q,
+            linear: Linear::new(system)?,
+            outputs,
+            carried: start,
+            program: Program::default(),
+            taken: None,
+            values: Vec::new(),
+            tangents: Vec::new(),
+            done: 0,
+            point: vec![0.0; n * k],
+            kept: Vec::new(),
+        })
+    }
+
+    /// S at the points kept: for each, n states and then the outputs, k numbers each.
+    pub fn kept(&self) -> &[f64] {
+        &self.kept
+    }
+
+    /// The same, taken out.
+    pub fn into_kept(self) -> Vec<f64> {
+        self.kept
+    }
+
+    /// S where the run stands, by rows of k.
+    pub fn state(&self) -> &[f64] {
+        &self.carried[..self.n * self.k]
+    }
+
+    /// The algebraic unknowns follow the others: 0 = f_y S + ∂f/∂p q in their rows.
+    fn follow(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        let (n, k) = (self.n, self.k);
+        self.linear.evaluate(problem, t, y);
+        self.linear.only_algebraic(problem);
+        self.linear.factor(problem, 1.0)?;
+        // (M − J) S = S, or ∂f/∂p q.
+        let mut right = vec![0.0; n * k];
+        self.linear.add_parameters(&self.q, k, 1.0, &mut right);
+        for row in (0..n).filter(|row| !problem.algebraic[*row]) {
+            right[row * k..(row + 1) * k].copy_from_slice(&self.point[row * k..(row + 1) * k]);
+        }
+        self.linear.solve(&mut right, k);
+        self.point.copy_from_slice(&right);
+        Ok(())
+    }
+
+    /// Follows instructions up to that one.
+    fn follow_to(&mut self, problem: &mut Problem, end: usize) -> Result<(), ErrorKind> {
+        let ops = std::mem::take(&mut self.program.ops);
+        let outcome = ops[self.done..end].iter().try_for_each(|op| {
+            if self.program.explicit {
+                value(problem, &mut self.linear, op, self.n, &mut self.values)?;
+            }
+            self.tangent(problem, op)
+        });
+        self.done = end;
+        self.program.ops = ops;
+        outcome
+    }
+
+    fn tangent(&mut self, problem: &mut Problem, op: &Op) -> Result<(), ErrorKind> {
+        let (n, k) = (self.n, self.k);
+        let (linear, values, q) = (&mut self.linear, &self.values, &self.q);
+        let value = |slot: usize| &values[slot * n..(slot + 1) * n];
+        let size = n * k;
+        match op {
+            Op::Sum { out, terms } => {
+                let (before, rest) = self.tangents.split_at_mut(out * size);
+                let out = &mut rest[..size];
+                out.fill(0.0);
+                weigh(terms, before, out);
+            }
+            Op::Slope { out, at, t, h } => {
+                linear.evaluate(problem, *t, value(*at));
+                let (before, rest) = self.tangents.split_at_mut(out * size);
+                let out = &mut rest[..size];
+                out.fill(0.0);
+                linear.add_product(problem, &before[at * size..(at + 1) * size], q, k, *h, out);
+                clear_algebraic(problem, out, k);
+            }
+            // W is factorised with the values.
+            Op::Factor { .. } => {}
+            Op::Stage { out, at, t, terms, h, d } => {
+                let (t0, from) = (self.taken.as_ref().map_or(*t, |taken| taken.t), 0);
+                let (before, rest) = self.tangents.split_at_mut(out * size);
+                let out_s = &mut rest[..size];
+                out_s.fill(0.0);
+                weigh(terms, before, out_s);
+                out_s.iter_mut().for_each(|x| *x /= h);
+                clear_algebraic(problem, out_s, k);
+                linear.evaluate(problem, *t, value(*at));
+                linear.add_product(problem, &before[at * size..(at + 1) * size], q, k, 1.0, out_s);
+                linear.curve(problem, t0, value(from), value(*out), *d)?;
+                linear.add_curved(&before[from * size..(from + 1) * size], q, k, out_s);
+                linear.solve(out_s, k);
+            }
+            Op::Implicit { out, base, t, g } => {
+                linear.evaluate(problem, *t, value(*out));
+                linear.factor(problem, 1.0 / g)?;
+                let (before, rest) = self.tangents.split_at_mut(out * size);
+                let out = &mut rest[..size];
+                let base = &before[base * size..(base + 1) * size];
+                out.iter_mut().zip(base).for_each(|(x, b)| *x = b / g);
+                clear_algebraic(problem, out, k);
+                linear.add_parameters(q, k, 1.0, out);
+                linear.solve(out, k);
+            }
+            Op::Coupled { first, base, t, a } => {
+                let s = t.len();
+                let mut right = vec![0.0; s * size];
+                let mut at = 0;
+                for (i, (t, right)) in t.iter().zip(right.chunks_exact_mut(size)).enumerate() {
+                    linear.evaluate(problem, *t, value(first + i));
+                    at = linear.couple(problem, i, a);
+                    let sum: f64 = a[i * s..(i + 1) * s].iter().sum();
+                    let base = &self.tangents[base * size..(base + 1) * size];
+                    right.iter_mut().zip(base).for_each(|(x, b)| *x = sum * b);
+                    clear_algebraic(problem, right, k);
+                    linear.add_parameters(q, k, 1.0, right);
+                }
+                linear.factor_coupled(at, a, false)?;
+                linear.solve_coupled(at, &mut right, k, false);
+                self.tangents[first * size..(first + s) * size].copy_from_slice(&right);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `out += Σ c x`
+fn weigh(terms: &Terms, slots: &[f64], out: &mut [f64]) {
+    let size = out.len();
+    for (slot, c) in terms {
+        let x = &slots[slot * size..(slot + 1) * size];
+        out.iter_mut().zip(x).for_each(|(out, x)| *out += c * x);
+    }
+}
+
+fn clear_algebraic(problem: &Problem, out: &mut [f64], k: usize) {
+    for row in &problem.system.shape().algebraic {
+        out[row * k..(row + 1) * k].fill(0.0);
+    }
+}
+
+/// The value of an instruction of a step whose values are not known.
+pub fn value(
+    problem: &mut Problem,
+    linear: &mut Linear,
+    op: &Op,
+    n: usize,
+    values: &mut [f64],
+) -> Result<(), ErrorKind> {
+    match op {
+        Op::Sum { out, terms } => {
+            let (before, rest) = values.split_at_mut(out * n);
+            let out = &mut rest[..n];
+            out.fill(0.0);
+            weigh(terms, before, out);
+        }
+        Op::Slope { out, at, t, h } => {
+            let (before, rest) = values.split_at_mut(out * n);
+            let out = &mut rest[..n];
+            problem.rhs(*t, &before[at * n..(at + 1) * n], out);
+            out.iter_mut().for_each(|x| *x *= h);
+            clear_algebraic(problem, out, 1);
+        }
+        Op::Factor { at, t, shift } => {
+            linear.evaluate(problem, *t, &values[at * n..(at + 1) * n]);
+            linear.factor(problem, *shift)?;
+            linear.keep_slope(problem, *t, &values[at * n..(at + 1) * n]);
+        }
+        Op::Stage { out, at, t, terms, h, d } => {
+            let (before, rest) = values.split_at_mut(out * n);
+            let (out, scratch) = rest.split_at_mut(n);
+            let f = &mut scratch[..n];
+            problem.rhs(*t, &before[at * n..(at + 1) * n], f);
+            out.fill(0.0);
+            weigh(terms, before, out);
+            out.iter_mut().for_each(|x| *x /= h);
+            clear_algebraic(problem, out, 1);
+            out.iter_mut().zip(&*f).for_each(|(x, f)| *x += f);
+            linear.add_slope(*d, out);
+            linear.solve(out, 1);
+        }
+        Op::Implicit { .. } | Op::Coupled { .. } => {}
+    }
+    Ok(())
+}
+
+impl Recorder for Forward {
+    fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        if !problem.algebraic.is_empty() {
+            let size = self.n * self.k;
+            self.point.copy_from_slice(&self.carried[..size]);
+            self.follow(problem, t, y)?;
+            self.carried[..size].copy_from_slice(&self.point);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
+        let (n, size) = (self.n, self.n * self.k);
+        self.program = Program::new(&taken);
+        let program = &self.program;
+        // Behind the slots there is room for an evaluation of f.
+        self.values.resize(((program.slots + 1) * n).max(self.values.len()), 0.0);
+        self.tangents.resize((program.slots * size).max(self.tangents.len()), 0.0);
+        self.values[..n].copy_from_slice(y);
+        for (slot, point) in program.known.iter().zip(points.chunks_exact(n)) {
+            self.values[slot * n..(slot + 1) * n].copy_from_slice(point);
+        }
+        self.tangents[..program.carried * size].copy_from_slice(&self.carried[..program.carried * size]);
+        self.taken = Some(taken);
+        self.done = 0;
+        self.follow_to(problem, self.program.main)?;
+        let leaves = &self.program.leaves;
+        self.carried.resize((leaves.len() * size).max(self.carried.len()), 0.0);
+        for (carried, slot) in self.carried.chunks_exact_mut(size).zip(leaves) {
+            carried.copy_from_slice(&self.tangents[slot * size..(slot + 1) * size]);
+        }
+        if self.state().iter().all(|s| s.is_finite()) {
+            Ok(())
+        } else {
+            Err(ErrorKind::NotFinite(vec!["the sensitivities".to_string()]))
+        }
+    }
+
+    fn keep(&mut self, problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        let (n, k) = (self.n, self.k);
+        match (place, self.taken.clone()) {
+            (Place::Inside(time), Some(taken)) => {
+                self.follow_to(problem, self.program.ops.len())?;
+                self.point.fill(0.0);
+                weigh(&self.program.inside(&taken, time), &self.tangents, &mut self.point);
+                if !problem.algebraic.is_empty() {
+                    self.follow(problem, t, y)?;
+                }
+            }
+            _ => self.point.copy_from_slice(&self.carried[..n * k]),
+        }
+        self.kept.extend_from_slice(&self.point);
+        if let Some((by_state, by_parameter)) = &mut self.outputs {
+            let p = problem.parameters();
+            let start = self.kept.len();
+            self.kept.resize(start + k * problem.system.shape().outputs.len(), 0.0);
+            let out = &mut self.kept[start..];
+            by_state.evaluate(t, y, p, &[]);
+            by_state.add_product(&self.point, k, 1.0, out);
+            by_parameter.evaluate(t, y, p, &[]);
+            by_parameter.add_product(&self.q, k, 1.0, out);
+        }
+        Ok(())
+    }
+}

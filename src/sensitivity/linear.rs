@@ -1,0 +1,373 @@
+//! The linearised equations at a point: J, ∂f/∂p and the curvature with their products, and solves with W and its
+//! transpose. What forward and backward sweeps share.
+
+use std::sync::Arc;
+
+use crate::linalg::{Pattern, Shifted, Strategy};
+use crate::solve::ErrorKind;
+use crate::solve::problem::Problem;
+use crate::system::{Derivative, Matrix, System};
+
+/// A matrix with room for its values.
+pub struct Part {
+    of: Arc<dyn Derivative>,
+    values: Vec<f64>,
+    work: Vec<f64>,
+}
+
+impl Part {
+    /// Made by the system.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn new(system: &dyn System, matrix: Matrix) -> Result<Self, ErrorKind> {
+        let of = system.derivative(matrix).map_err(ErrorKind::Options)?;
+        Ok(Part { values: vec![0.0; of.pattern().nnz()], work: vec![0.0; of.work()], of })
+    }
+
+    /// Whether it has no entries.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Evaluates it.
+    pub fn evaluate(&mut self, t: f64, y: &[f64], p: &[f64], v: &[f64]) {
+        if !self.is_empty() {
+            self.of.values(t, y, p, v, &mut self.work, &mut self.values);
+        }
+    }
+
+    /// `out += factor A x` for k vectors side by side: x and out are by rows, k numbers each.
+    pub fn add_product(&self, x: &[f64], k: usize, factor: f64, out: &mut [f64]) {
+        add_product(self.of.pattern(), &self.values, x, k, factor, out);
+    }
+
+    /// `out += factor Aᵀ x`
+    pub fn add_transposed(&self, x: &[f64], factor: f64, out: &mut [f64]) {
+        add_transposed(self.of.pattern(), &self.values, x, factor, out);
+    }
+}
+
+/// `out += factor A x` for k vectors side by side.
+pub fn add_product(pattern: &Pattern, values: &[f64], x: &[f64], k: usize, factor: f64, out: &mut [f64]) {
+    for j in 0..pattern.ncols() {
+        let x = &x[j * k..(j + 1) * k];
+        for place in pattern.column(j) {
+            let (row, value) = (pattern.rows()[place], factor * values[place]);
+            let out = &mut out[row * k..(row + 1) * k];
+            out.iter_mut().zip(x).for_each(|(out, x)| *out += value * x);
+        }
+    }
+}
+
+/// `out += factor Aᵀ x`
+pub fn add_transposed(pattern: &Pattern, values: &[f64], x: &[f64], factor: f64, out: &mut [f64]) {
+    for (j, out) in out.iter_mut().enumerate() {
+        let sum: f64 = pattern.column(j).map(|place| values[place] * x[pattern.rows()[place]]).sum();
+        *out += factor * sum;
+    }
+}
+
+/// J, ∂f/∂p and what else the instructions of a step ask for.
+pub struct Linear {
+    /// Number of states.
+    pub n: usize,
+    /// J's values, and ∂f/∂p.
+    jacobian: Vec<f64>,
+    parameters: Part,
+    /// Made when a Rosenbrock step first asks.
+    curvature: Option<(Part, Part)>,
+    direction: Vec<f64>,
+    /// ∂f/∂t where the last factorisation was asked for.
+    slope: Vec<f64>,
+    shifted: Option<Shifted>,
+    transposed: Option<Transposed>,
+    coupled: Vec<Coupled>,
+    single: Vec<f64>,
+}
+
+/// W's transpose.
+struct Transposed {
+    of: Arc<(Pattern, Arc<Strategy>)>,
+    w: Shifted,
+    values: Vec<f64>,
+    next: Vec<usize>,
+}
+
+/// Stages that are solved for all at once: s·I − (blocks of J − (a − s I)⊗M).
+struct Coupled {
+    stages: usize,
+    pattern: Pattern,
+    /// By stage, the place of each entry of J; by pair of stages, that of the diagonal of differential rows.
+    blocks: Vec<usize>,
+    diagonals: Vec<usize>,
+    values: Vec<f64>,
+    /// For solves, and for those with the transpose.
+    w: [Option<Shifted>; 2],
+    transposed: Option<(Pattern, Vec<f64>)>,
+}
+
+fn no_memory(error: crate::linalg::TooLarge) -> ErrorKind {
+    ErrorKind::Memory(error.0, 8 * 20_000 * 20_000)
+}
+
+impl Linear {
+    /// For a system.
+    ///
+    /// # Errors
+    /// If it has no derivatives by parameters.
+    pub fn new(system: &dyn System) -> Result<Self, ErrorKind> {
+        let n = system.shape().dim();
+        Ok(Linear {
+            n,
+            jacobian: vec![0.0; system.jacobian_pattern().nnz()],
+            parameters: Part::new(system, Matrix::Parameters)?,
+            curvature: None,
+            direction: vec![0.0; n + 1],
+            slope: vec![0.0; n],
+            shifted: None,
+            transposed: None,
+            coupled: Vec::new(),
+            single: vec![0.0; n],
+        })
+    }
+
+    /// Number of parameters and discrete quantities.
+    pub fn columns(&self) -> usize {
+        self.parameters.of.pattern().ncols()
+    }
+
+    /// J and ∂f/∂p at a point.
+    pub fn evaluate(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
+        problem.jacobian(t, y, &mut self.jacobian);
+        self.parameters.evaluate(problem.inside(t), y, problem.parameters(), &[]);
+    }
+
+    /// `out += factor (J x + ∂f/∂p q)` for k vectors side by side.
+    pub fn add_product(&self, problem: &Problem, x: &[f64], q: &[f64], k: usize, factor: f64, out: &mut [f64]) {
+        add_product(problem.system.jacobian_pattern(), &self.jacobian, x, k, factor, out);
+        self.add_parameters(q, k, factor, out);
+    }
+
+    /// `out += factor ∂f/∂p q`
+    pub fn add_parameters(&self, q: &[f64], k: usize, factor: f64, out: &mut [f64]) {
+        self.parameters.add_product(q, k, factor, out);
+    }
+
+    /// `y += Jᵀ x`, `g += (∂f/∂p)ᵀ x`
+    pub fn add_transposed(&self, problem: &Problem, x: &[f64], y: &mut [f64], g: &mut [f64]) {
+        add_transposed(problem.system.jacobian_pattern(), &self.jacobian, x, 1.0, y);
+        self.add_gradient(x, g);
+    }
+
+    /// `g += (∂f/∂p)ᵀ x`
+    pub fn add_gradient(&self, x: &[f64], g: &mut [f64]) {
+        self.parameters.add_transposed(x, 1.0, g);
+    }
+
+    /// The derivative of J v + τ ∂f/∂t at a point.
+    ///
+    /// # Errors
+    /// If the system has none.
+    pub fn curve(&mut self, problem: &Problem, t: f64, y: &[f64], v: &[f64], tau: f64) -> Result<(), ErrorKind> {
+        if self.curvature.is_none() {
+            let part = |matrix| Part::new(problem.system, matrix);
+            self.curvature = Some((part(Matrix::Curvature)?, part(Matrix::MixedCurvature)?));
+        }
+        self.direction[..self.n].copy_from_slice(v);
+        self.direction[self.n] = tau;
+        if let Some((by_state, by_parameter)) = &mut self.curvature {
+            let (t, p) = (problem.inside(t), problem.parameters());
+            by_state.evaluate(t, y, p, &self.direction);
+            by_parameter.evaluate(t, y, p, &self.direction);
+        }
+        Ok(())
+    }
+
+    /// `out += ` its product with x and q.
+    pub fn add_curved(&self, x: &[f64], q: &[f64], k: usize, out: &mut [f64]) {
+        if let Some((by_state, by_parameter)) = &self.curvature {
+            by_state.add_product(x, k, 1.0, out);
+            by_parameter.add_product(q, k, 1.0, out);
+        }
+    }
+
+    /// `y += ` the product of its transpose with x, and g with that by parameters.
+    pub fn add_curved_transposed(&self, x: &[f64], y: &mut [f64], g: &mut [f64]) {
+        if let Some((by_state, by_parameter)) = &self.curvature {
+            by_state.add_transposed(x, 1.0, y);
+            by_parameter.add_transposed(x, 1.0, g);
+        }
+    }
+
+    /// Sets the rows of J that are not of algebraic equations to 0: W = M − J then solves for the algebraic unknowns.
+    pub fn only_algebraic(&mut self, problem: &Problem) {
+        let rows = problem.system.jacobian_pattern().rows();
+        for (value, row) in self.jacobian.iter_mut().zip(rows) {
+            if !problem.algebraic[*row] {
+                *value = 0.0;
+            }
+        }
+    }
+
+    /// Factorises W = `shift` M − J with the J at hand.
+    ///
+    /// # Errors
+    /// If it is singular.
+    pub fn factor(&mut self, problem: &Problem, shift: f64) -> Result<(), ErrorKind> {
+        if self.shifted.is_none() {
+            let mut w = problem.shifted()?;
+            w.set_accuracy(1e-13);
+            self.shifted = Some(w);
+        }
+        let good = self.shifted.as_mut().is_some_and(|w| w.factor(shift, &self.jacobian));
+        if good { Ok(()) } else { Err(ErrorKind::Singular) }
+    }
+
+    /// Evaluates ∂f/∂t, for [`Self::add_slope`].
+    pub fn keep_slope(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
+        problem.time_derivative(t, y, &mut self.slope);
+    }
+
+    /// `out += factor ∂f/∂t`
+    pub fn add_slope(&self, factor: f64, out: &mut [f64]) {
+        if factor != 0.0 {
+            out.iter_mut().zip(&self.slope).for_each(|(out, slope)| *out += factor * slope);
+        }
+    }
+
+    /// Solves W x = b for k vectors side by side.
+    pub fn solve(&mut self, b: &mut [f64], k: usize) {
+        let Some(w) = &mut self.shifted else { return };
+        side_by_side(b, k, &mut self.single, |b| w.solve(b));
+    }
+
+    /// Factorises the transpose of W.
+    ///
+    /// # Errors
+    /// If it is singular, or does not fit.
+    pub fn factor_transposed(&mut self, problem: &Problem, shift: f64) -> Result<(), ErrorKind> {
+        let pattern = problem.system.jacobian_pattern();
+        if self.transposed.is_none() {
+            let of = problem.system.transposed();
+            let mut w = Shifted::with(&of.0, &of.1).map_err(no_memory)?;
+            w.set_accuracy(1e-13);
+            self.transposed = Some(Transposed { of, w, values: vec![0.0; pattern.nnz()], next: Vec::new() });
+        }
+        let Some(Transposed { of, w, values, next }) = &mut self.transposed else { return Err(ErrorKind::Singular) };
+        pattern.transpose(&of.0, &self.jacobian, next, values);
+        if w.factor(shift, values) { Ok(()) } else { Err(ErrorKind::Singular) }
+    }
+
+    /// Solves Wᵀ x = b.
+    pub fn solve_transposed(&mut self, b: &mut [f64]) {
+        if let Some(transposed) = &mut self.transposed {
+            transposed.w.solve(b);
+        }
+    }
+
+    /// Puts the J at hand into stage i of coupled stages; the first stage also sets the matrix a.
+    pub fn couple(&mut self, problem: &Problem, i: usize, a: &[f64]) -> usize {
+        let stages = (a.len() as f64).sqrt().round() as usize;
+        let at = match self.coupled.iter().position(|c| c.stages == stages) {
+            Some(at) => at,
+            None => {
+                self.coupled.push(Coupled::new(problem, stages));
+                self.coupled.len() - 1
+            }
+        };
+        let coupled = &mut self.coupled[at];
+        if i == 0 {
+            coupled.begin(problem, a);
+        }
+        let nnz = self.jacobian.len();
+        let places = &coupled.blocks[i * nnz..(i + 1) * nnz];
+        places.iter().zip(&self.jacobian).for_each(|(place, value)| coupled.values[*place] += value);
+        at
+    }
+
+    /// Factorises coupled stages, or the transpose of their matrix.
+    ///
+    /// # Errors
+    /// If it is singular, or does not fit.
+    pub fn factor_coupled(&mut self, at: usize, a: &[f64], transposed: bool) -> Result<(), ErrorKind> {
+        if self.coupled[at].factor(a[0], transposed)? { Ok(()) } else { Err(ErrorKind::Singular) }
+    }
+
+    /// Solves for coupled stages.
+    pub fn solve_coupled(&mut self, at: usize, b: &mut [f64], k: usize, transposed: bool) {
+        let coupled = &mut self.coupled[at];
+        if let Some(w) = &mut coupled.w[usize::from(transposed)] {
+            side_by_side(b, k, &mut vec![0.0; b.len() / k], |b| w.solve(b));
+        }
+    }
+}
+
+/// Solves for each of k vectors that stand side by side.
+fn side_by_side(b: &mut [f64], k: usize, single: &mut [f64], mut solve: impl FnMut(&mut [f64])) {
+    if k == 1 {
+        return solve(b);
+    }
+    for j in 0..k {
+        single.iter_mut().zip(b[j..].iter().step_by(k)).for_each(|(x, b)| *x = *b);
+        solve(single);
+        b[j..].iter_mut().step_by(k).zip(&*single).for_each(|(b, x)| *b = *x);
+    }
+}
+
+impl Coupled {
+    fn new(problem: &Problem, stages: usize) -> Self {
+        let own = problem.system.jacobian_pattern();
+        let n = own.nrows();
+        let mut pairs = Vec::new();
+        for i in 0..stages {
+            for j in 0..n {
+                pairs.extend(own.column(j).map(|place| (i * n + own.rows()[place], i * n + j)));
+            }
+        }
+        let blocks = pairs.len();
+        for i in 0..stages {
+            for j in 0..stages {
+                let rows = (0..n).filter(|row| own.is_differential(*row));
+                pairs.extend(rows.map(|row| (i * n + row, j * n + row)));
+            }
+        }
+        let (pattern, mut places) = Pattern::from_pairs(stages * n, stages * n, &pairs);
+        let diagonals = places.split_off(blocks);
+        let algebraic: Vec<usize> = (0..stages * n).filter(|row| !own.is_differential(row % n)).collect();
+        let pattern = pattern.with_algebraic(&algebraic);
+        let values = vec![0.0; pattern.nnz()];
+        Coupled { stages, pattern, blocks: places, diagonals, values, w: [None, None], transposed: None }
+    }
+
+    /// W = a_11 M − values, so that values hold J less (a − a_11 I)⊗M.
+    fn begin(&mut self, problem: &Problem, a: &[f64]) {
+        self.values.fill(0.0);
+        let n = problem.system.jacobian_pattern();
+        let differential = (0..n.nrows()).filter(|row| n.is_differential(*row)).count();
+        for (pair, places) in self.diagonals.chunks_exact(differential.max(1)).enumerate() {
+            let (i, j) = (pair / self.stages, pair % self.stages);
+            let value = a[pair] - if i == j { a[0] } else { 0.0 };
+            places.iter().for_each(|place| self.values[*place] -= value);
+        }
+    }
+
+    fn factor(&mut self, shift: f64, transposed: bool) -> Result<bool, ErrorKind> {
+        let mut next = Vec::new();
+        let (pattern, values) = if transposed {
+            let (pattern, values) =
+                self.transposed.get_or_insert_with(|| (self.pattern.transposed(), vec![0.0; self.values.len()]));
+            self.pattern.transpose(pattern, &self.values, &mut next, values);
+            (&*pattern, &*values)
+        } else {
+            (&self.pattern, &self.values)
+        };
+        let slot = &mut self.w[usize::from(transposed)];
+        if slot.is_none() {
+            let mut w = Shifted::new(pattern).map_err(no_memory)?;
+            w.set_accuracy(1e-13);
+            *slot = Some(w);
+        }
+        Ok(slot.as_mut().is_some_and(|w| w.factor(shift, values)))
+    }
+}

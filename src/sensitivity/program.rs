@@ -1,0 +1,406 @@
+//! A step as a list of vector instructions. Whatever the method, its step is made of four: a sum of vectors with fixed
+//! weights, f at a point, a linear solve with W, and an equation with f in it whose solution is known. So derivatives of
+//! steps are written once for all methods: forward they run down the list, backward up.
+//!
+//! Vectors are slots of n numbers, each written once. What a method carries from step to step (the state, differences, a
+//! slope) stands in the first slots.
+
+use crate::solve::collocation::Radau;
+use crate::solve::differences::{self, MAX_ORDER};
+use crate::solve::esdirk::Esdirk;
+use crate::solve::low_storage::LowStorage;
+use crate::solve::methods::adams::{self, AdamsStep};
+use crate::solve::methods::rkc::{Recurrence, Stage};
+use crate::solve::rosenbrock::Rosenbrock;
+use crate::solve::tableau::{Dense, Explicit};
+use crate::solve::taken::{BdfStep, Formula, Taken};
+
+/// Weighted slots.
+pub type Terms = Vec<(usize, f64)>;
+
+/// An instruction.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// `out = Σ c x`
+    Sum { out: usize, terms: Terms },
+    /// `out = h f(t, x_at)` but for algebraic rows, which are 0.
+    Slope { out: usize, at: usize, t: f64, h: f64 },
+    /// W = 1/(γh) M − J(t, x_at) for the Rosenbrock stages that follow.
+    Factor { at: usize, t: f64, shift: f64 },
+    /// `W u = f(t, x_at) + M Σ c u / h + d ∂f/∂t(t0, x_from)`, with W of the instruction [`Op::Factor`] at x_from.
+    Stage { out: usize, at: usize, t: f64, terms: Terms, h: f64, d: f64 },
+    /// `M (out − base) = g f(t, out)`
+    Implicit { out: usize, base: usize, t: f64, g: f64 },
+    /// `M Σ_j a_ij (x_j − base) = f(t_i, x_i)` for all slots x_i from `first` on; a is s × s by rows.
+    Coupled { first: usize, base: usize, t: Vec<f64>, a: Vec<f64> },
+}
+
+/// A step.
+#[derive(Clone, Default)]
+pub struct Program {
+    /// Slots the method carries into the step: the state first.
+    pub carried: usize,
+    /// Number of slots.
+    pub slots: usize,
+    /// The instructions.
+    pub ops: Vec<Op>,
+    /// How many of them the new state needs; the others serve points inside the step.
+    pub main: usize,
+    /// What the method carries out of the step: the new state first.
+    pub leaves: Vec<usize>,
+    /// Slots whose values are known from the run itself, in the order of its points.
+    pub known: Vec<usize>,
+    /// Whether slots that are not known have to be calculated before derivatives can be.
+    pub explicit: bool,
+    dense: Interpolant,
+}
+
+/// The solution inside the step.
+#[derive(Clone, Default)]
+enum Interpolant {
+    #[default]
+    None,
+    /// H&N&W II.6.7 by the slots of both ends and of their slopes times h.
+    Hermite([usize; 4]),
+    /// Of an explicit method: the slots of z = h k.
+    Explicit(&'static Explicit),
+    Rosenbrock(&'static Rosenbrock),
+    Esdirk(&'static Esdirk, Vec<usize>),
+    Radau(&'static Radau),
+    Bdf(usize, Vec<usize>),
+    Adams(Box<AdamsStep>, Vec<usize>),
+}
+
+impl Program {
+    fn slot(&mut self) -> usize {
+        self.slots += 1;
+        self.slots - 1
+    }
+
+    fn sum(&mut self, terms: Terms) -> usize {
+        let out = self.slot();
+        let terms = terms.into_iter().filter(|(_, c)| *c != 0.0).collect();
+        self.ops.push(Op::Sum { out, terms });
+        out
+    }
+
+    fn slope(&mut self, at: usize, t: f64, h: f64) -> usize {
+        let out = self.slot();
+        self.ops.push(Op::Slope { out, at, t, h });
+        out
+    }
+
+    fn implicit(&mut self, base: usize, t: f64, g: f64) -> usize {
+        let out = self.slot();
+        self.ops.push(Op::Implicit { out, base, t, g });
+        self.known.push(out);
+        out
+    }
+
+    /// The step that was taken.
+    pub fn new(taken: &Taken) -> Self {
+        let mut program = Program::default();
+        let (t, h) = (taken.t, taken.h);
+        match &taken.formula {
+            Formula::Explicit(method) => program.explicit(method, t, h),
+            Formula::Rosenbrock(method) => program.rosenbrock(method, t, h),
+            Formula::Esdirk(method) => program.esdirk(method, t, h, taken.began),
+            Formula::Radau(method) => program.radau(method, t, h),
+            Formula::Bdf(step) => program.bdf(step, t, h, taken.began),
+            Formula::Adams(step) => program.adams(step, t, h, taken.began),
+            Formula::LowStorage(method) => program.low_storage(method, t, h),
+            Formula::Rkc(stages) => program.rkc(*stages, t, h),
+        }
+        program
+    }
+
+    /// The state, and further slots behind it unless the method has just started.
+    fn carry(&mut self, further: usize, began: bool) {
+        self.carried = if began { 1 } else { 1 + further };
+        self.slots = self.carried;
+    }
+
+    /// Slots of z_i are 1 + 2i, of the arguments x_i behind them.
+    fn explicit(&mut self, method: &'static Explicit, t: f64, h: f64) {
+        self.carry(0, false);
+        self.explicit = true;
+        let mut at = 0;
+        for (i, row) in method.a.iter().enumerate() {
+            if i > 0 {
+                let terms = row.iter().enumerate().map(|(j, a)| (1 + 2 * j, *a));
+                at = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+            }
+            if i + 1 == method.stages {
+                self.leaves = vec![at];
+            }
+            self.slope(at, t + method.c[i] * h, h);
+            if i + 1 == method.stages {
+                // The slope at the new point belongs to the next step; here it serves the interpolant.
+                self.main = self.ops.len() - 1;
+            }
+        }
+        self.dense = Interpolant::Explicit(method);
+    }
+
+    /// Slots of u_i are 1 + 2i, of the arguments x_i before them.
+    fn rosenbrock(&mut self, method: &'static Rosenbrock, t: f64, h: f64) {
+        self.carry(0, false);
+        self.explicit = true;
+        self.ops.push(Op::Factor { at: 0, t, shift: 1.0 / (method.gamma * h) });
+        let u = |i: usize| 1 + 2 * i;
+        let mut at = 0;
+        for i in 0..method.c.len() {
+            if i > 0 {
+                let terms = method.a[i].iter().enumerate().map(|(j, a)| (u(j), *a));
+                at = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+            }
+            let terms = method.cc[i].iter().enumerate().map(|(j, c)| (u(j), *c)).filter(|(_, c)| *c != 0.0).collect();
+            let out = self.slot();
+            self.ops.push(Op::Stage { out, at, t: t + method.c[i] * h, terms, h, d: h * method.d[i] });
+        }
+        let terms = method.m.iter().enumerate().map(|(i, m)| (u(i), *m));
+        let end = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+        self.leaves = vec![end];
+        self.main = self.ops.len();
+        self.dense = Interpolant::Rosenbrock(method);
+    }
+
+    /// z_i = h k_i; the first stage's slope is carried.
+    fn esdirk(&mut self, method: &'static Esdirk, t: f64, h: f64, began: bool) {
+        self.carry(1, began);
+        let first = if began { self.slope(0, t, 1.0) } else { 1 };
+        let mut z = vec![self.sum(vec![(first, h)])];
+        let mut at = 0;
+        for i in 1..method.c.len() {
+            let terms = method.a[i].iter().zip(&z).map(|(a, z)| (*z, *a));
+            let base = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+            at = self.implicit(base, t + method.c[i] * h, method.gamma * h);
+            z.push(self.sum(vec![(at, 1.0 / method.gamma), (base, -1.0 / method.gamma)]));
+        }
+        let slope = self.sum(vec![(z[z.len() - 1], 1.0 / h)]);
+        self.leaves = vec![at, slope];
+        self.main = self.ops.len();
+        self.dense = Interpolant::Esdirk(method, z);
+    }
+
+    fn radau(&mut self, method: &'static Radau, t: f64, h: f64) {
+        self.carry(0, false);
+        let s = method.stages();
+        self.slots += s;
+        self.known = (1..=s).collect();
+        let a = method.inverse_matrix().iter().map(|a| a / h).collect();
+        let times = method.c.iter().map(|c| t + c * h).collect();
+        self.ops.push(Op::Coupled { first: 1, base: 0, t: times, a });
+        self.leaves = vec![s];
+        self.main = self.ops.len();
+        self.dense = Interpolant::Radau(method);
+    }
+
+    /// ∇^k y stands in slot k at first.
+    fn bdf(&mut self, step: &BdfStep, t: f64, h: f64, began: bool) {
+        self.carry(MAX_ORDER + 2, began);
+        let mut table: Vec<usize> = (0..self.carried).collect();
+        if began {
+            table.push(self.slope(0, t, step.first));
+            let zero = self.sum(Vec::new());
+            table.resize(MAX_ORDER + 3, zero);
+        }
+        for (q, factor) in &step.changes {
+            let weights = differences::change(*q, *factor);
+            let old = table.clone();
+            for i in 1..=*q {
+                table[i] = self.sum((0..*q).map(|l| (old[l + 1], weights[i][l])).collect());
+            }
+        }
+        let q = step.order;
+        let (weights, alpha) = differences::implicit_part(q);
+        let base = self.sum((0..=q).map(|k| (table[k], weights[k])).collect());
+        let point = self.implicit(base, t + h, h / alpha);
+        let d = self.sum(std::iter::once((point, 1.0)).chain((0..=q).map(|k| (table[k], -1.0))).collect());
+        table[q + 2] = self.sum(vec![(d, 1.0), (table[q + 1], -1.0)]);
+        table[q + 1] = d;
+        for k in (1..=q).rev() {
+            table[k] = self.sum(vec![(table[k], 1.0), (table[k + 1], 1.0)]);
+        }
+        table[0] = point;
+        self.main = self.ops.len();
+        self.leaves = table.clone();
+        self.dense = Interpolant::Bdf(q, table);
+    }
+
+    /// φ_i stands in slot i at first.
+    fn adams(&mut self, step: &AdamsStep, t: f64, h: f64, began: bool) {
+        let most = adams::ROOM - 1;
+        self.carry(most, began);
+        let mut phi: Vec<usize> = (0..self.carried).collect();
+        if began {
+            phi.push(self.slope(0, t, 1.0));
+            let zero = self.sum(Vec::new());
+            phi.resize(most + 1, zero);
+        }
+        let k = step.k;
+        for i in step.equal + 1..=k {
+            phi[i] = self.sum(vec![(phi[i], step.beta[i])]);
+        }
+        let before = phi[k + 1];
+        let terms = (1..=k).map(|i| (phi[i], h * step.g[i]));
+        let prediction = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+        // φ_k as if f were its prediction: φ_{k+1} is 0.
+        for i in (1..k).rev() {
+            phi[i] = self.sum(vec![(phi[i], 1.0), (phi[i + 1], 1.0)]);
+        }
+        let f = self.slope(prediction, t + h, 1.0);
+        let factor = h * step.g[k + 1];
+        let end = self.sum(vec![(prediction, 1.0), (f, factor), (phi[1], -factor)]);
+        let f = self.slope(end, t + h, 1.0);
+        let difference = self.sum(vec![(f, 1.0), (phi[1], -1.0)]);
+        phi[k + 1] = difference;
+        phi[k + 2] = self.sum(vec![(difference, 1.0), (before, -1.0)]);
+        for i in 1..=k {
+            phi[i] = self.sum(vec![(phi[i], 1.0), (difference, 1.0)]);
+        }
+        phi[0] = end;
+        self.known = vec![prediction, end];
+        self.main = self.ops.len();
+        self.leaves = phi.clone();
+        self.dense = Interpolant::Adams(Box::new(step.clone()), phi);
+    }
+
+    fn low_storage(&mut self, method: &'static LowStorage, t: f64, h: f64) {
+        self.carry(0, false);
+        self.explicit = true;
+        let rows = method.expanded();
+        let mut z = Vec::new();
+        let mut at = 0;
+        for (i, row) in rows.iter().enumerate() {
+            if i > 0 {
+                let terms = z.iter().zip(row).map(|(z, a)| (*z, *a));
+                at = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+            }
+            if i + 1 < rows.len() {
+                z.push(self.slope(at, t + method.c[i] * h, h));
+            }
+        }
+        self.hermite(at, z[0], t, h);
+    }
+
+    fn rkc(&mut self, stages: usize, t: f64, h: f64) {
+        self.carry(0, false);
+        self.explicit = true;
+        let recurrence = Recurrence::new(stages);
+        let z0 = self.slope(0, t, h);
+        let (mut before, mut last) = (0, self.sum(vec![(0, 1.0), (z0, recurrence.first)]));
+        let mut time = t + recurrence.first * h;
+        for Stage { mu, nu, slope, gamma, c } in recurrence {
+            let z = self.slope(last, time, h);
+            let terms = vec![(last, mu), (before, nu), (0, 1.0 - mu - nu), (z, slope), (z0, gamma)];
+            (before, last, time) = (last, self.sum(merged(terms)), t + c * h);
+        }
+        self.hermite(last, z0, t, h);
+    }
+
+    fn hermite(&mut self, end: usize, z0: usize, t: f64, h: f64) {
+        self.leaves = vec![end];
+        self.main = self.ops.len();
+        let z1 = self.slope(end, t + h, h);
+        self.dense = Interpolant::Hermite([0, end, z0, z1]);
+    }
+
+    /// The solution at the time `t_at` inside the step as weighted slots.
+    pub fn inside(&self, taken: &Taken, t_at: f64) -> Terms {
+        let theta = (t_at - taken.t) / taken.h;
+        let rest = 1.0 - theta;
+        let mut terms = Vec::new();
+        match &self.dense {
+            Interpolant::None => {}
+            Interpolant::Hermite([y0, y1, z0, z1]) => {
+                let outer = theta * (theta - 1.0);
+                let inner = outer * (1.0 - 2.0 * theta);
+                terms.extend([
+                    (*y0, rest - inner),
+                    (*y1, theta + inner),
+                    (*z0, outer * (theta - 1.0)),
+                    (*z1, outer * theta),
+                ]);
+            }
+            Interpolant::Explicit(method) => self.explicit_inside(method, theta, &mut terms),
+            Interpolant::Rosenbrock(method) => {
+                terms.extend([(0, rest), (self.leaves[0], theta)]);
+                for i in 0..method.c.len() {
+                    let inner = method.dense.iter().rev().fold(0.0, |sum, row| row[i] + theta * sum);
+                    terms.push((1 + 2 * i, theta * rest * inner));
+                }
+            }
+            Interpolant::Esdirk(method, z) => {
+                let mut weights = vec![0.0; z.len()];
+                method.dense_weights(theta, &mut weights);
+                terms.push((0, 1.0));
+                terms.extend(z.iter().copied().zip(weights));
+            }
+            Interpolant::Radau(method) => {
+                let mut weights = vec![0.0; method.stages()];
+                method.dense_weights(theta, &mut weights);
+                terms.push((0, 1.0 - weights.iter().sum::<f64>()));
+                terms.extend(weights.into_iter().enumerate().map(|(i, w)| (1 + i, w)));
+            }
+            Interpolant::Bdf(order, table) => {
+                terms.push((table[0], 1.0));
+                let mut product = 1.0;
+                for k in 0..*order {
+                    product *= (theta - 1.0 + k as f64) / (k + 1) as f64;
+                    terms.push((table[k + 1], product));
+                }
+            }
+            Interpolant::Adams(step, phi) => {
+                let hi = t_at - (taken.t + taken.h);
+                let last = step.k + 1;
+                let weights = adams::dense_weights(hi, last, &step.psi);
+                terms.push((phi[0], 1.0));
+                terms.extend((1..=last).map(|i| (phi[i], hi * weights[i])));
+            }
+        }
+        terms
+    }
+
+    fn explicit_inside(&self, method: &Explicit, theta: f64, terms: &mut Terms) {
+        let z = |i: usize| 1 + 2 * i;
+        match method.dense {
+            Dense::Weights(weights) => {
+                terms.push((0, 1.0));
+                let weights = weights(theta);
+                terms.extend(weights.iter().enumerate().take(method.stages).map(|(i, b)| (z(i), *b)));
+            }
+            Dense::Polynomials(rows) => {
+                terms.push((0, 1.0));
+                let weight = |row: &[f64]| theta * row.iter().rev().fold(0.0, |sum, c| sum * theta + c);
+                let rows = rows.iter().enumerate().filter(|(_, row)| !row.is_empty());
+                terms.extend(rows.map(|(i, row)| (z(i), weight(row))));
+            }
+            Dense::Rows(rows) => {
+                let rest = 1.0 - theta;
+                // y0 + θ (f0 + (1 − θ) (f1 + θ (f2 + (1 − θ) …)))
+                let (a, b, c) = (theta, theta * rest, theta * theta * rest);
+                let d = c * rest;
+                terms.extend([(0, 1.0 - a + b - 2.0 * c), (self.leaves[0], a - b + 2.0 * c)]);
+                terms.extend([(z(0), b - c), (z(method.stages - 1), -c)]);
+                let factors = [d, d * theta, d * theta * rest, d * theta * rest * theta];
+                for i in 0..method.a.len() {
+                    let weight = rows.iter().zip(factors).map(|(row, factor)| row[i] * factor).sum();
+                    terms.push((z(i), weight));
+                }
+            }
+        }
+    }
+}
+
+/// Terms with each slot once.
+fn merged(terms: Terms) -> Terms {
+    let mut merged: Terms = Vec::new();
+    for (slot, c) in terms {
+        match merged.iter_mut().find(|(known, _)| *known == slot) {
+            Some((_, sum)) => *sum += c,
+            None => merged.push((slot, c)),
+        }
+    }
+    merged
+}

@@ -1,0 +1,102 @@
+//! The steps a run has taken, told to whoever differentiates the run.
+//!
+//! A [`Recorder`] hears of every accepted step by which formula it was taken, and of every point that is kept. What a step
+//! says of itself is small: its formula, its length, and the points at which implicit stages have converged; the rest
+//! follows from the state before. Who listens costs nothing where nobody does.
+
+use super::ErrorKind;
+use super::collocation::Radau;
+use super::esdirk::Esdirk;
+use super::low_storage::LowStorage;
+use super::methods::adams::AdamsStep;
+use super::problem::Problem;
+use super::rosenbrock::Rosenbrock;
+use super::tableau::Explicit;
+
+/// How a step was computed from what the method carries.
+#[derive(Clone)]
+pub enum Formula {
+    /// Stages one after the other.
+    Explicit(&'static Explicit),
+    /// Stages with one factorisation.
+    Rosenbrock(&'static Rosenbrock),
+    /// Implicit stages one after the other; kept are the points of stages 2 to s.
+    Esdirk(&'static Esdirk),
+    /// Implicit stages all at once; kept are their points.
+    Radau(&'static Radau),
+    /// Backward differences; kept is the new point.
+    Bdf(BdfStep),
+    /// Predict, evaluate, correct, evaluate; kept are the prediction and the new point.
+    Adams(Box<AdamsStep>),
+    /// Stages in few vectors.
+    LowStorage(&'static LowStorage),
+    /// So many Chebyshev stages.
+    Rkc(usize),
+}
+
+/// A step in backward differences.
+#[derive(Clone)]
+pub struct BdfStep {
+    /// The order of the step.
+    pub order: usize,
+    /// The step the first difference was made for, where the method has just started.
+    pub first: f64,
+    /// Changes of the step before it was taken: the order then, and the factor.
+    pub changes: Vec<(usize, f64)>,
+}
+
+impl BdfStep {
+    /// Before the first step; room for as many changes as steps usually see.
+    pub fn with_room() -> Self {
+        BdfStep { order: 0, first: 0.0, changes: Vec::with_capacity(16) }
+    }
+
+    /// Before anything has changed.
+    pub fn begin(&mut self) {
+        (self.order, self.first) = (0, 0.0);
+        self.changes.clear();
+    }
+}
+
+/// An accepted step.
+#[derive(Clone)]
+pub struct Taken {
+    /// How.
+    pub formula: Formula,
+    /// From where.
+    pub t: f64,
+    /// How far.
+    pub h: f64,
+    /// The method started at t: it carries nothing but the state there.
+    pub began: bool,
+}
+
+/// Where a point that is kept lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Place {
+    /// Where the run stands: at the start, at the end of the last step, or behind an event.
+    Here,
+    /// Inside the last step, at this time.
+    Inside(f64),
+}
+
+/// Listens to a run.
+pub trait Recorder {
+    /// The run starts at (t, y), the algebraic unknowns having been made consistent if there are any.
+    ///
+    /// # Errors
+    /// If the run cannot be followed.
+    fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind>;
+
+    /// A step from the state `y` has been taken; `points` are what its formula keeps, one after the other.
+    ///
+    /// # Errors
+    /// If the run cannot be followed any further.
+    fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind>;
+
+    /// The point (t, y) is kept.
+    ///
+    /// # Errors
+    /// If memory is short.
+    fn keep(&mut self, problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind>;
+}

@@ -1,0 +1,48 @@
+//! What exact derivatives of solutions ask of a system: sparse matrices, each made when first asked for.
+
+use crate::linalg::Pattern;
+
+/// A matrix of derivatives. Columns of kind p are the parameters, then the discrete quantities: the first places of the
+/// bound parameter vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Matrix {
+    /// ∂f/∂p, n rows.
+    Parameters,
+    /// ∂(J v + τ ∂f/∂t)/∂y, n × n; the direction is v, then τ.
+    Curvature,
+    /// ∂(J v + τ ∂f/∂t)/∂p, n rows; the direction as above.
+    MixedCurvature,
+    /// ∂o/∂y of the recorded quantities, n columns.
+    Outputs,
+    /// ∂o/∂p of the recorded quantities.
+    OutputParameters,
+    /// ∂y/∂p of the initial values.
+    Initial,
+    /// ∂p/∂p of the parameters' defaults, as many rows as columns but for the discrete quantities.
+    Defaults,
+}
+
+impl Matrix {
+    /// All of them.
+    pub const ALL: [Matrix; 7] = [
+        Matrix::Parameters,
+        Matrix::Curvature,
+        Matrix::MixedCurvature,
+        Matrix::Outputs,
+        Matrix::OutputParameters,
+        Matrix::Initial,
+        Matrix::Defaults,
+    ];
+}
+
+/// The values of a [`Matrix`] at a point.
+pub trait Derivative: Send + Sync {
+    /// Its places.
+    fn pattern(&self) -> &Pattern;
+
+    /// Numbers of work that a call needs.
+    fn work(&self) -> usize;
+
+    /// The values at (t, y, p) in the order of the pattern; `v` is the direction, n + 1 numbers, where there is one.
+    fn values(&self, t: f64, y: &[f64], p: &[f64], v: &[f64], w: &mut [f64], values: &mut [f64]);
+}

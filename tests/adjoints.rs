@@ -1,0 +1,209 @@
+//! Derivatives of runs: backward sweeps are transposes of forward ones for every method on every reference problem, and
+//! both are those of the numbers that come out.
+
+mod common;
+
+use rhapsode::solve::{Method, Save};
+use rhapsode::system::Matrix;
+use rhapsode::{Compiled, Model, Problem};
+
+/// Numbers without pattern, between −1 and 1.
+fn weights(count: usize) -> Vec<f64> {
+    let mut x = 0.3f64;
+    let next = |_| {
+        x = (x * 97.0 + 0.1234567).fract();
+        2.0 * x - 1.0
+    };
+    (0..count).map(next).collect()
+}
+
+fn methods() -> impl Iterator<Item = Method> {
+    Method::ALL.iter().copied().filter(|m| *m != Method::Taylor && !m.is_second_order())
+}
+
+/// How far wᵀ S by the forward sweep and the gradient by the backward sweep are apart, in units of what is added up on the
+/// way: the terms, Σ |λ| |S| at every step, and h Σ |λ| |∂f/∂p|, which rounding is a share of.
+fn gap(problem: &Problem, compiled: &Compiled) -> f64 {
+    let model = compiled.model();
+    let n = model.states().len();
+    let names: Vec<String> = model.parameters().iter().chain(model.states().iter()).take(40).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let k = names.len();
+    let tangents = problem.tangents(&names).unwrap_or_else(|e| panic!("{e}"));
+    let path = problem.clone().save(Save::Steps).tangents(&names).unwrap_or_else(|e| panic!("{e}"));
+    let recorded = problem.record().unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(recorded.solution().times(), tangents.solution().times());
+    let columns = n + model.outputs().len();
+    let w = weights(tangents.solution().len() * columns);
+    let (mut sizes, mut direct) = (vec![0.0f64; k], vec![0.0f64; k]);
+    let by_parameter = compiled.system().derivative(Matrix::Parameters).unwrap();
+    let (mut work, mut values) = (vec![0.0; by_parameter.work()], vec![0.0; by_parameter.pattern().nnz()]);
+    let p = compiled.bind(&problem.parameter_values().unwrap());
+    let mut watch = |step: usize, lambda: &[f64]| {
+        for (j, size) in sizes.iter_mut().enumerate() {
+            let s = |i: usize| path.values()[(step * columns + i) * k + j];
+            *size = size.max((0..n).map(|i| (lambda[i] * s(i)).abs()).sum());
+        }
+        let times = path.solution().times();
+        let y: Vec<f64> = (0..n).map(|i| path.solution().state(i)[step]).collect();
+        by_parameter.values(times[step], &y, &p, &[], &mut work, &mut values);
+        for (j, size) in direct.iter_mut().enumerate().take(model.parameters().len()) {
+            let column = by_parameter.pattern().column(j);
+            let sum: f64 = column.map(|at| (lambda[by_parameter.pattern().rows()[at]] * values[at]).abs()).sum();
+            *size += (times[step + 1] - times[step]).abs() * sum;
+        }
+    };
+    let gradient = recorded.pull_watched(&w, &mut watch).unwrap_or_else(|e| panic!("{e}"));
+    let found: Vec<f64> = gradient.parameters.iter().chain(&gradient.initial).copied().collect();
+    let mut most = 0.0f64;
+    for j in 0..k {
+        let terms = w.iter().enumerate().map(|(row, w)| w * tangents.values()[row * k + j]);
+        let (sum, size) = terms.fold((0.0, sizes[j] + direct[j]), |(sum, size), term| (sum + term, size + term.abs()));
+        most = most.max((sum - found[j]).abs() / size.max(f64::MIN_POSITIVE));
+    }
+    most
+}
+
+#[test]
+fn backward_is_the_transpose_of_forward() {
+    let mut faults = Vec::new();
+    for reference in common::problems() {
+        if reference.dim > 100 {
+            continue;
+        }
+        let compiled = Model::parse(&reference.text).unwrap().compile().unwrap();
+        let (t0, t1) = reference.span;
+        for method in methods() {
+            // Methods that are not for stiff problems get the beginning of them.
+            let end = if reference.stiff && !method.suits_stiff() && method != Method::Auto { 1e-4 } else { 1.0 };
+            let t1 = t0 + end * (t1 - t0);
+            let times: Vec<f64> = (0..=4).map(|k| t0 + (t1 - t0) * f64::from(k) / 4.0).collect();
+            let problem = compiled.problem().span(t0..t1).rtol(1e-5).atol(1e-8).method(method).max_steps(20_000);
+            let problem = problem.save(Save::At(times));
+            if problem.solve().is_err() {
+                continue;
+            }
+            // Rounding inside a step of RKC grows with the square of its stages (their section 3.3); stdtest_e5 and beam have
+            // equations of which more digits cancel than the measure knows.
+            let allowed = match (method, reference.name.as_str()) {
+                (Method::Rkc, _) if reference.stiff => 1e-8,
+                (_, "stdtest_e5" | "beam") => 1e-11,
+                _ => 1e-12,
+            };
+            let gap = gap(&problem, &compiled);
+            if !(gap <= allowed) {
+                faults.push(format!("{} {}: {gap:e}", reference.name, method.name()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// Largest relative error over all columns and times, by the data set's own measure: components are compared with at
+/// least a millionth of their largest value.
+fn worst(name: &str, parameters: &[&str], (rtol, atol): (f64, f64), method: Method) -> Option<f64> {
+    let reference = common::problem(name)?;
+    let compiled = Model::parse(&reference.text).unwrap().compile().unwrap();
+    let (t0, t1) = reference.span;
+    let problem = compiled.problem().span(t0..t1).rtol(rtol).atol(atol).method(method);
+    let tangents = problem.save(Save::At(reference.times.clone())).tangents(parameters).unwrap();
+    let n = compiled.model().states().len();
+    let mut most = 0.0f64;
+    for j in 0..parameters.len() {
+        for i in 0..n {
+            let at = n * (j + 1) + i;
+            let largest = reference.rows.iter().map(|row| row[at].abs()).fold(0.0, f64::max);
+            for (row, found) in reference.rows.iter().zip(tangents.column(i, j)) {
+                most = most.max((found - row[at]).abs() / row[at].abs().max(1e-6 * largest));
+            }
+        }
+    }
+    Some(most)
+}
+
+#[test]
+fn lotka_volterra_reaches_the_reference() {
+    for method in [Method::Auto, Method::Dop853, Method::Vern9, Method::Tsit5, Method::Rodas5P] {
+        if let Some(error) = worst("lv_sens", &["a", "b", "c", "d"], (1e-11, 1e-14), method) {
+            println!("lv_sens {}: {error:e}", method.name());
+            assert!(error <= 1e-7, "{}: {error:e}", method.name());
+        }
+    }
+}
+
+#[test]
+fn robertson_reaches_the_reference() {
+    for method in [Method::Auto, Method::Rodas5P, Method::Radau] {
+        if let Some(error) = worst("rober_sens", &["k1", "k2", "k3"], (1e-10, 1e-20), method) {
+            println!("rober_sens {}: {error:e}", method.name());
+            assert!(error <= 1e-7, "{}: {error:e}", method.name());
+        }
+    }
+}
+
+/// Outputs, defaults that name other parameters, initial values that parameters decide, data times between steps.
+const CHAIN: &str = "model m\nparam k = 0.5, l = 2*k, a\ninit x = a*k, y = 1\nx' = -l*x + 0.1*y^2\ny' = k*x - y*sin(t)\noutput s = k*x*y\nsolve t = 0..3 { rtol = 1e-11, atol = 1e-12 }\n";
+
+#[test]
+fn gradients_go_through_starts_defaults_and_outputs() {
+    let compiled = Model::parse(CHAIN).unwrap().compile().unwrap();
+    let times = Save::At(vec![0.0, 0.7, 1.3, 3.0]);
+    let at = |k: f64, a: f64, y: f64| {
+        let problem = compiled.problem().set("k", k).unwrap().set("a", a).unwrap().set("y", y).unwrap();
+        problem.save(times.clone())
+    };
+    let w = weights(4 * 3);
+    let value = |k: f64, a: f64, y: f64| {
+        let solution = at(k, a, y).solve().unwrap();
+        let columns = ["x", "y", "s"].map(|name| solution.column(name).unwrap().to_vec());
+        (0..12).map(|at| w[at] * columns[at % 3][at / 3]).sum::<f64>()
+    };
+    let slope = |f: &dyn Fn(f64) -> f64| {
+        let d = |h: f64| (f(h) - f(-h)) / (2.0 * h);
+        (4.0 * d(5e-4) - d(1e-3)) / 3.0
+    };
+    let gradient = at(0.5, 3.0, 1.0).record().unwrap().pull(&w).unwrap();
+    let wanted = [
+        slope(&|h| value(0.5 + h, 3.0, 1.0)),
+        slope(&|h| value(0.5, 3.0 + h, 1.0)),
+        slope(&|h| value(0.5, 3.0, 1.0 + h)),
+    ];
+    let found = [gradient.parameters[0], gradient.parameters[2], gradient.initial[1]];
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert!((found - wanted).abs() <= 1e-8 * (1.0 + wanted.abs()), "{found} {wanted}");
+    }
+    let names = ["k", "a", "y"];
+    let tangents = at(0.5, 3.0, 1.0).tangents(&names).unwrap();
+    for (j, found) in found.iter().enumerate() {
+        let sum: f64 = w.iter().enumerate().map(|(row, w)| w * tangents.values()[row * 3 + j]).sum();
+        assert!((found - sum).abs() <= 1e-12 * (1.0 + sum.abs()), "{}: {found} {sum}", names[j]);
+    }
+    let error = compiled.problem().set("a", 1.0).unwrap().tangents(&["kk"]).unwrap_err().to_string();
+    assert!(error.contains("`kk`"), "{error}");
+}
+
+#[test]
+fn algebraic_unknowns_follow() {
+    let text = "model m\nparam k = 0.7, b = 2\ninit x = 1, z = 1\nx' = -k*x*z\n0 = z^3 + z - b*x\nsolve t = 0..2 { rtol = 1e-10, atol = 1e-12 }\n";
+    let compiled = Model::parse(text).unwrap().compile().unwrap();
+    let times = Save::At(vec![0.0, 0.31, 1.1, 2.0]);
+    for method in [Method::Rodas5P, Method::Kvaerno5, Method::Radau, Method::Bdf] {
+        let at = |k: f64, b: f64| {
+            let problem = compiled.problem().set("k", k).unwrap().set("b", b).unwrap().method(method);
+            problem.save(times.clone())
+        };
+        let tangents = at(0.7, 2.0).tangents(&["k", "b"]).unwrap();
+        let h = 1e-4;
+        for (j, (up, down)) in [((0.7 + h, 2.0), (0.7 - h, 2.0)), ((0.7, 2.0 + h), (0.7, 2.0 - h))].iter().enumerate() {
+            let (up, down) = (at(up.0, up.1).solve().unwrap(), at(down.0, down.1).solve().unwrap());
+            for i in 0..2 {
+                for (row, found) in tangents.column(i, j).enumerate() {
+                    let wanted = (up.state(i)[row] - down.state(i)[row]) / (2.0 * h);
+                    assert!((found - wanted).abs() < 1e-6, "{} {i} {row}: {found} {wanted}", method.name());
+                }
+            }
+        }
+        let gap = gap(&at(0.7, 2.0), &compiled);
+        assert!(gap <= 1e-12, "{}: {gap:e}", method.name());
+    }
+}
