@@ -152,3 +152,18 @@ fn a_tighter_tolerance_is_not_a_larger_error_between_the_steps() {
         }
     }
 }
+
+#[test]
+fn a_step_that_nothing_predicts_is_iterated_until_it_has_converged() {
+    // A quadrature: Newton's iteration of the steps before ends at once, which says nothing of a step ten times as long.
+    let text = "init x = 0.1, y = 0\nx' = 1\ny' = 10 - 30*x + 20*x^2 - 7*(x - 1)^3 + 5*sin(8*x)\nsolve t = 0..3.6";
+    let compiled = rhapsode::Model::parse(text).unwrap().compile().unwrap();
+    let part =
+        |x: f64| 10.0 * x - 15.0 * x * x + 20.0 / 3.0 * x.powi(3) - 1.75 * (x - 1.0).powi(4) - 0.625 * (8.0 * x).cos();
+    let exact = part(3.7) - part(0.1);
+    for method in [Method::RadauIIA5, Method::Radau] {
+        let solution = compiled.problem().method(method).rtol(1e-7).atol(1e-9).solve().unwrap();
+        let error = (solution.column("y").unwrap().last().unwrap() - exact).abs();
+        assert!(error < 1e-4, "{}: {error:e}", method.name());
+    }
+}

@@ -246,3 +246,38 @@ fn output_points_never_change_the_steps() {
         }
     }
 }
+
+/// A root, where a branch ends with an infinite slope: models, and where their first state ends.
+#[test]
+fn implicit_methods_pass_roots_that_end_at_their_switch() {
+    let s = 2.0 - 2.0 * 2f64.ln();
+    let cases = [
+        // From above; the branch is no number behind the switch.
+        ("init x = 1\nx' = if x > 0 then -1 - sqrt(x) else -1\nsolve t = 0..3", s - 3.0, 1e-5),
+        ("init x = 1\nx' = if x > 0 then -1 - x^0.5 else -1\nsolve t = 0..3", s - 3.0, 1e-5),
+        // From below.
+        (
+            "init y = 0, x = -1\ny' = if x > 0 then sqrt(x) else 0\nx' = 1\nsolve t = 0..3",
+            2.0 / 3.0 * 8f64.sqrt(),
+            1e-5,
+        ),
+        // To the switch, and no farther: a tank runs empty.
+        ("init h = 1\nh' = if h > 0 then -sqrt(h) else 0\nsolve t = 0..3", 0.0, 1e-7),
+        ("init h = 1\nh' = -sqrt(max(h, 0))\nsolve t = 0..3", 0.0, 1e-7),
+    ];
+    let implicit = Method::ALL.iter().copied().filter(|m| m.suits_stiff());
+    for method in implicit {
+        for (text, exact, bound) in cases {
+            for over in [false, true] {
+                let solution = run(text, |p| {
+                    let p = p.method(method).rtol(1e-7).atol(1e-9);
+                    if over { p.over_switches() } else { p }
+                });
+                let (found, steps) = (solution.last()[0], solution.statistics.steps);
+                println!("{:12} {over:5} {:.1e} steps {steps}", method.name(), found - exact);
+                assert!((found - exact).abs() < bound, "{} {text} {over}: {found} {exact}", method.name());
+                assert!(steps < 3_000, "{} {text} {over}: {steps}", method.name());
+            }
+        }
+    }
+}

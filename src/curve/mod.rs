@@ -11,7 +11,12 @@
 //!
 //! What this is not: reading of files. It neither sorts nor mends its points.
 
+mod pieces;
 mod slopes;
+
+pub use pieces::Pieces;
+
+use std::fmt;
 
 /// What stands between the points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,7 +77,7 @@ impl Outside {
 }
 
 /// A piecewise polynomial of one variable.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Curve {
     name: String,
     shape: Shape,
@@ -85,6 +90,17 @@ pub struct Curve {
     guide: Vec<u32>,
     /// Buckets per unit of the variable.
     scale: f64,
+}
+
+/// What it is, and not its numbers: there may be a million.
+impl fmt::Debug for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Curve { name, shape, outside, knots, coefficients, .. } = self;
+        match knots.len() {
+            0 => write!(f, "Curve({name}: {} numbers)", coefficients.len()),
+            points => write!(f, "Curve({name}: {shape:?} between {points} points, beyond them {outside:?})"),
+        }
+    }
 }
 
 impl Curve {

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::Variable;
 use crate::diff::{Direction, tangent};
-use crate::expr::{Affine, ExprId, IndexRange, Node, Reads, Reduction, SubsId, Subscript, SymbolId, VarId};
+use crate::expr::{Affine, ExprId, IndexRange, Node, Reads, Reduction, SubsId, Subscript, SymbolId, VarId, turns};
 use crate::math::Binary;
 use crate::model::{Family, Implicit, Kind, Model, Piece, Symbol};
 use crate::name::with_subscripts;
@@ -290,15 +290,8 @@ impl Scalars {
 
     /// Every choice of values for the ranges, outermost first.
     pub fn turns(ranges: &[IndexRange]) -> Vec<FxHashMap<VarId, Affine>> {
-        let mut turns = vec![FxHashMap::default()];
-        for range in ranges {
-            let with = |turn: &FxHashMap<VarId, Affine>, at: i64| {
-                let mut turn = turn.clone();
-                turn.insert(range.var, Affine::constant(at));
-                turn
-            };
-            turns = turns.iter().flat_map(|turn| (range.lo..=range.hi).map(move |at| with(turn, at))).collect();
-        }
-        turns
+        let constants =
+            |turn: Vec<(VarId, i64)>| turn.into_iter().map(|(var, at)| (var, Affine::constant(at))).collect();
+        turns(ranges).map(constants).collect()
     }
 }

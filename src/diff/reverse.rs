@@ -317,7 +317,7 @@ fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads, taken
         let mut add = |graph: &mut Graph, operand: ExprId, value: ExprId| {
             let sum = match adjoints.get(&operand) {
                 None => value,
-                Some(known) => graph.add(*known, value),
+                Some(known) => joined(graph, *known, value),
             };
             adjoints.insert(operand, sum);
         };
@@ -337,33 +337,34 @@ fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads, taken
             }
             Node::Unary(op, a) => {
                 if let Some(slope) = unary_slope(graph, op, a, id) {
-                    let value = graph.mul(adjoint, slope);
+                    let value = times(graph, adjoint, slope);
                     add(graph, a, value);
                 }
             }
             Node::Binary(op, a, b) => {
                 for (k, operand) in [a, b].into_iter().enumerate() {
                     if reads(graph, operand) {
-                        let value = binary_adjoint(graph, op, k, a, b, id, adjoint);
+                        let value =
+                            within(graph, adjoint, &|graph, adjoint| binary_adjoint(graph, op, k, a, b, id, adjoint));
                         add(graph, operand, value);
                     }
                 }
             }
             Node::Call1(f, a) => {
                 let slope = builtin::derivative(f, 0, graph, a, a, id);
-                let value = graph.mul(adjoint, slope);
+                let value = times(graph, adjoint, slope);
                 add(graph, a, value);
             }
             Node::Curve(curve, order, a) => {
                 let slope = graph.apply(curve, order + 1, a);
-                let value = graph.mul(adjoint, slope);
+                let value = times(graph, adjoint, slope);
                 add(graph, a, value);
             }
             Node::Call2(f, a, b) => {
                 for (k, operand) in [a, b].into_iter().enumerate() {
                     if reads(graph, operand) {
                         let slope = builtin::derivative(f, k, graph, a, b, id);
-                        let value = graph.mul(adjoint, slope);
+                        let value = times(graph, adjoint, slope);
                         add(graph, operand, value);
                     }
                 }
@@ -380,13 +381,51 @@ fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads, taken
                     } else {
                         leaf.value = graph.reduce(Reduction::Sum, range, leaf.value);
                     }
-                    leaf.value = graph.mul(adjoint, leaf.value);
+                    leaf.value = times(graph, adjoint, leaf.value);
                     found.push(leaf);
                 }
             }
         }
     }
     found
+}
+
+/// `change(adjoint)`, done within the branches of what is 0 where a condition does not hold, so that it stays 0 there: the
+/// slope of `sqrt(x)` in `if x > 0 then sqrt(x) else 0` is no number below 0, and 0 times it neither.
+fn within(graph: &mut Graph, adjoint: ExprId, change: &dyn Fn(&mut Graph, ExprId) -> ExprId) -> ExprId {
+    let zero = graph.constant(0.0);
+    match graph.node(adjoint) {
+        Node::Select(c, a, b) if b == zero => {
+            let a = within(graph, a, change);
+            graph.select(c, a, zero)
+        }
+        Node::Select(c, a, b) if a == zero => {
+            let b = within(graph, b, change);
+            graph.select(c, zero, b)
+        }
+        _ => change(graph, adjoint),
+    }
+}
+
+/// `adjoint * slope`
+fn times(graph: &mut Graph, adjoint: ExprId, slope: ExprId) -> ExprId {
+    within(graph, adjoint, &|graph, adjoint| graph.mul(adjoint, slope))
+}
+
+/// `a + b`, in the same branches.
+fn joined(graph: &mut Graph, a: ExprId, b: ExprId) -> ExprId {
+    let zero = graph.constant(0.0);
+    match (graph.node(a), graph.node(b)) {
+        (Node::Select(c, a1, a2), Node::Select(d, b1, b2)) if c == d && (a1, b1) == (zero, zero) => {
+            let sum = joined(graph, a2, b2);
+            graph.select(c, zero, sum)
+        }
+        (Node::Select(c, a1, a2), Node::Select(d, b1, b2)) if c == d && (a2, b2) == (zero, zero) => {
+            let sum = joined(graph, a1, b1);
+            graph.select(c, sum, zero)
+        }
+        _ => graph.add(a, b),
+    }
 }
 
 /// A reduction's index and body, renamed if the index is taken.

@@ -59,6 +59,24 @@ pub fn for_each_turn(ranges: &[IndexRange], mut f: impl FnMut(&[(VarId, i64)])) 
     }
 }
 
+/// The same one by one, for walks that end early.
+pub fn turns(ranges: &[IndexRange]) -> impl Iterator<Item = Vec<(VarId, i64)>> + '_ {
+    let total: usize = ranges.iter().map(|r| r.len()).product();
+    (0..total).map(move |mut k| {
+        let mut indices: Vec<_> = ranges
+            .iter()
+            .rev()
+            .map(|range| {
+                let value = range.lo + (k % range.len()) as i64;
+                k /= range.len();
+                (range.var, value)
+            })
+            .collect();
+        indices.reverse();
+        indices
+    })
+}
+
 impl Affine {
     /// A constant.
     pub fn constant(offset: i64) -> Self {

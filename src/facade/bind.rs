@@ -9,7 +9,7 @@ use super::Compiled;
 use crate::backend::Arguments;
 use crate::diag::closest;
 use crate::diff::Wanted;
-use crate::expr::{Environment, Evaluator, SymbolId};
+use crate::expr::{Environment, Evaluator, SymbolId, turns};
 use crate::model::{Family, Kind, Model, SpeciesId, dependents};
 use crate::name::split;
 use crate::system::Eliminated;
@@ -108,24 +108,6 @@ fn parameter_name(model: &Model, place: usize) -> String {
         names.push(symbol.name.clone(), symbol.dims.iter().map(|d| (d.lo, d.len())).collect());
     }
     names.get(place)
-}
-
-/// All index values of some ranges, last index fastest.
-pub(super) fn turns(ranges: &[crate::expr::IndexRange]) -> impl Iterator<Item = Vec<(crate::expr::VarId, i64)>> + '_ {
-    let total: usize = ranges.iter().map(|r| r.len()).product();
-    (0..total).map(move |mut k| {
-        let mut indices: Vec<_> = ranges
-            .iter()
-            .rev()
-            .map(|range| {
-                let value = range.lo + (k % range.len()) as i64;
-                k /= range.len();
-                (range.var, value)
-            })
-            .collect();
-        indices.reverse();
-        indices
-    })
 }
 
 struct Defaults<'a> {

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::bind::turns;
-use crate::expr::{Environment, Evaluator, SymbolId};
+use crate::expr::{Environment, Evaluator, SymbolId, turns};
 use crate::model::{Kind, Model};
 
 /// A run would ask an input for values beyond its points.

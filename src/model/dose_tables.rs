@@ -9,7 +9,7 @@
 //! `dose_records` reads the rows; this file says what they mean.
 
 use super::dose_records::{Kind, Record, Table, read};
-use super::doses::{END_OF, Given, Infusion, choice, compare, in_unit_of, never, number, product, sum, unless_before};
+use super::doses::{Given, Infusion, choice, compare, in_unit_of, never, number, product, sum, unless_before};
 use super::{LOOK_BACK, LeadIn};
 use crate::diag::{Diagnostic, closest, codes};
 use crate::lang::ast::{
@@ -352,7 +352,8 @@ impl Reader<'_> {
         let (begin, stop) = infusion.actions(&at, &rate);
         given.discretes.extend(infusion.declared(&at(&infusion.rate), &[]));
         given.terms.push((target.clone(), at(&infusion.rate)));
-        given.events.push(event(end, format!("{file}: {END_OF}infusion {target}"), stop));
+        let ended = event(end, format!("{file}: end of infusion {target}"), stop);
+        given.events.push(Event { ends: true, ..ended });
         given.events.push(event(start, format!("{file}: infusion {target}"), begin));
     }
 
@@ -392,6 +393,7 @@ impl Reader<'_> {
         let range = Range { lo: number(1.0, self.span), hi: number(count as f64, self.span) };
         Event {
             label: Some(label),
+            ends: false,
             trigger: Trigger::At(vec![trigger]),
             attributes: Vec::new(),
             actions: set.into_iter().map(|(target, value)| Action::Assign(target, value)).collect(),

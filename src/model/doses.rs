@@ -9,8 +9,6 @@ use crate::lang::ast::{
 };
 use crate::source::{Sources, Span};
 
-/// What stands in the labels of events that end infusions.
-pub const END_OF: &str = "end of ";
 /// What stands in the names of the counts that infusions bring in, and in no name of a person's.
 const INFUSION: &str = " infusion ";
 
@@ -92,6 +90,7 @@ fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>>
     let label = format!("dose {} {} {}", dose.target, dose.amount, dose.schedule);
     let event = |trigger: Trigger, label: String, set: Vec<(Expr, Expr)>| Event {
         label: Some(label),
+        ends: false,
         trigger,
         attributes: Vec::new(),
         actions: set.into_iter().map(|(target, value)| Action::Assign(target, value)).collect(),
@@ -105,7 +104,8 @@ fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>>
     };
     let end = later(&begun_in_run(&start, ast), Some(&over));
     let rate = product(amount, Factor::Over, over);
-    let ended = format!("{END_OF}{label}");
+    let ended = format!("end of {label}");
+    let ending = |set| Event { ends: true, ..event(end, ended, set) };
     if let ExprKind::Subscript(_, subscripts) = &dose.target.kind {
         let statements = statements_of(ast, &name);
         if statements.is_empty() {
@@ -118,7 +118,7 @@ fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>>
         let discretes = statements.iter().flat_map(|(lhs, domain)| infusion.declared(lhs, domain)).collect();
         let terms = statements.iter().map(|(lhs, _)| (lhs.clone(), element(&infusion.rate, span, subscripts_of(lhs))));
         return Ok(Given {
-            events: vec![event(start, label, begin), event(end, ended, stop)],
+            events: vec![event(start, label, begin), ending(stop)],
             discretes,
             terms: terms.collect(),
             lead_in: None,
@@ -128,8 +128,7 @@ fn given(dose: &Dose, place: usize, ast: &Ast) -> Result<Given, Box<Diagnostic>>
     let one = || number(1.0, span);
     let more = sum(count.clone(), Sign::Plus, one());
     let fewer = sum(count.clone(), Sign::Minus, one());
-    let events =
-        vec![event(start, label, vec![(count.clone(), more)]), event(end, ended, vec![(count.clone(), fewer)])];
+    let events = vec![event(start, label, vec![(count.clone(), more)]), ending(vec![(count.clone(), fewer)])];
     let discretes = vec![declaration(format!("{name}{INFUSION}{place}"), span, Vec::new(), Vec::new())];
     let terms = vec![(dose.target.clone(), product(count, Factor::Times, rate))];
     Ok(Given { events, discretes, terms, lead_in: None })

@@ -3,7 +3,6 @@
 //! An event over indices stays one template. Conditions are taken apart in [`super::surfaces`].
 
 use super::check::{Checker, Entity};
-use super::doses::END_OF;
 use super::expression::Scope;
 use super::reactions::names_in_subscript;
 use super::reading::walk;
@@ -94,8 +93,7 @@ impl Checker<'_> {
 
     fn event(&mut self, event: &ast::Event, span: Span) -> Option<Event> {
         let mut scope = self.event_scope(event)?;
-        let ends = event.label.as_ref().is_some_and(|label| label.contains(END_OF));
-        let trigger = self.trigger(&event.trigger, ends, &mut scope);
+        let trigger = self.trigger(&event.trigger, event.ends, &mut scope);
         let on_condition = matches!(event.trigger, ast::Trigger::When(_));
         let mut result = Event {
             name: shortened(event.label.clone().unwrap_or_else(|| event.trigger.to_string())),

@@ -26,6 +26,7 @@ mod expression;
 mod families;
 mod implicit;
 mod initial;
+mod lookups;
 mod modes;
 mod names;
 mod objectives;

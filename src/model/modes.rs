@@ -3,7 +3,7 @@
 //!
 //! A comparison `a < b` in the equations becomes `m < 0 or (m = 0 and a < b)` with a mode m of its own, −1 or 1 by the
 //! sign of a − b; so do those of `min`, `max` and `abs`. `floor` and `ceil` become the whole number that the mode stands
-//! for. With a mode of 0 everything means what was written: the switch is left to the control of the step size. With
+//! for, and a lookup in a curve the polynomial whose number it is (`lookups`). With a mode of 0 everything means what was written: the switch is left to the control of the step size. With
 //! another one the equations are smooth along the whole step, also behind the place where a − b changes sign, which is
 //! found on the step's dense output; the step ends there and the mode changes. (So do modelling languages of hybrid
 //! systems: H. Elmqvist, F. Cellier & M. Otter, Object-oriented modeling of hybrid systems, ESS 1993.)
@@ -13,10 +13,11 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::lookups::Lookups;
 use super::surfaces::degree_among;
 use super::switches::timed;
 use super::{Dim, Family, Kind, Model, Piece, Surface, Symbol};
-use crate::expr::{Affine, ExprId, Format, Graph, IndexRange, Node, Printer, Reads, Subscript, SymbolId};
+use crate::expr::{Affine, CurveId, ExprId, Format, Graph, IndexRange, Node, Printer, Reads, Subscript, SymbolId};
 use crate::math::{Binary, Compare, Unary};
 use crate::source::Span;
 
@@ -38,12 +39,11 @@ pub struct Mode {
 pub enum Watch {
     /// The mode is the sign of one function.
     Side(Surface),
-    /// The mode stands for a level k, a whole number: k + 1 from 0 on, k below. Both functions are positive between k and
-    /// k + 1.
+    /// The mode stands for a level k, a whole number: k + 1 from 0 on, k below. Both functions are positive on it.
     Level {
-        /// x − k; x where the mode is 0.
+        /// x less the beginning of the level, for floors x − k; where the mode is 0 a number whose floor is k.
         above: Surface,
-        /// k + 1 − x
+        /// The end of the level less x, for floors k + 1 − x.
         below: Surface,
     },
 }
@@ -61,7 +61,7 @@ pub fn with_modes(model: &Model) -> Option<Model> {
     let families = || model.definitions.iter().chain(&model.derivatives);
     let pieces = || families().flat_map(|family| &family.pieces);
     let roots: Vec<ExprId> = pieces().map(|piece| piece.value).chain(model.constraints.iter().copied()).collect();
-    let moving = |id: &ExprId| model.graph.facts(*id).reads >= Reads::Time && switches(model.graph.node(*id));
+    let moving = |id: &ExprId| model.graph.facts(*id).reads >= Reads::Time && switches(&model.graph, *id);
     let candidates: Vec<ExprId> = model.graph.reachable(&roots).into_iter().filter(moving).collect();
     if candidates.is_empty() {
         return None;
@@ -78,6 +78,7 @@ pub fn with_modes(model: &Model) -> Option<Model> {
     let mut work = Work {
         model,
         candidates,
+        lookups: Lookups::default(),
         known: FxHashMap::default(),
         rewritten: FxHashMap::default(),
         degrees: FxHashMap::default(),
@@ -93,12 +94,13 @@ pub fn with_modes(model: &Model) -> Option<Model> {
     Some(model)
 }
 
-/// Whether a node of this kind switches.
-fn switches(node: Node) -> bool {
-    match node {
+/// Whether a node is of a kind that switches.
+fn switches(graph: &Graph, id: ExprId) -> bool {
+    match graph.node(id) {
         Node::Compare(op, ..) => matches!(op, Compare::Lt | Compare::Le),
         Node::Binary(op, ..) => matches!(op, Binary::Min | Binary::Max),
         Node::Unary(op, _) => matches!(op, Unary::Abs | Unary::Floor | Unary::Ceil),
+        Node::Curve(curve, ..) => Lookups::has_pieces(graph, curve),
         _ => false,
     }
 }
@@ -115,13 +117,25 @@ fn moves(graph: &Graph, symbols: &[Symbol], id: ExprId) -> bool {
     })
 }
 
-/// What a mode is known by: its function (for levels x), whether it is a level, and the ranges of its indices.
-type Key = (ExprId, bool, Vec<IndexRange>);
+/// What a mode is known by: its function (for levels x), of what kind it is, and the ranges of its indices.
+type Key = (ExprId, Decides, Vec<IndexRange>);
+
+/// What a function decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Decides {
+    /// A side, by its sign.
+    Side,
+    /// A level, by the whole numbers.
+    Whole,
+    /// A level, by the points of a curve.
+    Piece(CurveId),
+}
 
 struct Work {
     model: Model,
     /// Nodes, as they were written, that become modes.
     candidates: FxHashSet<ExprId>,
+    lookups: Lookups,
     known: FxHashMap<Key, ExprId>,
     rewritten: FxHashMap<(ExprId, Vec<IndexRange>), ExprId>,
     /// Of computed arrays that have been dealt with, the degree as polynomials.
@@ -197,14 +211,20 @@ impl Work {
                 let negative = self.model.graph.neg(a);
                 Some(self.model.graph.select(condition, negative, a))
             }
-            Node::Unary(Unary::Floor, a) => self.level(written, a, scope).map(|(level, free)| {
+            Node::Curve(curve, order, x) => {
+                let (level, free) = self.level(written, x, Decides::Piece(curve), scope)?;
+                let graph = &mut self.model.graph;
+                let value = self.lookups.value(graph, (curve, order), x, level)?;
+                Some(graph.select(free, id, value))
+            }
+            Node::Unary(Unary::Floor, a) => self.level(written, a, Decides::Whole, scope).map(|(level, free)| {
                 let graph = &mut self.model.graph;
                 graph.select(free, id, level)
             }),
             Node::Unary(Unary::Ceil, a) => {
                 // ⌈a⌉ = −⌊−a⌋
                 let turned = self.model.graph.neg(a);
-                let (level, free) = self.level(written, turned, scope)?;
+                let (level, free) = self.level(written, turned, Decides::Whole, scope)?;
                 let graph = &mut self.model.graph;
                 let level = graph.neg(level);
                 Some(graph.select(free, id, level))
@@ -230,7 +250,7 @@ impl Work {
         };
         let graph = &mut self.model.graph;
         let value = if turned { graph.sub(b, a) } else { graph.sub(a, b) };
-        let mode = self.mode(written, (value, false), scope)?;
+        let mode = self.mode(written, (value, Decides::Side), scope)?;
         let graph = &mut self.model.graph;
         let zero = graph.constant(0.0);
         let holds =
@@ -242,8 +262,14 @@ impl Work {
     }
 
     /// The level of x by its mode, and whether the mode is 0.
-    fn level(&mut self, written: ExprId, x: ExprId, scope: &[IndexRange]) -> Option<(ExprId, ExprId)> {
-        let mode = self.mode(written, (x, true), scope)?;
+    fn level(
+        &mut self,
+        written: ExprId,
+        x: ExprId,
+        decides: Decides,
+        scope: &[IndexRange],
+    ) -> Option<(ExprId, ExprId)> {
+        let mode = self.mode(written, (x, decides), scope)?;
         let graph = &mut self.model.graph;
         let zero = graph.constant(0.0);
         let free = graph.compare(Compare::Eq, mode, zero);
@@ -251,11 +277,11 @@ impl Work {
     }
 
     /// The mode of a function, old or new.
-    fn mode(&mut self, written: ExprId, (value, levels): (ExprId, bool), scope: &[IndexRange]) -> Option<ExprId> {
+    fn mode(&mut self, written: ExprId, (value, decides): (ExprId, Decides), scope: &[IndexRange]) -> Option<ExprId> {
         let facts = self.model.graph.facts(value);
         let ranges: Vec<IndexRange> = scope.iter().copied().filter(|r| facts.free >> r.var.0 & 1 == 1).collect();
         let known = ranges.iter().fold(0u64, |bits, r| bits | 1 << r.var.0) == facts.free;
-        let key = (value, levels, ranges);
+        let key = (value, decides, ranges);
         if let Some(mode) = self.known.get(&key) {
             return Some(*mode);
         }
@@ -274,17 +300,26 @@ impl Work {
         let subscripts = ranges.iter().map(|r| Subscript { affine: Affine::var(r.var), wrap: false }).collect();
         let subscripts = model.graph.subscripts_id(subscripts);
         let mode = model.graph.intern(Node::Symbol(symbol, subscripts));
-        let watch = if levels {
-            let graph = &mut model.graph;
-            let level = level_of(graph, mode);
-            let one = graph.constant(1.0);
-            let above = graph.sub(value, level);
-            let next = graph.add(level, one);
-            let below = graph.sub(next, value);
-            let degree = self.degree(value);
-            Watch::Level { above: Surface { value: above, degree }, below: Surface { value: below, degree } }
-        } else {
-            Watch::Side(Surface { value, degree: self.degree(value) })
+        let degree = self.degree(value);
+        let graph = &mut self.model.graph;
+        let level = level_of(graph, mode);
+        let watch = match decides {
+            Decides::Side => Watch::Side(Surface { value, degree }),
+            Decides::Whole => {
+                let one = graph.constant(1.0);
+                let above = graph.sub(value, level);
+                let next = graph.add(level, one);
+                let below = graph.sub(next, value);
+                Watch::Level { above: Surface { value: above, degree }, below: Surface { value: below, degree } }
+            }
+            Decides::Piece(curve) => {
+                let [above, below] = self.lookups.ends(graph, curve, value, level)?;
+                let position = self.lookups.position(graph, curve, value)?;
+                let zero = graph.constant(0.0);
+                let free = graph.compare(Compare::Eq, mode, zero);
+                let above = graph.select(free, position, above);
+                Watch::Level { above: Surface { value: above, degree }, below: Surface { value: below, degree } }
+            }
         };
         self.model.modes.push(Mode { name, symbol, ranges, watch });
         self.known.insert(key, mode);

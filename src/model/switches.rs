@@ -90,15 +90,26 @@ pub(super) fn timed(graph: &mut Graph, nodes: &[ExprId]) -> FxHashSet<ExprId> {
     let mut finder = Finder::new(graph);
     let mut timed = FxHashSet::default();
     for id in nodes {
-        if finder.when(*id).is_some_and(|when| when.is_fixed(finder.graph)) {
+        let by_time = match finder.graph.node(*id) {
+            Node::Curve(_, _, argument) => finder.line(argument).is_some_and(|line| line.is_fixed(finder.graph)),
+            _ => finder.when(*id).is_some_and(|when| when.is_fixed(finder.graph)),
+        };
+        if by_time {
             timed.insert(*id);
         }
     }
     timed
 }
 
-impl When {
+impl Line {
     /// Whether it is known before the run: what a discrete quantity moves is not.
+    fn is_fixed(self, graph: &Graph) -> bool {
+        [self.slope, self.per, self.offset].iter().all(|id| graph.facts(*id).reads <= Reads::Parameters)
+    }
+}
+
+impl When {
+    /// The same.
     fn is_fixed(self, graph: &Graph) -> bool {
         let fixed = |id: ExprId| graph.facts(id).reads <= Reads::Parameters;
         match self {

@@ -291,12 +291,14 @@ impl RadauStepper {
         Outcome::Error(size)
     }
 
-    /// Starting values w = T⁻¹ z, with z on the collocation polynomial of the last step.
+    /// Starting values w = T⁻¹ z, with z on the collocation polynomial of the last step, or 0 where that says nothing: then
+    /// how fast the iteration converged before does not tell how far it has come after its first turn.
     fn predict(&mut self, h: f64) {
         let (n, method) = (self.n, self.family[self.at]);
         let s = method.stages();
         let ratio = h / self.h_old;
         if !self.past || ratio > FARTHEST {
+            self.eta = 1.0;
             return self.w[..s * n].fill(0.0);
         }
         let old = self.family[self.at_old];

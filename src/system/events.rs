@@ -47,11 +47,11 @@ pub struct ModeGroup {
 pub enum Watch {
     /// The sign of this function, −1 or 1.
     Side(usize),
-    /// The level k of a quantity x, k ≤ x < k + 1: the mode is k + 1 from 0 on, k below.
+    /// The level k of a quantity x, a whole number such as k ≤ x < k + 1: the mode is k + 1 from 0 on, k below.
     Level {
-        /// x − k; x where the mode is 0.
+        /// x less the beginning of the level; where the mode is 0 a number whose floor is k.
         above: usize,
-        /// k + 1 − x
+        /// The end of the level less x.
         below: usize,
     },
 }

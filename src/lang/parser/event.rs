@@ -24,7 +24,7 @@ impl Parser<'_> {
         }
         let actions = self.actions()?;
         let domain = self.for_clauses()?;
-        Ok(ItemKind::Event(Event { label: None, trigger, attributes, actions, domain }))
+        Ok(ItemKind::Event(Event { label: None, ends: false, trigger, attributes, actions, domain }))
     }
 
     /// `schedule = "at" expression { "," expression } | "every" expression [ "from" expression ] [ "to" expression ]`

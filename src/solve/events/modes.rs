@@ -22,8 +22,8 @@ const PATIENCE: u64 = 100;
 /// After a step that could not be taken, or so often only that something must be wrong.
 const PAST_FAILURE: u64 = 10;
 const REJECTED: u64 = 3;
-/// Steps over which a run is judged if most of them end at switches and it either has [`MANY`] modes or gets no further
-/// than [`LITTLE`] of the span.
+/// Steps over which a run is judged if most of them end at switches and it either has [`MANY`] modes, or gets no further
+/// than [`LITTLE`] of the span, or climbs levels (the points of data may lie much closer than their shape needs).
 const WINDOW: u32 = 64;
 const MANY: usize = 16;
 const LITTLE: f64 = 1e-3;
@@ -38,9 +38,9 @@ enum Role {
     None,
     /// The sign of the mode at this place.
     Side(usize),
-    /// x − k of the mode at this place.
+    /// How far x is above the beginning of the level of the mode at this place.
     Above(usize),
-    /// k + 1 − x
+    /// How far it is below its end.
     Below(usize),
 }
 
@@ -267,7 +267,7 @@ impl<'a> Modes<'a> {
                 self.fix(problem, g)
             }
             None if begun && rejected >= REJECTED => self.give_way(problem),
-            // Numbers of levels whose mode is 0 are those of x, whatever the others are.
+            // Numbers of levels whose mode is 0 say the level, whatever the others are.
             None => self.undecided() && self.fix(problem, g),
         }
     }
@@ -303,8 +303,8 @@ impl<'a> Modes<'a> {
                     continue;
                 }
                 let value = match self.roles[place] {
-                    Role::Above(_) if g[place] < 0.0 => level(level_of(self.values[mode]) + g[place].floor()),
-                    Role::Below(_) if g[place] < 0.0 => level(level_of(self.values[mode]) - g[place].floor()),
+                    // Levels are found anew.
+                    Role::Above(_) | Role::Below(_) if g[place] < 0.0 => 0.0,
                     Role::Side(_) if sign(g[place]) * self.values[mode] < 0.0 => sign(g[place]),
                     _ => continue,
                 };
@@ -315,6 +315,10 @@ impl<'a> Modes<'a> {
             }
             if changed.len() == before {
                 break;
+            }
+            if self.undecided() {
+                problem.surfaces(t, y, &mut g);
+                self.fix(problem, &g);
             }
         }
         self.g = g;
@@ -343,6 +347,10 @@ impl<'a> Modes<'a> {
         self.last = (f64::NEG_INFINITY, 0);
     }
 
+    fn is_level(&self, mode: usize) -> bool {
+        matches!(self.roles[self.places[mode].1], Role::Above(_))
+    }
+
     /// Whether steps that end at switches get further, per evaluation of f, than steps over them.
     fn judge(&mut self, problem: &mut Problem, t: f64, cut: Option<usize>) {
         let (t0, rhs) = *self.window.since.get_or_insert((t, problem.statistics.rhs));
@@ -361,7 +369,11 @@ impl<'a> Modes<'a> {
                 self.released = Some(0);
                 self.next_trial = steps + self.patience;
             }
-            (None, None) if 2 * cuts > WINDOW && (slow || self.places.len() >= MANY) && steps >= self.next_trial => {
+            (None, None)
+                if 2 * cuts > WINDOW
+                    && (slow || self.places.len() >= MANY || cut.is_some_and(|mode| self.is_level(mode)))
+                    && steps >= self.next_trial =>
+            {
                 self.slid = cut.filter(|_| slow).or(self.slid);
                 self.release(problem, self.patience.max(2 * u64::from(WINDOW)));
                 self.trial = Some(pace);
