@@ -15,9 +15,10 @@ use super::reach::{OutsideData, outside_data};
 use super::steady::Steady;
 use crate::diag::closest;
 use crate::model::{Grid, LOOK_BACK, LeadIn};
+use crate::name::plain;
 use crate::solve::{
-    Approach, End, ErrorKind, Failure, Method, Options, Recorder, Save, Solution, SteadyState, Tolerance, integrate,
-    integrate_to, integrate_told, steady,
+    Approach, End, ErrorKind, Failure, Method, Observer, Options, Recorder, Save, Solution, SteadyState, Tolerance,
+    integrate, integrate_to, integrate_told, steady,
 };
 use crate::system::{Eliminated, Reduced};
 
@@ -123,6 +124,40 @@ impl<'a> Problem<'a> {
         Ok(self)
     }
 
+    /// Sets all elements of an array of parameters, states or discrete quantities, in row-major order.
+    ///
+    /// # Errors
+    /// A sentence, if there is no such array or it has another number of elements.
+    pub fn set_array(mut self, name: &str, values: &[f64]) -> Result<Self, String> {
+        let model = self.compiled.model();
+        for (k, names) in [model.parameters(), model.states(), model.discretes()].iter().enumerate() {
+            let known = names.blocks().iter().find(|block| block.name == name || plain(&block.name) == name);
+            let Some(block) = known else { continue };
+            if block.len() != values.len() {
+                return Err(format!("`{name}` has {} elements, found {}", block.len(), values.len()));
+            }
+            let target = [&mut self.parameters, &mut self.initial, &mut self.discretes].into_iter().nth(k);
+            let elements = values.iter().enumerate().map(|(k, value)| (block.offset + k, *value));
+            target.into_iter().for_each(|target| target.extend(elements.clone()));
+            return Ok(self);
+        }
+        // A name that does not exist as a scalar either.
+        self.set(name, f64::NAN).map_err(|error| error.to_string())
+    }
+
+    /// Sets the first values of all states, in the order of [`crate::Model::states`].
+    ///
+    /// # Errors
+    /// A sentence, if there are more or fewer states.
+    pub fn initial(mut self, values: &[f64]) -> Result<Self, String> {
+        let n = self.compiled.model().checked().dim();
+        if values.len() != n {
+            return Err(format!("expected {n} initial values, found {}", values.len()));
+        }
+        self.initial = values.iter().copied().enumerate().collect();
+        Ok(self)
+    }
+
     /// Relative tolerance.
     pub fn rtol(mut self, rtol: f64) -> Self {
         self.options.rtol = rtol;
@@ -132,6 +167,18 @@ impl<'a> Problem<'a> {
     /// Absolute tolerance of all states.
     pub fn atol(mut self, atol: f64) -> Self {
         self.options.atol = Tolerance::Scalar(atol);
+        self
+    }
+
+    /// Absolute tolerances, one per state.
+    pub fn atol_per_state(mut self, atol: Vec<f64>) -> Self {
+        self.options.atol = Tolerance::PerState(atol);
+        self
+    }
+
+    /// No step is longer than this.
+    pub fn max_step(mut self, step: f64) -> Self {
+        self.options.max_step = step;
         self
     }
 
@@ -196,6 +243,24 @@ impl<'a> Problem<'a> {
     /// Stops when the flag becomes true.
     pub fn cancel(mut self, flag: &'a AtomicBool) -> Self {
         self.options.cancel = Some(flag);
+        self
+    }
+
+    /// Asked now and then whether to stop, as by Ctrl-C in a host that has to look for it.
+    pub fn interrupt(mut self, asked: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        self.options.interrupt = Some(asked);
+        self
+    }
+
+    /// Shows every accepted step to an observer, which may end the run. Conserved sums are not used then.
+    pub fn observe(mut self, observer: &'a Observer<'a>) -> Self {
+        self.options.observe = Some(observer);
+        self
+    }
+
+    /// Keeps the solution between the points too: [`Solution::dense`].
+    pub fn dense(mut self) -> Self {
+        self.options.dense = true;
         self
     }
 
@@ -287,6 +352,7 @@ impl<'a> Problem<'a> {
             return Ok(self.options.t1);
         }
         let mut scout = self.clone();
+        (scout.options.observe, scout.options.dense) = (None, false);
         (scout.grid, scout.options.save) = (Some(Grid::Steps), Save::Steps);
         // The points are not looked at; with reactions the way to the end is that of the run to come.
         let solution = scout.run()?;
@@ -314,6 +380,7 @@ impl<'a> Problem<'a> {
             let mut options = self.options.clone();
             (options.t0, options.t1) = (since - f64::from(intervals) * interval, t0.next_down());
             (options.save, options.explain, options.progress) = (Save::At(Vec::new()), false, None);
+            (options.observe, options.dense) = (None, false);
             let mut end = None;
             integrate_to(system, &y0, &bound, &options, &mut end).map_err(SolveError::Failed)?;
             let Some(end) = end else { break };
@@ -371,7 +438,7 @@ impl<'a> Problem<'a> {
         let system = self.compiled.system();
         // Of delays the past of all states is kept, and constraints are on all states together.
         let apart = self.compiled.model().checked().delays.is_empty() && system.constraints().is_none();
-        let eliminated = if self.reduce && apart && recorder.is_none() {
+        let eliminated = if self.reduce && apart && recorder.is_none() && self.options.observe.is_none() {
             Eliminated::undisturbed(self.compiled.eliminated(&y0), system.events())
         } else {
             Vec::new()
@@ -400,7 +467,7 @@ impl<'a> Problem<'a> {
     pub fn steady(&self, approach: Approach) -> Result<Steady, SolveError> {
         let Start { bound, y: y0 } = self.start()?;
         let mut options = self.options.clone();
-        options.t1 = f64::INFINITY;
+        (options.observe, options.dense, options.t1) = (None, false, f64::INFINITY);
         options.max_steps = options.max_steps.min(MOST_UNTIL_REST);
         let system = self.compiled.system();
         let eliminated = if system.constraints().is_none() { self.compiled.eliminated(&y0) } else { Vec::new() };

@@ -1,5 +1,9 @@
 //! The run: segments between breakpoints, steps within them, points kept from the dense output.
 
+mod passed;
+
+pub use passed::{Go, Observer, Passed};
+
 use std::sync::Arc;
 
 use super::auto::Auto;
@@ -15,7 +19,7 @@ use super::settled::Settled;
 use super::stepper::Stepper;
 use super::symplectic::SymplecticStepper;
 use super::taken::{Place, Recorder};
-use super::{ErrorKind, Failure, Method, Options, Save, Solution};
+use super::{Dense, ErrorKind, Failure, Method, Options, Save, Solution};
 use crate::system::System;
 
 /// Integrates `y' = f(t, y, p)` from `y0`.
@@ -136,6 +140,11 @@ struct Run<'a, 'r> {
     settled: Option<Settled>,
     rests: bool,
     end: Option<End>,
+    /// Of a run whose steps are shown or kept: the state where the step began.
+    start: Vec<f64>,
+    dense: Option<Dense>,
+    /// Whether the observer has ended the run; the state there is `point`.
+    halted: bool,
 }
 
 impl<'a, 'r> Run<'a, 'r> {
@@ -169,6 +178,9 @@ impl<'a, 'r> Run<'a, 'r> {
             settled: None,
             rests: false,
             end: None,
+            start: Vec::new(),
+            dense: options.dense.then(|| Dense::new(n)),
+            halted: false,
         }
     }
 
@@ -243,10 +255,15 @@ impl<'a, 'r> Run<'a, 'r> {
                 // A delay below rounding of time is over before a step is taken.
                 events.y.copy_from_slice(&y);
             }
+            self.begins(&y);
             let outcome = self.segment(&mut active, end);
             if let Err(kind) = outcome {
                 self.note(&mut active);
                 return Err(self.diagnose(kind, active.stepper()));
+            }
+            if self.halted {
+                y.copy_from_slice(&self.point);
+                break;
             }
             if self.time == end {
                 behind = end;
@@ -373,7 +390,8 @@ impl<'a, 'r> Run<'a, 'r> {
             || self.events.is_some()
             || self.settled.is_some()
             || self.recorder.is_some()
-            || self.options.progress.is_some();
+            || self.options.progress.is_some()
+            || self.shows_steps();
         match &self.options.save {
             Save::At(times) if !looks => match times.get(self.next) {
                 Some(next) if (end - next) * self.problem.direction > 0.0 => *next,
@@ -440,10 +458,14 @@ impl<'a, 'r> Run<'a, 'r> {
                     None => false,
                 },
             };
+            if self.show(stepper, before, happens)? {
+                break;
+            }
             if happens {
-                self.save_before(stepper)?;
+                self.save_before(stepper, self.time)?;
             } else {
                 self.save(stepper)?;
+                self.begins(stepper.y());
             }
             if let Some(progress) = self.options.progress
                 && self.problem.statistics.steps.is_multiple_of(self.seldom)
@@ -552,10 +574,10 @@ impl<'a, 'r> Run<'a, 'r> {
         Ok(Place::Inside(t))
     }
 
-    /// Keeps the asked-for times that the last step passed before an event, which has its own.
-    fn save_before(&mut self, stepper: &mut dyn Stepper) -> Result<(), ErrorKind> {
+    /// Keeps the asked-for times that the last step passed before a time at which it is cut short, which has its own.
+    fn save_before(&mut self, stepper: &mut dyn Stepper, end: f64) -> Result<(), ErrorKind> {
         let Save::At(times) = &self.options.save else { return Ok(()) };
-        while let Some(&t) = times.get(self.next).filter(|t| **t < self.time) {
+        while let Some(&t) = times.get(self.next).filter(|t| (end - **t) * self.problem.direction > 0.0) {
             let place = self.interpolate(stepper, t)?;
             self.record(t, place)?;
             self.next += 1;
@@ -584,11 +606,12 @@ impl<'a, 'r> Run<'a, 'r> {
     fn into_solution(mut self) -> Solution {
         self.problem.statistics.solve_seconds = self.problem.seconds();
         let shape = Arc::new(self.problem.system.shape().clone());
-        let solution = Solution::from_rows(self.times, &self.rows, shape, self.problem.statistics);
+        let dense = self.dense.take();
+        let solution = Solution::from_rows(self.times, &self.rows, shape, self.problem.statistics).with_dense(dense);
         match self.events {
             Some(events) => {
                 let names = events.names();
-                solution.with_events(events.log, names, self.stopped)
+                solution.with_events(events.log, names, self.stopped && !self.halted)
             }
             None => solution,
         }

@@ -6,6 +6,7 @@ mod auto;
 mod candidates;
 pub mod collocation;
 mod consistent;
+mod dense;
 pub mod differences;
 mod drive;
 pub mod esdirk;
@@ -28,7 +29,8 @@ pub mod symplectic;
 pub mod tableau;
 pub mod taken;
 
-pub use drive::{End, integrate, integrate_to, integrate_told};
+pub use dense::Dense;
+pub use drive::{End, Go, Observer, Passed, integrate, integrate_to, integrate_told};
 pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure};
 pub use options::{Options, Save, Tolerance};

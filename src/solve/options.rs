@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::Method;
+use super::{Method, Observer};
 use crate::system::System;
 
 /// How to integrate. Start from [`Options::new`] and change what matters.
@@ -44,6 +44,13 @@ pub struct Options<'a> {
     pub explain: bool,
     /// Set to true from outside (Ctrl-C) to end the run with [`super::ErrorKind::Interrupted`].
     pub cancel: Option<&'a AtomicBool>,
+    /// Asked now and then whether to end the run with [`super::ErrorKind::Interrupted`], about as often as a person would
+    /// want: for hosts whose interrupts have to be looked for.
+    pub interrupt: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// Shown every accepted step; may end the run within it.
+    pub observe: Option<&'a Observer<'a>>,
+    /// Keep the solution between the points too ([`super::Solution::dense`]). Default: no.
+    pub dense: bool,
     /// Called after accepted steps with the time reached (seldom enough to cost nothing).
     pub progress: Option<&'a (dyn Fn(f64) + Sync)>,
 }
@@ -68,6 +75,9 @@ impl Options<'_> {
             over_switches: false,
             explain: false,
             cancel: None,
+            interrupt: None,
+            observe: None,
+            dense: false,
             progress: None,
         }
     }

@@ -1,8 +1,9 @@
 //! What a stepper works on: the system with its parameters, tolerances, limits and counts.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::past::Past;
 use super::{ErrorKind, Options, Statistics, Tolerance};
@@ -35,6 +36,8 @@ pub struct Problem<'a> {
     watched: bool,
     /// Steps are told to somebody who differentiates them.
     pub told: bool,
+    /// When the host was last asked whether to go on, since the start.
+    asked: Cell<Duration>,
     /// What the system reads at other times, if it does.
     pub past: Option<Box<Past<'a>>>,
     options: &'a Options<'a>,
@@ -43,6 +46,8 @@ pub struct Problem<'a> {
     pub statistics: Statistics,
 }
 
+/// How often the host is asked whether to go on, at most.
+const ASKED_EVERY: Duration = Duration::from_millis(30);
 /// How far inside a breakpoint f is asked for, as a share of the segment.
 const MARGIN: f64 = 5.7e-14;
 
@@ -61,8 +66,9 @@ impl<'a> Problem<'a> {
             max_step: options.max_step,
             inside: (f64::NEG_INFINITY, f64::INFINITY),
             max_steps: options.max_steps,
-            watched: options.cancel.is_some() || options.max_time.is_some(),
+            watched: options.cancel.is_some() || options.max_time.is_some() || options.interrupt.is_some(),
             told: false,
+            asked: Cell::new(Duration::ZERO),
             past: None,
             options,
             started: Instant::now(),
@@ -401,11 +407,17 @@ impl<'a> Problem<'a> {
             return Err(ErrorKind::Interrupted);
         }
         // Looking at the clock costs as much as a small step.
-        if let Some(limit) = self.options.max_time
-            && (self.dim() > 1000 || attempts.is_multiple_of(64))
-            && self.started.elapsed() > limit
-        {
-            return Err(ErrorKind::TooMuchTime(limit.as_secs_f64()));
+        if self.dim() > 1000 || attempts.is_multiple_of(64) {
+            let elapsed = self.started.elapsed();
+            if let Some(limit) = self.options.max_time.filter(|limit| elapsed > *limit) {
+                return Err(ErrorKind::TooMuchTime(limit.as_secs_f64()));
+            }
+            if let Some(interrupt) = self.options.interrupt.filter(|_| elapsed > self.asked.get() + ASKED_EVERY) {
+                self.asked.set(elapsed);
+                if interrupt() {
+                    return Err(ErrorKind::Interrupted);
+                }
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Dense;
 use super::events::Occurrence;
 use crate::system::{Names, Shape};
 
@@ -15,6 +16,7 @@ pub struct Solution {
     events: Vec<Occurrence>,
     event_names: Vec<String>,
     stopped: bool,
+    dense: Option<Dense>,
     /// How the run went.
     pub statistics: Statistics,
 }
@@ -63,8 +65,8 @@ impl Solution {
         let column = |k: usize| rows.iter().skip(k).step_by((n + m).max(1)).copied();
         (0..n).for_each(|k| states.extend(column(k)));
         (n..n + m).for_each(|k| outputs.extend(column(k)));
-        let (events, event_names, stopped) = Default::default();
-        Solution { times, states, outputs, shape, events, event_names, stopped, statistics }
+        let (events, event_names, stopped, dense) = Default::default();
+        Solution { times, states, outputs, shape, events, event_names, stopped, dense, statistics }
     }
 
     /// The same run with more states: `expand` makes the row of all states from the row of those that were integrated.
@@ -77,12 +79,23 @@ impl Solution {
             expand(&few, &mut all);
             (0..m).for_each(|k| states[k * len + row] = all[k]);
         }
-        Solution { states, shape, ..self }
+        let dense = self.dense.map(|dense| dense.expanded(m, expand));
+        Solution { states, shape, dense, ..self }
     }
 
     /// With the events that were executed, the names of those there are, and whether the last one ended the run.
     pub fn with_events(self, events: Vec<Occurrence>, event_names: Vec<String>, stopped: bool) -> Self {
         Solution { events, event_names, stopped, ..self }
+    }
+
+    /// With the solution between the points.
+    pub(super) fn with_dense(self, dense: Option<Dense>) -> Self {
+        Solution { dense, ..self }
+    }
+
+    /// The solution between the points, of a run that was asked to keep it ([`super::Options::dense`]).
+    pub fn dense(&self) -> Option<&Dense> {
+        self.dense.as_ref()
     }
 
     /// The events that were executed, in order: when, and which.

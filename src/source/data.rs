@@ -78,6 +78,11 @@ impl DataFile {
         &self.name
     }
 
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The headings and the number of columns.
     ///
     /// # Errors

@@ -1,0 +1,27 @@
+//! The native part of the Python package `rhapsode`: a thin layer over the crate's facade.
+//!
+//! What belongs to Python's world (tracing, tables, figures, display) is written in Python, in `python/rhapsode`; here is
+//! what must be fast or must not hold the interpreter's lock.
+
+mod crossings;
+mod errors;
+mod ivp;
+mod model;
+mod request;
+mod solution;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _core(m: &Bound<PyModule>) -> PyResult<()> {
+    m.add_class::<model::Model>()?;
+    m.add_class::<solution::Solution>()?;
+    m.add_class::<ivp::Interpolant>()?;
+    m.add_function(wrap_pyfunction!(model::compile, m)?)?;
+    m.add_function(wrap_pyfunction!(model::load, m)?)?;
+    m.add_function(wrap_pyfunction!(model::rebuild, m)?)?;
+    m.add_function(wrap_pyfunction!(ivp::solve_traced, m)?)?;
+    m.add_function(wrap_pyfunction!(ivp::solve_called, m)?)?;
+    m.add_function(wrap_pyfunction!(request::methods, m)?)?;
+    m.add("__version__", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,358 @@
+//! `Model`: a compiled model, its names, what it shows, and its runs.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use numpy::{PyArray1, PyArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use rhapsode::solve::{ErrorKind, Failure};
+use rhapsode::source::{DataFile, Loader};
+use rhapsode::system::Names;
+use rhapsode::{Compiled, Errors, FileLoader, Problem, Show, SolveError};
+
+use crate::errors;
+use crate::request::{Request, numbers};
+use crate::solution::Solution;
+
+/// What a model was read from; enough to read it again elsewhere.
+struct Texts {
+    name: String,
+    text: String,
+    /// The files it uses and its data, by the names they were loaded under.
+    files: BTreeMap<String, String>,
+}
+
+/// Files from disk, kept as they are read.
+#[derive(Default)]
+struct Recorder(RefCell<BTreeMap<String, String>>);
+
+impl Loader for Recorder {
+    fn load(&self, name: &str) -> Result<String, String> {
+        let text = FileLoader.load(name)?;
+        self.0.borrow_mut().insert(name.to_string(), text.clone());
+        Ok(text)
+    }
+
+    fn load_data(&self, name: &str) -> Result<Arc<DataFile>, String> {
+        // Data may be larger than texts; their own limit counts.
+        let data = FileLoader.load_data(name)?;
+        self.0.borrow_mut().insert(name.to_string(), data.text().to_string());
+        Ok(data)
+    }
+}
+
+/// A model compiled to native code.
+#[pyclass(module = "rhapsode", frozen, weakref)]
+pub struct Model {
+    pub compiled: Compiled,
+    texts: Texts,
+    /// The same model with sensitivities, by their names.
+    sensitive: Mutex<HashMap<Vec<String>, Compiled>>,
+}
+
+/// Compiles a model from its text. `files` are texts that it uses, by name; `name` stands in diagnostics.
+#[pyfunction]
+#[pyo3(signature = (text, *, name="model", files=None))]
+pub fn compile(py: Python, text: String, name: &str, files: Option<BTreeMap<String, String>>) -> PyResult<Model> {
+    Model::read(py, Texts { name: name.to_string(), text, files: files.unwrap_or_default() })
+}
+
+/// Compiles a model from a file, and the files it uses.
+#[pyfunction]
+pub fn load(py: Python, path: std::path::PathBuf) -> PyResult<Model> {
+    let recorder = Recorder::default();
+    let name = path.display().to_string();
+    let Ok(text) = FileLoader.load(&name) else {
+        let texts = Texts { name, text: String::new(), files: BTreeMap::new() };
+        return Model::compiled(py, rhapsode::Model::load(&path), texts);
+    };
+    let model = rhapsode::Model::parse_with(&recorder, &name, &text);
+    Model::compiled(py, model, Texts { name, text, files: recorder.0.into_inner() })
+}
+
+/// What `pickle` calls.
+#[pyfunction]
+pub fn rebuild(py: Python, name: String, text: String, files: BTreeMap<String, String>) -> PyResult<Model> {
+    Model::read(py, Texts { name, text, files })
+}
+
+impl Model {
+    fn read(py: Python, texts: Texts) -> PyResult<Self> {
+        let model = py.detach(|| rhapsode::Model::parse_with(&texts.files, &texts.name, &texts.text));
+        Model::compiled(py, model, texts)
+    }
+
+    fn compiled(py: Python, model: Result<rhapsode::Model, Errors>, texts: Texts) -> PyResult<Self> {
+        let model = model.map_err(|errors| errors::model(py, &errors))?;
+        let compiled = py.detach(|| model.compile());
+        let compiled = compiled.map_err(|error| errors::input(py, format!("cannot compile the model: {error}")))?;
+        Ok(Model { compiled, texts, sensitive: Mutex::default() })
+    }
+
+    /// The model with sensitivities, made once.
+    fn with_sensitivities(&self, py: Python, names: Vec<String>) -> PyResult<Compiled> {
+        let known = |map: &HashMap<Vec<String>, Compiled>| map.get(&names).cloned();
+        if let Some(compiled) = self.sensitive.lock().ok().and_then(|map| known(&map)) {
+            return Ok(compiled);
+        }
+        let list: Vec<&str> = names.iter().map(String::as_str).collect();
+        let model = self.compiled.model().with_sensitivities(&list).map_err(|error| match error {
+            rhapsode::SensitivityError::Name(error) => errors::unknown(py, error.to_string()),
+            error => errors::input(py, error.to_string()),
+        })?;
+        let compiled = py.detach(|| model.compile()).map_err(|error| errors::input(py, error.to_string()))?;
+        if let Ok(mut map) = self.sensitive.lock() {
+            map.insert(names.clone(), compiled.clone());
+        }
+        Ok(compiled)
+    }
+
+    /// Bound parameters and a state, for calls of single functions.
+    fn point(&self, py: Python, y: &Bound<PyAny>, values: Option<&Bound<PyDict>>) -> PyResult<(Vec<f64>, Vec<f64>)> {
+        let mut request = Request::read(py, None, None, values)?;
+        request.span = Some((0.0, 1.0));
+        let problem = request.problem(py, &self.compiled)?;
+        let p = problem.parameter_values().map_err(|error| errors::input(py, error.to_string()))?;
+        let y = numbers(y)?.0;
+        let n = self.compiled.system().shape().dim();
+        if y.len() != n {
+            return Err(errors::input(py, format!("y has {} elements, expected {n}", y.len())));
+        }
+        Ok((y, self.compiled.bind(&p)))
+    }
+}
+
+/// Runs a problem without holding the interpreter's lock; Ctrl-C ends it.
+pub fn run(py: Python, problem: Problem<'_>) -> (Result<rhapsode::solve::Solution, SolveError>, Option<PyErr>) {
+    let signal: Mutex<Option<PyErr>> = Mutex::new(None);
+    let interrupt = || {
+        Python::attach(|py| match py.check_signals() {
+            Ok(()) => false,
+            Err(error) => {
+                if let Ok(mut signal) = signal.lock() {
+                    *signal = Some(error);
+                }
+                true
+            }
+        })
+    };
+    let result = py.detach(|| problem.interrupt(&interrupt).solve());
+    (result, signal.into_inner().unwrap_or_default())
+}
+
+/// What a failure is called in `SolveError.kind`.
+pub fn kind(failure: &Failure) -> &'static str {
+    match &failure.kind {
+        ErrorKind::Options(_) => "options",
+        ErrorKind::NotFinite(_) | ErrorKind::Derivative(..) => "not_finite",
+        ErrorKind::StepTooSmall(_) | ErrorKind::Singular => "step_too_small",
+        ErrorKind::TooManySteps(_) => "too_many_steps",
+        ErrorKind::TooMuchTime(_) => "too_much_time",
+        ErrorKind::Inconsistent { .. } | ErrorKind::InconsistentAfter { .. } => "inconsistent",
+        ErrorKind::Ahead(..) | ErrorKind::Unsettled(_) => "delay",
+        ErrorKind::Interrupted => "interrupted",
+        ErrorKind::EventsForEver(_) | ErrorKind::Zeno(_) | ErrorKind::Slides(_) => "events",
+        ErrorKind::NotSteady(_) => "not_steady",
+        ErrorKind::Memory(..) => "memory",
+    }
+}
+
+#[pymethods]
+impl Model {
+    /// Integrates the model.
+    #[pyo3(signature = (span=None, params=None, sensitivities=None, **options))]
+    fn solve(
+        slf: &Bound<Self>,
+        span: Option<&Bound<PyAny>>,
+        params: Option<&Bound<PyDict>>,
+        sensitivities: Option<Vec<String>>,
+        options: Option<&Bound<PyDict>>,
+    ) -> PyResult<Solution> {
+        let py = slf.py();
+        let request = Request::read(py, span, params, options)?;
+        let own = slf.get();
+        let compiled = match sensitivities {
+            None => own.compiled.clone(),
+            Some(names) => own.with_sensitivities(py, names)?,
+        };
+        Solution::solve(py, slf.clone().unbind(), compiled, request)
+    }
+
+    /// The derivatives dy/dt at (t, y).
+    #[pyo3(signature = (t, y, **values))]
+    fn rhs<'py>(
+        &self,
+        py: Python<'py>,
+        t: f64,
+        y: &Bound<PyAny>,
+        values: Option<&Bound<PyDict>>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (y, p) = self.point(py, y, values)?;
+        let system = self.compiled.system();
+        let (mut work, mut dy) = (vec![0.0; system.shape().work], vec![0.0; y.len()]);
+        system.rhs(t, &y, &p, &mut work, &mut dy);
+        Ok(PyArray1::from_vec(py, dy))
+    }
+
+    /// The dense matrix of ∂f/∂y at (t, y).
+    #[pyo3(signature = (t, y, **values))]
+    fn jacobian<'py>(
+        &self,
+        py: Python<'py>,
+        t: f64,
+        y: &Bound<PyAny>,
+        values: Option<&Bound<PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (y, p) = self.point(py, y, values)?;
+        let (system, n) = (self.compiled.system(), y.len());
+        let pattern = system.jacobian_pattern();
+        let (mut work, mut entries) = (vec![0.0; system.shape().work], vec![0.0; pattern.nnz()]);
+        system.jacobian(t, &y, &p, &mut work, &mut entries);
+        let mut dense = vec![0.0; n * n];
+        for column in 0..n {
+            for place in pattern.columns()[column]..pattern.columns()[column + 1] {
+                dense[pattern.rows()[place] * n + column] = entries[place];
+            }
+        }
+        Ok(PyArray1::from_vec(py, dense).reshape([n, n])?.into_any())
+    }
+
+    /// A view of the model: "equations", "jacobian", "sparsity", "graph", "reactions", "conserved", "units", "program", "clif",
+    /// "asm"; as "text" or "latex".
+    #[pyo3(signature = (what="equations", format="text"))]
+    fn show(&self, py: Python, what: &str, format: &str) -> PyResult<String> {
+        let what = match what {
+            "equations" => Show::Equations,
+            "jacobian" => Show::Jacobian,
+            "sparsity" => Show::Sparsity,
+            "graph" => Show::Graph,
+            "reactions" => Show::Reactions,
+            "conserved" => Show::Conserved,
+            "units" => Show::Units,
+            "program" => Show::Program,
+            "clif" => Show::Clif,
+            "asm" => Show::Asm,
+            _ => {
+                return Err(errors::input(py, format!("there is no view `{what}`; try \"equations\" or \"jacobian\"")));
+            }
+        };
+        let format = match format {
+            "text" => rhapsode::expr::Format::Text,
+            "latex" => rhapsode::expr::Format::Latex,
+            _ => return Err(errors::input(py, format!("there is no format `{format}`; try \"text\" or \"latex\""))),
+        };
+        self.compiled.model().show(what, format).map_err(|sentence| errors::input(py, sentence))
+    }
+
+    /// The model as one self-contained web page.
+    fn page(&self) -> String {
+        self.compiled.model().page()
+    }
+
+    /// Its name.
+    #[getter]
+    fn name(&self) -> &str {
+        self.compiled.model().name()
+    }
+
+    /// The text it was compiled from.
+    #[getter]
+    fn source(&self) -> &str {
+        &self.texts.text
+    }
+
+    /// The name of the independent variable.
+    #[getter]
+    fn independent(&self) -> &str {
+        self.compiled.model().independent()
+    }
+
+    /// Start and end as the solve block says, if it does.
+    #[getter]
+    fn span(&self) -> Option<(f64, f64)> {
+        self.compiled.model().run().span
+    }
+
+    /// Names of the states, of arrays element by element.
+    #[getter]
+    fn states(&self) -> Vec<String> {
+        self.compiled.model().states().iter().collect()
+    }
+
+    /// Names of the outputs.
+    #[getter]
+    fn outputs(&self) -> Vec<String> {
+        self.compiled.model().outputs().iter().collect()
+    }
+
+    /// Parameters with their values; None where one has no default.
+    #[getter]
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let mut problem = self.compiled.problem();
+        let mut missing = Vec::new();
+        let values = loop {
+            match problem.parameter_values() {
+                Ok(values) => break values,
+                Err(error) => {
+                    problem = problem.set(&error.0, f64::NAN).map_err(|e| errors::unknown(py, e.to_string()))?;
+                    missing.push(error.0);
+                }
+            }
+        };
+        let dict = PyDict::new(py);
+        for (name, value) in self.compiled.model().parameters().iter().zip(values) {
+            let value = if missing.contains(&name) { None } else { Some(value) };
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    /// Seconds from text to callable code.
+    #[getter]
+    fn compile_seconds(&self) -> f64 {
+        self.compiled.compile_seconds()
+    }
+
+    /// The doc comment of a name.
+    fn doc(&self, name: &str) -> Option<String> {
+        self.compiled.model().doc(name).map(str::to_string)
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let texts = &self.texts;
+        let arguments = (texts.name.as_str(), texts.text.as_str(), texts.files.clone()).into_pyobject(py)?;
+        Ok((py.import("rhapsode._core")?.getattr("rebuild")?, arguments))
+    }
+
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Models cannot change: a copy may be the model itself.
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<PyAny>) -> Py<Self> {
+        slf
+    }
+
+    fn __repr__(&self) -> String {
+        let model = self.compiled.model();
+        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let (states, parameters) = (model.states().len(), model.parameters().len());
+        format!("<rhapsode.Model {}: {}, {}>", model.name(), count(states, "state"), count(parameters, "parameter"))
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("rhapsode._display")?.call_method1("model_html", (slf,))
+    }
+
+    fn _repr_latex_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("rhapsode._display")?.call_method1("model_latex", (slf,))
+    }
+}
+
+/// Names of arrays and numbers as one asks for them.
+pub fn plain_names(names: &Names) -> impl Iterator<Item = String> + '_ {
+    names.blocks().iter().map(|block| rhapsode::name::plain(&block.name))
+}

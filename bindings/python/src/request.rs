@@ -1,0 +1,301 @@
+//! What a run is asked to do, as Python says it: read once, kept by the solution so that it can be run again.
+
+use std::time::Duration;
+
+use numpy::{PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use rhapsode::diag::closest;
+use rhapsode::model::Grid;
+use rhapsode::solve::{Method, Options, Save};
+use rhapsode::{Compiled, Problem};
+
+use crate::errors;
+
+/// The names of all methods, `auto` first.
+#[pyfunction]
+pub fn methods() -> Vec<&'static str> {
+    Method::ALL.iter().map(|method| method.name()).collect()
+}
+
+/// A parameter or first value: one number, or all elements of an array in row-major order.
+#[derive(Clone)]
+enum Value {
+    One(f64),
+    All(Vec<f64>),
+}
+
+/// Absolute tolerance.
+#[derive(Clone)]
+enum Atol {
+    All(f64),
+    Each(Vec<f64>),
+}
+
+/// The points to keep.
+#[derive(Clone)]
+enum Points {
+    Steps,
+    Count(u64),
+    At(Vec<f64>),
+}
+
+/// What is absent comes from the model's solve block.
+#[derive(Clone, Default)]
+pub struct Request {
+    pub span: Option<(f64, f64)>,
+    set: Vec<(String, Value)>,
+    method: Option<Method>,
+    rtol: Option<f64>,
+    atol: Option<Atol>,
+    save: Option<Points>,
+    first_step: Option<f64>,
+    max_step: Option<f64>,
+    max_steps: Option<u64>,
+    max_time: Option<Duration>,
+    reduce: Option<bool>,
+    over_switches: bool,
+    explain: bool,
+    pub dense: bool,
+}
+
+/// The options of `Model.solve` by keyword; every other keyword is a parameter or state.
+const OPTIONS: &[&str] = &[
+    "method",
+    "rtol",
+    "atol",
+    "save",
+    "first_step",
+    "max_step",
+    "max_steps",
+    "max_time",
+    "reduce",
+    "over_switches",
+    "explain",
+    "dense",
+];
+
+impl Request {
+    /// From the arguments of `Model.solve`.
+    pub fn read(
+        py: Python,
+        span: Option<&Bound<PyAny>>,
+        params: Option<&Bound<PyDict>>,
+        keywords: Option<&Bound<PyDict>>,
+    ) -> PyResult<Self> {
+        let mut request = Request { span: span.map(read_span).transpose()?, ..Request::default() };
+        for (name, value) in params.into_iter().flat_map(|params| params.iter()) {
+            request.set.push(named(py, &name, &value)?);
+        }
+        for (key, value) in keywords.into_iter().flat_map(|keywords| keywords.iter()) {
+            let name = key.cast::<PyString>()?;
+            let name = name.to_str()?;
+            if !OPTIONS.contains(&name) {
+                request.set.push((name.to_string(), read_value(py, name, &value)?));
+            } else if !value.is_none() {
+                request.option(py, name, &value)?;
+            }
+        }
+        Ok(request)
+    }
+
+    fn option(&mut self, py: Python, name: &str, value: &Bound<PyAny>) -> PyResult<()> {
+        let refused = |_: PyErr| errors::input(py, format!("{name} = {value} is not what is expected there"));
+        match name {
+            "method" => self.method = Some(read_method(py, value.extract().map_err(refused)?)?),
+            "rtol" => self.rtol = Some(value.extract().map_err(refused)?),
+            "atol" => {
+                self.atol = Some(match value.extract() {
+                    Ok(atol) => Atol::All(atol),
+                    Err(_) => Atol::Each(numbers(value).map_err(refused)?.0),
+                })
+            }
+            "save" => self.save = Some(read_points(value).map_err(refused)?),
+            "first_step" => self.first_step = Some(value.extract().map_err(refused)?),
+            "max_step" => self.max_step = Some(value.extract().map_err(refused)?),
+            "max_steps" => self.max_steps = Some(value.extract().map_err(refused)?),
+            "max_time" => {
+                let seconds: f64 = value.extract().map_err(refused)?;
+                let time = Duration::try_from_secs_f64(seconds);
+                let sentence = || format!("max_time must be a number of seconds, found {seconds}");
+                self.max_time = Some(time.map_err(|_| errors::input(py, sentence()))?);
+            }
+            "reduce" => self.reduce = Some(value.extract().map_err(refused)?),
+            "over_switches" => self.over_switches = value.extract().map_err(refused)?,
+            "explain" => self.explain = value.extract().map_err(refused)?,
+            _ => self.dense = value.extract().map_err(refused)?,
+        }
+        Ok(())
+    }
+
+    /// The run that was asked for.
+    pub fn problem<'a>(&self, py: Python, compiled: &'a Compiled) -> PyResult<Problem<'a>> {
+        let model = compiled.model();
+        let mut problem = compiled.problem();
+        if let Some(name) = problem.unknown_method() {
+            return Err(unknown_method(py, "the solve block names", name));
+        }
+        match self.span {
+            Some((t0, t1)) => problem = problem.span(t0..t1),
+            None if model.run().span.is_some() => {}
+            None => {
+                let t = model.independent();
+                let hint = format!("pass a span such as (0, 100), or write `solve {t} = 0..100` in the model");
+                return Err(errors::input(py, format!("the model does not say how far to integrate; {hint}")));
+            }
+        }
+        for (name, value) in &self.set {
+            let set = match value {
+                Value::One(value) => problem.set(name, *value).map_err(|error| error.to_string()),
+                Value::All(values) => problem.set_array(name, values).map_err(|error| error.to_string()),
+            };
+            problem = set.map_err(|sentence| errors::unknown(py, sentence))?;
+        }
+        if let Some(method) = self.method {
+            problem = problem.method(method);
+        }
+        if let Some(rtol) = self.rtol {
+            problem = problem.rtol(rtol);
+        }
+        match &self.atol {
+            Some(Atol::All(atol)) => problem = problem.atol(*atol),
+            Some(Atol::Each(list)) => problem = problem.atol_per_state(list.clone()),
+            None => {}
+        }
+        match &self.save {
+            Some(Points::Steps) => problem = problem.save(Save::Steps),
+            Some(Points::Count(n)) => problem = problem.grid(Grid::Count(*n)),
+            Some(Points::At(times)) => problem = problem.save(Save::At(times.clone())),
+            None => {}
+        }
+        if let Some(step) = self.first_step {
+            problem = problem.first_step(step);
+        }
+        if let Some(step) = self.max_step {
+            problem = problem.max_step(step);
+        }
+        if let Some(steps) = self.max_steps {
+            problem = problem.max_steps(steps);
+        }
+        if let Some(time) = self.max_time {
+            problem = problem.max_time(time);
+        }
+        if let Some(reduce) = self.reduce {
+            problem = problem.reduce(reduce);
+        }
+        if self.over_switches {
+            problem = problem.over_switches();
+        }
+        if self.explain {
+            problem = problem.explain();
+        }
+        if self.dense {
+            problem = problem.dense();
+        }
+        Ok(problem)
+    }
+}
+
+/// The method of a name.
+pub fn read_method(py: Python, name: &str) -> PyResult<Method> {
+    Method::find(name).ok_or_else(|| unknown_method(py, "there is", name))
+}
+
+fn unknown_method(py: Python, who: &str, name: &str) -> PyErr {
+    let known = methods();
+    let hint = match closest(name, known.iter().copied()) {
+        Some(guess) => format!("did you mean `{guess}`?"),
+        None => format!("known methods: {}", known.join(", ")),
+    };
+    let what = if who == "there is" { "no method" } else { "an unknown method" };
+    errors::input(py, format!("{who} {what} `{name}`; {hint}"))
+}
+
+fn named(py: Python, name: &Bound<PyAny>, value: &Bound<PyAny>) -> PyResult<(String, Value)> {
+    let name: String =
+        name.extract().map_err(|_| errors::input(py, format!("parameters are named by text, found {name}")))?;
+    let value = read_value(py, &name, value)?;
+    Ok((name, value))
+}
+
+fn read_value(py: Python, name: &str, value: &Bound<PyAny>) -> PyResult<Value> {
+    let read = match value.extract::<f64>() {
+        Ok(value) => Value::One(value),
+        Err(_) => match numbers(value) {
+            Ok((_, shape)) if shape.is_empty() => Value::One(value.call_method0("item")?.extract()?),
+            Ok((values, _)) => Value::All(values),
+            Err(_) => {
+                return Err(errors::input(py, format!("{name} = {value} is neither a number nor an array of numbers")));
+            }
+        },
+    };
+    let nan = match &read {
+        Value::One(value) => value.is_nan(),
+        Value::All(values) => values.iter().any(|value| value.is_nan()),
+    };
+    if nan { Err(errors::input(py, format!("{name} is NaN"))) } else { Ok(read) }
+}
+
+/// An array-like of numbers in row-major order, and its shape.
+pub fn numbers(value: &Bound<PyAny>) -> PyResult<(Vec<f64>, Vec<usize>)> {
+    let array = value.py().import("numpy")?.call_method1("asarray", (value, "float64", "C"))?;
+    let array: PyReadonlyArrayDyn<f64> = array.extract()?;
+    Ok((array.to_vec()?, array.shape().to_vec()))
+}
+
+fn read_span(span: &Bound<PyAny>) -> PyResult<(f64, f64)> {
+    let read = || -> PyResult<(f64, f64)> {
+        if let Ok(pair) = span.extract() {
+            return Ok(pair);
+        }
+        match numbers(span)?.0.as_slice() {
+            [t0, t1] => Ok((*t0, *t1)),
+            _ => Err(errors::input(span.py(), "")),
+        }
+    };
+    read().map_err(|_| errors::input(span.py(), format!("the span must be a pair such as (0, 100), found {span}")))
+}
+
+fn read_points(save: &Bound<PyAny>) -> PyResult<Points> {
+    if let Ok(word) = save.extract::<String>() {
+        let steps = word == "steps";
+        return if steps { Ok(Points::Steps) } else { Err(errors::input(save.py(), "")) };
+    }
+    if let Ok(count) = save.extract::<u64>() {
+        return Ok(Points::Count(count));
+    }
+    Ok(Points::At(numbers(save)?.0))
+}
+
+/// Options of a run from the arguments both ways of `solve_ivp` share.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Arguments {
+    pub t0: f64,
+    pub t1: f64,
+    pub method: String,
+    pub rtol: f64,
+    pub atol: Vec<f64>,
+    pub first_step: Option<f64>,
+    pub max_step: f64,
+    pub t_eval: Option<Vec<f64>>,
+    pub dense: bool,
+}
+
+impl Arguments {
+    /// The options, without observer and interrupt.
+    pub fn options(&self, py: Python) -> PyResult<Options<'static>> {
+        let mut options = Options::new(self.t0, self.t1);
+        options.method = read_method(py, &self.method)?;
+        options.rtol = self.rtol;
+        options.atol = rhapsode::solve::Tolerance::PerState(self.atol.clone());
+        options.first_step = self.first_step;
+        options.max_step = self.max_step;
+        options.max_steps = u64::MAX;
+        options.dense = self.dense;
+        if let Some(times) = &self.t_eval {
+            options.save = Save::At(times.clone());
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,269 @@
+"""Models and solutions in Python."""
+
+import _thread
+import copy
+import pickle
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import rhapsode
+
+DECAY = """
+## What decays
+model decay
+## The rate
+param k = 2, x0 = 1
+init x = x0
+x' = -k*x
+output twice = 2*x
+"""
+SPRING = "model spring\nparam w = 2\ninit x = 1, v = 0\nx' = v\nv' = -w^2*x\n"
+FIELD = """
+model field
+index i = 0..2
+index j = 1..4
+param W[i,j] = 1
+init u[i,j] = i + j
+u[i,j]' = -W[i,j]*u[i,j]
+output total = sum[i,j](u[i,j])
+solve t = 0..1
+"""
+
+
+def test_a_model_is_compiled_and_solved():
+    model = rhapsode.compile(DECAY)
+    assert (model.name, model.states, model.outputs, model.independent) == ("decay", ["x"], ["twice"], "t")
+    assert model.parameters == {"k": 2.0, "x0": 1.0}
+    assert model.span is None and model.doc("k") == "The rate"
+    solution = model.solve((0, 1), rtol=1e-10, atol=1e-12, k=3)
+    assert solution.t[0] == 0 and solution.t[-1] == 1 and solution.y.shape == (1, len(solution.t))
+    np.testing.assert_allclose(solution["x"], np.exp(-3 * solution.t), rtol=1e-8)
+    np.testing.assert_array_equal(solution.twice, 2 * solution.x)
+    assert solution.names == ["x", "twice"] and "x" in solution and "y" not in solution
+    assert solution.last["x"] == solution.x[-1]
+    assert solution.statistics["steps"] == len(solution) - 1
+
+
+def test_points_to_keep():
+    model = rhapsode.compile(DECAY)
+    np.testing.assert_array_equal(model.solve((0, 1), save=5).t, np.linspace(0, 1, 5))
+    np.testing.assert_array_equal(model.solve((0, 1), save=[0.25, 0.5]).t, [0.25, 0.5])
+    np.testing.assert_array_equal(model.solve((0, 1), save=np.array([0.25, 0.5])).t, [0.25, 0.5])
+    assert len(model.solve((0, 1), save="steps").t) > 5
+    with pytest.raises(rhapsode.InputError, match="save"):
+        model.solve((0, 1), save="all")
+
+
+def test_arrays_keep_their_shape():
+    model = rhapsode.compile(FIELD)
+    W = np.arange(12.0).reshape(3, 4)
+    solution = model.solve(W=W, rtol=1e-10, atol=1e-12)
+    assert solution["u"].shape == (3, 4, len(solution.t))
+    i, j = np.meshgrid(np.arange(3), np.arange(1, 5), indexing="ij")
+    np.testing.assert_allclose(solution["u"][:, :, -1], (i + j) * np.exp(-W), rtol=1e-8)
+    np.testing.assert_array_equal(solution["u[2,3]"], solution.u[2, 2])
+    np.testing.assert_allclose(solution.total, solution.u.sum(axis=(0, 1)), rtol=1e-14)
+    assert solution.quantities[0] == ("u", [3, 4], [0, 1], "state")
+    one = model.solve(params={"W[2,4]": 5.0})
+    assert one["u[2,4]"][-1] == pytest.approx(6 * np.exp(-5), rel=1e-4)
+    with pytest.raises(rhapsode.UnknownNameError, match="`W` has 12 elements, found 3"):
+        model.solve(W=[1, 2, 3])
+
+
+def test_dense_output_is_a_call():
+    model = rhapsode.compile(SPRING)
+    for dense in (False, True):
+        solution = model.solve((0, 3), rtol=1e-9, atol=1e-11, save=3, dense=dense)
+        times = np.linspace(0, 3, 50)
+        assert solution(times).shape == (2, 50) and solution(1.0).shape == (2,)
+        np.testing.assert_allclose(solution(times)[0], np.cos(2 * times), atol=1e-7)
+        np.testing.assert_array_equal(solution(solution.t)[:, 0], solution.y[:, 0])
+
+
+def test_sensitivities_are_columns():
+    solution = rhapsode.compile(DECAY).solve((0, 1), sensitivities=["k"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(solution["d[x]/d[k]"], -solution.t * np.exp(-2 * solution.t), atol=1e-8)
+
+
+def test_events_are_listed(models):
+    model = rhapsode.compile("model ball\ninit h = 1, v = 0\nh' = v\nv' = -9.81\nwhen h < 0 { stop }\n")
+    solution = model.solve((0, 5))
+    time, name = solution.stopped_by
+    assert time == pytest.approx(np.sqrt(2 / 9.81), rel=1e-6) and "h < 0" in name
+    assert solution.events == [solution.stopped_by]
+
+
+def test_right_side_and_jacobian():
+    model = rhapsode.compile(SPRING)
+    np.testing.assert_array_equal(model.rhs(0, [1, 3], w=3), [3, -9])
+    np.testing.assert_array_equal(model.jacobian(0, [1, 3], w=3), [[0, 1], [-9, 0]])
+    with pytest.raises(rhapsode.InputError, match="y has 1 elements, expected 2"):
+        model.rhs(0, [1])
+
+
+def test_a_file_and_what_it_uses_travel_with_the_model(models, tmp_path):
+    (tmp_path / "temp.csv").write_text("hour,temp\n0,4\n6,2\n12,11\n")
+    (tmp_path / "lib.ode").write_text("component Loss(k = 1) { init T = 20\nT' = -k*T }\n")
+    main = tmp_path / "room.ode"
+    main.write_text('model room\nuse "lib.ode"\ninput outdoor(t) = csv("temp.csv", hour, temp)\na = Loss(k = 2)\n'
+                    "init x = 0\nx' = outdoor(t) - x\n")
+    model = rhapsode.load(main)
+    packed = pickle.dumps(model)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    again = pickle.loads(packed)
+    np.testing.assert_array_equal(model.solve((0, 10)).y, again.solve((0, 10)).y)
+    assert copy.deepcopy(model) is model and copy.copy(model) is model
+    assert again.source == model.source
+
+
+def _last(model, k):
+    return float(model.solve((0, 1), k=k)["x"][-1])
+
+
+def test_models_work_in_other_processes_and_threads():
+    model = rhapsode.compile(DECAY)
+    rates = np.linspace(0.1, 3, 16)
+    alone = [_last(model, k) for k in rates]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(_last, [model] * 16, rates)) == alone
+    with ProcessPoolExecutor(2) as pool:
+        assert list(pool.map(_last, [model] * 16, rates)) == alone
+
+
+def test_the_lock_is_released_while_solving():
+    model = rhapsode.compile(SPRING)
+    beats = []
+    done = threading.Event()
+
+    def beat():
+        while not done.is_set():
+            beats.append(time.perf_counter())
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    start = time.perf_counter()
+    with pytest.raises(rhapsode.SolveError):
+        model.solve((0, 1e9), max_time=0.4, save=2)
+    end = time.perf_counter()
+    done.set()
+    thread.join()
+    assert sum(start < beat < end for beat in beats) > 20
+
+
+def test_ctrl_c_ends_a_long_run():
+    model = rhapsode.compile(SPRING)
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model.solve((0, 1e12), save=[1.0, 1e12])
+    assert time.perf_counter() - start < 30
+    # What was computed is not lost.
+    np.testing.assert_array_equal(caught.value.partial.t, [1.0])
+
+
+def test_errors_of_a_model_are_those_of_the_command():
+    with pytest.raises(rhapsode.ModelError) as caught:
+        rhapsode.compile("model m\nparam rate = 1\ninit x = 1\nx' = -rat*x\n", name="m.ode")
+    text = str(caught.value)
+    assert text.startswith("error[E0201]: unknown name `rat`") and "m.ode:4:" in text and "did you mean `rate`?" in text
+    assert caught.value.diagnostics == [
+        {"code": "E0201", "message": "unknown name `rat`", "file": "m.ode", "line": 4, "column": 7, "help": "did you mean `rate`?"}
+    ]
+    with pytest.raises(rhapsode.ModelError, match="cannot read `nowhere.ode`"):
+        rhapsode.load("nowhere.ode")
+    assert issubclass(rhapsode.ModelError, ValueError)
+
+
+def test_a_run_that_fails_keeps_what_it_has():
+    model = rhapsode.compile("model explode\ninit x = 1\nx' = x^2\n")
+    with pytest.raises(rhapsode.SolveError) as caught:
+        model.solve((0, 2))
+    assert caught.value.kind in ("step_too_small", "not_finite") and caught.value.time == pytest.approx(1, rel=1e-3)
+    assert caught.value.partial.t[-1] == pytest.approx(1, rel=1e-3) and caught.value.partial.x[-1] > 1e3
+    with pytest.raises(rhapsode.SolveError, match="gave up at t = .* after 3 steps"):
+        model.solve((0, 0.9), max_steps=3)
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (dict(span=(0, 1), twiec=1), "no parameter or state is called `twiec`; did you mean `twice`?"),
+        (dict(span=(0, 1), k=float("nan")), "k is NaN"),
+        (dict(span=(0, 1), k="fast"), "k = fast is neither a number nor an array of numbers"),
+        (dict(span=(0, 1), x=float("inf")), "the initial value of x is not finite"),
+        (dict(span=(0, 0)), "the span 0..0 is empty"),
+        (dict(span=5), "the span must be a pair such as \\(0, 100\\), found 5"),
+        (dict(), "the model does not say how far to integrate"),
+        (dict(span=(0, 1), method="RK54"), "there is no method `RK54`"),
+        (dict(span=(0, 1), rtol=0.0), "rtol must lie between"),
+        (dict(span=(0, 1), rtol="small"), "rtol = small"),
+        (dict(span=(0, 1), atol=[1, 2]), "expected 1 absolute tolerances, found 2"),
+        (dict(span=(0, 1), atol=-1.0), "atol must be at least 0"),
+        (dict(span=(0, 1), save=[2.0]), "the time 2 to save lies outside the span"),
+        (dict(span=(0, 1), first_step=-1.0), "first_step must be positive"),
+        (dict(span=(0, 1), max_step=0.0), "max_step must be positive"),
+        (dict(span=(0, 1), max_time=-1.0), "max_time must be a number of seconds"),
+        (dict(span=(0, 1), sensitivities=["q"]), "no parameter or state is called `q`"),
+    ],
+)
+def test_what_makes_no_sense_is_named(arguments, sentence):
+    with pytest.raises(rhapsode.RhapsodeError, match=sentence):
+        rhapsode.compile(DECAY).solve(**arguments)
+
+
+def test_unknown_columns_are_named():
+    solution = rhapsode.compile(DECAY).solve((0, 1))
+    with pytest.raises(KeyError, match="did you mean `twice`"):
+        solution["twicee"]
+    with pytest.raises(AttributeError, match="no state or output is called `nothing`"):
+        solution.nothing
+    assert not hasattr(solution, "__array_interface__")
+
+
+def test_a_parameter_without_a_value_is_asked_for():
+    model = rhapsode.compile("model m\nparam k\ninit x = 1\nx' = -k*x\n")
+    assert model.parameters == {"k": None}
+    with pytest.raises(rhapsode.InputError, match="pass k=VALUE"):
+        model.solve((0, 1))
+
+
+def test_tables():
+    pytest.importorskip("pandas")
+    xarray = pytest.importorskip("xarray")
+    solution = rhapsode.compile(FIELD).solve(save=4)
+    frame = solution.to_pandas()
+    assert list(frame.columns[:2]) == ["u[0,1]", "u[0,2]"] and frame.index.name == "t" and frame.shape == (4, 13)
+    np.testing.assert_array_equal(frame["total"], solution.total)
+    dataset = solution.to_xarray()
+    assert isinstance(dataset, xarray.Dataset)
+    assert dataset.u.dims == ("u_0", "u_1", "t") and float(dataset.u.sel(u_0=2, u_1=4)[0]) == 6
+
+
+def test_figures_and_notebooks():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    model = rhapsode.compile(FIELD)
+    solution = model.solve(save=40)
+    axes = solution.plot("total", "u[0,1]")
+    assert [line.get_label() for line in axes.lines] == ["total", "u[0,1]"] and axes.get_xlabel() == "t"
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), solution.total)
+    html = solution._repr_html_()
+    assert html.count("<tr>") == 10 and "40 points" in html
+    spring = rhapsode.compile(SPRING)
+    assert "<math" in spring._repr_html_() and "frac{dx}{dt}" in spring._repr_latex_()
+    assert repr(spring) == "<rhapsode.Model spring: 2 states, 1 parameter>"
+    assert "x' = v" in spring.show() and "d[v']/d[x]" in spring.show("jacobian")
+
+
+def test_every_example_model_solves(models):
+    for path in sorted(models.glob("*.ode")):
+        model = rhapsode.load(path)
+        if model.span is not None and None not in model.parameters.values() and len(model.states) <= 200:
+            solution = model.solve(max_time=20)
+            assert np.isfinite(solution.y).all(), path
