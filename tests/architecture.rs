@@ -49,10 +49,22 @@ fn sources(folder: &Path, list: &mut Vec<PathBuf>) {
     }
 }
 
-/// Path from the root, and the text without its test module and comments.
+/// What the library for C and the Python package add.
+const BINDINGS: [&str; 2] = ["bindings/c/src", "bindings/python/src"];
+
+/// Of the library's files: path from the root, and the text without its test module and comments.
 fn files() -> Vec<(String, String, String)> {
+    files_of(&["src"])
+}
+
+/// The same of the library and of what lets others call it.
+fn all_files() -> Vec<(String, String, String)> {
+    files_of(&["src", BINDINGS[0], BINDINGS[1]])
+}
+
+fn files_of(folders: &[&str]) -> Vec<(String, String, String)> {
     let mut list = Vec::new();
-    sources(&root().join("src"), &mut list);
+    folders.iter().for_each(|folder| sources(&root().join(folder), &mut list));
     list.sort();
     list.into_iter()
         .map(|path| {
@@ -130,12 +142,13 @@ fn elementary_functions_are_our_own() {
     }
 }
 
-/// Where `unsafe` may be: machine code is called, and functions are compiled for instruction sets found at run time.
-const UNSAFE: [&str; 2] = ["src/backend/native/code.rs", "src/math/dispatch.rs"];
+/// Where `unsafe` may be: machine code is called, functions are compiled for instruction sets found at run time, and C hands
+/// in pointers.
+const UNSAFE: [&str; 3] = ["bindings/c/src/border.rs", "src/backend/native/code.rs", "src/math/dispatch.rs"];
 
 #[test]
-fn unsafe_code_is_in_two_files_and_explained() {
-    for (path, text, code) in files() {
+fn unsafe_code_is_in_few_files_and_explained() {
+    for (path, text, code) in all_files() {
         let count = code.matches("unsafe ").count();
         if UNSAFE.contains(&path.as_str()) {
             let reasons = text.matches("SAFETY:").count();
@@ -149,7 +162,7 @@ fn unsafe_code_is_in_two_files_and_explained() {
 
 #[test]
 fn nothing_gives_up_outside_tests() {
-    for (path, _, code) in files() {
+    for (path, _, code) in all_files() {
         for word in [".unwrap()", ".expect(\"", "todo!(", "unimplemented!(", "dbg!("] {
             assert!(!code.contains(word), "{path} has {word}");
         }
@@ -158,7 +171,7 @@ fn nothing_gives_up_outside_tests() {
 
 #[test]
 fn every_file_says_what_it_is_and_is_of_readable_length() {
-    for (path, text, code) in files() {
+    for (path, text, code) in all_files() {
         assert!(text.starts_with("//!"), "{path} does not open with //!");
         let longest = LONGER.iter().find(|(known, _)| *known == path).map_or(LONGEST, |(_, lines)| *lines);
         let lines = code.lines().filter(|line| !line.trim().is_empty()).count();

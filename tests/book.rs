@@ -77,8 +77,8 @@ fn keywords_and_options_are_those_of_the_language() {
 /// Everything between fences is of a kind that some test looks at, or that nobody could run here.
 #[test]
 fn every_block_says_what_it_is() {
-    // Python is run by `bindings/python/tests/test_book.py`.
-    let known = ["rhapsode", "console", "rust", "python", "text", "sh", "lua", "toml"];
+    // Python is run by `bindings/python/tests/test_book.py`; C and C++ are what `bindings/c/tests/hosts.rs` compiles.
+    let known = ["rhapsode", "console", "rust", "python", "c", "cpp", "text", "sh", "lua", "toml"];
     for path in pages::pages() {
         let page = std::fs::read_to_string(&path).unwrap();
         for file in page.split("{{#include ").skip(1).filter_map(|rest| rest.split("}}").next()) {
@@ -89,9 +89,14 @@ fn every_block_says_what_it_is() {
             // The models of the table of codes, which its own tests look at.
             let known = if path.ends_with("errors.md") { &["ode"][..] } else { &known };
             assert!(known.contains(&block.kind()), "{place}: `{}` is none of {known:?}", block.info);
-            // Rust is what `examples/` holds, which the tests run.
-            let included = block.text.lines().all(|line| line.starts_with("{{#include ../../examples/"));
-            assert!(block.kind() != "rust" || included, "{place}: Rust code is included from examples/");
+            // Rust, C and C++ are what the folders of examples hold, which the tests run.
+            let folder = match block.kind() {
+                "rust" => "../../examples/",
+                "c" | "cpp" => "../../bindings/c/examples/",
+                _ => continue,
+            };
+            let included = block.text.lines().all(|line| line.starts_with(&format!("{{{{#include {folder}")));
+            assert!(included, "{place}: {} is included from {folder}", block.kind());
         }
     }
 }
