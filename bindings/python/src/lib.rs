@@ -5,6 +5,7 @@
 
 mod crossings;
 mod errors;
+mod gradients;
 mod ivp;
 mod model;
 mod request;
@@ -17,6 +18,8 @@ fn _core(m: &Bound<PyModule>) -> PyResult<()> {
     m.add_class::<model::Model>()?;
     m.add_class::<solution::Solution>()?;
     m.add_class::<ivp::Interpolant>()?;
+    m.add_class::<gradients::Asked>()?;
+    m.add_function(wrap_pyfunction!(gradients::objective, m)?)?;
     m.add_function(wrap_pyfunction!(model::compile, m)?)?;
     m.add_function(wrap_pyfunction!(model::load, m)?)?;
     m.add_function(wrap_pyfunction!(model::rebuild, m)?)?;

@@ -13,9 +13,9 @@ use rhapsode::source::{DataFile, Loader};
 use rhapsode::system::Names;
 use rhapsode::{Compiled, Errors, FileLoader, Problem, Show, SolveError};
 
-use crate::errors;
 use crate::request::{Request, numbers};
 use crate::solution::Solution;
+use crate::{errors, gradients};
 
 /// What a model was read from; enough to read it again elsewhere.
 struct Texts {
@@ -125,8 +125,11 @@ impl Model {
     }
 }
 
-/// Runs a problem without holding the interpreter's lock; Ctrl-C ends it.
-pub fn run(py: Python, problem: Problem<'_>) -> (Result<rhapsode::solve::Solution, SolveError>, Option<PyErr>) {
+/// Works without holding the interpreter's lock; what is asked now and then is whether Ctrl-C was pressed.
+pub fn interruptible<T: Send>(
+    py: Python,
+    work: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> T + Send,
+) -> (T, Option<PyErr>) {
     let signal: Mutex<Option<PyErr>> = Mutex::new(None);
     let interrupt = || {
         Python::attach(|py| match py.check_signals() {
@@ -139,8 +142,13 @@ pub fn run(py: Python, problem: Problem<'_>) -> (Result<rhapsode::solve::Solutio
             }
         })
     };
-    let result = py.detach(|| problem.interrupt(&interrupt).solve());
+    let result = py.detach(|| work(&interrupt));
     (result, signal.into_inner().unwrap_or_default())
+}
+
+/// Runs a problem.
+pub fn run(py: Python, problem: Problem<'_>) -> (Result<rhapsode::solve::Solution, SolveError>, Option<PyErr>) {
+    interruptible(py, |asked| problem.interrupt(asked).solve())
 }
 
 /// What a failure is called in `SolveError.kind`.
@@ -179,6 +187,62 @@ impl Model {
             Some(names) => own.with_sensitivities(py, names)?,
         };
         Solution::solve(py, slf.clone().unbind(), compiled, request)
+    }
+
+    /// The gradient of Σ weights · values of a run: by every parameter, and by every initial value. `weights` has a row per point
+    /// kept, and a column per state and output.
+    #[pyo3(signature = (weights, span=None, params=None, **options))]
+    fn vjp<'py>(
+        &self,
+        py: Python<'py>,
+        weights: &Bound<'py, PyAny>,
+        span: Option<&Bound<'py, PyAny>>,
+        params: Option<&Bound<'py, PyDict>>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<gradients::Pulled<'py>> {
+        gradients::pull(py, self, weights, &Request::read(py, span, params, options)?)
+    }
+
+    /// An objective of the model as a function of the parameters and initial values `by`; with `data`, the logarithm of the
+    /// likelihood of measured values.
+    #[pyo3(signature = (by, name=None, data=None, span=None, **options))]
+    fn objective<'py>(
+        slf: &Bound<'py, Self>,
+        by: Vec<String>,
+        name: Option<String>,
+        data: Option<Bound<'py, PyAny>>,
+        span: Option<Bound<'py, PyAny>>,
+        options: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("rhapsode._gradients")?.call_method1("objective", (slf, by, name, data, span, options))
+    }
+
+    /// The value of an objective and its derivatives by the parameters and initial values in `params`, at their values there.
+    #[pyo3(signature = (objective, params, data=None, span=None, **options))]
+    fn value_and_grad<'py>(
+        slf: &Bound<'py, Self>,
+        objective: Option<String>,
+        params: Bound<'py, PyDict>,
+        data: Option<Bound<'py, PyAny>>,
+        span: Option<Bound<'py, PyAny>>,
+        options: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py()
+            .import("rhapsode._gradients")?
+            .call_method1("value_and_grad", (slf, objective, params, data, span, options))
+    }
+
+    /// Runs the model once for every row of `params`, a DataFrame or a dict of arrays, and gives the solutions in that order.
+    #[pyo3(signature = (params, span=None, executor=None, threads=None, **options))]
+    fn ensemble<'py>(
+        slf: &Bound<'py, Self>,
+        params: Bound<'py, PyAny>,
+        span: Option<Bound<'py, PyAny>>,
+        executor: Option<Bound<'py, PyAny>>,
+        threads: Option<usize>,
+        options: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("rhapsode._ensemble")?.call_method1("ensemble", (slf, params, span, executor, threads, options))
     }
 
     /// The derivatives dy/dt at (t, y).

@@ -243,7 +243,8 @@ pub fn numbers(value: &Bound<PyAny>) -> PyResult<(Vec<f64>, Vec<usize>)> {
     Ok((array.to_vec()?, array.shape().to_vec()))
 }
 
-fn read_span(span: &Bound<PyAny>) -> PyResult<(f64, f64)> {
+/// Start and end.
+pub fn read_span(span: &Bound<PyAny>) -> PyResult<(f64, f64)> {
     let read = || -> PyResult<(f64, f64)> {
         if let Ok(pair) = span.extract() {
             return Ok(pair);

@@ -250,6 +250,20 @@ impl Solution {
         self.inner.len()
     }
 
+    /// States and outputs, shape (len, states + outputs): a row per point kept, in the order of `names`.
+    #[getter]
+    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let columns: Vec<&[f64]> = self
+            .columns()
+            .into_iter()
+            .enumerate()
+            .flat_map(|(which, names)| (0..names.len()).map(move |k| self.column(which, k)))
+            .collect();
+        let rows: Vec<f64> =
+            (0..self.inner.len()).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+        Ok(PyArray1::from_vec(py, rows).reshape([self.inner.len(), columns.len()])?.into_any())
+    }
+
     /// States and outputs at the last point kept, by name.
     #[getter]
     fn last<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -2,6 +2,7 @@
 
 import _thread
 import copy
+import pathlib
 import pickle
 import threading
 import time
@@ -267,3 +268,13 @@ def test_every_example_model_solves(models):
         if model.span is not None and None not in model.parameters.values() and len(model.states) <= 200:
             solution = model.solve(max_time=20)
             assert np.isfinite(solution.y).all(), path
+
+
+def test_the_stubs_name_everything():
+    stubs = pathlib.Path(rhapsode.__file__).with_name("_core.pyi").read_text()
+    assert pathlib.Path(rhapsode.__file__).with_name("py.typed").exists()
+    for kind in (rhapsode.Model, rhapsode.Solution, rhapsode.Objective):
+        body = stubs.split(f"class {kind.__name__}:")[1].split("\nclass ")[0]
+        for name in vars(kind):
+            if not name.startswith("_"):
+                assert f"def {name}(" in body, f"{kind.__name__}.{name}"

@@ -14,14 +14,17 @@ True
 `rhapsode.solve_ivp` has SciPy's signature: the function it is given is traced into equations and compiled.
 """
 
-from ._core import Model, Solution, __version__, compile, load, methods
+from ._core import Model, Objective, Solution, __version__, compile, load, methods
+from ._ensemble import Ensemble
 from ._errors import InputError, ModelError, RhapsodeError, SolveError, TraceWarning, UnknownNameError
 from ._ivp import OdeResult, solve_ivp, trace
 
 __all__ = [
+    "Ensemble",
     "InputError",
     "Model",
     "ModelError",
+    "Objective",
     "OdeResult",
     "RhapsodeError",
     "Solution",

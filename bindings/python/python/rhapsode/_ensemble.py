@@ -1,0 +1,89 @@
+"""Many runs of one model: on threads, or on whatever maps functions over rows."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ._errors import SolveError
+
+
+class Ensemble:
+    """The runs of one model with many parameters.
+
+    `ensemble["B"]` has a row per run where all runs kept as many points, `ensemble[k]` is run k, `errors` tells of the runs
+    that failed, whose values are what was computed until then.
+    """
+
+    def __init__(self, names, params, runs):
+        self.names = names
+        self.params = params
+        self.t = [t for t, _, _ in runs]
+        self.rows = [rows for _, rows, _ in runs]
+        self.errors = {k: error for k, (_, _, error) in enumerate(runs) if error is not None}
+
+    def __len__(self):
+        return len(self.t)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            try:
+                column = self.names.index(key)
+            except ValueError:
+                raise KeyError(f"no state or output is called `{key}`") from None
+            return np.stack([rows[:, column] for rows in self.rows])
+        return {"t": self.t[key]} | dict(zip(self.names, self.rows[key].T))
+
+    def to_pandas(self):
+        """A DataFrame with a row per run and point: the run's number, its parameters, time, states and outputs."""
+        import pandas
+
+        frames = []
+        for k, (t, rows) in enumerate(zip(self.t, self.rows)):
+            frame = pandas.DataFrame(rows, columns=self.names)
+            frame.insert(0, "t", t)
+            for name, values in reversed(self.params.items()):
+                # A first value is called like the state that it begins.
+                frame.insert(0, f"first {name}" if name in self.names else name, values[k])
+            frame.insert(0, "run", k)
+            frames.append(frame)
+        return pandas.concat(frames, ignore_index=True)
+
+    def __repr__(self):
+        return f"<rhapsode.Ensemble: {len(self)} runs, {len(self.errors)} failed>"
+
+
+def run(job):
+    """One run, as plain arrays, so that it may be done anywhere."""
+    model, params, span, options = job
+    try:
+        solution = model.solve(span, params, **options)
+    except SolveError as error:
+        return error.partial.t, error.partial.rows, str(error)
+    return solution.t, solution.rows, None
+
+
+def ensemble(model, params, span, executor, threads, options):
+    params = {str(name): np.asarray(params[name], dtype=float) for name in params.keys()}
+    lengths = {len(values) for values in params.values()}
+    if len(lengths) != 1:
+        raise ValueError(f"`params` must have columns of one length, found {sorted(lengths)}")
+    rows = [dict(zip(params, row)) for row in zip(*(values.tolist() for values in params.values()))]
+    jobs = [(model, row, span, options or {}) for row in rows]
+    return Ensemble(model.states + model.outputs, params, list(_mapped(executor, threads, jobs)))
+
+
+def _mapped(executor, threads, jobs):
+    """The results of all jobs, in their order."""
+    if executor is None:
+        # A run does not hold the interpreter's lock.
+        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+            return list(pool.map(run, jobs))
+    if hasattr(executor, "gather"):
+        # A Dask client: jobs of a worker that dies are done by another.
+        return executor.gather(executor.map(run, jobs, pure=False))
+    if hasattr(executor, "remote") and hasattr(executor, "get"):
+        # The module ray.
+        remote = executor.remote(run).options(max_retries=-1)
+        return executor.get([remote.remote(job) for job in jobs])
+    return list(executor.map(run, jobs))

@@ -1,0 +1,76 @@
+"""Many runs of one model."""
+
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pytest
+
+import rhapsode
+
+DECAY = "model decay\nparam k = 2\ninit x = 1\nx' = -k*x\noutput twice = 2*x\n"
+
+
+def test_rows_of_parameters_are_runs():
+    model = rhapsode.compile(DECAY)
+    params = {"k": np.linspace(0.1, 3, 50), "x": np.linspace(1, 2, 50)}
+    ensemble = model.ensemble(params, (0, 1), save=5, rtol=1e-9, atol=1e-12)
+    assert len(ensemble) == 50 and ensemble["x"].shape == (50, 5) and not ensemble.errors
+    np.testing.assert_allclose(ensemble["twice"][:, -1], 2 * params["x"] * np.exp(-params["k"]), rtol=1e-7)
+    one = model.solve((0, 1), k=params["k"][7], x=params["x"][7], save=5, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(ensemble[7]["x"], one.x)
+    pandas = pytest.importorskip("pandas")
+    frame = ensemble.to_pandas()
+    assert list(frame.columns) == ["run", "k", "first x", "t", "x", "twice"] and len(frame) == 250
+    np.testing.assert_array_equal(frame["x"].to_numpy().reshape(50, 5), ensemble["x"])
+    again = model.ensemble(pandas.DataFrame(params), (0, 1), save=5, rtol=1e-9, atol=1e-12, threads=1)
+    np.testing.assert_array_equal(again["x"], ensemble["x"])
+
+
+def test_other_processes_give_the_same():
+    model = rhapsode.compile(DECAY)
+    params = {"k": np.linspace(0.1, 3, 20)}
+    here = model.ensemble(params, (0, 1), save=5)
+    with ProcessPoolExecutor(2) as pool:
+        there = model.ensemble(params, (0, 1), executor=pool, save=5)
+    np.testing.assert_array_equal(here["x"], there["x"])
+
+
+def test_a_run_that_fails_does_not_take_the_others_along():
+    model = rhapsode.compile("model explode\nparam a = 0\ninit x = 1\nx' = a*x^2\n")
+    ensemble = model.ensemble({"a": [0.0, 2.0, 0.5]}, (0, 1))
+    assert list(ensemble.errors) == [1] and "at t = 0." in ensemble.errors[1]
+    assert ensemble[1]["x"][-1] > 100 and ensemble[2]["x"][-1] == pytest.approx(2, rel=1e-3)
+    with pytest.raises(ValueError, match="columns of one length"):
+        model.ensemble({"a": [1.0], "x": [1.0, 2.0]}, (0, 1))
+
+
+def _one_worker_dies(job):
+    """A run; the worker that does the fifth dies the first time."""
+    import os
+    import pathlib
+
+    model, params, span, options = job
+    mark = pathlib.Path(options.pop("mark"))
+    if params["k"] > 1 and not mark.exists():
+        mark.touch()
+        os._exit(1)
+    from rhapsode._ensemble import run
+
+    return run((model, params, span, options))
+
+
+def test_dask_loses_nothing_when_a_worker_is_killed(monkeypatch, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    from rhapsode import _ensemble
+
+    model = rhapsode.compile(DECAY)
+    params = {"k": np.linspace(0.1, 3, 200)}
+    alone = model.ensemble(params, (0, 1), save=3)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        with distributed.Client(cluster) as client:
+            whole = model.ensemble(params, (0, 1), executor=client, save=3)
+            np.testing.assert_array_equal(alone["x"], whole["x"])
+            monkeypatch.setattr(_ensemble, "run", _one_worker_dies)
+            again = model.ensemble(params, (0, 1), executor=client, save=3, mark=str(tmp_path / "died"))
+    assert (tmp_path / "died").exists()
+    np.testing.assert_array_equal(alone["x"], again["x"])

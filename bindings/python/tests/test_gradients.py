@@ -1,0 +1,138 @@
+"""Gradients of models, alone and in other packages."""
+
+import numpy as np
+import pytest
+
+import rhapsode
+
+TANK = """
+model tank
+param k = 2, x0 = 1
+init x = x0
+x' = -k*x
+output half = x/2
+objective cost = integral(x^2) + 10*final((x - 0.3)^2)
+observe level ~ Normal(x, 0.1)
+solve t = 0..1 { rtol = 1e-10, atol = 1e-12 }
+"""
+
+
+def test_an_objective_and_its_gradient():
+    model = rhapsode.compile(TANK)
+    value, gradient = model.value_and_grad("cost", {"k": 2.0, "x0": 1.0})
+    x = np.exp(-2)
+    assert value == pytest.approx((1 - x**2) / 4 + 10 * (x - 0.3) ** 2, rel=1e-7)
+    objective = model.objective(["k", "x0"], "cost")
+    assert (objective.name, objective.by, objective.point.tolist()) == ("cost", ["k", "x0"], [2.0, 1.0])
+    for j, name in enumerate(("k", "x0")):
+        step = np.zeros(2)
+        step[j] = 1e-5
+        at = np.array([2.0, 1.0])
+        slope = (objective(at + step) - objective(at - step)) / 2e-5
+        assert gradient[name] == pytest.approx(slope, rel=1e-6)
+    assert model.value_and_grad("cost", {"k": 2.0}, x0=0.5)[0] == pytest.approx(objective([2.0, 0.5]), rel=1e-9)
+
+
+def test_a_likelihood_takes_columns_or_a_file(tmp_path):
+    model = rhapsode.compile(TANK)
+    data = {"t": [0.0, 0.5, 1.0], "level": [1.1, 0.3, 0.2]}
+    value, gradient = model.value_and_grad("log_likelihood", {"k": 2.0}, data=data)
+    residuals = np.array(data["level"]) - np.exp(-2 * np.array(data["t"]))
+    assert value == pytest.approx(np.sum(-0.5 * (residuals / 0.1) ** 2 - np.log(0.1 * np.sqrt(2 * np.pi))), rel=1e-6)
+    path = tmp_path / "data.csv"
+    path.write_text("t,level\n0,1.1\n0.5,0.3\n1,0.2\n")
+    assert model.value_and_grad("log_likelihood", {"k": 2.0}, data=path) == (value, gradient)
+
+
+@pytest.mark.parametrize(
+    "call, sentence",
+    [
+        (lambda m: m.value_and_grad("price", {"k": 1.0}), "no objective is called `price`"),
+        (lambda m: m.value_and_grad("cost", {"q": 1.0}), "no parameter or state is called `q`"),
+        (lambda m: m.value_and_grad("cost", {"k": float("nan")}), "k is NaN"),
+        (lambda m: m.value_and_grad("cost", {"half": 1.0}), "there is no derivative by `half`"),
+        (lambda m: m.objective(["k"], "cost")([1.0, 2.0]), "expected 1 numbers, found 2"),
+        (lambda m: m.vjp(np.ones((3, 2)), (0, 1), save=[0.5]), "expected 2 weights, found 6"),
+    ],
+)
+def test_what_makes_no_sense_is_named(call, sentence):
+    with pytest.raises(rhapsode.RhapsodeError, match=sentence):
+        call(rhapsode.compile(TANK))
+
+
+def test_the_transpose_of_a_run():
+    model = rhapsode.compile(TANK)
+    weights = np.array([[1.0, 0.5], [-2.0, 3.0]])
+
+    def weighed(**values):
+        return np.sum(weights * model.solve((0, 1), values, save=[0.5, 1.0]).rows)
+
+    by_parameters, by_states = model.vjp(weights, (0, 1), save=[0.5, 1.0])
+    assert by_parameters[0] == pytest.approx((weighed(k=2 + 1e-5) - weighed(k=2 - 1e-5)) / 2e-5, rel=1e-6)
+    assert by_parameters[1] == by_states[0] == pytest.approx((weighed(x=1 + 1e-5) - weighed(x=1 - 1e-5)) / 2e-5, rel=1e-6)
+
+
+DECAYS = """
+model chain
+param a = 1.2, b = 0.7
+init x = 1, y = 0
+x' = -a*x
+y' = a*x - b*y^2
+"""
+
+
+def test_jax(monkeypatch):
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    jnp = jax.numpy
+    import rhapsode.jax
+
+    model = rhapsode.compile(DECAYS)
+    times = np.linspace(0.0, 3.0, 7)
+    curves = rhapsode.jax.curves(model, times, ["a", "b", "x"], rtol=1e-10, atol=1e-12)
+    p = jnp.array([1.2, 0.7, 1.0])
+    np.testing.assert_array_equal(curves(p), model.solve((0, 3), save=times, rtol=1e-10, atol=1e-12).rows)
+
+    def loss(p):
+        return jnp.sum((curves(p)[:, 1] - 0.3) ** 2)
+
+    gradient = jax.jit(jax.grad(loss))(p)
+    for k in range(3):
+        step = jnp.zeros(3).at[k].set(1e-5)
+        slope = (loss(p + step) - loss(p - step)) / 2e-5
+        assert gradient[k] == pytest.approx(float(slope), rel=1e-6)
+    many = jnp.stack([p, 1.1 * p, 0.9 * p])
+    batch = jax.vmap(jax.value_and_grad(loss))(many)
+    np.testing.assert_allclose(batch[0], [loss(row) for row in many], rtol=1e-12)
+    np.testing.assert_allclose(batch[1][0], gradient, rtol=1e-12)
+
+
+def test_torch():
+    torch = pytest.importorskip("torch")
+    import rhapsode.torch
+
+    model = rhapsode.compile(DECAYS)
+    curves = rhapsode.torch.curves(model, np.linspace(0.0, 3.0, 7), ["a", "b", "x"], rtol=1e-10, atol=1e-12)
+    p = torch.tensor([1.2, 0.7, 1.0], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(curves, (p,), eps=1e-6, atol=1e-6)
+
+
+def test_pytensor():
+    pytensor = pytest.importorskip("pytensor")
+    import rhapsode.pytensor
+
+    pt = pytensor.tensor
+    model = rhapsode.compile(DECAYS)
+    times = np.linspace(0.0, 3.0, 7)
+    curves = rhapsode.pytensor.curves(model, times, ["a", "b", "x"], rtol=1e-10, atol=1e-12)
+    p = pt.dvector()
+    loss = pt.sum((curves(p)[:, 1] - 0.3) ** 2)
+    with pytensor.config.change_flags(cxx="", mode="FAST_COMPILE"):
+        function = pytensor.function([p], [loss, pytensor.grad(loss, p)])
+    at = np.array([1.2, 0.7, 1.0])
+    gradient = function(at)[1]
+    for k in range(3):
+        step = np.zeros(3)
+        step[k] = 1e-5
+        slope = (function(at + step)[0] - function(at - step)[0]) / 2e-5
+        assert gradient[k] == pytest.approx(float(slope), rel=1e-6)
