@@ -44,33 +44,55 @@ def test_a_run_that_fails_does_not_take_the_others_along():
         model.ensemble({"a": [1.0], "x": [1.0, 2.0]}, (0, 1))
 
 
-def _one_worker_dies(job):
-    """A run; the worker that does the fifth dies the first time."""
-    import os
-    import pathlib
-
-    model, params, span, options = job
-    mark = pathlib.Path(options.pop("mark"))
-    if params["k"] > 1 and not mark.exists():
-        mark.touch()
-        os._exit(1)
-    from rhapsode._ensemble import run
-
-    return run((model, params, span, options))
+RATES = {"k": np.linspace(0.1, 3, 10_000)}
 
 
-def test_dask_loses_nothing_when_a_worker_is_killed(monkeypatch, tmp_path):
-    distributed = pytest.importorskip("distributed")
+@pytest.fixture
+def mortal(monkeypatch, tmp_path):
+    """Options of an ensemble one of whose workers is killed, and the file that tells of it."""
     from rhapsode import _ensemble
 
+    mark = tmp_path / "died"
+
+    # Defined here, so that it is sent to the workers as it is.
+    def run_all(jobs):
+        import os
+        import pathlib
+
+        from rhapsode._ensemble import run
+
+        results = []
+        for model, params, span, options in jobs:
+            own = pathlib.Path(options["mark"])
+            if params["k"] > 1 and not own.exists():
+                own.touch()
+                os._exit(1)
+            results.append(run((model, params, span, {"save": options["save"]})))
+        return results
+
+    monkeypatch.setattr(_ensemble, "run_all", run_all)
+    return {"save": 3, "mark": str(mark)}, mark
+
+
+def test_dask_loses_nothing_when_a_worker_is_killed(mortal):
+    distributed = pytest.importorskip("distributed")
+    options, mark = mortal
     model = rhapsode.compile(DECAY)
-    params = {"k": np.linspace(0.1, 3, 200)}
-    alone = model.ensemble(params, (0, 1), save=3)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         with distributed.Client(cluster) as client:
-            whole = model.ensemble(params, (0, 1), executor=client, save=3)
-            np.testing.assert_array_equal(alone["x"], whole["x"])
-            monkeypatch.setattr(_ensemble, "run", _one_worker_dies)
-            again = model.ensemble(params, (0, 1), executor=client, save=3, mark=str(tmp_path / "died"))
-    assert (tmp_path / "died").exists()
-    np.testing.assert_array_equal(alone["x"], again["x"])
+            there = model.ensemble(RATES, (0, 1), executor=client, **options)
+    assert mark.exists()
+    np.testing.assert_array_equal(there["x"], model.ensemble(RATES, (0, 1), save=3)["x"])
+
+
+def test_ray_loses_nothing_when_a_worker_is_killed(mortal):
+    ray = pytest.importorskip("ray")
+    options, mark = mortal
+    model = rhapsode.compile(DECAY)
+    ray.init(num_cpus=2, include_dashboard=False, configure_logging=False)
+    try:
+        there = model.ensemble(RATES, (0, 1), executor=ray, **options)
+    finally:
+        ray.shutdown()
+    assert mark.exists()
+    np.testing.assert_array_equal(there["x"], model.ensemble(RATES, (0, 1), save=3)["x"])

@@ -136,3 +136,14 @@ def test_pytensor():
         step[k] = 1e-5
         slope = (function(at + step)[0] - function(at - step)[0]) / 2e-5
         assert gradient[k] == pytest.approx(float(slope), rel=1e-6)
+
+
+def test_jax_gradients_are_those_of_diffrax():
+    pytest.importorskip("diffrax")
+    import pathlib
+    import sys
+
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "benches"))
+    import jax_gradient
+
+    assert jax_gradient.difference() < 1e-6

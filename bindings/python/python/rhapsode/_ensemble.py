@@ -73,17 +73,30 @@ def ensemble(model, params, span, executor, threads, options):
     return Ensemble(model.states + model.outputs, params, list(_mapped(executor, threads, jobs)))
 
 
+#: Elsewhere so many runs are done at a time at most: a worker compiles the model once for them.
+MOST_AT_ONCE = 100
+
+
+def run_all(jobs):
+    """Several runs, one after the other."""
+    return [run(job) for job in jobs]
+
+
 def _mapped(executor, threads, jobs):
     """The results of all jobs, in their order."""
     if executor is None:
         # A run does not hold the interpreter's lock.
         with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
             return list(pool.map(run, jobs))
+    size = min(MOST_AT_ONCE, max(1, len(jobs) // 16))
+    parts = [jobs[k : k + size] for k in range(0, len(jobs), size)]
     if hasattr(executor, "gather"):
-        # A Dask client: jobs of a worker that dies are done by another.
-        return executor.gather(executor.map(run, jobs, pure=False))
-    if hasattr(executor, "remote") and hasattr(executor, "get"):
+        # A Dask client: parts of a worker that dies are done by another.
+        results = executor.gather(executor.map(run_all, parts, pure=False))
+    elif hasattr(executor, "remote") and hasattr(executor, "get"):
         # The module ray.
-        remote = executor.remote(run).options(max_retries=-1)
-        return executor.get([remote.remote(job) for job in jobs])
-    return list(executor.map(run, jobs))
+        remote = executor.remote(max_retries=-1)(run_all)
+        results = executor.get([remote.remote(part) for part in parts])
+    else:
+        results = executor.map(run_all, parts)
+    return [result for part in results for result in part]
