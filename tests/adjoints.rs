@@ -207,3 +207,93 @@ fn algebraic_unknowns_follow() {
         assert!(gap <= 1e-12, "{}: {gap:e}", method.name());
     }
 }
+
+#[test]
+fn a_long_run_takes_little_memory() {
+    let text = "model m\nparam s = 10, r = 28, b = 8/3\ninit x = 1, y = 1, z = 1\nx' = s*(y - x)\ny' = x*(r - z) - y\nz' = x*y - b*z\nsolve t = 0..100 { max_step = 1e-3 }\n";
+    let compiled = Model::parse(text).unwrap().compile().unwrap();
+    let problem = compiled.problem().method(Method::Tsit5).first_step(1e-3).save(Save::At(vec![100.0]));
+    let recorded = problem.record().unwrap();
+    let steps = recorded.solution().statistics.steps;
+    assert!(steps >= 100_000);
+    // A million steps within 64 MB.
+    assert!(recorded.bytes() <= 64 * steps, "{} bytes for {steps} steps", recorded.bytes());
+}
+
+/// Seconds of the best of some calls.
+fn best(mut call: impl FnMut()) -> f64 {
+    let mut least = f64::INFINITY;
+    let begun = std::time::Instant::now();
+    while begun.elapsed().as_secs_f64() < 0.3 {
+        let start = std::time::Instant::now();
+        call();
+        least = least.min(start.elapsed().as_secs_f64());
+    }
+    least
+}
+
+/// What derivatives cost in units of the plain solve; run it alone on a quiet machine:
+/// `cargo test --release --workspace --test adjoints -- --ignored --nocapture costs`.
+#[test]
+#[ignore = "measures time"]
+fn costs() {
+    let cases = [
+        ("lotka_volterra", Method::Auto, 1e-8),
+        ("lorenz63", Method::Vern9, 1e-8),
+        ("lorenz63", Method::Dop853, 1e-6),
+        ("hires", Method::Auto, 1e-6),
+        ("rober", Method::Auto, 1e-6),
+        ("pollu", Method::Auto, 1e-6),
+        ("hires", Method::Bdf, 1e-6),
+        ("pleiades", Method::Dop853, 1e-6),
+    ];
+    for (name, method, rtol) in cases {
+        let Some(reference) = common::problem(name) else { continue };
+        let compiled = Model::parse(&reference.text).unwrap().compile().unwrap();
+        let (t0, t1) = reference.span;
+        let problem = compiled.problem().span(t0..t1).rtol(rtol).atol(1e-9).method(method).save(Save::At(vec![t1]));
+        let model = compiled.model();
+        let by: Vec<String> = model.parameters().iter().chain(model.states().iter()).take(12).collect();
+        let by: Vec<&str> = by.iter().map(String::as_str).collect();
+        let recorded = problem.record().unwrap();
+        let w = vec![1.0; compiled.model().states().len() + compiled.model().outputs().len()];
+        let plain = best(|| drop(problem.solve().unwrap()));
+        let record = best(|| drop(problem.record().unwrap()));
+        let pull = best(|| drop(recorded.pull(&w).unwrap()));
+        let forward = best(|| drop(problem.tangents(&by).unwrap()));
+        println!(
+            "{name} {}: {} steps, {:.1} µs; record {:.2}, pull {:.2}, forward by {} {:.2}",
+            method.name(),
+            recorded.solution().statistics.steps,
+            1e6 * plain,
+            record / plain,
+            pull / plain,
+            by.len(),
+            forward / plain
+        );
+    }
+}
+
+#[test]
+fn hessian_products_are_slopes_of_gradients() {
+    let compiled = Model::parse(CHAIN).unwrap().compile().unwrap();
+    let at = |k: f64, a: f64, y: f64| {
+        let problem = compiled.problem().set("k", k).unwrap().set("a", a).unwrap().set("y", y).unwrap();
+        problem.save(Save::At(vec![0.0, 0.7, 1.3, 3.0]))
+    };
+    let w = weights(4 * 3);
+    let gradient = |h: f64| at(0.5 + 0.3 * h, 3.0 - 0.2 * h, 1.0 + 0.5 * h).record().unwrap().pull(&w).unwrap();
+    let direction = [("k", 0.3), ("a", -0.2), ("y", 0.5)];
+    let product = at(0.5, 3.0, 1.0).hessian_product(&w, &direction).unwrap();
+    let h = 1e-4;
+    let (up, down) = (gradient(h), gradient(-h));
+    let slope = |up: f64, down: f64| (up - down) / (2.0 * h);
+    for (k, found) in product.parameters.iter().enumerate() {
+        let wanted = slope(up.parameters[k], down.parameters[k]);
+        assert!((found - wanted).abs() <= 1e-6 * (1.0 + wanted.abs()), "parameter {k}: {found} {wanted}");
+    }
+    for (k, found) in product.initial.iter().enumerate() {
+        let wanted = slope(up.initial[k], down.initial[k]);
+        assert!((found - wanted).abs() <= 1e-6 * (1.0 + wanted.abs()), "state {k}: {found} {wanted}");
+    }
+}

@@ -13,8 +13,8 @@ use rhapsode::solve::{Approach, ErrorKind, Failure, Method, Save, Solution};
 use rhapsode::source::{Loader, Source, Sources};
 use rhapsode::system::Names;
 use rhapsode::{
-    Backend, Compiled, Errors, FileLoader, MissingParameter, Model, Objective, ObjectiveError, OutsideData, Problem,
-    SensitivityError, SolveError, Steady,
+    Backend, Compiled, DerivativeError, Errors, FileLoader, MissingParameter, Model, Objective, ObjectiveError,
+    OutsideData, Problem, SensitivityError, SolveError, Steady, derivative_names,
 };
 
 use crate::exit::Stop;
@@ -235,17 +235,31 @@ fn unknown(flag: &str, what: &str, name: &str, known: &[&Names]) -> Stop {
     Stop::input(format!("error: {flag}: no {what} is called `{name}`\nhelp: {hint}"))
 }
 
+/// Refuses to differentiate by what is neither a parameter nor a state.
+///
+/// # Errors
+/// A sentence with the likely name.
+pub fn validate_sensitivities(model: &Model, by: &[String]) -> Result<(), Stop> {
+    let known = [&model.parameters(), &model.states()];
+    match by.iter().find(|name| known.iter().all(|names| names.find(name).is_none())) {
+        Some(name) => Err(unknown("--sensitivities", "parameter or state", name, &known)),
+        None => Ok(()),
+    }
+}
+
 /// Refuses columns that the result will not have.
 ///
 /// # Errors
 /// A sentence with the likely name.
-pub fn validate_columns(model: &Model, columns: &[String]) -> Result<(), Stop> {
+pub fn validate_columns(model: &Model, by: &[String], columns: &[String]) -> Result<(), Stop> {
     let (states, outputs) = (model.states(), model.outputs());
+    let further = [derivative_names(&states, by), derivative_names(&outputs, by)];
     let exists = |names: &Names, wanted: &str| {
         names.find(wanted).is_some()
             || names.blocks().iter().any(|block| block.name == wanted || plain(&block.name) == wanted)
     };
-    match columns.iter().find(|name| !exists(&states, name) && !exists(&outputs, name)) {
+    let all = || [&states, &outputs].into_iter().chain(&further);
+    match columns.iter().find(|name| !all().any(|names| exists(names, name))) {
         Some(name) => Err(unknown("--columns", "state or output", name, &[&states, &outputs])),
         None => Ok(()),
     }
@@ -415,6 +429,7 @@ pub fn solve<'a>(
     request: &Request,
     cancel: &'a AtomicBool,
     progress: &'a (dyn Fn(f64) + Sync),
+    by: &[String],
 ) -> Result<Outcome, Stop> {
     let mut problem = problem(compiled, request, cancel)?.progress(progress);
     problem = match &request.points {
@@ -423,7 +438,8 @@ pub fn solve<'a>(
         Some(Points::At(times)) => problem.save(Save::At(times.clone())),
         None => problem,
     };
-    match problem.solve() {
+    let result = if by.is_empty() { problem.solve() } else { with_tangents(&problem, by)? };
+    match result {
         Ok(solution) => Ok(Outcome { solution, failure: None }),
         Err(SolveError::Missing(name)) => Err(missing(&name)),
         Err(SolveError::OutsideData(outside)) => Err(beyond(&outside)),
@@ -433,6 +449,16 @@ pub fn solve<'a>(
         Err(SolveError::Failed(failure)) => {
             Ok(Outcome { solution: (*failure.partial).clone(), failure: Some(failure) })
         }
+    }
+}
+
+/// The run with its derivatives as further columns.
+fn with_tangents(problem: &Problem, by: &[String]) -> Result<Result<Solution, SolveError>, Stop> {
+    let names: Vec<&str> = by.iter().map(String::as_str).collect();
+    match problem.tangents(&names) {
+        Ok(tangents) => Ok(Ok(tangents.into_solution())),
+        Err(DerivativeError::Solve(error)) => Ok(Err(error)),
+        Err(error) => Err(Stop::input(format!("error: --sensitivities: {error}"))),
     }
 }
 

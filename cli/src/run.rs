@@ -127,11 +127,12 @@ enum BackendName {
 /// Bad input before the run, a failed write, or a run that ended early.
 pub fn run(args: &Args) -> Result<(), Stop> {
     let by: Vec<String> = args.sensitivities.iter().flat_map(|c| c.0.iter().cloned()).collect();
-    let model = engine::with_sensitivities(engine::load(&args.model)?, &by)?;
+    let model = engine::load(&args.model)?;
+    engine::validate_sensitivities(&model, &by)?;
     let request = request(args);
     engine::validate(&model, &request)?;
     let columns: Vec<String> = args.columns.iter().flat_map(|c| c.0.iter().cloned()).collect();
-    engine::validate_columns(&model, &columns)?;
+    engine::validate_columns(&model, &by, &columns)?;
     let outputs = Outputs::open(args)?;
 
     let cancel = interrupt::flag();
@@ -142,7 +143,7 @@ pub fn run(args: &Args) -> Result<(), Stop> {
     let compiled = engine::compile(&model, backend)?;
     let span = engine::span(&model, &request)?;
     let progress = Progress::new(span, engine::decades_from(&model, &request), model.independent(), args.quiet);
-    let outcome = engine::solve(&compiled, &request, cancel, &|t| progress.reach(t))?;
+    let outcome = engine::solve(&compiled, &request, cancel, &|t| progress.reach(t), &by)?;
     progress.finish();
 
     let mut table = engine::table(&model, &outcome.solution);

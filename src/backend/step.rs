@@ -10,8 +10,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::interpret::Interpreter;
 use super::{Arguments, KernelId, Kernels};
 use crate::kernel::program::{Kernel, Program};
-use crate::kernel::step::{Parts, explicit_interpolant, explicit_step, newton_iterations, operations, rosenbrock_step};
-use crate::kernel::{Lowered, Target64, lower_elimination};
+use crate::kernel::step::{
+    BackParts, Entries, Parts, explicit_adjoint, explicit_interpolant, explicit_step, newton_iterations, operations,
+    rosenbrock_adjoint, rosenbrock_step,
+};
+use crate::kernel::{Lowered, MatrixPlan, Target64, lower_elimination};
 use crate::linalg::{Elimination, Pattern};
 use crate::system::{CompiledNewton, CompiledStep, ExplicitFormula, RosenbrockFormula};
 
@@ -29,6 +32,8 @@ pub struct Steps<K> {
     time_derivative: Option<Kernel>,
     target: Target64,
     made: Mutex<Vec<Made<K>>>,
+    /// The ways back through them.
+    backward: Mutex<Vec<Made<K>>>,
 }
 
 /// By formula; `None` where a system has nothing to offer.
@@ -42,7 +47,14 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         let find = |name| rhs.as_ref().and_then(|_| lowered.program.kernel(name)).cloned();
         let jacobian = find("jacobian").filter(|jacobian| operations(jacobian) <= OPERATIONS);
         let time_derivative = find("time_derivative");
-        Steps { rhs, jacobian, time_derivative, target: lowered.target, made: Mutex::new(Vec::new()) }
+        Steps {
+            rhs,
+            jacobian,
+            time_derivative,
+            target: lowered.target,
+            made: Mutex::default(),
+            backward: Mutex::default(),
+        }
     }
 
     /// A step of an explicit method.
@@ -82,18 +94,82 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         made.map(|step| step as Arc<dyn CompiledNewton>)
     }
 
+    /// The way back through a step of an explicit method; the second kernel also starts from points inside the step.
+    /// J and ∂f/∂p come with their patterns and the places of the kernels' values.
+    pub fn explicit_adjoint(
+        &self,
+        formula: &ExplicitFormula,
+        kernels: &K,
+        (pattern, places): (&Pattern, Option<&[usize]>),
+        parameters: impl FnOnce() -> Option<(Program, MatrixPlan)>,
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
+        let mut made = self.backward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let step = known(&mut made, formula.name, || {
+            let (program, plan) = parameters()?;
+            let by_parameter = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
+            let (by, by_places) = plan.pattern();
+            let jacobian = Entries::new(jacobian, pattern, places);
+            let by_parameter = Entries::new(by_parameter, &by, by_places.as_deref());
+            let parts = (&jacobian, &by_parameter);
+            let kernel = |whole| explicit_adjoint(rhs, parts, formula, whole, by.ncols(), self.target);
+            let kernels_made = vec![kernel(false)?, kernel(true)?];
+            let small = kernels_made.iter().all(|kernel| operations(kernel) <= STEP);
+            if small { Step::new(Program { kernels: kernels_made }, kernels.clone()) } else { None }
+        });
+        step.map(|step| step as Arc<dyn CompiledStep>)
+    }
+
+    /// The same through a step of a Rosenbrock method. `matrices` are ∂f/∂p, the curvature, and that by parameters.
+    pub fn rosenbrock_adjoint(
+        &self,
+        formula: &RosenbrockFormula,
+        kernels: &K,
+        (pattern, places): (&Pattern, Option<&[usize]>),
+        matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
+        let mut made = self.backward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let step = known(&mut made, formula.name, || {
+            let matrices = matrices()?;
+            let kernel = |k: usize| {
+                let (program, plan): &(Program, MatrixPlan) = &matrices[k];
+                let kernel = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
+                let (pattern, places) = plan.pattern();
+                Some((Entries::new(kernel, &pattern, places.as_deref()), pattern.ncols()))
+            };
+            let transposed = pattern.transposed();
+            let elimination = |pattern: &Pattern| {
+                let plan = Elimination::plan(pattern, OPERATIONS, true)?;
+                Some(lower_elimination(&plan, pattern, self.target))
+            };
+            let (parameters, columns) = kernel(0)?;
+            let parts = BackParts {
+                rhs,
+                time_derivative: self.time_derivative.as_ref(),
+                jacobian: Entries::new(jacobian, pattern, places),
+                parameters,
+                curvature: kernel(1)?.0,
+                mixed: kernel(2)?.0,
+                patterns: [pattern, &transposed],
+                eliminations: [&elimination(pattern)?, &elimination(&transposed)?],
+                columns,
+            };
+            let back = |whole| rosenbrock_adjoint(&parts, formula, whole, self.target);
+            let made = vec![back(false)?, back(true)?];
+            let small = made.iter().all(|kernel| operations(kernel) <= 2 * STEP);
+            if small { Step::new(Program { kernels: made }, kernels.clone()) } else { None }
+        });
+        step.map(|step| step as Arc<dyn CompiledStep>)
+    }
+
     fn known_or(&self, name: &'static str, make: impl FnOnce() -> Option<Step<K>>) -> Option<Arc<dyn CompiledStep>> {
         self.known(name, make).map(|step| step as Arc<dyn CompiledStep>)
     }
 
     fn known(&self, name: &'static str, make: impl FnOnce() -> Option<Step<K>>) -> Option<Arc<Step<K>>> {
         let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some((_, step)) = made.iter().find(|(known, _)| *known == name) {
-            return step.clone();
-        }
-        let step = make().map(Arc::new);
-        made.push((name, step.clone()));
-        step
+        known(&mut made, name, make)
     }
 
     fn make(&self, rhs: &Kernel, formula: &ExplicitFormula, kernels: &K) -> Option<Step<K>> {
@@ -106,6 +182,20 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         }
         Step::new(Program { kernels: made }, kernels.clone())
     }
+}
+
+/// What was made for a formula, or is now.
+fn known<K>(
+    made: &mut Vec<Made<K>>,
+    name: &'static str,
+    make: impl FnOnce() -> Option<Step<K>>,
+) -> Option<Arc<Step<K>>> {
+    if let Some((_, step)) = made.iter().find(|(known, _)| *known == name) {
+        return step.clone();
+    }
+    let step = make().map(Arc::new);
+    made.push((name, step.clone()));
+    step
 }
 
 /// One step.

@@ -451,6 +451,23 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
         self.steps.explicit(formula, &self.kernels)
     }
 
+    fn explicit_adjoint(&self, formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
+        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
+        let (pattern, places) = self.pattern_and_places();
+        let parameters = || maker(Matrix::Parameters).ok();
+        self.steps.explicit_adjoint(formula, &self.kernels, (pattern, places.as_deref()), parameters)
+    }
+
+    fn rosenbrock_adjoint(&self, formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {
+        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
+        let (pattern, places) = self.pattern_and_places();
+        let matrices = || {
+            let make = |matrix| maker(matrix).ok();
+            Some([make(Matrix::Parameters)?, make(Matrix::Curvature)?, make(Matrix::MixedCurvature)?])
+        };
+        self.steps.rosenbrock_adjoint(formula, &self.kernels, (pattern, places.as_deref()), matrices)
+    }
+
     fn second_order(&self) -> Result<Arc<SecondOrder>, String> {
         self.second_order.get_or_init(|| self.structure()).clone()
     }

@@ -6,7 +6,7 @@
 //! n(j + 1) + k.
 
 use super::forward::{Direction, declare, tangent_model, tangent_pieces};
-use crate::expr::{Reads, SymbolId};
+use crate::expr::{Node, Reads, Subscript, SymbolId};
 use crate::model::{Family, Kind, Model, Symbol};
 
 /// What to differentiate by: an element of a parameter, or of a state's initial value.
@@ -92,4 +92,62 @@ fn is_element(larger: &mut Model, subscripts: &[crate::expr::Affine], element: &
         value = graph.select(same, value, zero);
     }
     value
+}
+
+/// The model with the derivative of all its states and outputs in one direction as further states and outputs, in the same
+/// order. The direction is given by further parameters: what each parameter changes by, `d k`, and behind them what each
+/// initial value changes by besides, `d init x`.
+pub fn along(model: &Model) -> Model {
+    let mut larger = model.clone();
+    let mut direction = Direction::default();
+    for id in &model.parameters {
+        let of = model.symbol(*id);
+        let symbol = Symbol { name: format!("d {}", of.name), doc: None, ..of.clone() };
+        let change = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Parameters);
+        larger.parameters.push(change);
+        direction.tangents.insert(*id, change);
+    }
+    let mut starts = Vec::new();
+    for id in &model.states {
+        let of = model.symbol(*id);
+        let symbol = Symbol { name: format!("d init {}", of.name), kind: Kind::Parameter, doc: None, ..of.clone() };
+        let change = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Parameters);
+        larger.parameters.push(change);
+        starts.push(change);
+    }
+    // At the start only what the initial values say: states are not read there.
+    let (at_start, mut initials) =
+        (Direction { tangents: direction.tangents.clone(), ..Direction::default() }, Vec::new());
+    for (family, start) in model.initials.iter().zip(starts) {
+        let mut pieces = tangent_pieces(&mut larger.graph, family, &at_start);
+        for piece in &mut pieces {
+            let plain = piece.subscripts.iter().map(|a| Subscript { affine: a.clone(), wrap: false }).collect();
+            let subs = larger.graph.subscripts_id(plain);
+            let besides = larger.graph.intern(Node::Symbol(start, subs));
+            piece.value = larger.graph.add(piece.value, besides);
+        }
+        initials.push(pieces);
+    }
+    for (state, pieces) in model.states.iter().zip(initials) {
+        let of = model.symbol(*state);
+        let symbol = Symbol { name: format!("d {}", of.name), doc: None, ..of.clone() };
+        let id = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::State);
+        direction.tangents.insert(*state, id);
+        larger.states.push(id);
+        larger.initials.push(Family { symbol: id, pieces });
+    }
+    let tangents = direction.tangents.clone();
+    let (definitions, families, direction) = tangent_model(model, &mut larger.graph, &mut larger.symbols, direction);
+    larger.definitions.extend(definitions);
+    larger.derivatives.extend(families.into_iter().map(|f| Family { symbol: tangents[&f.symbol], ..f }));
+    for output in &model.outputs {
+        let of = model.symbol(output.symbol);
+        let pieces = tangent_pieces(&mut larger.graph, output, &direction);
+        let symbol = Symbol { name: format!("d {}", of.name), doc: None, ..of.clone() };
+        let id = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Nothing);
+        larger.outputs.push(Family { symbol: id, pieces });
+    }
+    larger.algebraic.extend(model.algebraic.iter().map(|place| place + model.dim()));
+    larger.lay_out();
+    larger
 }

@@ -9,7 +9,7 @@ use crate::diff::Wanted;
 use crate::model::Kind;
 use crate::sensitivity::{Forward, Part, Tape};
 use crate::solve::{ErrorKind, Failure, Solution};
-use crate::system::Matrix;
+use crate::system::{Matrix, Names};
 
 /// Why there are no derivatives.
 #[derive(Clone, Debug)]
@@ -80,6 +80,38 @@ impl Tangents {
         let (by, columns) = (self.names.len(), self.solution.state_names().len() + self.solution.output_names().len());
         (0..self.solution.len()).map(move |row| self.values[(row * columns + k) * by + j])
     }
+}
+
+impl Tangents {
+    /// The solution with all derivatives as further states and outputs, named `d[x]/d[k]`: those by the first name, then those
+    /// by the next.
+    pub fn into_solution(self) -> Solution {
+        let (len, by) = (self.solution.len(), self.names.len());
+        let (states, outputs) = (self.solution.state_names().clone(), self.solution.output_names().clone());
+        let (n, columns) = (states.len(), states.len() + outputs.len());
+        let further = |of: &Names, from: usize| {
+            let mut values = Vec::with_capacity(len * of.len() * by);
+            for j in 0..by {
+                for k in from..from + of.len() {
+                    values.extend((0..len).map(|row| self.values[(row * columns + k) * by + j]));
+                }
+            }
+            (derivative_names(of, &self.names), values)
+        };
+        let (of_states, of_outputs) = (further(&states, 0), further(&outputs, n));
+        self.solution.with_columns(of_states, of_outputs)
+    }
+}
+
+/// The names of derivatives, `d[x]/d[k]`: of all of `of` by the first name, then by the next.
+pub fn derivative_names(of: &Names, by: &[String]) -> Names {
+    let mut names = Names::default();
+    for name in by {
+        for block in of.blocks() {
+            names.push(format!("d[{}]/d[{name}]", block.name), block.dims.clone());
+        }
+    }
+    names
 }
 
 /// A solution that remembers its steps.
@@ -168,6 +200,57 @@ impl<'a> Problem<'a> {
         let mut tape = Tape::new(self.compiled().system());
         let solution = self.run_told(start.clone(), Some(&mut tape))?;
         Ok(Recorded { problem: self.clone(), solution, tape, start })
+    }
+
+    /// The Hessian of Σ weights · values times a direction: how [`Recorded::pull`]'s gradient changes where each named
+    /// parameter or initial value changes at the given rate. `weights` are as there; the run has to keep points at given times,
+    /// since the model with its derivative takes steps of its own. All second derivatives of a small problem are the products
+    /// with its unit vectors. Costs the same however many parameters there are.
+    ///
+    /// # Errors
+    /// [`DerivativeError`]
+    pub fn hessian_product(&self, weights: &[f64], direction: &[(&str, f64)]) -> Result<Gradient, DerivativeError> {
+        self.differentiable()?;
+        if self.keeps_steps() {
+            let sentence = "second derivatives are of values at given times; give them, as in `save = 10`";
+            return Err(DerivativeError::Refused(sentence.to_string()));
+        }
+        let (start, model) = (self.start()?, self.compiled().model().checked());
+        let wanted = direction.iter().map(|(name, _)| wanted(model, name)).collect::<Result<Vec<_>, _>>();
+        let wanted = wanted.map_err(DerivativeError::Name)?;
+        let (_, q) = self.directions(&start, &wanted)?;
+        let k = wanted.len();
+        // Behind the parameters stand their changes, then those of the initial values.
+        let parameters = model.parameter_count();
+        let rate = |place: usize| (0..k).map(|j| q[place * k + j] * direction[j].1).sum::<f64>();
+        let mut changes: Vec<f64> = (0..parameters).map(rate).collect();
+        changes.resize(parameters + model.dim(), 0.0);
+        for (by, (_, rate)) in wanted.iter().zip(direction) {
+            let symbol = model.symbol(by.symbol);
+            if symbol.kind == Kind::State {
+                changes[parameters + symbol.offset + symbol.place(&by.element)] += rate;
+            }
+        }
+        let n = model.dim();
+        let starts: Vec<(usize, f64)> =
+            self.given_states().map(|place| (n + place, changes[parameters + place])).collect();
+        let larger = self.compiled().along().map_err(DerivativeError::Refused)?;
+        let changes = changes.into_iter().enumerate().map(|(place, change)| (parameters + place, change));
+        let recorded = self.along(larger, changes, starts).record()?;
+        let m = self.compiled().system().shape().outputs.len();
+        if weights.len() != recorded.solution().len() * (n + m) {
+            let (expected, found) = (recorded.solution().len() * (n + m), weights.len());
+            return Err(DerivativeError::Refused(format!("expected {expected} weights, found {found}")));
+        }
+        let mut larger_weights = vec![0.0; 2 * weights.len()];
+        for (own, larger) in weights.chunks_exact(n + m).zip(larger_weights.chunks_exact_mut(2 * (n + m))) {
+            larger[n..2 * n].copy_from_slice(&own[..n]);
+            larger[2 * n + m..].copy_from_slice(&own[n..]);
+        }
+        let mut gradient = recorded.pull(&larger_weights)?;
+        gradient.parameters.truncate(parameters);
+        gradient.initial.truncate(n);
+        Ok(gradient)
     }
 
     /// Whether derivatives go through everything the model has.

@@ -13,7 +13,7 @@ mod show;
 mod steady;
 
 pub use bind::{MissingParameter, UnknownName};
-pub use derivatives::{DerivativeError, Gradient, Recorded, Tangents};
+pub use derivatives::{DerivativeError, Gradient, Recorded, Tangents, derivative_names};
 pub use errors::Errors;
 pub use files::FileLoader;
 pub use objective::{LOG_LIKELIHOOD, Objective, ObjectiveError};
@@ -218,6 +218,8 @@ impl Model {
                 compile_seconds,
                 defaults: OnceLock::new(),
                 laws: OnceLock::new(),
+                along: OnceLock::new(),
+                backend,
             }),
         })
     }
@@ -420,6 +422,9 @@ struct Inner {
     defaults: OnceLock<Result<Vec<f64>, MissingParameter>>,
     /// Conserved sums, found when first asked for.
     laws: OnceLock<Vec<model::Law>>,
+    /// The model with its derivative in one direction, compiled when first asked for.
+    along: OnceLock<Result<Compiled, String>>,
+    backend: Backend,
 }
 
 impl Compiled {
@@ -451,6 +456,24 @@ impl Compiled {
     /// Bytes of machine code.
     pub fn code_bytes(&self) -> usize {
         self.inner.kernels.code_bytes()
+    }
+
+    /// The model with its derivative in one direction ([`crate::diff::along`]).
+    fn along(&self) -> Result<&Compiled, String> {
+        let make = || {
+            let checked = crate::diff::along(&self.inner.model.checked);
+            let derivatives = derive(&checked).map_err(|unsupported| unsupported.to_string())?;
+            let model = Model {
+                checked: Arc::new(checked),
+                derivatives: Arc::new(derivatives),
+                // Runs that are differentiated step over switches.
+                located: None,
+                parse_seconds: 0.0,
+                sensitivities: Vec::new(),
+            };
+            model.compile_with(self.inner.backend).map_err(|error| error.to_string())
+        };
+        self.inner.along.get_or_init(make).as_ref().map_err(String::clone)
     }
 
     fn kernel(&self, name: &str) -> Option<KernelId> {

@@ -307,9 +307,34 @@ impl<'a> Problem<'a> {
         result
     }
 
+    /// Whether the points kept are those of the steps.
+    pub(super) fn keeps_steps(&self) -> bool {
+        self.options.save == Save::Steps && matches!(self.grid, None | Some(Grid::Steps))
+    }
+
     /// What it is a run of.
     pub(super) fn compiled(&self) -> &'a Compiled {
         self.compiled
+    }
+
+    /// The same run of the model with its derivative in one direction: `changes` are values of the further parameters, and the
+    /// derivatives of initial values that are set are `starts`.
+    pub(super) fn along<'b>(
+        &self,
+        larger: &'b Compiled,
+        changes: impl IntoIterator<Item = (usize, f64)>,
+        starts: impl IntoIterator<Item = (usize, f64)>,
+    ) -> Problem<'b>
+    where
+        'a: 'b,
+    {
+        let mut problem = Problem { compiled: larger, ..self.clone() };
+        problem.parameters.extend(changes);
+        problem.initial.extend(starts);
+        if let Tolerance::PerState(list) = &mut problem.options.atol {
+            list.extend_from_within(..);
+        }
+        problem
     }
 
     /// Places of the parameters that are set.
@@ -347,8 +372,7 @@ impl<'a> Problem<'a> {
 
     /// The span's end; of a run until rest, found by a run that keeps nothing where points are asked for.
     fn end(&self) -> Result<f64, SolveError> {
-        let keeps_steps = self.options.save == Save::Steps && matches!(self.grid, None | Some(Grid::Steps));
-        if self.options.t1.is_finite() || keeps_steps {
+        if self.options.t1.is_finite() || self.keeps_steps() {
             return Ok(self.options.t1);
         }
         let mut scout = self.clone();
@@ -417,6 +441,10 @@ impl<'a> Problem<'a> {
     pub(super) fn run_told(&self, start: Start, recorder: Option<&mut dyn Recorder>) -> Result<Solution, SolveError> {
         let Start { mut bound, y: mut y0 } = start;
         let mut options = Cow::Borrowed(&self.options);
+        if recorder.is_some() {
+            // Derivatives do not go through crossings of switches yet.
+            options.to_mut().over_switches = true;
+        }
         if let Some(lead_in) = self.compiled.model().checked().lead_in {
             let begun;
             (begun, bound, y0) = self.led_in(lead_in, bound, y0)?;

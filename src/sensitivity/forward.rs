@@ -1,6 +1,6 @@
 //! Forward: S = ∂y/∂q carried along with a run, down the list of instructions of every step.
 
-use super::linear::{Linear, Part};
+use super::linear::{Linear, Part, forget};
 use super::program::{Op, Program, Terms};
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
@@ -100,6 +100,16 @@ impl Forward {
         self.done = end;
         self.program.ops = ops;
         outcome
+    }
+
+    /// S at (t, y) inside the last step, into `point`.
+    fn reach(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        self.follow_to(problem, self.program.ops.len())?;
+        self.point.fill(0.0);
+        if let Some(taken) = &self.taken {
+            weigh(&self.program.inside(taken, t), &self.tangents, &mut self.point);
+        }
+        if problem.algebraic.is_empty() { Ok(()) } else { self.follow(problem, t, y) }
     }
 
     fn tangent(&mut self, problem: &mut Problem, op: &Op) -> Result<(), ErrorKind> {
@@ -244,7 +254,9 @@ impl Recorder for Forward {
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
         let (n, size) = (self.n, self.n * self.k);
-        self.program = Program::new(&taken);
+        if !self.program.renew(&taken) {
+            self.program = Program::new(&taken);
+        }
         let program = &self.program;
         // Behind the slots there is room for an evaluation of f.
         self.values.resize(((program.slots + 1) * n).max(self.values.len()), 0.0);
@@ -259,9 +271,10 @@ impl Recorder for Forward {
         self.follow_to(problem, self.program.main)?;
         let leaves = &self.program.leaves;
         self.carried.resize((leaves.len() * size).max(self.carried.len()), 0.0);
-        for (carried, slot) in self.carried.chunks_exact_mut(size).zip(leaves) {
+        for (carried, slot) in self.carried.chunks_exact_mut(size.max(1)).zip(leaves) {
             carried.copy_from_slice(&self.tangents[slot * size..(slot + 1) * size]);
         }
+        forget(&mut self.carried[..leaves.len() * size]);
         if self.state().iter().all(|s| s.is_finite()) {
             Ok(())
         } else {
@@ -269,18 +282,18 @@ impl Recorder for Forward {
         }
     }
 
+    fn cut(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        self.reach(problem, t, y)?;
+        let size = self.n * self.k;
+        self.carried[..size].copy_from_slice(&self.point);
+        Ok(())
+    }
+
     fn keep(&mut self, problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
         let (n, k) = (self.n, self.k);
-        match (place, self.taken.clone()) {
-            (Place::Inside(time), Some(taken)) => {
-                self.follow_to(problem, self.program.ops.len())?;
-                self.point.fill(0.0);
-                weigh(&self.program.inside(&taken, time), &self.tangents, &mut self.point);
-                if !problem.algebraic.is_empty() {
-                    self.follow(problem, t, y)?;
-                }
-            }
-            _ => self.point.copy_from_slice(&self.carried[..n * k]),
+        match place {
+            Place::Inside => self.reach(problem, t, y)?,
+            Place::Here => self.point.copy_from_slice(&self.carried[..n * k]),
         }
         self.kept.extend_from_slice(&self.point);
         if let Some((by_state, by_parameter)) = &mut self.outputs {

@@ -303,6 +303,14 @@ impl Linear {
     }
 }
 
+/// Sets to 0 what is less than a 10¹⁰⁰th of the largest number: what fast processes forget shrinks step by step, and numbers
+/// below the normal ones take a hundred times as long to calculate with.
+pub fn forget(x: &mut [f64]) {
+    let most = x.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+    let least = 1e-100 * most;
+    x.iter_mut().filter(|x| x.abs() < least).for_each(|x| *x = 0.0);
+}
+
 /// Solves for each of k vectors that stand side by side.
 fn side_by_side(b: &mut [f64], k: usize, single: &mut [f64], mut solve: impl FnMut(&mut [f64])) {
     if k == 1 {

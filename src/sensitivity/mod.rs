@@ -11,6 +11,7 @@ mod forward;
 mod linear;
 pub mod program;
 mod tape;
+mod whole;
 
 pub use forward::Forward;
 pub use linear::Part;

@@ -114,6 +114,36 @@ impl Program {
         program
     }
 
+    /// Makes it that of another step of the same formula; false where the list depends on more than time and length.
+    pub fn renew(&mut self, taken: &Taken) -> bool {
+        let (t, h) = (taken.t, taken.h);
+        let (same, c): (bool, &[f64]) = match (&self.dense, &taken.formula) {
+            (Interpolant::Explicit(known), Formula::Explicit(method)) => (std::ptr::eq(*known, *method), method.c),
+            (Interpolant::Rosenbrock(known), Formula::Rosenbrock(method)) => (std::ptr::eq(*known, *method), method.c),
+            _ => return false,
+        };
+        let mut stages = 0..;
+        for op in self.ops.iter_mut().filter(|_| same) {
+            match (op, &taken.formula) {
+                (Op::Slope { t: at, h: factor, .. }, _) => {
+                    if let Some(i) = stages.next() {
+                        (*at, *factor) = (t + c[i] * h, h);
+                    }
+                }
+                (Op::Factor { t: at, shift, .. }, Formula::Rosenbrock(method)) => {
+                    (*at, *shift) = (t, 1.0 / (method.gamma * h));
+                }
+                (Op::Stage { t: at, h: length, d, .. }, Formula::Rosenbrock(method)) => {
+                    if let Some(i) = stages.next() {
+                        (*at, *length, *d) = (t + c[i] * h, h, h * method.d[i]);
+                    }
+                }
+                _ => {}
+            }
+        }
+        same
+    }
+
     /// The state, and further slots behind it unless the method has just started.
     fn carry(&mut self, further: usize, began: bool) {
         self.carried = if began { 1 } else { 1 + further };

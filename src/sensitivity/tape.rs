@@ -2,31 +2,82 @@
 //! and to the parameters, up the list of instructions of every step.
 
 use super::forward::value;
-use super::linear::{Linear, Part};
+use super::linear::{Linear, Part, forget};
 use super::program::{Op, Program, Terms};
+use super::whole::Whole;
 use crate::solve::problem::Problem;
-use crate::solve::{ErrorKind, Options, Place, Recorder, Taken};
+use crate::solve::{ErrorKind, Formula, Options, Place, Recorder, Taken};
 use crate::system::{Matrix, System};
 
-/// The steps of a run, in order.
+/// The steps of a run, in order. Of a step there are its time and length, its formula where that is not the one of the step
+/// before, the state before it, and the points its formula keeps: for explicit methods 20 bytes and the state.
 #[derive(Default)]
 pub struct Tape {
     n: usize,
-    steps: Vec<Step>,
-    /// Per step the state before it and the points its formula keeps.
-    points: Vec<f64>,
+    times: Blocks,
+    formulas: Vec<Known>,
+    points: Blocks,
     kept: Vec<Kept>,
     /// States of the points kept, n numbers each.
     states: Vec<f64>,
     stretches: Vec<Stretch>,
+    /// Steps that the run left inside, and where: the time and the state there.
+    cuts: Vec<(usize, f64, Vec<f64>)>,
     /// The start of a system with algebraic equations.
     start: Option<(f64, Vec<f64>)>,
 }
 
-struct Step {
-    taken: Taken,
-    /// Where its points begin.
+/// The formula of some steps in a row.
+struct Known {
+    /// The first of them.
+    from: usize,
+    formula: Formula,
+    began: bool,
+    /// Where their points begin, and the numbers of each.
     at: usize,
+    size: usize,
+}
+
+/// Numbers in blocks, so that growing moves none.
+#[derive(Default)]
+struct Blocks {
+    blocks: Vec<Vec<f64>>,
+    len: usize,
+}
+
+/// Numbers of a block.
+const BLOCK: usize = 1 << 16;
+
+impl Blocks {
+    fn extend(&mut self, mut values: &[f64]) {
+        while !values.is_empty() {
+            let room = BLOCK - self.len % BLOCK;
+            if room == BLOCK {
+                // The first grows with what there is, for short runs.
+                self.blocks.push(Vec::with_capacity(if self.blocks.is_empty() { 0 } else { BLOCK }));
+            }
+            let (now, later) = values.split_at(room.min(values.len()));
+            if let Some(block) = self.blocks.last_mut() {
+                block.extend_from_slice(now);
+            }
+            self.len += now.len();
+            values = later;
+        }
+    }
+
+    fn copy(&self, at: usize, out: &mut [f64]) {
+        let (mut at, mut done) = (at, 0);
+        while done < out.len() {
+            let block = &self.blocks[at / BLOCK][at % BLOCK..];
+            let now = block.len().min(out.len() - done);
+            out[done..done + now].copy_from_slice(&block[..now]);
+            (at, done) = (at + now, done + now);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        8 * self.blocks.iter().map(Vec::capacity).sum::<usize>()
+    }
 }
 
 /// A point kept: behind so many steps.
@@ -60,20 +111,29 @@ impl Tape {
 
     /// Bytes it takes.
     pub fn bytes(&self) -> u64 {
-        let numbers = self.points.capacity() + self.states.capacity();
-        (8 * numbers + self.steps.capacity() * size_of::<Step>() + self.kept.capacity() * size_of::<Kept>()) as u64
+        let lists = self.formulas.capacity() * size_of::<Known>() + self.kept.capacity() * size_of::<Kept>();
+        (self.times.bytes() + self.points.bytes() + 8 * self.states.capacity() + lists) as u64
     }
 
     /// Number of steps.
     pub fn steps(&self) -> usize {
-        self.steps.len()
+        self.times.len / 2
+    }
+
+    /// A step, and its points into `points`.
+    fn step_at(&self, index: usize, known: &Known, points: &mut Vec<f64>) -> Taken {
+        let mut times = [0.0; 2];
+        self.times.copy(2 * index, &mut times);
+        points.resize(known.size, 0.0);
+        self.points.copy(known.at + (index - known.from) * known.size, points);
+        Taken { formula: known.formula.clone(), t: times[0], h: times[1], began: known.began }
     }
 
     fn look(&mut self, problem: &Problem) {
         let (p, inside) = (problem.parameters(), problem.interval());
         let same = |known: &Stretch| known.inside == inside && known.p == p;
         if !self.stretches.last().is_some_and(same) {
-            self.stretches.push(Stretch { from: self.steps.len(), p: p.to_vec(), inside });
+            self.stretches.push(Stretch { from: self.steps(), p: p.to_vec(), inside });
         }
     }
 
@@ -96,7 +156,8 @@ impl Tape {
         let mut problem = Problem::new(system, &stretch.p, options);
         let mut sweep = Sweep::new(system)?;
         let (mut kept, mut stretches) = (self.kept.len(), self.stretches.len());
-        for index in (0..=self.steps.len()).rev() {
+        let (mut formulas, mut cuts, mut points) = (self.formulas.len(), self.cuts.len(), Vec::new());
+        for index in (0..=self.steps()).rev() {
             while stretches > 1 && self.stretches[stretches - 1].from > index {
                 stretches -= 1;
             }
@@ -111,20 +172,30 @@ impl Tape {
                 }
             }
             if index > 0 {
-                let step = &self.steps[index - 1];
+                while self.formulas[formulas - 1].from >= index {
+                    formulas -= 1;
+                }
+                let taken = self.step_at(index - 1, &self.formulas[formulas - 1], &mut points);
                 if stretch.from >= index && stretches > 1 {
                     let before = &self.stretches[stretches - 2];
                     problem.place(&before.p, before.inside);
                 }
-                sweep.prepare(&mut problem, step, &self.points[step.at..])?;
+                let cut = self.cuts[..cuts].last().filter(|(step, ..)| *step == index);
+                if let Some((_, t, y)) = cut
+                    && !problem.algebraic.is_empty()
+                {
+                    sweep.follow(&mut problem, *t, y)?;
+                }
+                sweep.prepare(&mut problem, &taken, &points, cut.map(|(_, t, _)| *t))?;
+                cuts -= usize::from(cut.is_some());
                 for (k, point) in self.kept[..kept].iter().enumerate().skip(first).rev() {
-                    if let Place::Inside(time) = point.place {
-                        sweep.reach_inside(&mut problem)?;
+                    if point.place == Place::Inside {
                         self.weigh(&mut problem, &mut sweep, k, point, weights);
-                        sweep.seed(&step.taken, time);
+                        sweep.seed(&mut problem, &taken, point.t)?;
                     }
                 }
-                sweep.back(&mut problem)?;
+                sweep.back(&mut problem, &taken, &points)?;
+                forget(&mut sweep.lambda);
                 watch(index - 1, &sweep.lambda[..self.n]);
             }
             kept = first;
@@ -149,7 +220,7 @@ impl Tape {
             by_parameter.evaluate(point.t, y, problem.parameters(), &[]);
             by_parameter.add_transposed(&own[n..], 1.0, &mut sweep.gradient);
         }
-        if matches!(point.place, Place::Inside(_)) && !problem.algebraic.is_empty() {
+        if point.place == Place::Inside && !problem.algebraic.is_empty() {
             // Where it fails the weights stay: the values stood as they were too.
             let mut own = std::mem::take(&mut sweep.own);
             let _ = sweep.follow_point(problem, point.t, y, &mut own);
@@ -169,19 +240,45 @@ impl Recorder for Tape {
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
         self.look(problem);
-        self.steps.push(Step { taken, at: self.points.len() });
-        self.points.extend_from_slice(y);
-        self.points.extend_from_slice(points);
+        let (size, index) = (y.len() + points.len(), self.steps());
+        // Formulas that are the same for every step are noted once.
+        let same =
+            |known: &Known| known.size == size && known.began == taken.began && same(&known.formula, &taken.formula);
+        if !self.formulas.last().is_some_and(same) {
+            let (formula, began, at) = (taken.formula, taken.began, self.points.len);
+            self.formulas.push(Known { from: index, formula, began, at, size });
+        }
+        self.times.extend(&[taken.t, taken.h]);
+        self.points.extend(y);
+        self.points.extend(points);
         match self.bytes() {
             bytes if bytes > problem.max_memory() => Err(ErrorKind::Memory(bytes, problem.max_memory())),
             _ => Ok(()),
         }
     }
 
+    fn cut(&mut self, _problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        self.cuts.push((self.steps(), t, y.to_vec()));
+        Ok(())
+    }
+
     fn keep(&mut self, _problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        self.kept.push(Kept { steps: self.steps.len(), place, t });
+        self.kept.push(Kept { steps: self.steps(), place, t });
         self.states.extend_from_slice(y);
         Ok(())
+    }
+}
+
+/// Whether two formulas are one and carry nothing of their steps.
+pub(super) fn same(a: &Formula, b: &Formula) -> bool {
+    match (a, b) {
+        (Formula::Explicit(a), Formula::Explicit(b)) => std::ptr::eq(*a, *b),
+        (Formula::Rosenbrock(a), Formula::Rosenbrock(b)) => std::ptr::eq(*a, *b),
+        (Formula::Esdirk(a), Formula::Esdirk(b)) => std::ptr::eq(*a, *b),
+        (Formula::Radau(a), Formula::Radau(b)) => std::ptr::eq(*a, *b),
+        (Formula::LowStorage(a), Formula::LowStorage(b)) => std::ptr::eq(*a, *b),
+        (Formula::Rkc(a), Formula::Rkc(b)) => a == b,
+        _ => false,
     }
 }
 
@@ -200,6 +297,9 @@ struct Sweep {
     done: usize,
     own: Vec<f64>,
     mu: Vec<f64>,
+    /// The way back through explicit steps as one function; the step at hand goes that way.
+    whole: Option<Whole>,
+    at_once: bool,
 }
 
 impl Sweep {
@@ -222,13 +322,54 @@ impl Sweep {
             done: 0,
             own: vec![0.0; n],
             mu: Vec::new(),
+            whole: None,
+            at_once: false,
         })
     }
 
-    /// Values of a step's slots, and adjoints of what it carries on.
-    fn prepare(&mut self, problem: &mut Problem, step: &Step, points: &[f64]) -> Result<(), ErrorKind> {
+    /// Values of a step's slots, and adjoints of what it carries on: of the state inside it where the run left it there.
+    fn prepare(
+        &mut self,
+        problem: &mut Problem,
+        taken: &Taken,
+        points: &[f64],
+        cut: Option<f64>,
+    ) -> Result<(), ErrorKind> {
         let n = self.n;
-        self.program = Program::new(&step.taken);
+        if self.whole.as_ref().is_none_or(|whole| !whole.is_for(taken)) {
+            self.whole = Whole::new(problem.system, taken, self.gradient.len());
+        }
+        if let Some(whole) = self.whole.as_mut().filter(|whole| whole.is_there()) {
+            self.at_once = true;
+            match cut {
+                Some(time) => {
+                    self.own.fill(0.0);
+                    whole.begin(&self.own);
+                    whole.seed(taken, time, &self.lambda[..n]);
+                }
+                None => whole.begin(&self.lambda[..n]),
+            }
+            return Ok(());
+        }
+        self.at_once = false;
+        self.list(taken, points);
+        if let Some(time) = cut {
+            self.own.copy_from_slice(&self.lambda[..n]);
+            return self.seed(problem, taken, time);
+        }
+        // Behind the last step, and where the method began anew, only the state counts.
+        for (slot, lambda) in self.program.leaves.iter().zip(self.lambda.chunks_exact(n)) {
+            add(&mut self.adjoints[slot * n..(slot + 1) * n], 1.0, lambda);
+        }
+        self.values_to(problem, self.program.main)
+    }
+
+    /// The list of a step, its known values, and no adjoints yet.
+    fn list(&mut self, taken: &Taken, points: &[f64]) {
+        let n = self.n;
+        if !self.program.renew(taken) {
+            self.program = Program::new(taken);
+        }
         let program = &self.program;
         self.values.resize(((program.slots + 1) * n).max(self.values.len()), 0.0);
         let (state, points) = points.split_at(n);
@@ -238,12 +379,7 @@ impl Sweep {
         }
         self.adjoints.clear();
         self.adjoints.resize(program.slots * n, 0.0);
-        // Behind the last step, and where the method began anew, only the state counts.
-        for (slot, lambda) in program.leaves.iter().zip(self.lambda.chunks_exact(n)) {
-            add(&mut self.adjoints[slot * n..(slot + 1) * n], 1.0, lambda);
-        }
         self.done = 0;
-        self.values_to(problem, self.program.main)
     }
 
     fn values_to(&mut self, problem: &mut Problem, end: usize) -> Result<(), ErrorKind> {
@@ -256,21 +392,46 @@ impl Sweep {
         Ok(())
     }
 
-    /// Values of the slots that serve points inside the step too.
-    fn reach_inside(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
-        self.values_to(problem, self.program.ops.len().max(self.done))
-    }
-
     /// The weights of a point inside the step.
-    fn seed(&mut self, taken: &Taken, time: f64) {
+    fn seed(&mut self, problem: &mut Problem, taken: &Taken, time: f64) -> Result<(), ErrorKind> {
+        if let Some(whole) = self.whole.as_mut().filter(|_| self.at_once) {
+            whole.seed(taken, time, &self.own);
+            return Ok(());
+        }
+        // Values of the slots that serve points inside the step too.
+        self.values_to(problem, self.program.ops.len())?;
         let n = self.n;
         for (slot, c) in self.program.inside(taken, time) {
             add(&mut self.adjoints[slot * n..(slot + 1) * n], c, &self.own);
         }
+        Ok(())
+    }
+
+    /// Goes from the function for whole steps, whose pivots were bad, to the list, with the same adjoints.
+    fn by_instructions(&mut self, problem: &mut Problem, taken: &Taken, points: &[f64]) -> Result<(), ErrorKind> {
+        self.at_once = false;
+        self.list(taken, points);
+        let Some([new, old, stages]) = self.whole.as_ref().map(Whole::seeds) else { return Ok(()) };
+        let (n, end) = (self.n, self.program.leaves[0]);
+        add(&mut self.adjoints[end * n..(end + 1) * n], 1.0, new);
+        add(&mut self.adjoints[..n], 1.0, old);
+        for (i, seed) in stages.chunks_exact(n).enumerate() {
+            add(&mut self.adjoints[(1 + 2 * i) * n..(2 + 2 * i) * n], 1.0, seed);
+        }
+        self.values_to(problem, self.program.ops.len())
     }
 
     /// Up the list.
-    fn back(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
+    fn back(&mut self, problem: &mut Problem, taken: &Taken, points: &[f64]) -> Result<(), ErrorKind> {
+        if self.at_once {
+            self.lambda.truncate(self.n);
+            let (lambda, gradient) = (&mut self.lambda, &mut self.gradient);
+            let whole = self.whole.as_mut();
+            if whole.is_some_and(|whole| whole.back(problem, taken, &points[..self.n], lambda, gradient)) {
+                return Ok(());
+            }
+            self.by_instructions(problem, taken, points)?;
+        }
         let ops = std::mem::take(&mut self.program.ops);
         // A factorisation is needed before the stages that were calculated with it.
         if let Some(Op::Factor { at, t, shift }) = ops.first() {

@@ -463,6 +463,7 @@ impl<'a, 'r> Run<'a, 'r> {
             }
             if happens {
                 self.save_before(stepper, self.time)?;
+                self.tell_cut(stepper)?;
             } else {
                 self.save(stepper)?;
                 self.begins(stepper.y());
@@ -486,6 +487,16 @@ impl<'a, 'r> Run<'a, 'r> {
             }
         }
         Ok(())
+    }
+
+    /// Tells whoever differentiates the run that something happens inside the last step.
+    fn tell_cut(&mut self, stepper: &mut dyn Stepper) -> Result<(), ErrorKind> {
+        match (&mut self.recorder, &self.events) {
+            (Some(recorder), Some(events)) if self.time != stepper.t() => {
+                recorder.cut(&mut self.problem, self.time, &events.y)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A step that cannot be taken on one branch of a switch, because f is no number behind it, is tried once more with f
@@ -571,7 +582,7 @@ impl<'a, 'r> Run<'a, 'r> {
             // Newton's iteration it stands as it is.
             let _ = algebraic.solve(&mut self.problem, t, &mut self.point);
         }
-        Ok(Place::Inside(t))
+        Ok(Place::Inside)
     }
 
     /// Keeps the asked-for times that the last step passed before a time at which it is cut short, which has its own.

@@ -83,6 +83,19 @@ impl Solution {
         Solution { states, shape, dense, ..self }
     }
 
+    /// With further states and outputs: their names, and their columns one after the other.
+    pub fn with_columns(mut self, states: (Names, Vec<f64>), outputs: (Names, Vec<f64>)) -> Self {
+        let mut shape = (*self.shape).clone();
+        for (names, (more, _)) in [(&mut shape.states, &states), (&mut shape.outputs, &outputs)] {
+            for block in more.blocks() {
+                names.push(block.name.clone(), block.dims.clone());
+            }
+        }
+        self.states.extend(states.1);
+        self.outputs.extend(outputs.1);
+        Solution { shape: Arc::new(shape), ..self }
+    }
+
     /// With the events that were executed, the names of those there are, and whether the last one ended the run.
     pub fn with_events(self, events: Vec<Occurrence>, event_names: Vec<String>, stopped: bool) -> Self {
         Solution { events, event_names, stopped, ..self }

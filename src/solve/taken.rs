@@ -76,8 +76,8 @@ pub struct Taken {
 pub enum Place {
     /// Where the run stands: at the start, at the end of the last step, or behind an event.
     Here,
-    /// Inside the last step, at this time.
-    Inside(f64),
+    /// Inside the last step.
+    Inside,
 }
 
 /// Listens to a run.
@@ -93,6 +93,12 @@ pub trait Recorder {
     /// # Errors
     /// If the run cannot be followed any further.
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind>;
+
+    /// The run goes on from (t, y) inside the last step, where something happens; the method starts anew behind.
+    ///
+    /// # Errors
+    /// If the run cannot be followed any further.
+    fn cut(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind>;
 
     /// The point (t, y) is kept.
     ///

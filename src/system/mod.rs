@@ -94,6 +94,21 @@ pub trait System: Send + Sync {
         None
     }
 
+    /// The way back through a step of an explicit method as one function, where the system has one to offer. `y` is the state
+    /// before the step; behind the [`LIMITS`] stands the adjoint of the new state; written are what the step adds to the
+    /// adjoint of the old one, and the gradient by parameters and discrete quantities. [`CompiledStep::interpolant`] is the
+    /// same for steps with points inside: behind the new state's stand the adjoints of all z_i = h k_i, and what is written is the
+    /// adjoint of the old state.
+    fn explicit_adjoint(&self, _formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
+        None
+    }
+
+    /// The same through a step of a Rosenbrock method, with all u_i in the place of z_i; behind the gradient stands whether the
+    /// planned pivots were good.
+    fn rosenbrock_adjoint(&self, _formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {
+        None
+    }
+
     /// The solution's Taylor coefficients up to an order; made when first asked for.
     ///
     /// # Errors

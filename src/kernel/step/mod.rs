@@ -5,15 +5,19 @@
 //! trajectory: the same lines may run on one lane or on several, in any precision. Stages go to the work buffer as they
 //! are made and are read back where they are used, so that few values are alive at a time.
 
+mod adjoint;
 mod explicit;
 mod inline;
 mod newton;
 mod norm;
 mod rosenbrock;
+mod rosenbrock_adjoint;
 mod taylor;
 
+pub use adjoint::{Entries, explicit_adjoint};
 pub use explicit::{explicit_interpolant, explicit_step};
 pub use inline::operations;
 pub use newton::newton_iterations;
 pub use rosenbrock::{Parts, rosenbrock_step};
+pub use rosenbrock_adjoint::{BackParts, rosenbrock_adjoint};
 pub use taylor::taylor_step;

@@ -108,7 +108,7 @@ impl Run<'_, '_> {
             self.save_before(stepper, t)?;
             self.time = t;
             self.point.copy_from_slice(&last);
-            self.record(t, if t == end { Place::Here } else { Place::Inside(t) })?;
+            self.record(t, if t == end { Place::Here } else { Place::Inside })?;
             (self.stopped, self.halted) = (true, true);
             return Ok(true);
         }
