@@ -7,6 +7,28 @@
 use super::Gather;
 use super::kernel::{self, Kernel, Kernel2, slice, slice2};
 
+/// Work on long vectors, element by element, which gains by the widest instructions there are. Its `run` is to be inlined
+/// always, with all it calls. Nothing is fused or reordered: every form gives the same bits.
+pub trait Wide {
+    /// What it gives.
+    type Value;
+    /// Does it.
+    fn run(self) -> Self::Value;
+}
+
+/// Does the work with this processor's widest instructions.
+pub fn wide<W: Wide>(work: W) -> W::Value {
+    #[cfg(target_arch = "x86_64")]
+    match x86::best() {
+        // SAFETY: the processor has what `best` found.
+        x86::Best::Avx512 => return unsafe { x86::wide_avx512(work) },
+        // SAFETY: the processor has what `best` found.
+        x86::Best::Avx2 => return unsafe { x86::wide_avx2(work) },
+        x86::Best::Sse2 => {}
+    }
+    work.run()
+}
+
 /// Applies a function to each number of a slice.
 pub fn each<K: Kernel>(xs: &mut [f64]) {
     #[cfg(target_arch = "x86_64")]
@@ -71,7 +93,7 @@ extern "C" fn four<K: Kernel2>(out: &mut [f64; 4], a: f64, b: f64, c: f64, d: f6
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::kernel::four;
-    use super::{Kernel, Kernel2, slice, slice2};
+    use super::{Kernel, Kernel2, Wide, slice, slice2};
     use std::arch::x86_64::{__m256d, __m512d, _mm256_setr_pd, _mm512_setr_pd};
     use std::mem::transmute;
 
@@ -93,6 +115,16 @@ mod x86 {
         } else {
             Best::Sse2
         }
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub fn wide_avx512<W: Wide>(work: W) -> W::Value {
+        work.run()
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub fn wide_avx2<W: Wide>(work: W) -> W::Value {
+        work.run()
     }
 
     #[target_feature(enable = "avx512f,avx512dq")]

@@ -22,6 +22,7 @@ mod polynomials;
 mod power;
 mod trigonometric;
 
+pub use dispatch::{Wide, wide};
 pub use logic::Logic;
 pub use operations::{Binary, Compare, Unary};
 

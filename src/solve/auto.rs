@@ -35,11 +35,13 @@ const STARTED: u32 = 80;
 /// A trial has failed if time passes not so many times faster per operation, or the steps are not so many times longer.
 const WORTHWHILE: (f64, f64) = (1.25, 1.5);
 /// Where the explicit method has no estimate of |hλ|, J is asked after so many steps, and after so many at most.
-const PROBES: (u32, u32) = (16, 512);
+const PROBES: (u32, u32) = (16, 128);
 /// So many steps of a stabilised method are looked back on at a time.
 const STAGED: u32 = 160;
-/// The start is implicit if the spectral radius times the span exceeds this: 5,000 steps of Tsit5.
-const STIFF_FROM_THE_START: f64 = 17_500.0;
+/// The start is implicit if stability would ask so many steps of Tsit5 per step of an implicit method, or so many at all.
+const STIFF_FROM_THE_START: (f64, f64) = (20.0, 5_000.0);
+/// The spectral radius times a step of Tsit5 at its stability limit.
+const TSIT5_LIMIT: f64 = 3.5;
 
 /// The chooser, itself a stepper.
 pub struct Auto {
@@ -224,13 +226,16 @@ impl Stepper for Auto {
         }
         self.current().start(problem, t, y, h)?;
         if !self.stiff && problem.dim() <= SMALL {
-            let enough = STIFF_FROM_THE_START / problem.time_left(t);
+            let (share, most) = STIFF_FROM_THE_START;
+            let steps = most.min(share * candidates::typical_steps(problem.rtol));
+            let enough = TSIT5_LIMIT * steps / problem.time_left(t);
             let dominant = self.spectrum.dominant(problem, t, y, enough);
             // Not a number where J is none: explicit then.
             if dominant.radius > enough {
                 self.pace = self.limit / dominant.radius;
                 // If the implicit method cannot start, the explicit one may.
-                let method = candidates::stiff(problem, None).unwrap_or(Method::Bdf);
+                let ahead = Outlook::at_the_start(dominant.radius, dominant.decays);
+                let method = candidates::stiff(problem, Some(&ahead)).unwrap_or(Method::Bdf);
                 if self.go_stiff(problem, method, t, y, h).is_ok() {
                     self.trial = STARTED;
                     let steps = dominant.radius * problem.time_left(t) / self.limit;

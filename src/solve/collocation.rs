@@ -11,7 +11,7 @@
 use super::ErrorKind;
 use super::fused::{combine, weigh};
 use super::problem::Problem;
-use super::stepper::{Stepper, clip, first_step};
+use super::stepper::{Stepper, clip, first_step, next_step};
 use super::taken::{Formula, Taken};
 use crate::linalg::{Complex, Shifted, ShiftedComplex};
 use crate::math;
@@ -425,14 +425,8 @@ impl RadauStepper {
             factor = factor.min(1.0);
         }
         (self.h_accepted, self.error_accepted, self.rejected) = (h, error.max(0.01), false);
-        // A step cut short by the end says nothing against the step that was wanted.
-        self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() {
-            self.h
-        } else if !self.stale && (1.0..HOLD).contains(&factor) {
-            h
-        } else {
-            factor * h
-        };
+        let held = !self.stale && (1.0..HOLD).contains(&factor);
+        self.h = next_step(self.h, h, if held { 1.0 } else { factor });
         self.choose_order(steady);
         problem.rhs(self.t, &self.y, &mut self.f0);
         match self.f0.iter().all(|f| f.is_finite()) {

@@ -11,7 +11,7 @@
 use super::ErrorKind;
 use super::fused::{combine, weigh};
 use super::problem::Problem;
-use super::stepper::{Controller, Stepper, clip, first_step};
+use super::stepper::{Controller, Stepper, clip, first_step, next_step};
 use super::taken::{Formula, Taken};
 use crate::linalg::Shifted;
 use crate::math;
@@ -415,14 +415,8 @@ impl EsdirkStepper {
         self.fresh = false;
         self.stale = self.slowest > if self.cheap { KEEP.1 } else { KEEP.0 };
         let factor = self.controller.accept(error);
-        // A step cut short by the end says nothing against the step that was wanted.
-        self.h = if h.abs() < self.h.abs() && factor * h.abs() < self.h.abs() {
-            self.h
-        } else if !self.cheap && !self.stale && (1.0..HOLD).contains(&factor) {
-            h
-        } else {
-            factor * h
-        };
+        let held = !self.cheap && !self.stale && (1.0..HOLD).contains(&factor);
+        self.h = next_step(self.h, h, if held { 1.0 } else { factor });
     }
 
     fn failure(&self, problem: &Problem, outcome: &Outcome) -> ErrorKind {

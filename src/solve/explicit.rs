@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use super::ErrorKind;
+use super::fused::add_stages;
 use super::problem::Problem;
-use super::stepper::{Controller, Stepper, clip, first_step, next_step};
+use super::stepper::{Controller, Stepper, clip, first_step, next_step, too_small};
 use super::tableau::{Dense, ErrorEstimate, Explicit};
 use super::taken::{Formula, Taken};
 use crate::system::{CompiledStep, EXTRA, LIMITS};
@@ -118,19 +119,19 @@ impl ExplicitStepper {
         for i in 1..stages {
             let (done, rest) = self.k.split_at_mut(i * n);
             let point = if i + 2 == stages { &mut self.y_late } else { &mut self.y_new[..n] };
-            combine(point, Some(&self.y[..n]), h, done, &self.rows[i]);
+            add_stages(point, Some(&self.y[..n]), h, done, &self.rows[i]);
             problem.rhs(self.t + self.method.c[i] * h, point, &mut rest[..n]);
         }
         if self.k[(stages - 1) * n..stages * n].iter().any(|k| !k.is_finite()) {
             return f64::NAN;
         }
-        combine(&mut self.error, None, h, &self.k, &self.error_rows[0]);
+        add_stages(&mut self.error, None, h, &self.k, &self.error_rows[0]);
         let first = problem.norm(&self.error, &self.y[..n], &self.y_new[..n]);
         if self.error_rows[1].is_empty() {
             return first;
         }
         // err = |h| e5² / √((e5² + 0.01 e3²) n)  (H&N&W II.10.17)
-        combine(&mut self.error, None, h, &self.k, &self.error_rows[1]);
+        add_stages(&mut self.error, None, h, &self.k, &self.error_rows[1]);
         let e5 = problem.norm(&self.error, &self.y[..n], &self.y_new[..n]);
         let scale = (e5 * e5 + 0.01 * first * first).sqrt();
         if scale == 0.0 { 0.0 } else { e5 * e5 / scale }
@@ -160,7 +161,7 @@ impl ExplicitStepper {
         let (n, h) = (self.n, self.h_old);
         for i in self.method.stages..self.method.a.len() {
             let (done, rest) = self.k_old.split_at_mut(i * n);
-            combine(&mut self.y_late, Some(&self.y_old[..n]), h, done, &self.rows[i]);
+            add_stages(&mut self.y_late, Some(&self.y_old[..n]), h, done, &self.rows[i]);
             problem.rhs(self.t_old + self.method.c[i] * h, &self.y_late, &mut rest[..n]);
         }
         self.extra_ready = true;
@@ -189,28 +190,6 @@ impl ExplicitStepper {
                 self.dense[(3 + r) * n + j] =
                     h * row.iter().enumerate().map(|(l, d)| d * self.k_old[l * n + j]).sum::<f64>();
             }
-        }
-    }
-}
-
-/// `out = y + h Σ a_l k_l`, or without y: four stages at a time, along the states.
-fn combine(out: &mut [f64], y: Option<&[f64]>, h: f64, k: &[f64], row: &[(usize, f64)]) {
-    let n = out.len();
-    let stage = |(l, a): (usize, f64)| (&k[l * n..(l + 1) * n], h * a);
-    match y {
-        Some(y) => out.copy_from_slice(y),
-        None => out.fill(0.0),
-    }
-    let mut fours = row.chunks_exact(4);
-    for four in &mut fours {
-        let [(p, a), (q, b), (r, c), (s, d)] = [stage(four[0]), stage(four[1]), stage(four[2]), stage(four[3])];
-        for ((((out, p), q), r), s) in out.iter_mut().zip(p).zip(q).zip(r).zip(s) {
-            *out += (a * p + b * q) + (c * r + d * s);
-        }
-    }
-    for (p, a) in fours.remainder().iter().map(|entry| stage(*entry)) {
-        for (out, p) in out.iter_mut().zip(p) {
-            *out += a * p;
         }
     }
 }
@@ -275,12 +254,8 @@ impl Stepper for ExplicitStepper {
             if self.h.abs() < problem.least_step(self.t) {
                 // Stage by stage, for what each component has to say.
                 self.attempt(problem, h);
-                let stages = self.k[..self.method.stages * n].chunks_exact(n);
-                let bad = stages.into_iter().find(|stage| stage.iter().any(|k| !k.is_finite()));
-                return Err(match bad {
-                    Some(stage) => ErrorKind::NotFinite(problem.not_finite(stage)),
-                    None => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y[..n])),
-                });
+                let undefined = problem.first_not_finite(&self.k[..self.method.stages * n]);
+                return Err(too_small(problem, undefined, &self.error, &self.y[..n]));
             }
         }
     }

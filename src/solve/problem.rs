@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::fused::sum_of_squares;
 use super::past::Past;
 use super::{ErrorKind, Options, Statistics, Tolerance};
 use crate::linalg::Shifted;
@@ -343,21 +344,11 @@ impl<'a> Problem<'a> {
 
     /// Root mean square of `error / (atol + rtol·max(|y0|, |y1|))` (H&N&W II.4.11).
     pub fn norm(&self, error: &[f64], y0: &[f64], y1: &[f64]) -> f64 {
-        let mut sum = 0.0;
-        match self.tolerance() {
-            Tolerance::Scalar(atol) => {
-                for ((e, a), b) in error.iter().zip(y0).zip(y1) {
-                    let r = e / scale(*atol, self.rtol, *a, *b);
-                    sum += r * r;
-                }
-            }
-            Tolerance::PerState(atol) => {
-                for (((e, a), b), atol) in error.iter().zip(y0).zip(y1).zip(atol) {
-                    let r = e / scale(*atol, self.rtol, *a, *b);
-                    sum += r * r;
-                }
-            }
-        }
+        let rtol = self.rtol;
+        let sum = match self.tolerance() {
+            Tolerance::Scalar(atol) => sum_of_squares(error, y0, y1, |_, a, b| scale(*atol, rtol, a, b)),
+            Tolerance::PerState(atol) => sum_of_squares(error, y0, y1, |k, a, b| scale(atol[k], rtol, a, b)),
+        };
         (sum / error.len().max(1) as f64).sqrt()
     }
 
@@ -381,6 +372,13 @@ impl<'a> Problem<'a> {
     pub fn not_finite(&self, dy: &[f64]) -> Vec<String> {
         let names = &self.system.shape().states;
         dy.iter().enumerate().filter(|(_, d)| !d.is_finite()).take(100).map(|(k, _)| names.get(k)).collect()
+    }
+
+    /// The same for the first of several vectors, one after the other, that has such entries.
+    pub fn first_not_finite(&self, vectors: &[f64]) -> Vec<String> {
+        let mut vectors = vectors.chunks_exact(self.dim().max(1));
+        let bad = vectors.find(|vector| vector.iter().any(|x| !x.is_finite()));
+        bad.map_or_else(Vec::new, |vector| self.not_finite(vector))
     }
 
     /// The smallest step that moves t.

@@ -9,7 +9,7 @@
 use crate::math;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Stepper, clip, first_step};
+use crate::solve::stepper::{Stepper, clip, first_step, too_small};
 use crate::solve::taken::{Formula, Taken};
 
 /// The highest order.
@@ -322,10 +322,7 @@ impl Stepper for Adams {
             self.k = if failures >= 3 { 1 } else { k - usize::from(lower) };
             self.h = h * shrink.max(0.05);
             if self.h.abs() < problem.least_step(self.t) {
-                return Err(match problem.not_finite(&self.f) {
-                    names if names.is_empty() => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y)),
-                    names => ErrorKind::NotFinite(names),
-                });
+                return Err(too_small(problem, problem.not_finite(&self.f), &self.error, &self.y));
             }
         };
         // Correct, evaluate, and bring the differences up to date (chapter 5).

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Controller, Stepper, clip, first_step, next_step};
+use crate::solve::stepper::{Controller, Stepper, clip, first_step, next_step, too_small};
 use crate::system::SecondOrder;
 
 /// Number of stages.
@@ -124,14 +124,6 @@ impl Dprkn6 {
             f64::NAN
         }
     }
-
-    /// Why no step is small enough.
-    fn too_small(&self, problem: &Problem) -> ErrorKind {
-        match self.k.chunks_exact(self.y.len()).find(|stage| stage.iter().any(|k| !k.is_finite())) {
-            Some(stage) => ErrorKind::NotFinite(problem.not_finite(stage)),
-            None => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y)),
-        }
-    }
 }
 
 impl Stepper for Dprkn6 {
@@ -161,7 +153,7 @@ impl Stepper for Dprkn6 {
             problem.check()?;
             let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
             if h.abs() < problem.least_step(self.t) && h != end - self.t {
-                return Err(self.too_small(problem));
+                return Err(too_small(problem, problem.first_not_finite(&self.k), &self.error, &self.y));
             }
             let error = self.attempt(problem, h);
             if error <= 1.0 {
@@ -179,7 +171,7 @@ impl Stepper for Dprkn6 {
             problem.statistics.rejected += 1;
             self.h = h * self.controller.reject(error);
             if self.h.abs() < problem.least_step(self.t) {
-                return Err(self.too_small(problem));
+                return Err(too_small(problem, problem.first_not_finite(&self.k), &self.error, &self.y));
             }
         }
     }

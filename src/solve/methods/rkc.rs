@@ -5,6 +5,7 @@
 //! Computational and Applied Mathematics 88 (1998) 315–326. The spectral radius comes from their nonlinear power method.
 //! Between steps: the cubic with the slopes at both ends.
 
+use crate::math::{Wide, wide};
 use crate::solve::ErrorKind;
 use crate::solve::low_storage::hermite;
 use crate::solve::problem::Problem;
@@ -204,12 +205,9 @@ impl Rkc {
         let mut c1 = mu;
         for Stage { mu, nu, slope, gamma, c } in recurrence.by_ref() {
             problem.rhs(self.t + c1 * h, &self.last, &mut self.k);
-            for j in 0..n {
-                self.next[j] = mu * self.last[j]
-                    + nu * self.before[j]
-                    + (1.0 - mu - nu) * self.y[j]
-                    + h * (slope * self.k[j] + gamma * self.f[j]);
-            }
+            let weights = [mu, nu, 1.0 - mu - nu, slope, gamma, h];
+            let vectors = [&self.last[..], &self.before, &self.y, &self.k, &self.f];
+            wide(Blend { out: &mut self.next, weights, vectors });
             std::mem::swap(&mut self.before, &mut self.last);
             std::mem::swap(&mut self.last, &mut self.next);
             c1 = c;
@@ -224,6 +222,26 @@ impl Rkc {
             self.error[j] = 1.6 * (self.y[j] - self.next[j]) + 0.8 * h * (self.f[j] + self.k[j]);
         }
         problem.norm(&self.error, &self.y, &self.next)
+    }
+}
+
+/// A stage of the recurrence (2.3): `μ Y₋₁ + ν Y₋₂ + (1 − μ − ν) y + h (μ̃ f₋₁ + γ̃ f₀)`.
+struct Blend<'a> {
+    out: &'a mut [f64],
+    weights: [f64; 6],
+    vectors: [&'a [f64]; 5],
+}
+
+impl Wide for Blend<'_> {
+    type Value = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let n = self.out.len();
+        let ([mu, nu, rest, slope, first, h], [last, before, y, k, f]) = (self.weights, self.vectors.map(|v| &v[..n]));
+        for (j, out) in self.out.iter_mut().enumerate() {
+            *out = mu * last[j] + nu * before[j] + rest * y[j] + h * (slope * k[j] + first * f[j]);
+        }
     }
 }
 

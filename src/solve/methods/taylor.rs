@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::math;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Stepper, clip, exp2, first_step, log2};
+use crate::solve::stepper::{Stepper, clip, exp2, first_step, log2, too_small};
 use crate::system::{self, LIMITS};
 
 /// Orders the method uses.
@@ -253,12 +253,8 @@ impl Stepper for Taylor {
             if self.h.abs() < problem.least_step(self.t) {
                 // Which coefficients, or whose error it was, is seen in the parts.
                 self.attempt_by_parts(problem, t, h);
-                break Err(
-                    match self.jet_old[self.front..].chunks_exact(n).find(|row| row.iter().any(|c| !c.is_finite())) {
-                        Some(row) => ErrorKind::NotFinite(problem.not_finite(row)),
-                        None => ErrorKind::StepTooSmall(problem.worst(&self.error, &self.y_old)),
-                    },
-                );
+                let undefined = problem.first_not_finite(&self.jet_old[self.front..]);
+                break Err(too_small(problem, undefined, &self.error, &self.y_old));
             }
         };
         self.compiled = compiled;
