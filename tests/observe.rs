@@ -118,6 +118,20 @@ fn a_host_is_asked_whether_to_go_on() {
 }
 
 #[test]
+fn arrays_are_set_as_a_whole() {
+    let text = "model m\nindex i = 0..1\nindex j = 1..3\nparam W[i,j] = 1\ninit x[i] = 1\nx[i]' = -W[i,2]*x[i]\n";
+    let compiled = Model::parse(text).unwrap().compile().unwrap();
+    let refused = |name: &str, values: &[f64]| compiled.problem().set_array(name, values).err().unwrap();
+    assert_eq!(refused("W", &[1.0; 5]), "`W` has 6 elements, found 5");
+    assert_eq!(refused("V", &[1.0; 6]), "no parameter or state is called `V`");
+    assert!(refused("W[0,1]", &[1.0, 2.0]).starts_with("no parameter or state is called `W[0,1]`"));
+    let problem = compiled.problem().set_array("W", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+    assert_eq!(problem.parameter_values().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let solution = problem.set_array("x", &[7.0, 8.0]).unwrap().span(0.0..1.0).solve().unwrap();
+    assert_eq!((solution.state(0)[0], solution.state(1)[0]), (7.0, 8.0));
+}
+
+#[test]
 fn initial_values_are_counted() {
     let compiled = Model::parse(SPRING).unwrap().compile().unwrap();
     assert_eq!(compiled.problem().initial(&[1.0]).err().unwrap(), "expected 2 initial values, found 1");

@@ -117,9 +117,7 @@ impl<'a> Problem<'a> {
         } else if let Some(place) = model.discretes().find(name) {
             self.discretes.insert(place, value);
         } else {
-            let known: Vec<String> = model.checked().symbols.iter().map(|s| s.name.clone()).collect();
-            let suggestion = closest(name, known.iter().map(String::as_str)).map(str::to_string);
-            return Err(UnknownName { name: name.to_string(), suggestion });
+            return Err(self.unknown(name));
         }
         Ok(self)
     }
@@ -130,19 +128,28 @@ impl<'a> Problem<'a> {
     /// A sentence, if there is no such array or it has another number of elements.
     pub fn set_array(mut self, name: &str, values: &[f64]) -> Result<Self, String> {
         let model = self.compiled.model();
-        for (k, names) in [model.parameters(), model.states(), model.discretes()].iter().enumerate() {
-            let known = names.blocks().iter().find(|block| block.name == name || plain(&block.name) == name);
-            let Some(block) = known else { continue };
-            if block.len() != values.len() {
-                return Err(format!("`{name}` has {} elements, found {}", block.len(), values.len()));
-            }
-            let target = [&mut self.parameters, &mut self.initial, &mut self.discretes].into_iter().nth(k);
-            let elements = values.iter().enumerate().map(|(k, value)| (block.offset + k, *value));
-            target.into_iter().for_each(|target| target.extend(elements.clone()));
-            return Ok(self);
+        let kinds = [model.parameters(), model.states(), model.discretes()];
+        let found = kinds.iter().enumerate().find_map(|(kind, names)| {
+            let block = names.blocks().iter().find(|block| block.name == name || plain(&block.name) == name);
+            block.map(|block| (kind, block))
+        });
+        let Some((kind, block)) = found else { return Err(self.unknown(name).to_string()) };
+        if block.len() != values.len() {
+            return Err(format!("`{name}` has {} elements, found {}", block.len(), values.len()));
         }
-        // A name that does not exist as a scalar either.
-        self.set(name, f64::NAN).map_err(|error| error.to_string())
+        let target = match kind {
+            0 => &mut self.parameters,
+            1 => &mut self.initial,
+            _ => &mut self.discretes,
+        };
+        target.extend(values.iter().enumerate().map(|(k, value)| (block.offset + k, *value)));
+        Ok(self)
+    }
+
+    fn unknown(&self, name: &str) -> UnknownName {
+        let known: Vec<String> = self.compiled.model().checked().symbols.iter().map(|s| s.name.clone()).collect();
+        let suggestion = closest(name, known.iter().map(String::as_str)).map(str::to_string);
+        UnknownName { name: name.to_string(), suggestion }
     }
 
     /// Sets the first values of all states, in the order of [`crate::Model::states`].

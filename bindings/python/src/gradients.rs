@@ -1,6 +1,6 @@
 //! Derivatives of runs: objectives of a model with their gradients, and the transpose of a whole run.
 
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rhapsode::source::DataFile;
@@ -9,6 +9,7 @@ use rhapsode::{DerivativeError, Objective, ObjectiveError, SolveError};
 use crate::errors;
 use crate::model::{Model, interruptible, kind};
 use crate::request::{Request, numbers, read_method, read_span};
+use crate::solution::rows;
 
 /// An objective of a model, or the logarithm of the likelihood of measured values, as a function of some of its parameters
 /// and initial values.
@@ -127,12 +128,37 @@ pub fn pull<'py>(
     if let Some(signal) = signal {
         return Err(signal);
     }
-    let gradient = pulled.map_err(|error| match error {
+    let gradient = pulled.map_err(|error| no_derivative(py, error))?;
+    Ok((gradient.parameters.into_pyarray(py), gradient.initial.into_pyarray(py)))
+}
+
+/// Values of a run, shape (len(t), states + outputs), and their derivatives by the named parameters and initial values, with one
+/// more dimension.
+pub fn tangents<'py>(
+    py: Python<'py>,
+    model: &Model,
+    by: &[String],
+    request: &Request,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let names: Vec<&str> = by.iter().map(String::as_str).collect();
+    let problem = request.problem(py, &model.compiled)?;
+    let (result, signal) = interruptible(py, |asked| problem.interrupt(asked).tangents(&names));
+    if let Some(signal) = signal {
+        return Err(signal);
+    }
+    let tangents = result.map_err(|error| no_derivative(py, error))?;
+    let solution = tangents.solution();
+    let width = solution.state_names().len() + solution.output_names().len();
+    let values = PyArray1::from_slice(py, tangents.values()).reshape([solution.len(), width, by.len()])?;
+    Ok((rows(py, solution)?, values.into_any()))
+}
+
+fn no_derivative(py: Python, error: DerivativeError) -> PyErr {
+    match error {
         DerivativeError::Name(name) => errors::unknown(py, name.to_string()),
         DerivativeError::Solve(SolveError::Failed(failure)) => {
             errors::failed(py, &failure.to_string(), kind(&failure), failure.time, None)
         }
         error => errors::input(py, error.to_string()),
-    })?;
-    Ok((gradient.parameters.into_pyarray(py), gradient.initial.into_pyarray(py)))
+    }
 }

@@ -203,6 +203,20 @@ impl Model {
         gradients::pull(py, self, weights, &Request::read(py, span, params, options)?)
     }
 
+    /// Values of a run, shape (len(t), states + outputs), and their derivatives by the parameters and initial values `by`,
+    /// shape (len(t), states + outputs, len(by)).
+    #[pyo3(signature = (by, span=None, params=None, **options))]
+    fn tangents<'py>(
+        &self,
+        py: Python<'py>,
+        by: Vec<String>,
+        span: Option<&Bound<'py, PyAny>>,
+        params: Option<&Bound<'py, PyDict>>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        gradients::tangents(py, self, &by, &Request::read(py, span, params, options)?)
+    }
+
     /// An objective of the model as a function of the parameters and initial values `by`; with `data`, the logarithm of the
     /// likelihood of measured values.
     #[pyo3(signature = (by, name=None, data=None, span=None, **options))]

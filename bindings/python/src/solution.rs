@@ -123,6 +123,14 @@ impl Solution {
     }
 }
 
+/// States and outputs, shape (len, states + outputs).
+pub fn rows<'py>(py: Python<'py>, solution: &rhapsode::solve::Solution) -> PyResult<Bound<'py, PyAny>> {
+    let (n, m) = (solution.state_names().len(), solution.output_names().len());
+    let columns: Vec<&[f64]> = (0..n).map(|k| solution.state(k)).chain((0..m).map(|k| solution.output(k))).collect();
+    let rows: Vec<f64> = (0..solution.len()).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+    Ok(PyArray1::from_vec(py, rows).reshape([solution.len(), n + m])?.into_any())
+}
+
 /// States at times from dense output, `(n, len(t))` or `(n,)` for one time.
 pub fn states_at<'py>(py: Python<'py>, dense: &Dense, n: usize, t: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let (times, shape) = numbers(t)?;
@@ -253,15 +261,7 @@ impl Solution {
     /// States and outputs, shape (len, states + outputs): a row per point kept, in the order of `names`.
     #[getter]
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let columns: Vec<&[f64]> = self
-            .columns()
-            .into_iter()
-            .enumerate()
-            .flat_map(|(which, names)| (0..names.len()).map(move |k| self.column(which, k)))
-            .collect();
-        let rows: Vec<f64> =
-            (0..self.inner.len()).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
-        Ok(PyArray1::from_vec(py, rows).reshape([self.inner.len(), columns.len()])?.into_any())
+        rows(py, &self.inner)
     }
 
     /// States and outputs at the last point kept, by name.

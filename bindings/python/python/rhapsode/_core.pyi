@@ -63,6 +63,13 @@ class Model:
         params: Mapping[str, _Number] | None = None,
         **options: Any,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    def tangents(
+        self,
+        by: Sequence[str],
+        span: tuple[float, float] | Sequence[float] | None = None,
+        params: Mapping[str, _Number] | None = None,
+        **options: Any,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
     def objective(
         self,
         by: Sequence[str],

@@ -7,8 +7,8 @@ from ._gradients import Curves
 
 def curves(model, times, by, span=None, params=None, **options):
     """A function of a tensor of parameters and initial values `by`, shape (len(by),), that gives states and outputs at
-    `times`, shape (len(times), states + outputs) in the order of `model.states + model.outputs`; gradients are those of the
-    numbers returned. `params` are fixed values of other parameters, `options` those of `Model.solve`.
+    `times`, shape (len(times), states + outputs) in the order of `model.states + model.outputs`; gradients are exact for
+    the steps of their own runs at the same tolerances. `params` are fixed values of other parameters, `options` those of `Model.solve`.
     """
     solver = Curves(model, times, by, span, params, **options)
 
