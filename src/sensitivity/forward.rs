@@ -57,11 +57,6 @@ impl Forward {
     }
 
     /// S at the points kept: for each, n states and then the outputs, k numbers each.
-    pub fn kept(&self) -> &[f64] {
-        &self.kept
-    }
-
-    /// The same, taken out.
     pub fn into_kept(self) -> Vec<f64> {
         self.kept
     }

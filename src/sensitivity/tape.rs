@@ -10,7 +10,7 @@ use crate::solve::{ErrorKind, Formula, Options, Place, Recorder, Taken};
 use crate::system::{Matrix, System};
 
 /// The steps of a run, in order. Of a step there are its time and length, its formula where that is not the one of the step
-/// before, the state before it, and the points its formula keeps: for explicit methods 20 bytes and the state.
+/// before, the state before it, and the points its formula keeps: for explicit methods 16 bytes and the state.
 #[derive(Default)]
 pub struct Tape {
     n: usize,
