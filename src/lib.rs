@@ -50,7 +50,7 @@ pub mod system;
 pub use facade::{
     Backend, CompileError, Compiled, DerivativeError, Errors, FileLoader, Gradient, LOG_LIKELIHOOD, MissingParameter,
     Model, Objective, ObjectiveError, OutsideData, Problem, Recorded, SensitivityError, Show, SolveError, Steady,
-    Tangents, UnknownName, derivative_names,
+    Tangents, UnknownName, Way, derivative_names,
 };
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.

@@ -1,8 +1,9 @@
 //! What is asked of a solution: objectives and observations mean what they say, their gradients are right, and what cannot be
 //! asked is refused by name.
 
+use rhapsode::solve::Method;
 use rhapsode::source::DataFile;
-use rhapsode::{Compiled, Model, Objective, ObjectiveError};
+use rhapsode::{Compiled, Model, Objective, ObjectiveError, Way};
 
 fn compiled(text: &str) -> Compiled {
     Model::parse(text).unwrap_or_else(|errors| panic!("{errors}")).compile().unwrap()
@@ -157,6 +158,34 @@ fn the_likelihood_of_supernovae() {
     let mut gradient = [0.0; 2];
     for (om, h0, expected) in points {
         close(likelihood.value_and_gradient(&[om, h0], &mut gradient).unwrap(), expected, 1e-9);
+    }
+}
+
+#[test]
+fn all_ways_agree() {
+    let data = DataFile::new("supernovae.csv", include_str!("../examples/models/supernovae.csv"));
+    let model = compiled(include_str!("../examples/models/lambda_cdm.ode"));
+    for method in [Method::Auto, Method::Vern7, Method::Rodas5P, Method::Bdf] {
+        let likelihood = model.objective(None, Some(&data), &["Om", "d_C", "H0"]).unwrap().rtol(1e-10).atol(1e-10);
+        let likelihood = likelihood.method(method);
+        let (value, expected) = here(&likelihood.clone().way(Way::Forward));
+        for (other, gradient) in [here(&likelihood.clone().way(Way::Adjoint)), here(&likelihood)] {
+            close(other, value, 1e-7);
+            gradient.iter().zip(&expected).for_each(|(found, expected)| close(*found, *expected, 1e-6));
+        }
+    }
+}
+
+/// dx/dk of 0 = q − k x is −q/k².
+#[test]
+fn a_run_until_rest_ends_where_the_equations_say() {
+    let text = "param q = 3, k = 0.5\ninit x = 1\nx' = q - k*x\nobjective rest = final(x)\nsolve t = 0..steady";
+    let rest = compiled(text).objective(None, None, &["q", "k"]).unwrap().rtol(1e-9).atol(1e-9);
+    for way in [Way::Forward, Way::Adjoint] {
+        let (value, gradient) = here(&rest.clone().way(way));
+        close(value, 6.0, 1e-6);
+        close(gradient[0], 2.0, 1e-5);
+        close(gradient[1], -12.0, 1e-5);
     }
 }
 

@@ -394,15 +394,31 @@ pub fn objective(model: &Model, request: &Request, asked: &Asked) -> Result<Obje
     Ok(objective)
 }
 
+/// An objective at a point.
+pub struct Found {
+    /// Where.
+    pub at: Vec<f64>,
+    /// Its value.
+    pub value: f64,
+    /// Its derivatives, or why there are none.
+    pub gradient: Result<Vec<f64>, Stop>,
+}
+
 /// Where an objective is looked at, its value there and its gradient.
 ///
 /// # Errors
-/// A sentence, where there is no value or no gradient.
-pub fn gradient(objective: &Objective) -> Result<(Vec<f64>, f64, Vec<f64>), Stop> {
+/// A sentence, where there is no value.
+pub fn gradient(objective: &Objective) -> Result<Found, Stop> {
     let at = objective.point().map_err(|error| refused(&error))?;
     let mut gradient = vec![0.0; at.len()];
-    let value = objective.value_and_gradient(&at, &mut gradient).map_err(|error| refused(&error))?;
-    Ok((at, value, gradient))
+    match objective.value_and_gradient(&at, &mut gradient) {
+        Ok(value) => Ok(Found { at, value, gradient: Ok(gradient) }),
+        // The value may be there all the same.
+        Err(error) => match objective.value(&at) {
+            Ok(value) => Ok(Found { at, value, gradient: Err(refused(&error)) }),
+            Err(_) => Err(refused(&error)),
+        },
+    }
 }
 
 fn refused(error: &ObjectiveError) -> Stop {
@@ -413,7 +429,7 @@ fn refused(error: &ObjectiveError) -> Stop {
         ObjectiveError::Solve(SolveError::Failed(Failure { kind, .. })) if !matches!(kind, ErrorKind::Options(_)) => {
             Stop::Early(format!("error: {error}"))
         }
-        ObjectiveError::Value { .. } | ObjectiveError::Derivative { .. } => {
+        ObjectiveError::Value { .. } | ObjectiveError::Derivative { .. } | ObjectiveError::Derivatives(_) => {
             Stop::Early(format!("error: {error}{help}"))
         }
         _ => Stop::input(format!("error: {error}{help}")),

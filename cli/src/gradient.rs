@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use rhapsode::Objective;
 use rhapsode::solve::Method;
+use rhapsode::{Objective, Way};
 use serde_json::{Map, Value, json};
 
-use crate::engine::{self, Asked, Request};
+use crate::engine::{self, Asked, Found, Request};
 use crate::exit::Stop;
 use crate::output::Output;
 use crate::{print, values};
@@ -59,6 +59,14 @@ pub struct Args {
     #[arg(long, value_parser = values::not_negative, allow_hyphen_values = true)]
     atol: Option<f64>,
 
+    /// Carry the derivatives along with the run, whatever their number
+    #[arg(long, conflicts_with = "adjoint")]
+    forward: bool,
+
+    /// Go back through the run, at a cost that does not depend on the number of derivatives
+    #[arg(long)]
+    adjoint: bool,
+
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE.json")]
     output: Option<PathBuf>,
@@ -85,24 +93,30 @@ pub fn gradient(args: &Args) -> Result<(), Stop> {
         data: args.data.as_deref(),
         by: args.wrt.iter().flat_map(|names| names.0.iter().map(String::as_str)).collect(),
     };
-    let objective = engine::objective(&model, &request, &asked)?;
-    let (at, value, gradient) = engine::gradient(&objective)?;
-    let text = format!("{:#}\n", object(model.name(), &objective, value, &at, &gradient));
-    match file {
-        Some(file) => file.write_bytes(text.as_bytes()),
-        None => print(&text),
+    let mut objective = engine::objective(&model, &request, &asked)?;
+    if args.forward {
+        objective = objective.way(Way::Forward);
+    } else if args.adjoint {
+        objective = objective.way(Way::Adjoint);
     }
+    let found = engine::gradient(&objective)?;
+    let text = format!("{:#}\n", object(model.name(), &objective, &found));
+    match file {
+        Some(file) => file.write_bytes(text.as_bytes())?,
+        None => print(&text)?,
+    }
+    found.gradient.map(|_| ())
 }
 
-fn object(model: &str, objective: &Objective, value: f64, at: &[f64], gradient: &[f64]) -> Value {
+fn object(model: &str, objective: &Objective, found: &Found) -> Value {
     let map = |list: &[f64]| -> Map<String, Value> {
         objective.by().iter().zip(list).map(|(name, value)| (name.clone(), json!(value))).collect()
     };
     json!({
         "model": model,
         "objective": objective.name(),
-        "at": map(at),
-        "value": value,
-        "gradient": map(gradient),
+        "at": map(&found.at),
+        "value": found.value,
+        "gradient": found.gradient.as_ref().ok().map(|gradient| map(gradient)),
     })
 }

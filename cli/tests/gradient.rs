@@ -53,6 +53,11 @@ fn what_cannot_be_is_refused_with_a_way_out() {
         assert_eq!((found, out.as_str()), (code, ""), "{arguments:?}");
         assert!(err.contains(part), "{arguments:?}: {err}");
     }
+    // The value is there where the derivatives are not.
+    let steep = "model m\nparam k = 0\ninit x = 1\nx' = -x\nobjective o = sqrt(k) + final(x)\nsolve t = 0..1\n";
+    let (code, out, err) = gradient(steep, &["--wrt", "k"]);
+    assert!(code == 3 && out.contains("\"gradient\": null") && out.contains("\"value\": 0.367"), "{out}");
+    assert!(err.contains("its derivative by `k` is not finite"), "{err}");
     let (code, _, err) = gradient(&TANK.replace("final(x)", "log(-final(x))"), &["--wrt", "k"]);
     assert_eq!((code, err.as_str()), (3, "error: `o` comes to NaN, which is no number to differentiate\n"));
 }

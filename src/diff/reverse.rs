@@ -6,11 +6,11 @@
 
 use rustc_hash::FxHashMap;
 
-use super::forward::{declare, placed, product_in_time};
+use super::forward::{Direction, declare, placed, product_in_time, tangent_model, tangent_pieces};
 use super::{Entry, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::math::{Binary, Compare, Unary};
-use crate::model::{Dim, Family, Kind, Model, Symbol};
+use crate::model::{Dim, Family, Kind, Model, Piece, Symbol};
 
 /// A derivative by one leaf: `value`, for all values of the `extra` indices (those of reductions the leaf stands in).
 struct LeafDerivative {
@@ -58,7 +58,7 @@ pub fn constraint_jacobian(
 }
 
 /// What is differentiated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Of {
     /// The equations' right sides f.
     Slopes,
@@ -70,6 +70,21 @@ pub enum Of {
     Initials,
     /// The defaults of parameters.
     Defaults,
+    /// The values that discrete quantities start from.
+    Starts,
+    /// Numbers over boxes of index values: the ranges, the template, and the row of the first.
+    Numbers(Vec<(Vec<IndexRange>, ExprId, usize)>),
+}
+
+/// What it is differentiated by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The states.
+    States,
+    /// The parameters, then the discrete quantities.
+    Parameters,
+    /// Time.
+    Time,
 }
 
 /// A matrix of derivatives, over a graph that extends the model's.
@@ -85,28 +100,91 @@ pub struct Matrix {
     pub entries: Vec<Entry>,
 }
 
-/// The derivatives of something by the states, or by the parameters and discrete quantities.
+/// The derivatives of something by something.
 ///
 /// # Errors
 /// As [`super::derive`].
-pub fn matrix(model: &Model, of: Of, by_states: bool) -> Result<Matrix, Unsupported> {
+pub fn matrix(model: &Model, of: &Of, by: By) -> Result<Matrix, Unsupported> {
     let (mut graph, mut symbols) = (model.graph.clone(), model.symbols.clone());
-    let (mut definitions, mut products) = (Vec::new(), Vec::new());
-    if of == Of::Products {
-        (definitions, products) = product_in_time(model, &mut graph, &mut symbols);
-    }
-    let by: &[Kind] = if by_states { &[Kind::State] } else { &[Kind::Parameter, Kind::Discrete] };
-    let least = if by_states { Reads::State } else { Reads::Parameters };
-    let mut walk = Walk::new(model, &symbols, &mut graph, &definitions, least, by);
-    walk.families(match of {
+    let (mut definitions, mut own) = (Vec::new(), Vec::new());
+    let families = match of {
         Of::Slopes => &model.derivatives,
-        Of::Products => &products,
+        Of::Products => {
+            (definitions, own) = product_in_time(model, &mut graph, &mut symbols);
+            &own
+        }
         Of::Outputs => &model.outputs,
         Of::Initials => &model.initials,
         Of::Defaults => &model.defaults,
-    })?;
+        Of::Starts => &model.discrete_starts,
+        Of::Numbers(list) => {
+            own.extend(
+                list.iter().map(|(ranges, value, first)| rows(model, &mut graph, &mut symbols, ranges, *value, *first)),
+            );
+            &own
+        }
+    };
+    let (kinds, least): (&[Kind], _) = match by {
+        By::States => (&[Kind::State], Reads::State),
+        By::Parameters => (&[Kind::Parameter, Kind::Discrete], Reads::Parameters),
+        By::Time => {
+            let (definitions, entries) = by_time(model, &mut graph, &mut symbols, families);
+            return Ok(Matrix { graph, symbols, definitions, entries });
+        }
+    };
+    let mut walk = Walk::new(model, &symbols, &mut graph, &definitions, least, kinds);
+    walk.families(families)?;
     let entries = walk.entries;
     Ok(Matrix { graph, symbols, definitions, entries })
+}
+
+/// Numbers over a box of index values as the elements of a symbol of their own.
+fn rows(
+    model: &Model,
+    graph: &mut Graph,
+    symbols: &mut Vec<Symbol>,
+    ranges: &[IndexRange],
+    value: ExprId,
+    first: usize,
+) -> Family {
+    let dims = ranges.iter().map(|r| Dim { lo: r.lo, hi: r.hi, periodic: false }).collect();
+    let symbol = declare_number(model, graph, symbols, dims, first);
+    let subscripts = ranges.iter().map(|range| Affine::var(range.var)).collect();
+    Family { symbol, pieces: vec![Piece { ranges: ranges.to_vec(), subscripts, value }] }
+}
+
+fn declare_number(
+    model: &Model,
+    graph: &mut Graph,
+    symbols: &mut Vec<Symbol>,
+    dims: Vec<Dim>,
+    offset: usize,
+) -> SymbolId {
+    let like = model.symbol(model.states[0]);
+    let symbol = Symbol { name: "number".to_string(), kind: Kind::Output, dims, offset, doc: None, ..like.clone() };
+    declare(graph, symbols, symbol, Reads::Nothing)
+}
+
+/// Derivatives by time, in one column.
+fn by_time(
+    model: &Model,
+    graph: &mut Graph,
+    symbols: &mut Vec<Symbol>,
+    families: &[Family],
+) -> (Vec<Family>, Vec<Entry>) {
+    let time = declare_number(model, graph, symbols, Vec::new(), 0);
+    let direction = Direction { time: Some(graph.constant(1.0)), ..Direction::default() };
+    let (definitions, _, direction) = tangent_model(model, graph, symbols, direction);
+    let mut entries = Vec::new();
+    for family in families {
+        for piece in tangent_pieces(graph, family, &direction) {
+            if graph.as_const(piece.value) != Some(0.0) {
+                let (row, column) = ((family.symbol, piece.subscripts), (time, Vec::new()));
+                entries.push(Entry { ranges: piece.ranges, row, column, value: piece.value });
+            }
+        }
+    }
+    (definitions, entries)
 }
 
 struct Walk<'a> {

@@ -46,18 +46,6 @@ fn add(model: &Model, q: &Wanted, larger: &mut Model) {
         direction.tangents.insert(*state, id);
         larger.states.push(id);
     }
-    // What stands among the discrete quantities is set from outside, and so are its derivatives.
-    for slot in &model.discretes {
-        let of = model.symbol(*slot);
-        let symbol = Symbol { name: name(&of.name), doc: None, ..of.clone() };
-        let id = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Time);
-        direction.tangents.insert(*slot, id);
-        let zero = larger.graph.constant(0.0);
-        let family = &model.discrete_starts[larger.discretes.len() % model.discretes.len()];
-        let pieces = family.pieces.iter().map(|piece| crate::model::Piece { value: zero, ..piece.clone() }).collect();
-        larger.discretes.push(id);
-        larger.discrete_starts.push(Family { symbol: id, pieces });
-    }
     // At the start only what the initial values say: states are not read there, and the others' tangents are not known.
     let start = Direction { parameter: direction.parameter.clone(), ..Direction::default() };
     for (family, state) in model.initials.iter().zip(&model.states) {

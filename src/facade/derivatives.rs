@@ -45,6 +45,7 @@ impl From<ErrorKind> for DerivativeError {
         // On the way there and back only these happen.
         DerivativeError::Refused(match kind {
             ErrorKind::Options(sentence) => sentence,
+            ErrorKind::NoDerivative { event, time, why } => crate::solve::no_derivative(&event, time, why),
             ErrorKind::Memory(needed, allowed) => format!("{needed} bytes are needed, more than the {allowed} allowed"),
             _ => "a matrix on the way back is singular".to_string(),
         })
@@ -56,6 +57,8 @@ impl From<ErrorKind> for DerivativeError {
 pub struct Tangents {
     solution: Solution,
     names: Vec<String>,
+    /// What parameters and discrete quantities change by at the start, a row per parameter.
+    pub(super) changes: Vec<f64>,
     values: Vec<f64>,
 }
 
@@ -161,6 +164,22 @@ impl Recorded<'_> {
         weights: &[f64],
         watch: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<Gradient, DerivativeError> {
+        let back = self.sweep(weights, watch)?;
+        self.problem.through_start(&self.start, back.start, back.parameters)
+    }
+
+    /// [`Self::pull`] of a number that depends on parameters and discrete quantities besides, by these derivatives.
+    pub(super) fn pull_with(&self, weights: &[f64], direct: &[f64]) -> Result<Gradient, DerivativeError> {
+        let mut back = self.sweep(weights, &mut |_, _| {})?;
+        back.parameters.iter_mut().zip(direct).for_each(|(sum, direct)| *sum += direct);
+        self.problem.through_start(&self.start, back.start, back.parameters)
+    }
+
+    fn sweep(
+        &self,
+        weights: &[f64],
+        watch: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<crate::sensitivity::Gradient, DerivativeError> {
         let system = self.problem.compiled().system();
         let shape = system.shape();
         let expected = self.solution.len() * (shape.dim() + shape.outputs.len());
@@ -168,8 +187,7 @@ impl Recorded<'_> {
             let found = weights.len();
             return Err(DerivativeError::Refused(format!("expected {expected} weights, found {found}")));
         }
-        let back = self.tape.pull(system, self.problem.options(), weights, watch)?;
-        self.problem.through_start(&self.start, back.start, back.parameters)
+        Ok(self.tape.pull(system, self.problem.options(), weights, watch)?)
     }
 }
 
@@ -184,10 +202,11 @@ impl<'a> Problem<'a> {
         let model = self.compiled().model().checked();
         let wanted = names.iter().map(|name| wanted(model, name)).collect::<Result<Vec<_>, _>>();
         let (s, q) = self.directions(&start, &wanted.map_err(DerivativeError::Name)?)?;
+        let changes = q.clone();
         let mut forward = Forward::new(self.compiled().system(), names.len(), s, q)?;
         let solution = self.run_told(start, Some(&mut forward))?;
         let names = names.iter().map(|name| name.to_string()).collect();
-        Ok(Tangents { solution, names, values: forward.into_kept() })
+        Ok(Tangents { solution, names, changes, values: forward.into_kept() })
     }
 
     /// Runs it and remembers the steps, for gradients.
@@ -211,6 +230,9 @@ impl<'a> Problem<'a> {
     /// [`DerivativeError`]
     pub fn hessian_product(&self, weights: &[f64], direction: &[(&str, f64)]) -> Result<Gradient, DerivativeError> {
         self.differentiable()?;
+        if !self.compiled().model().checked().events.is_empty() {
+            return Err(DerivativeError::Refused("second derivatives do not go through events yet".to_string()));
+        }
         if self.keeps_steps() {
             let sentence = "second derivatives are of values at given times; give them, as in `save = 10`";
             return Err(DerivativeError::Refused(sentence.to_string()));
@@ -236,7 +258,7 @@ impl<'a> Problem<'a> {
             self.given_states().map(|place| (n + place, changes[parameters + place])).collect();
         let larger = self.compiled().along().map_err(DerivativeError::Refused)?;
         let changes = changes.into_iter().enumerate().map(|(place, change)| (parameters + place, change));
-        let recorded = self.along(larger, changes, starts).record()?;
+        let recorded = self.along(larger, changes, starts).over_switches().record()?;
         let m = self.compiled().system().shape().outputs.len();
         if weights.len() != recorded.solution().len() * (n + m) {
             let (expected, found) = (recorded.solution().len() * (n + m), weights.len());
@@ -262,8 +284,8 @@ impl<'a> Problem<'a> {
                 "sensitivities are not there yet for models with equations that have to be differentiated to determine all unknowns",
             );
         }
-        if !model.events.is_empty() || !model.discretes.is_empty() {
-            return refused("sensitivities of models with events or discrete quantities are not yet supported");
+        if model.lead_in.is_some() {
+            return refused("sensitivities are not there yet for doses that were given before the start (SS)");
         }
         if !model.delays.is_empty() {
             return refused("sensitivities of models with delays are not yet supported");
@@ -301,6 +323,13 @@ impl<'a> Problem<'a> {
             q.iter_mut().zip(&next).for_each(|(q, next)| *q += next);
             change = next;
         }
+        // Discrete quantities start from parameters; one that is set depends on none.
+        let (parameters, discretes) = q.split_at(k * system.shape().discretes_at);
+        let mut discretes = vec![0.0; discretes.len()];
+        self.part(Matrix::Starts, start)?.add_product(&q, k, 1.0, &mut discretes);
+        self.given_discretes().for_each(|place| discretes[place * k..(place + 1) * k].fill(0.0));
+        let mut q = parameters.to_vec();
+        q.extend(discretes);
         initial.evaluate(self.options().t0, &start.y, &start.bound, &[]);
         initial.add_product(&q, k, 1.0, &mut s);
         // A start that is set depends on no parameter.
@@ -325,6 +354,10 @@ impl<'a> Problem<'a> {
         let mut free = initial.clone();
         self.given_states().for_each(|place| free[place] = 0.0);
         self.part(Matrix::Initial, start)?.add_transposed(&free, 1.0, &mut direct);
+        let mut discretes = direct.split_off(self.compiled().system().shape().discretes_at);
+        direct.resize(direct.len() + discretes.len(), 0.0);
+        self.given_discretes().for_each(|place| discretes[place] = 0.0);
+        self.part(Matrix::Starts, start)?.add_transposed(&discretes, 1.0, &mut direct);
         let defaults = self.part(Matrix::Defaults, start)?;
         let mut change = direct.clone();
         while !defaults.is_empty() && change.iter().any(|x| *x != 0.0) {

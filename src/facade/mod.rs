@@ -11,12 +11,13 @@ mod problem;
 mod reach;
 mod show;
 mod steady;
+mod together;
 
 pub use bind::{MissingParameter, UnknownName};
 pub use derivatives::{DerivativeError, Gradient, Recorded, Tangents, derivative_names};
 pub use errors::Errors;
 pub use files::FileLoader;
-pub use objective::{LOG_LIKELIHOOD, Objective, ObjectiveError};
+pub use objective::{LOG_LIKELIHOOD, Objective, ObjectiveError, Way};
 pub use problem::{Problem, SolveError};
 pub use reach::OutsideData;
 pub use show::Show;
@@ -294,28 +295,37 @@ impl Model {
         if !self.checked.delays.is_empty() {
             return Err(SensitivityError::Delays);
         }
-        self.extended(&self.checked, names)
+        let wanted = names.iter().map(|name| bind::wanted(&self.checked, name)).collect::<Result<Vec<_>, _>>();
+        self.with_directions(&wanted.map_err(SensitivityError::Name)?).map_err(SensitivityError::Unsupported)
     }
 
-    /// The model that is run for a question about the solution, with sensitivities.
-    fn asking(&self, question: model::Question, names: &[&str]) -> Result<Model, SensitivityError> {
-        // What sensitivities there cannot be, the model as it is says.
-        self.with_sensitivities(names)?;
-        self.extended(&self.checked.asking(question), names)
-    }
-
-    fn extended(&self, model: &model::Model, names: &[&str]) -> Result<Model, SensitivityError> {
-        let wanted = names.iter().map(|name| bind::wanted(model, name)).collect::<Result<Vec<_>, _>>();
-        let larger = crate::diff::with_sensitivities(model, &wanted.map_err(SensitivityError::Name)?);
-        let derivatives = derive(&larger).map_err(SensitivityError::Unsupported)?;
+    /// The same by what names have been found to stand for.
+    fn with_directions(&self, wanted: &[crate::diff::Wanted]) -> Result<Model, crate::diff::Unsupported> {
+        let larger = crate::diff::with_sensitivities(&self.checked, wanted);
+        let derivatives = derive(&larger)?;
         Ok(Model {
             checked: Arc::new(larger),
             derivatives: Arc::new(derivatives),
             // Sensitivities would jump with a branch; the control of the step size keeps to what was written.
             located: None,
             parse_seconds: self.parse_seconds,
-            sensitivities: names.iter().map(|name| name.to_string()).collect(),
+            sensitivities: wanted.iter().map(|by| by.name.clone()).collect(),
         })
+    }
+
+    /// The model that is run for a question about the solution.
+    fn asking(&self, question: model::Question) -> Result<Model, crate::diff::Unsupported> {
+        let asking = self.checked.asking(question);
+        let derivatives = derive(&asking)?;
+        let located = match model::with_modes(&asking) {
+            Some(model) => {
+                let derivatives = derive(&model)?;
+                Some(Arc::new((model, derivatives)))
+            }
+            None => None,
+        };
+        let (checked, derivatives) = (Arc::new(asking), Arc::new(derivatives));
+        Ok(Model { checked, derivatives, located, parse_seconds: 0.0, sensitivities: Vec::new() })
     }
 
     /// The names given to [`Self::with_sensitivities`].
@@ -466,7 +476,7 @@ impl Compiled {
             let model = Model {
                 checked: Arc::new(checked),
                 derivatives: Arc::new(derivatives),
-                // Runs that are differentiated step over switches.
+                // Its runs step over switches.
                 located: None,
                 parse_seconds: 0.0,
                 sensitivities: Vec::new(),

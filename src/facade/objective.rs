@@ -1,13 +1,18 @@
 //! What is asked of a solution as a function of parameters: its value, and its gradient.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use super::measured::Measured;
-use super::{CompileError, Compiled, SensitivityError, SolveError, UnknownName, bind};
+use super::together::Together;
+use super::{CompileError, Compiled, DerivativeError, SolveError, UnknownName, bind};
 use crate::diag::closest;
-use crate::model::{Kind, Question, TermKind};
-use crate::solve::{Method, Save, Solution};
+use crate::model::{Kind, Question, Term, TermKind};
+use crate::sensitivity::Part;
+use crate::solve::{ErrorKind, Method, Options, Save, Solution};
 use crate::source::DataFile;
+use crate::system::{Matrix, System};
 
 /// Why an objective, or its gradient, cannot be computed.
 #[derive(Clone, Debug)]
@@ -56,8 +61,10 @@ pub enum ObjectiveError {
         /// What could be done.
         help: &'static str,
     },
-    /// The derivatives could not be formed.
-    Sensitivity(SensitivityError),
+    /// There are no derivatives.
+    Derivatives(DerivativeError),
+    /// The equations cannot be differentiated.
+    Unsupported(crate::diff::Unsupported),
     /// Native code could not be made.
     Compile(CompileError),
     /// The run failed.
@@ -130,7 +137,8 @@ impl fmt::Display for ObjectiveError {
             ObjectiveError::NoDerivative { name, what, .. } => {
                 write!(f, "there is no derivative by `{name}`: it is {what}")
             }
-            ObjectiveError::Sensitivity(error) => error.fmt(f),
+            ObjectiveError::Derivatives(error) => error.fmt(f),
+            ObjectiveError::Unsupported(error) => error.fmt(f),
             ObjectiveError::Compile(error) => error.fmt(f),
             ObjectiveError::Solve(error) => error.fmt(f),
             ObjectiveError::Value { value, what } => {
@@ -152,7 +160,7 @@ pub const LOG_LIKELIHOOD: &str = "log_likelihood";
 /// parameters and initial values. Immutable once made; call it from as many threads as you like.
 #[derive(Clone)]
 pub struct Objective {
-    /// The model that is run for it, with sensitivities.
+    /// The model that is run for it.
     compiled: Compiled,
     name: String,
     question: Question,
@@ -164,7 +172,25 @@ pub struct Objective {
     rtol: Option<f64>,
     atol: Option<f64>,
     method: Option<Method>,
+    way: Option<Way>,
+    /// Of a likelihood, the models that are run for its value and for its gradient where that can be done together, made when
+    /// first asked for.
+    together: Arc<[OnceLock<Option<Together>>; 2]>,
+    /// What they are run with, until something is set.
+    ready: OnceLock<Option<(Vec<f64>, Options<'static>)>>,
 }
+
+/// How derivatives are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Those of the state by each name are carried along with the run.
+    Forward,
+    /// A sweep back through the run, whose cost does not depend on the number of names.
+    Adjoint,
+}
+
+/// So many names are carried along; with more it costs less to go back.
+const MOST_FORWARD: usize = 8;
 
 impl Compiled {
     /// The objective of that name, or the only one there is, as a function of the parameters and initial values `by`:
@@ -207,8 +233,7 @@ impl Compiled {
             (Question::Objective(_), _) => Measured::default(),
         };
         let by = by.iter().map(|name| elements(checked, name)).collect::<Result<Vec<_>, _>>()?.concat();
-        let list: Vec<&str> = by.iter().map(String::as_str).collect();
-        let asking = model.asking(question, &list).map_err(ObjectiveError::Sensitivity)?;
+        let asking = model.asking(question).map_err(ObjectiveError::Unsupported)?;
         Ok(Objective {
             compiled: asking.compile().map_err(ObjectiveError::Compile)?,
             name: names.swap_remove(place),
@@ -221,6 +246,9 @@ impl Compiled {
             rtol: None,
             atol: None,
             method: None,
+            way: None,
+            together: Arc::default(),
+            ready: OnceLock::new(),
         })
     }
 }
@@ -271,30 +299,41 @@ impl Objective {
     pub fn set(mut self, name: &str, value: f64) -> Result<Self, UnknownName> {
         self.compiled.problem().set(name, value)?;
         self.set.push((name.to_string(), value));
+        self.ready = OnceLock::new();
         Ok(self)
     }
 
     /// Start and end of the independent variable.
     pub fn span(mut self, span: std::ops::Range<f64>) -> Self {
         self.span = (span.start, span.end);
+        self.ready = OnceLock::new();
         self
     }
 
     /// Relative tolerance.
     pub fn rtol(mut self, rtol: f64) -> Self {
         self.rtol = Some(rtol);
+        self.ready = OnceLock::new();
         self
     }
 
     /// Absolute tolerance.
     pub fn atol(mut self, atol: f64) -> Self {
         self.atol = Some(atol);
+        self.ready = OnceLock::new();
         self
     }
 
     /// The integrator.
     pub fn method(mut self, method: Method) -> Self {
         self.method = Some(method);
+        self.ready = OnceLock::new();
+        self
+    }
+
+    /// How derivatives are computed; what costs less, if nothing is said.
+    pub fn way(mut self, way: Way) -> Self {
+        self.way = Some(way);
         self
     }
 
@@ -337,25 +376,150 @@ impl Objective {
     /// # Errors
     /// [`ObjectiveError`] where the run fails, or what is asked for lies outside it.
     pub fn value(&self, at: &[f64]) -> Result<f64, ObjectiveError> {
-        self.value_and_gradient(at, &mut vec![0.0; self.by.len()])
+        if let Some(value) = self.at_once(at, &mut []) {
+            return Ok(value);
+        }
+        let problem = self.problem(at)?.save(self.save()?);
+        let solution = problem.solve().map_err(ObjectiveError::Solve)?;
+        self.sum(&solution, &parameters(&problem)?, &mut |_, _, _| {})
     }
 
-    /// The value at `at` and, in `gradient`, its derivatives, one per name of [`Self::by`].
+    /// The value at `at` and, in `gradient`, its derivatives, one per name of [`Self::by`]: those of exactly that value.
     ///
     /// # Errors
-    /// As [`Self::value`], and where a derivative is no number.
+    /// As [`Self::value`], and where a derivative does not exist or is no number.
     pub fn value_and_gradient(&self, at: &[f64], gradient: &mut [f64]) -> Result<f64, ObjectiveError> {
         assert_eq!((at.len(), gradient.len()), (self.by.len(), self.by.len()), "one number per name");
-        let times = self.times()?;
-        let problem = self.problem(at)?.save(Save::At(times.clone()));
-        let solution = problem.solve().map_err(ObjectiveError::Solve)?;
-        let parameters =
-            problem.parameter_values().map_err(|error| ObjectiveError::Solve(SolveError::Missing(error)))?;
-        let value = self.sum(&solution, &parameters, gradient)?;
+        if self.way.is_none()
+            && let Some(value) = self.at_once(at, gradient)
+        {
+            return Ok(value);
+        }
+        let problem = self.problem(at)?.save(self.save()?);
+        let way = self.way.unwrap_or(if self.by.len() > MOST_FORWARD { Way::Adjoint } else { Way::Forward });
+        let value = match way {
+            Way::Forward => self.forward(&problem, gradient)?,
+            Way::Adjoint => self.adjoint(&problem, gradient)?,
+        };
         match gradient.iter().position(|d| !d.is_finite()) {
             Some(k) => Err(ObjectiveError::Derivative { value, name: self.by[k].clone() }),
             None => Ok(value),
         }
+    }
+
+    /// By steps of states and sensitivities together, where the model and the method allow it.
+    fn at_once(&self, at: &[f64], gradient: &mut [f64]) -> Option<f64> {
+        if self.question != Question::Likelihood {
+            return None;
+        }
+        let derivatives = !gradient.is_empty();
+        let make = || Together::new(self.compiled.model(), &self.by, derivatives);
+        let together = self.together[usize::from(derivatives)].get_or_init(make).as_ref()?;
+        let (base, options) = self.ready.get_or_init(|| self.ready()).as_ref()?;
+        together.value_and_gradient(base, at, options, &self.measured, gradient)
+    }
+
+    /// Parameters and options for that; none where other things are set, or nothing was measured within the run.
+    fn ready(&self) -> Option<(Vec<f64>, Options<'static>)> {
+        let model = self.compiled.model();
+        if self.set.iter().any(|(name, _)| model.parameters().find(name).is_none()) {
+            return None;
+        }
+        let problem = self.problem(&self.point().ok()?).ok()?;
+        let (of, times) = (problem.options(), self.times().ok()?);
+        let suits = of.method == Method::Auto || Together::suits(of.method);
+        let mut options = Options::new(of.t0, times.last().copied()?);
+        (options.rtol, options.atol, options.method) = (of.rtol, of.atol.clone(), of.method);
+        (options.first_step, options.max_step, options.max_steps) = (of.first_step, of.max_step, of.max_steps);
+        options.save = Save::At(times);
+        (suits && options.t1 > options.t0).then_some((problem.parameter_values().ok()?, options))
+    }
+
+    /// With the derivatives of the state carried along.
+    fn forward(&self, problem: &super::Problem, gradient: &mut [f64]) -> Result<f64, ObjectiveError> {
+        let names: Vec<&str> = self.by.iter().map(String::as_str).collect();
+        let tangents = problem.tangents(&names).map_err(derivatives)?;
+        let k = names.len();
+        let Places { n, m, own, at, slots } = self.places();
+        let mut q = tangents.changes.clone();
+        q[slots * k..].fill(0.0);
+        gradient.fill(0.0);
+        let mut out = vec![0.0; m * k];
+        self.sum(tangents.solution(), &parameters(problem)?, &mut |row, what, parts| {
+            let here = &tangents.values()[row * (n + m) * k..(row + 1) * (n + m) * k];
+            let (s, recorded) = here.split_at(n * k);
+            // The model's own discrete quantities, and time, are recorded.
+            q[at * k..slots * k].copy_from_slice(&recorded[own * k..(m - 1) * k]);
+            out.fill(0.0);
+            parts.by_state.add_product(s, k, 1.0, &mut out);
+            parts.by_parameter.add_product(&q, k, 1.0, &mut out);
+            parts.by_time.add_product(&recorded[(m - 1) * k..], k, 1.0, &mut out);
+            match what {
+                What::Term(j) => q[(slots + j) * k..(slots + j + 1) * k].copy_from_slice(&out[j * k..(j + 1) * k]),
+                What::Sum(rows) => {
+                    for out in out[rows.start * k..rows.end * k].chunks_exact(k) {
+                        gradient.iter_mut().zip(out).for_each(|(sum, d)| *sum += d);
+                    }
+                }
+            }
+        })
+    }
+
+    /// With a sweep back through the run.
+    fn adjoint(&self, problem: &super::Problem, gradient: &mut [f64]) -> Result<f64, ObjectiveError> {
+        let recorded = problem.record().map_err(derivatives)?;
+        let solution = recorded.solution();
+        let Places { n, m, own, at, slots } = self.places();
+        let mut weights = vec![0.0; solution.len() * (n + m)];
+        let mut direct = vec![0.0; slots + self.slots()];
+        let mut one = vec![0.0; m];
+        // How a sum of outputs depends on the point's state and what is recorded of it, and on parameters and slots.
+        let mut pull = |rows: Range<usize>, parts: &Parts| {
+            one.fill(0.0);
+            one[rows].fill(1.0);
+            let (mut here, mut by_parameter, mut time) = (vec![0.0; n + m], vec![0.0; slots + self.slots()], [0.0]);
+            parts.by_state.add_transposed(&one, 1.0, &mut here[..n]);
+            parts.by_parameter.add_transposed(&one, 1.0, &mut by_parameter);
+            parts.by_time.add_transposed(&one, 1.0, &mut time);
+            here[n + own..n + m - 1].copy_from_slice(&by_parameter[at..slots]);
+            here[n + m - 1] = time[0];
+            (here, by_parameter)
+        };
+        let mut add = |row: usize, weight: f64, (here, by_parameter): &(Vec<f64>, Vec<f64>)| {
+            let place = row * (n + m);
+            weights[place..place + n + m].iter_mut().zip(here).for_each(|(w, x)| *w += weight * x);
+            direct[..at].iter_mut().zip(by_parameter).for_each(|(sum, x)| *sum += weight * x);
+        };
+        // What the terms of an objective count for is known when all are: they wait for it.
+        let mut waiting = Vec::new();
+        let value = self.sum(solution, &parameters(problem)?, &mut |row, what, parts| match what {
+            What::Term(j) => waiting.push((row, pull(j..j + 1, parts))),
+            What::Sum(rows) => {
+                let pulled = pull(rows, parts);
+                add(row, 1.0, &pulled);
+                for ((row, term), weight) in waiting.drain(..).zip(&pulled.1[slots..]) {
+                    add(row, *weight, &term);
+                }
+            }
+        })?;
+        let all = recorded.pull_with(&weights, &direct).map_err(derivatives)?;
+        let model = self.compiled.model();
+        let (names, states) = (model.parameters(), model.states());
+        for (name, d) in self.by.iter().zip(gradient) {
+            let parameter = names.find(name).map(|place| all.parameters[place]);
+            *d = parameter.or_else(|| states.find(name).map(|place| all.initial[place])).unwrap_or(0.0);
+        }
+        Ok(value)
+    }
+
+    /// The points to keep; of a run until rest, whose end is not known, those of all steps.
+    fn save(&self) -> Result<Save, ObjectiveError> {
+        let times = self.times()?;
+        Ok(if self.span.1.is_infinite() && self.question != Question::Likelihood {
+            Save::Steps
+        } else {
+            Save::At(times)
+        })
     }
 
     /// The times at which something is asked for, ascending; the end is the last of an objective's.
@@ -370,9 +534,9 @@ impl Objective {
                 }
                 self.measured.times.clone()
             }
-            Question::Objective(k) => {
+            Question::Objective(_) => {
                 let mut times = vec![t1];
-                for term in &self.compiled.model().checked().asked.objectives[k].terms {
+                for term in self.terms() {
                     if let TermKind::At(time) = term.kind {
                         if !(t0..=t1).contains(&time) {
                             return Err(outside(format!("`{}`", term.text), time));
@@ -388,63 +552,147 @@ impl Objective {
         Ok(times)
     }
 
-    /// The value and gradient from the run's states at [`Self::times`].
-    fn sum(&self, solution: &Solution, parameters: &[f64], gradient: &mut [f64]) -> Result<f64, ObjectiveError> {
+    /// The value, from the solution at [`Self::times`]. `each` hears, for every point that counts, of its row in the
+    /// solution, what it gives, and the derivatives there.
+    fn sum(
+        &self,
+        solution: &Solution,
+        parameters: &[f64],
+        each: &mut dyn FnMut(usize, What, &Parts),
+    ) -> Result<f64, ObjectiveError> {
         let system = self.compiled.system();
-        let shape = system.shape();
         let mut bound = self.compiled.bind(parameters);
-        let slots = shape.discretes_at + shape.discretes.len() - self.slots() * (self.by.len() + 1);
-        let (mut work, mut y) = (vec![0.0; shape.work], vec![0.0; shape.dim()]);
-        let mut out = vec![0.0; shape.outputs.len()];
-        let mut outputs = |bound: &[f64], time: f64, out: &mut Vec<f64>| {
-            let row = solution.times().partition_point(|t| *t < time).min(solution.len() - 1);
+        let Places { n, m, own, at, slots } = self.places();
+        let (mut work, mut y, mut out) = (vec![0.0; system.shape().work], vec![0.0; n], vec![0.0; m]);
+        let mut parts = Parts::new(system).map_err(|kind| derivatives(kind.into()))?;
+        let mut look = |row: usize, bound: &mut [f64], out: &mut [f64], parts: &mut Parts| {
+            let time = solution.times()[row];
             y.iter_mut().enumerate().for_each(|(k, y)| *y = solution.state(k)[row]);
+            (at..slots).for_each(|place| bound[place] = solution.output(own + place - at)[row]);
             system.outputs(time, &y, bound, &mut work, out);
+            let all = [&mut parts.by_state, &mut parts.by_parameter, &mut parts.by_time];
+            all.into_iter().for_each(|part| part.evaluate(time, &y, bound, &[]));
         };
-        let own = shape.outputs.len() / (self.by.len() + 1);
-        gradient.fill(0.0);
+        let last = solution.len().saturating_sub(1);
+        let row_at = |what: &dyn Fn() -> String, time: f64| {
+            let row = solution.times().partition_point(|t| *t < time);
+            match solution.times().get(row) {
+                Some(found) if *found == time => Ok(row),
+                // An event has ended the run.
+                _ => Err(ObjectiveError::Window { what: what(), time, span: (self.span.0, solution.times()[last]) }),
+            }
+        };
         let mut value = 0.0;
         match self.question {
             Question::Likelihood => {
                 for k in 0..self.measured.times.len() {
+                    let named = || format!("row {} of `{}`", self.measured.rows[k], self.file);
+                    let row = row_at(&named, self.measured.times[k])?;
                     bound[slots..slots + self.measured.width].copy_from_slice(self.measured.row(k));
-                    outputs(&bound, self.measured.times[k], &mut out);
+                    look(row, &mut bound, &mut out, &mut parts);
                     let sum: f64 = out[..own].iter().sum();
                     if !sum.is_finite() {
-                        let what = format!("row {} of `{}`", self.measured.rows[k], self.file);
-                        return Err(ObjectiveError::Value { value: sum, what });
+                        return Err(ObjectiveError::Value { value: sum, what: named() });
                     }
                     value += sum;
-                    for (j, d) in gradient.iter_mut().enumerate() {
-                        *d += out[own * (j + 1)..own * (j + 2)].iter().sum::<f64>();
-                    }
+                    each(row, What::Sum(0..own), &parts);
                 }
             }
-            Question::Objective(k) => {
-                let objective = &self.compiled.model().checked().asked.objectives[k];
-                let count = objective.terms.len();
-                for (j, term) in objective.terms.iter().enumerate() {
-                    let time = if let TermKind::At(time) = term.kind { time } else { self.span.1 };
-                    outputs(&bound, time, &mut out);
-                    // Its slot, and those of its derivatives.
-                    (0..=self.by.len()).for_each(|q| bound[slots + q * count + j] = out[own * q + j]);
+            Question::Objective(_) => {
+                for (j, term) in self.terms().iter().enumerate() {
+                    let row = match term.kind {
+                        TermKind::At(time) => row_at(&|| format!("`{}`", term.text), time)?,
+                        TermKind::Integral | TermKind::Final => last,
+                    };
+                    look(row, &mut bound, &mut out, &mut parts);
+                    bound[slots + j] = out[j];
+                    each(row, What::Term(j), &parts);
                 }
-                outputs(&bound, self.span.1, &mut out);
+                look(last, &mut bound, &mut out, &mut parts);
                 value = out[own - 1];
                 if !value.is_finite() {
-                    return Err(ObjectiveError::Value { value, what: format!("`{}`", objective.name) });
+                    return Err(ObjectiveError::Value { value, what: format!("`{}`", self.name) });
                 }
-                gradient.iter_mut().enumerate().for_each(|(q, d)| *d = out[own * (q + 2) - 1]);
+                each(last, What::Sum(own - 1..own), &parts);
             }
         }
         Ok(value)
+    }
+
+    /// The terms of an objective.
+    fn terms(&self) -> &[Term] {
+        match self.question {
+            Question::Likelihood => &[],
+            Question::Objective(k) => &self.compiled.model().checked().asked.objectives[k].terms,
+        }
     }
 
     /// How many slots of the question stand behind the model's own discrete quantities.
     fn slots(&self) -> usize {
         match self.question {
             Question::Likelihood => self.measured.width,
-            Question::Objective(k) => self.compiled.model().checked().asked.objectives[k].terms.len(),
+            Question::Objective(_) => self.terms().len(),
         }
     }
+
+    fn places(&self) -> Places {
+        let shape = self.compiled.system().shape();
+        let own = match self.question {
+            Question::Likelihood => self.compiled.model().checked().asked.observations.len(),
+            Question::Objective(_) => self.terms().len() + 1,
+        };
+        let at = shape.discretes_at;
+        let slots = at + shape.discretes.len() - self.slots();
+        Places { n: shape.dim(), m: shape.outputs.len(), own, at, slots }
+    }
+}
+
+/// Which of the numbers of the model that is run are what.
+#[derive(Clone, Copy)]
+struct Places {
+    /// Number of states.
+    n: usize,
+    /// Number of outputs: what is asked, the model's own discrete quantities, time.
+    m: usize,
+    /// How many of them are what is asked.
+    own: usize,
+    /// Where discrete quantities begin among the parameters, and the slots behind the model's own.
+    at: usize,
+    slots: usize,
+}
+
+/// What a point gives.
+enum What {
+    /// A term of the objective.
+    Term(usize),
+    /// Outputs whose sum is added to the value.
+    Sum(Range<usize>),
+}
+
+/// The derivatives of outputs at a point.
+struct Parts {
+    by_state: Part,
+    by_parameter: Part,
+    by_time: Part,
+}
+
+impl Parts {
+    fn new(system: &dyn System) -> Result<Self, ErrorKind> {
+        Ok(Parts {
+            by_state: Part::new(system, Matrix::Outputs)?,
+            by_parameter: Part::new(system, Matrix::OutputParameters)?,
+            by_time: Part::new(system, Matrix::OutputTime)?,
+        })
+    }
+}
+
+fn derivatives(error: DerivativeError) -> ObjectiveError {
+    match error {
+        DerivativeError::Solve(error) => ObjectiveError::Solve(error),
+        other => ObjectiveError::Derivatives(other),
+    }
+}
+
+fn parameters(problem: &super::Problem) -> Result<Vec<f64>, ObjectiveError> {
+    problem.parameter_values().map_err(|error| ObjectiveError::Solve(SolveError::Missing(error)))
 }

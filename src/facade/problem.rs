@@ -350,6 +350,11 @@ impl<'a> Problem<'a> {
     }
 
     /// Places of the states whose first values are set.
+    pub(super) fn given_discretes(&self) -> impl Iterator<Item = usize> + '_ {
+        self.discretes.keys().copied()
+    }
+
+    /// Places of states whose start is set.
     pub(super) fn given_states(&self) -> impl Iterator<Item = usize> + '_ {
         self.initial.keys().copied()
     }
@@ -448,10 +453,6 @@ impl<'a> Problem<'a> {
     pub(super) fn run_told(&self, start: Start, recorder: Option<&mut dyn Recorder>) -> Result<Solution, SolveError> {
         let Start { mut bound, y: mut y0 } = start;
         let mut options = Cow::Borrowed(&self.options);
-        if recorder.is_some() {
-            // Derivatives do not go through crossings of switches yet.
-            options.to_mut().over_switches = true;
-        }
         if let Some(lead_in) = self.compiled.model().checked().lead_in {
             let begun;
             (begun, bound, y0) = self.led_in(lead_in, bound, y0)?;

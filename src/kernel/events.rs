@@ -51,6 +51,19 @@ impl Numbers {
         }
         first
     }
+
+    /// What they are: the ranges, the template, and the place of the first.
+    pub(super) fn list(&self) -> Vec<(Vec<IndexRange>, ExprId, usize)> {
+        let each = self.nests.iter().flat_map(|nest| {
+            nest.stores.iter().map(|(target, value)| {
+                let stride =
+                    |range: &IndexRange| target.terms.iter().find(|(var, _)| *var == range.var).map_or(0, |t| t.1);
+                let first = nest.ranges.iter().fold(target.base, |at, range| at + stride(range) * range.lo);
+                (nest.ranges.clone(), *value, first as usize)
+            })
+        });
+        each.collect()
+    }
 }
 
 impl EventPlan {

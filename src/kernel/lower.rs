@@ -28,10 +28,10 @@ use rustc_hash::FxHashMap;
 
 use super::delays::DelayPlan;
 use super::emit::{Emitter, Hoisted, Layout, Nest, Target};
-use super::events::EventPlan;
+use super::events::{EventNumbers, EventPlan, Numbers};
 use super::program::{Buffer, Kernel, Lengths, Piece, Program};
 use super::tables::{self, Form, choose};
-use crate::diff::{self, Derivatives, Entry, Of, Unsupported};
+use crate::diff::{self, By, Derivatives, Entry, Of, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Subscript, SymbolId, VarId, for_each_turn};
 use crate::linalg::Pattern;
 use crate::model::{Family, Kind, Model, Symbol};
@@ -302,24 +302,37 @@ pub fn lower_matrix(
     target: Target64,
     which: Matrix,
 ) -> Result<(Program, MatrixPlan), Unsupported> {
-    let (of, by_states) = match which {
-        Matrix::Parameters => (Of::Slopes, false),
-        Matrix::Curvature => (Of::Products, true),
-        Matrix::MixedCurvature => (Of::Products, false),
-        Matrix::Outputs => (Of::Outputs, true),
-        Matrix::OutputParameters => (Of::Outputs, false),
-        Matrix::Initial => (Of::Initials, false),
-        Matrix::Defaults => (Of::Defaults, false),
+    let (n, discretes) = (model.dim(), lowered.discretes);
+    let numbers = |which: fn(EventNumbers) -> Numbers| {
+        let numbers = which(EventPlan::new(model, &model.symbols).1);
+        (numbers.len, Of::Numbers(numbers.list()))
     };
-    let diff::Matrix { graph, symbols, definitions, entries } = diff::matrix(model, of, by_states)?;
+    let recorded = || model.outputs.iter().map(|f| model.symbol(f.symbol).len()).sum();
+    let ((rows, of), by) = match which {
+        Matrix::Parameters => ((n, Of::Slopes), By::Parameters),
+        Matrix::Curvature => ((n, Of::Products), By::States),
+        Matrix::MixedCurvature => ((n, Of::Products), By::Parameters),
+        Matrix::Outputs => ((recorded(), Of::Outputs), By::States),
+        Matrix::OutputParameters => ((recorded(), Of::Outputs), By::Parameters),
+        Matrix::OutputTime => ((recorded(), Of::Outputs), By::Time),
+        Matrix::Initial => ((n, Of::Initials), By::Parameters),
+        Matrix::Defaults => ((lowered.parameters, Of::Defaults), By::Parameters),
+        Matrix::Starts => ((discretes, Of::Starts), By::Parameters),
+        Matrix::SurfaceStates => (numbers(|n| n.surfaces), By::States),
+        Matrix::SurfaceParameters => (numbers(|n| n.surfaces), By::Parameters),
+        Matrix::SurfaceTime => (numbers(|n| n.surfaces), By::Time),
+        Matrix::ResetStates => (numbers(|n| n.resets), By::States),
+        Matrix::ResetParameters => (numbers(|n| n.resets), By::Parameters),
+        Matrix::ResetTime => (numbers(|n| n.resets), By::Time),
+        Matrix::Schedule => (numbers(|n| n.schedule), By::Parameters),
+    };
+    let diff::Matrix { graph, symbols, definitions, entries } = diff::matrix(model, &of, by)?;
     let layout = extension_layout(model, &symbols, lowered);
-    let n = model.dim();
-    let rows = match of {
-        Of::Outputs => model.outputs.iter().map(|f| model.symbol(f.symbol).len()).sum(),
-        Of::Defaults => lowered.parameters,
-        _ => n,
+    let columns = match by {
+        By::States => n,
+        By::Parameters => lowered.parameters + discretes,
+        By::Time => 1,
     };
-    let columns = if by_states { n } else { lowered.parameters + lowered.discretes };
     let (plan, targets) = matrix(&entries, rows, columns, &layout);
     let definitions = state_definitions(model).into_iter().chain(&definitions).collect();
     let job = Job { name: "matrix", definitions, targets, out: plan.values };

@@ -4,7 +4,7 @@
 use super::objectives::TermKind;
 use super::switches::switches;
 use super::{Family, Kind, Model, Piece, Symbol};
-use crate::expr::{ExprId, Node, Reads, SymbolId};
+use crate::expr::{Affine, ExprId, IndexRange, Node, Reads, Subscript, SymbolId};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Model {
     /// The model to be run for a question.
     ///
     /// Its outputs are, of an objective, the terms in their order and then its value; of observations, their logarithms of
-    /// densities in their order. Its discrete quantities are the model's own, and behind them the terms or the columns, 0
+    /// densities in their order; and behind them the model's own discrete quantities, and time. Its discrete quantities are the model's own, and behind them the terms or the columns, 1
     /// until somebody sets them. An integral is a state behind the others that begins at 0.
     pub fn asking(&self, question: Question) -> Model {
         let mut asking = self.clone();
@@ -50,10 +50,18 @@ impl Model {
                 asking.outputs.extend(symbols.filter_map(|symbol| Some(scalar(symbol, value(symbol)?))));
             }
         }
+        for own in &self.discretes {
+            let copy = asking.copy(*own);
+            asking.outputs.push(copy);
+        }
+        let (like, now) = (asking.symbol(self.states[0]).clone(), asking.graph.time());
+        let time = Symbol { name: self.time.clone(), kind: Kind::Output, dims: Vec::new(), doc: None, ..like };
+        let time = asking.declared(time, Reads::Nothing);
+        asking.outputs.push(scalar(time, now));
         for slot in slots {
-            let zero = asking.graph.constant(0.0);
+            let one = asking.graph.constant(1.0);
             asking.discretes.push(slot);
-            asking.discrete_starts.push(scalar(slot, zero));
+            asking.discrete_starts.push(scalar(slot, one));
         }
         asking.run.reduce = false;
         asking.lay_out();
@@ -74,6 +82,27 @@ impl Model {
         self.initials.push(scalar(state, zero));
         let subs = self.graph.subscripts_id(Vec::new());
         self.graph.intern(Node::Symbol(state, subs))
+    }
+
+    /// An output that is a quantity, element by element.
+    fn copy(&mut self, of: SymbolId) -> Family {
+        let symbol = Symbol { kind: Kind::Output, doc: None, ..self.symbol(of).clone() };
+        let dims = symbol.dims.clone();
+        let symbol = self.declared(symbol, Reads::Nothing);
+        let (mut ranges, mut subscripts) = (Vec::new(), Vec::new());
+        for (k, dim) in dims.iter().enumerate() {
+            match self.graph.var(&format!("_{k}")) {
+                Some(var) if dim.lo < dim.hi => {
+                    ranges.push(IndexRange { var, lo: dim.lo, hi: dim.hi });
+                    subscripts.push(Affine::var(var));
+                }
+                _ => subscripts.push(Affine::constant(dim.lo)),
+            }
+        }
+        let list = subscripts.iter().map(|affine| Subscript { affine: affine.clone(), wrap: false }).collect();
+        let subs = self.graph.subscripts_id(list);
+        let value = self.graph.intern(Node::Symbol(of, subs));
+        Family { symbol, pieces: vec![Piece { ranges, subscripts, value }] }
     }
 
     fn declared(&mut self, symbol: Symbol, reads: Reads) -> SymbolId {

@@ -1,10 +1,14 @@
 //! Forward: S = ∂y/∂q carried along with a run, down the list of instructions of every step.
 
+use std::collections::BTreeMap;
+
+use super::happening::Moments;
 use super::linear::{Linear, Part, forget};
+use super::moment::{Moment, Registers};
 use super::program::{Op, Program, Terms};
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
-use crate::solve::{Place, Recorder, Taken};
+use crate::solve::{Place, Recorder, Taken, Turn};
 use crate::system::{Matrix, System};
 
 /// Carries S along with a run: k directions, side by side in rows of states.
@@ -26,6 +30,15 @@ pub struct Forward {
     done: usize,
     point: Vec<f64>,
     kept: Vec<f64>,
+    /// What happens, what is known of executions to come, and how the last moment moves.
+    moments: Option<Moments>,
+    remembered: BTreeMap<usize, Vec<f64>>,
+    tau: Vec<f64>,
+    /// The moment at which the run stands, and whether it has ended the run.
+    just: Option<Moment>,
+    moved: bool,
+    ended: bool,
+    by_time: Option<Part>,
 }
 
 impl Forward {
@@ -53,6 +66,13 @@ impl Forward {
             done: 0,
             point: vec![0.0; n * k],
             kept: Vec::new(),
+            moments: None,
+            remembered: BTreeMap::new(),
+            tau: vec![0.0; k],
+            just: None,
+            moved: false,
+            ended: false,
+            by_time: None,
         })
     }
 
@@ -66,21 +86,9 @@ impl Forward {
         &self.carried[..self.n * self.k]
     }
 
-    /// The algebraic unknowns follow the others: 0 = f_y S + ∂f/∂p q in their rows.
+    /// The algebraic unknowns follow the others.
     fn follow(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        let (n, k) = (self.n, self.k);
-        self.linear.evaluate(problem, t, y);
-        self.linear.only_algebraic(problem);
-        self.linear.factor(problem, 1.0)?;
-        // (M − J) S = S, or ∂f/∂p q.
-        let mut right = vec![0.0; n * k];
-        self.linear.add_parameters(&self.q, k, 1.0, &mut right);
-        for row in (0..n).filter(|row| !problem.algebraic[*row]) {
-            right[row * k..(row + 1) * k].copy_from_slice(&self.point[row * k..(row + 1) * k]);
-        }
-        self.linear.solve(&mut right, k);
-        self.point.copy_from_slice(&right);
-        Ok(())
+        self.linear.follow(problem, (t, y), (&self.q, &[]), self.k, &mut self.point)
     }
 
     /// Follows instructions up to that one.
@@ -262,6 +270,7 @@ impl Recorder for Forward {
         }
         self.tangents[..program.carried * size].copy_from_slice(&self.carried[..program.carried * size]);
         self.taken = Some(taken);
+        self.just = None;
         self.done = 0;
         self.follow_to(problem, self.program.main)?;
         let leaves = &self.program.leaves;
@@ -284,11 +293,31 @@ impl Recorder for Forward {
         Ok(())
     }
 
+    fn turn(&mut self, problem: &mut Problem, t: f64, y: &[f64], turn: Turn) -> Result<(), ErrorKind> {
+        if self.moments.is_none() {
+            self.moments = Moments::new(problem.system)?;
+        }
+        let size = self.n * self.k;
+        let h = self.taken.as_ref().map_or(0.0, |taken| taken.h);
+        let Some(moments) = &mut self.moments else { return Ok(()) };
+        if let Some(moment) = moments.turn(problem, t, y, turn, h)? {
+            let (y, q, kept) = (&mut self.carried[..size], self.q.as_mut_slice(), &mut self.remembered);
+            let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
+            self.moved = moment.push(problem, &mut self.linear, registers)?;
+            self.ended = moment.stopped;
+            self.just = Some(moment);
+        }
+        Ok(())
+    }
+
     fn keep(&mut self, problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
         let (n, k) = (self.n, self.k);
+        if let (Place::Happening, Some(moment)) = (place, &self.just) {
+            moment.asked_for(self.moved)?;
+        }
         match place {
             Place::Inside => self.reach(problem, t, y)?,
-            Place::Here => self.point.copy_from_slice(&self.carried[..n * k]),
+            Place::Here | Place::Happening => self.point.copy_from_slice(&self.carried[..n * k]),
         }
         self.kept.extend_from_slice(&self.point);
         if let Some((by_state, by_parameter)) = &mut self.outputs {
@@ -300,6 +329,12 @@ impl Recorder for Forward {
             by_state.add_product(&self.point, k, 1.0, out);
             by_parameter.evaluate(t, y, p, &[]);
             by_parameter.add_product(&self.q, k, 1.0, out);
+            if self.ended {
+                // The end moves with the event that brought it about.
+                let by_time = self.by_time.get_or_insert(Part::new(problem.system, Matrix::OutputTime)?);
+                by_time.evaluate(t, y, p, &[]);
+                by_time.add_product(&self.tau, k, 1.0, out);
+            }
         }
         Ok(())
     }

@@ -46,6 +46,14 @@ impl Part {
     pub fn add_transposed(&self, x: &[f64], factor: f64, out: &mut [f64]) {
         add_transposed(self.of.pattern(), &self.values, x, factor, out);
     }
+
+    /// The entries of a row that are not 0: column and value.
+    pub fn row(&self, row: usize) -> Vec<(usize, f64)> {
+        let pattern = self.of.pattern();
+        let entries = (0..pattern.ncols()).flat_map(|j| pattern.column(j).map(move |place| (j, place)));
+        let own = entries.filter(|(_, place)| pattern.rows()[*place] == row && self.values[*place] != 0.0);
+        own.map(|(j, place)| (j, self.values[place])).collect()
+    }
 }
 
 /// `out += factor A x` for k vectors side by side.
@@ -63,7 +71,9 @@ pub fn add_product(pattern: &Pattern, values: &[f64], x: &[f64], k: usize, facto
 /// `out += factor Aᵀ x`
 pub fn add_transposed(pattern: &Pattern, values: &[f64], x: &[f64], factor: f64, out: &mut [f64]) {
     for (j, out) in out.iter_mut().enumerate() {
-        let sum: f64 = pattern.column(j).map(|place| values[place] * x[pattern.rows()[place]]).sum();
+        // What counts for nothing may be no number.
+        let counts = pattern.column(j).filter(|place| x[pattern.rows()[*place]] != 0.0);
+        let sum: f64 = counts.map(|place| values[place] * x[pattern.rows()[place]]).sum();
         *out += factor * sum;
     }
 }
@@ -208,6 +218,70 @@ impl Linear {
                 *value = 0.0;
             }
         }
+    }
+
+    /// The algebraic unknowns follow the others: 0 = f_y S + ∂f/∂p q + ∂f/∂t τ in their rows, for k directions.
+    ///
+    /// # Errors
+    /// If the algebraic equations do not determine them.
+    pub fn follow(
+        &mut self,
+        problem: &mut Problem,
+        (t, y): (f64, &[f64]),
+        (q, tau): (&[f64], &[f64]),
+        k: usize,
+        s: &mut [f64],
+    ) -> Result<(), ErrorKind> {
+        self.evaluate(problem, t, y);
+        self.only_algebraic(problem);
+        self.factor(problem, 1.0)?;
+        // (M − J) S = S, or ∂f/∂p q + ∂f/∂t τ.
+        let mut right = vec![0.0; s.len()];
+        self.add_parameters(q, k, 1.0, &mut right);
+        if tau.iter().any(|tau| *tau != 0.0) {
+            self.keep_slope(problem, t, y);
+            for (right, slope) in right.chunks_exact_mut(k).zip(&self.slope) {
+                right.iter_mut().zip(tau).for_each(|(right, tau)| *right += slope * tau);
+            }
+        }
+        for row in (0..self.n).filter(|row| !problem.algebraic[*row]) {
+            right[row * k..(row + 1) * k].copy_from_slice(&s[row * k..(row + 1) * k]);
+        }
+        self.solve(&mut right, k);
+        s.copy_from_slice(&right);
+        Ok(())
+    }
+
+    /// The transpose of [`Self::follow`] for one direction: `s` becomes the adjoint of what was given, `q` and `tau` are added
+    /// to.
+    ///
+    /// # Errors
+    /// If the algebraic equations do not determine their unknowns.
+    pub fn follow_back(
+        &mut self,
+        problem: &mut Problem,
+        (t, y): (f64, &[f64]),
+        s: &mut [f64],
+        q: &mut [f64],
+        tau: &mut [f64],
+    ) -> Result<(), ErrorKind> {
+        self.evaluate(problem, t, y);
+        self.only_algebraic(problem);
+        self.factor_transposed(problem, 1.0)?;
+        self.solve_transposed(s);
+        // Differential rows go to the states, algebraic rows to ∂f/∂p and ∂f/∂t.
+        self.keep_slope(problem, t, y);
+        let mut rest = s.to_vec();
+        for (k, rest) in rest.iter_mut().enumerate() {
+            if problem.algebraic[k] {
+                tau[0] += self.slope[k] * *rest;
+                s[k] = 0.0;
+            } else {
+                *rest = 0.0;
+            }
+        }
+        self.add_gradient(&rest, q);
+        Ok(())
     }
 
     /// Factorises W = `shift` M − J with the J at hand.

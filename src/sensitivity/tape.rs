@@ -2,11 +2,16 @@
 //! and to the parameters, up the list of instructions of every step.
 
 use super::forward::value;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::happening::Moments;
 use super::linear::{Linear, Part, forget};
+use super::moment::{Moment, Registers};
 use super::program::{Op, Program, Terms};
 use super::whole::Whole;
 use crate::solve::problem::Problem;
-use crate::solve::{ErrorKind, Formula, Options, Place, Recorder, Taken};
+use crate::solve::{ErrorKind, Formula, Options, Place, Recorder, Taken, Turn};
 use crate::system::{Matrix, System};
 
 /// The steps of a run, in order. Of a step there are its time and length, its formula where that is not the one of the step
@@ -18,6 +23,9 @@ pub struct Tape {
     formulas: Vec<Known>,
     points: Blocks,
     kept: Vec<Kept>,
+    /// What happened, and behind how many steps.
+    moments: Vec<(usize, Moment)>,
+    building: Option<Moments>,
     /// States of the points kept, n numbers each.
     states: Vec<f64>,
     stretches: Vec<Stretch>,
@@ -80,9 +88,10 @@ impl Blocks {
     }
 }
 
-/// A point kept: behind so many steps.
+/// A point kept: behind so many steps and moments.
 struct Kept {
     steps: usize,
+    moments: usize,
     place: Place,
     t: f64,
 }
@@ -129,6 +138,15 @@ impl Tape {
         Taken { formula: known.formula.clone(), t: times[0], h: times[1], began: known.began }
     }
 
+    /// How long the last step was.
+    fn last_length(&self) -> f64 {
+        let mut times = [0.0; 2];
+        if self.steps() > 0 {
+            self.times.copy(2 * (self.steps() - 1), &mut times);
+        }
+        times[1]
+    }
+
     fn look(&mut self, problem: &Problem) {
         let (p, inside) = (problem.parameters(), problem.interval());
         let same = |known: &Stretch| known.inside == inside && known.p == p;
@@ -157,27 +175,31 @@ impl Tape {
         let mut sweep = Sweep::new(system)?;
         let (mut kept, mut stretches) = (self.kept.len(), self.stretches.len());
         let (mut formulas, mut cuts, mut points) = (self.formulas.len(), self.cuts.len(), Vec::new());
+        let mut moments = self.moments.len();
         for index in (0..=self.steps()).rev() {
             while stretches > 1 && self.stretches[stretches - 1].from > index {
                 stretches -= 1;
             }
             let stretch = &self.stretches[stretches - 1];
             problem.place(&stretch.p, stretch.inside);
-            // Points behind step `index`.
+            // Points behind step `index`, and what happened between them.
             let first = self.kept[..kept].partition_point(|point| point.steps < index);
-            for (k, point) in self.kept[..kept].iter().enumerate().skip(first).rev() {
-                if point.place == Place::Here {
-                    self.weigh(&mut problem, &mut sweep, k, point, weights);
-                    add(&mut sweep.lambda[..self.n], 1.0, &sweep.own);
-                }
+            while let Some((steps, moment)) = moments.checked_sub(1).map(|last| &self.moments[last])
+                && *steps == index
+            {
+                self.keep_back(&mut problem, &mut sweep, first..kept, moments, weights)?;
+                sweep.through(&mut problem, moment)?;
+                moments -= 1;
             }
+            self.keep_back(&mut problem, &mut sweep, first..kept, moments, weights)?;
             if index > 0 {
                 while self.formulas[formulas - 1].from >= index {
                     formulas -= 1;
                 }
                 let taken = self.step_at(index - 1, &self.formulas[formulas - 1], &mut points);
-                if stretch.from >= index && stretches > 1 {
-                    let before = &self.stretches[stretches - 2];
+                if stretch.from >= index
+                    && let Some(before) = self.stretches[..stretches].iter().rfind(|before| before.from < index)
+                {
                     problem.place(&before.p, before.inside);
                 }
                 let cut = self.cuts[..cuts].last().filter(|(step, ..)| *step == index);
@@ -204,6 +226,39 @@ impl Tape {
             sweep.follow(&mut problem, *t, y)?;
         }
         Ok(Gradient { start: sweep.lambda[..self.n].to_vec(), parameters: sweep.gradient })
+    }
+
+    /// The weights of the points kept here, behind so many moments.
+    fn keep_back(
+        &self,
+        problem: &mut Problem,
+        sweep: &mut Sweep,
+        points: Range<usize>,
+        moments: usize,
+        weights: &[f64],
+    ) -> Result<(), ErrorKind> {
+        for k in points.rev() {
+            let point = &self.kept[k];
+            if point.place != Place::Inside && point.moments == moments {
+                self.weigh(problem, sweep, k, point, weights);
+                add(&mut sweep.lambda[..self.n], 1.0, &sweep.own);
+                if moments > 0 && self.moments[moments - 1].1.stopped {
+                    sweep.end(
+                        problem,
+                        point.t,
+                        &self.states[k * self.n..(k + 1) * self.n],
+                        &weights[self.row(problem, k)],
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The weights of a point's outputs.
+    fn row(&self, problem: &Problem, k: usize) -> Range<usize> {
+        let (n, m) = (self.n, problem.system.shape().outputs.len());
+        k * (n + m) + n..(k + 1) * (n + m)
     }
 
     /// Puts the weights of a point's state into `own`, those of its outputs pulled to it.
@@ -262,8 +317,26 @@ impl Recorder for Tape {
         Ok(())
     }
 
+    fn turn(&mut self, problem: &mut Problem, t: f64, y: &[f64], turn: Turn) -> Result<(), ErrorKind> {
+        if self.building.is_none() {
+            self.building = Moments::new(problem.system)?;
+        }
+        let h = self.last_length();
+        let Some(moments) = &mut self.building else { return Ok(()) };
+        if let Some(moment) = moments.turn(problem, t, y, turn, h)? {
+            self.moments.push((self.steps(), moment));
+            // What is kept from here on is kept with what has been set.
+            self.look(problem);
+        }
+        Ok(())
+    }
+
     fn keep(&mut self, _problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        self.kept.push(Kept { steps: self.steps(), place, t });
+        let (steps, moments) = (self.steps(), self.moments.len());
+        if let (Place::Happening, Some((_, moment))) = (place, self.moments.last()) {
+            moment.asked_for_by_all()?;
+        }
+        self.kept.push(Kept { steps, moments, place, t });
         self.states.extend_from_slice(y);
         Ok(())
     }
@@ -300,6 +373,9 @@ struct Sweep {
     /// The way back through explicit steps as one function; the step at hand goes that way.
     whole: Option<Whole>,
     at_once: bool,
+    /// Of the time of the moment to come, and of what is remembered of events.
+    tau: f64,
+    remembered: BTreeMap<usize, Vec<f64>>,
 }
 
 impl Sweep {
@@ -324,7 +400,31 @@ impl Sweep {
             mu: Vec::new(),
             whole: None,
             at_once: false,
+            tau: 0.0,
+            remembered: BTreeMap::new(),
         })
+    }
+
+    /// Back through what happened at a moment.
+    fn through(&mut self, problem: &mut Problem, moment: &Moment) -> Result<(), ErrorKind> {
+        let mut tau = [std::mem::take(&mut self.tau)];
+        let (y, q, kept) = (&mut self.lambda[..self.n], self.gradient.as_mut_slice(), &mut self.remembered);
+        moment.pull(problem, &mut self.linear, Registers { k: 1, y, q, tau: &mut tau, kept })?;
+        // A method that starts anew carries nothing but the state.
+        self.lambda.truncate(self.n);
+        Ok(())
+    }
+
+    /// The end of a run that moves with the event that brought it about.
+    fn end(&mut self, problem: &mut Problem, t: f64, y: &[f64], weights: &[f64]) -> Result<(), ErrorKind> {
+        if weights.iter().any(|w| *w != 0.0) {
+            let mut by_time = Part::new(problem.system, Matrix::OutputTime)?;
+            by_time.evaluate(t, y, problem.parameters(), &[]);
+            let mut sum = [0.0];
+            by_time.add_transposed(weights, 1.0, &mut sum);
+            self.tau += sum[0];
+        }
+        Ok(())
     }
 
     /// Values of a step's slots, and adjoints of what it carries on: of the state inside it where the run left it there.
@@ -532,20 +632,7 @@ impl Sweep {
     }
 
     fn follow_point(&mut self, problem: &mut Problem, t: f64, y: &[f64], own: &mut [f64]) -> Result<(), ErrorKind> {
-        self.linear.evaluate(problem, t, y);
-        self.linear.only_algebraic(problem);
-        self.linear.factor_transposed(problem, 1.0)?;
-        self.linear.solve_transposed(own);
-        // Differential rows go to the states, algebraic rows to ∂f/∂p.
-        let mut rest = own.to_vec();
-        for (rest, algebraic) in rest.iter_mut().zip(&problem.algebraic) {
-            if !algebraic {
-                *rest = 0.0;
-            }
-        }
-        self.linear.add_gradient(&rest, &mut self.gradient);
-        clear_algebraic(problem, own);
-        Ok(())
+        self.linear.follow_back(problem, (t, y), own, &mut self.gradient, &mut [0.0])
     }
 }
 

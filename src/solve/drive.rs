@@ -18,7 +18,7 @@ use super::problem::Problem;
 use super::settled::Settled;
 use super::stepper::Stepper;
 use super::symplectic::SymplecticStepper;
-use super::taken::{Place, Recorder};
+use super::taken::{Place, Recorder, Turn};
 use super::{Dense, ErrorKind, Failure, Method, Options, Save, Solution};
 use crate::system::System;
 
@@ -273,7 +273,7 @@ impl<'a, 'r> Run<'a, 'r> {
             let happens = self.events.as_ref().is_some_and(|events| events.is_due(self.time));
             level = u32::MAX;
             if happens {
-                if let Err(kind) = self.happen(&mut y) {
+                if let Err(kind) = self.happen(&mut y, behind) {
                     self.note(&mut active);
                     return Err(kind);
                 }
@@ -282,6 +282,7 @@ impl<'a, 'r> Run<'a, 'r> {
                 h = if active.stepper().keeps_step() { active.stepper().h() } else { 0.0 };
             } else {
                 y.copy_from_slice(active.stepper().y());
+                self.pass(&y, end)?;
                 // Where a delay passes a breaking point f does not jump.
                 if self.problem.past.is_some() && active.stepper().keeps_step() {
                     h = active.stepper().h();
@@ -326,7 +327,7 @@ impl<'a, 'r> Run<'a, 'r> {
             events.begin(&mut self.problem, t0, y);
             if events.is_due(t0) {
                 events.y.copy_from_slice(y);
-                return self.happen(y);
+                return self.happen(y, f64::NAN);
             }
         }
         self.save_start(y)
@@ -334,7 +335,7 @@ impl<'a, 'r> Run<'a, 'r> {
 
     /// Executes the events due where the run stands, in the state that was found there, and keeps the points before and
     /// after. The time asked for is kept with the values after.
-    fn happen(&mut self, y: &mut [f64]) -> Result<(), ErrorKind> {
+    fn happen(&mut self, y: &mut [f64], behind: f64) -> Result<(), ErrorKind> {
         let Some(mut events) = self.events.take() else { return Ok(()) };
         y.copy_from_slice(&events.y);
         // Between steps algebraic unknowns are interpolated; where that is too far off they stand as they are.
@@ -350,15 +351,28 @@ impl<'a, 'r> Run<'a, 'r> {
         let mut restore = |problem: &mut Problem, y: &mut [f64], set: &[usize]| {
             consistent::restore(problem, projection.as_mut(), algebraic.as_mut(), (time, y), set)
         };
-        let flow = events.execute(&mut self.problem, time, y, &mut restore);
+        let flow = match &mut self.recorder {
+            None => events.execute(&mut self.problem, time, y, &mut restore, None),
+            Some(recorder) => {
+                let mut tell = |problem: &mut Problem, y: &[f64], turn: Turn| recorder.turn(problem, time, y, turn);
+                events.execute(&mut self.problem, time, y, &mut restore, Some(&mut tell))
+            }
+        };
         self.events = Some(events);
+        if let (Some(recorder), Ok(flow)) = (&mut self.recorder, &flow) {
+            if time == behind {
+                // Behind a switch of the equations f is what it is there.
+                self.problem.between(behind, f64::INFINITY);
+            }
+            recorder.turn(&mut self.problem, time, y, Turn::End { stopped: *flow == Flow::Stop })?;
+        }
         self.point.copy_from_slice(y);
         if steps {
             self.record(self.time, Place::Here)?;
         }
         if let Save::At(times) = &self.options.save {
             while times.get(self.next).is_some_and(|t| *t == self.time) {
-                self.record(self.time, Place::Here)?;
+                self.record(self.time, Place::Happening)?;
                 self.next += 1;
             }
         }
@@ -368,6 +382,18 @@ impl<'a, 'r> Run<'a, 'r> {
             self.record(self.time, Place::Here)?;
         }
         Ok(())
+    }
+
+    /// The run has come to the end of a stretch where nothing is executed: what the equations jump by there.
+    fn pass(&mut self, y: &[f64], end: f64) -> Result<(), ErrorKind> {
+        let (Some(recorder), Some(events)) = (&mut self.recorder, &self.events) else { return Ok(()) };
+        let causes = if self.time == end { events.stops_at(end) } else { Vec::new() };
+        if causes.is_empty() {
+            return Ok(());
+        }
+        recorder.turn(&mut self.problem, end, y, Turn::Begin { causes: &causes })?;
+        self.problem.between(end, f64::INFINITY);
+        recorder.turn(&mut self.problem, end, y, Turn::End { stopped: false })
     }
 
     /// What stopped a method that solves with J, if it is J: the first entry that is no number.

@@ -68,8 +68,22 @@ pub enum ErrorKind {
     NotSteady(String),
     /// The solution slides along a switch of the equations, both of whose sides lead back to it; its name.
     Slides(String),
+    /// There is no derivative at something that happens.
+    NoDerivative {
+        /// The event.
+        event: String,
+        /// When.
+        time: f64,
+        /// Why.
+        why: &'static str,
+    },
     /// The method needs more memory than allowed; bytes needed and allowed.
     Memory(u64, u64),
+}
+
+/// The sentence of [`ErrorKind::NoDerivative`].
+pub fn no_derivative(event: &str, time: f64, why: &str) -> String {
+    format!("there is no derivative through `{event}` at t = {time}: {why}")
 }
 
 impl fmt::Display for Failure {
@@ -93,6 +107,7 @@ impl fmt::Display for Failure {
                 f,
                 "the derivative of {of}' by {by} is not finite at t = {t}, and the method needs it; an explicit method (Tsit5) does not"
             ),
+            ErrorKind::NoDerivative { event, time, why } => f.write_str(&no_derivative(event, *time, why)),
             ErrorKind::Singular => write!(f, "the iteration matrix stays singular at t = {t} (step {h:e})"),
             ErrorKind::Inconsistent { state, left, singular: false } => write!(
                 f,

@@ -32,11 +32,11 @@ pub mod taken;
 pub use dense::Dense;
 pub use drive::{End, Go, Observer, Passed, integrate, integrate_to, integrate_told};
 pub use events::Occurrence;
-pub use failure::{ErrorKind, Failure};
+pub use failure::{ErrorKind, Failure, no_derivative};
 pub use options::{Options, Save, Tolerance};
 pub use solution::{Solution, Statistics, UnknownColumn};
 pub use steady::{Approach, Stability, SteadyState, steady};
-pub use taken::{Formula, Place, Recorder, Taken};
+pub use taken::{Cause, Formula, Place, Recorder, Taken, Turn};
 
 /// The integrators. `name()` is what the command line and Python accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -267,6 +267,11 @@ impl<'a> Problem<'a> {
         self.options.max_memory
     }
 
+    /// The time for which the schedule of events was asked.
+    pub fn scheduled_at(&self) -> f64 {
+        self.begun().unwrap_or(self.options.t0)
+    }
+
     /// Gives a discrete quantity another value.
     pub fn set_discrete(&mut self, place: usize, value: f64) {
         self.p[self.system.shape().discretes_at + place] = value;

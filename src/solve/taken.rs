@@ -78,6 +78,73 @@ pub enum Place {
     Here,
     /// Inside the last step.
     Inside,
+    /// Here, at a time that was asked for and at which something has just happened.
+    Happening,
+}
+
+/// Why something happens just when it does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cause {
+    /// The watched function at this place is zero.
+    Surface(usize),
+    /// A time of the schedule: its place, and a place and how often for a period that is added. Without a place it is counted
+    /// from the start.
+    Time {
+        /// Its place.
+        first: Option<usize>,
+        /// The place of a period, and how often it is added.
+        period: Option<(usize, f64)>,
+    },
+    /// A delay is over; the ticket.
+    Delay(usize),
+    /// Something else that happens then, or the start of the run.
+    Nothing,
+}
+
+/// What happens at a moment, turn by turn. The state and the parameters a turn is told with are those before it.
+#[derive(Clone, Copy, Debug)]
+pub enum Turn<'t> {
+    /// The run has come to where events fire, branches change or the equations jump, for these reasons.
+    Begin {
+        /// The reasons that do not follow from each other.
+        causes: &'t [Cause],
+    },
+    /// The right sides of an event are kept under a ticket.
+    Keep {
+        /// The ticket.
+        ticket: usize,
+        /// The event.
+        group: usize,
+        /// Its element.
+        element: usize,
+    },
+    /// An event is put off by its delay.
+    PutOff {
+        /// The ticket under which one hears of it again.
+        ticket: usize,
+        /// The event.
+        group: usize,
+        /// Its element.
+        element: usize,
+    },
+    /// An event is executed.
+    Execute {
+        /// The event.
+        group: usize,
+        /// Its element.
+        element: usize,
+        /// Why it fired.
+        cause: Cause,
+        /// What was kept of it.
+        ticket: Option<usize>,
+    },
+    /// The rest of the state has followed what was set; told with the state behind it.
+    Settle,
+    /// The moment is over, and the run perhaps too; told with the state behind it.
+    End {
+        /// An event has ended the run.
+        stopped: bool,
+    },
 }
 
 /// Listens to a run.
@@ -99,6 +166,12 @@ pub trait Recorder {
     /// # Errors
     /// If the run cannot be followed any further.
     fn cut(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind>;
+
+    /// Something happens at (t, y).
+    ///
+    /// # Errors
+    /// If there is no derivative.
+    fn turn(&mut self, problem: &mut Problem, t: f64, y: &[f64], turn: Turn) -> Result<(), ErrorKind>;
 
     /// The point (t, y) is kept.
     ///

@@ -16,22 +16,49 @@ pub enum Matrix {
     Outputs,
     /// ∂o/∂p of the recorded quantities.
     OutputParameters,
+    /// ∂o/∂t of the recorded quantities, one column.
+    OutputTime,
     /// ∂y/∂p of the initial values.
     Initial,
     /// ∂p/∂p of the parameters' defaults, as many rows as columns but for the discrete quantities.
     Defaults,
+    /// ∂d/∂p of the values that discrete quantities start from.
+    Starts,
+    /// ∂g/∂y of the watched functions.
+    SurfaceStates,
+    /// ∂g/∂p of the watched functions.
+    SurfaceParameters,
+    /// ∂g/∂t of the watched functions, one column.
+    SurfaceTime,
+    /// ∂/∂y of the numbers of `resets`.
+    ResetStates,
+    /// ∂/∂p of the numbers of `resets`.
+    ResetParameters,
+    /// ∂/∂t of the numbers of `resets`, one column.
+    ResetTime,
+    /// ∂/∂p of the times of events.
+    Schedule,
 }
 
 impl Matrix {
     /// All of them.
-    pub const ALL: [Matrix; 7] = [
+    pub const ALL: [Matrix; 16] = [
         Matrix::Parameters,
         Matrix::Curvature,
         Matrix::MixedCurvature,
         Matrix::Outputs,
         Matrix::OutputParameters,
+        Matrix::OutputTime,
         Matrix::Initial,
         Matrix::Defaults,
+        Matrix::Starts,
+        Matrix::SurfaceStates,
+        Matrix::SurfaceParameters,
+        Matrix::SurfaceTime,
+        Matrix::ResetStates,
+        Matrix::ResetParameters,
+        Matrix::ResetTime,
+        Matrix::Schedule,
     ];
 }
 

@@ -61,6 +61,18 @@ pub struct Delayed {
     pub element: usize,
     /// The numbers of `resets` when it was triggered, if those count.
     pub values: Option<Vec<f64>>,
+    /// What is known of it since then.
+    pub ticket: Option<usize>,
+}
+
+/// Why something is due.
+pub enum Due {
+    /// It is the n-th of a list at this time, counted from 0.
+    Listed(usize),
+    /// So many periods are over.
+    Periodic(u64),
+    /// Its delay is over.
+    Delayed(Delayed),
 }
 
 /// All times to come.
@@ -180,11 +192,17 @@ impl Clock {
         stop.into_iter().chain(self.next()).min_by(f64::total_cmp)
     }
 
-    /// Takes what is due at `t` or before: calls `f` with the event, the element, and the values kept for it.
-    pub fn take_due(&mut self, t: f64, mut f: impl FnMut(usize, usize, Option<Delayed>)) {
+    /// Takes what is due at `t` or before: calls `f` with the event, the element, and the reason.
+    pub fn take_due(&mut self, t: f64, mut f: impl FnMut(usize, usize, Due)) {
         while self.entries.peek().is_some_and(|entry| entry.time <= t) {
             let Some(mut entry) = self.entries.pop() else { break };
-            f(entry.group, entry.element, None);
+            let due = match &entry.series {
+                Series::Listed(list, place) => {
+                    Due::Listed(list[..*place].iter().rev().take_while(|x| **x == t).count())
+                }
+                Series::Periodic { k, .. } => Due::Periodic(*k),
+            };
+            f(entry.group, entry.element, due);
             if let Some(time) = entry.series.advance() {
                 self.entries.push(Entry { time, ..entry });
             }
@@ -193,7 +211,7 @@ impl Clock {
         while k < self.delayed.len() {
             if self.delayed[k].time <= t {
                 let delayed = self.delayed.remove(k);
-                f(delayed.group, delayed.element, Some(delayed));
+                f(delayed.group, delayed.element, Due::Delayed(delayed));
             } else {
                 k += 1;
             }

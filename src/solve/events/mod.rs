@@ -13,14 +13,15 @@ mod locate;
 mod modes;
 mod series;
 
-use clock::{Clock, Delayed};
+use clock::{Clock, Delayed, Due};
 use locate::{Crossing, Locator, Watched, sign};
 use modes::Modes;
 
 use super::ErrorKind;
 use super::problem::Problem;
 use super::stepper::Stepper;
-use crate::system::{EventGroup, Events, Logic, Trigger};
+use super::taken::{Cause, Turn};
+use crate::system::{EventGroup, Events, Logic, Stop, Trigger};
 
 /// Executions at one time, after which events are taken to cause each other for ever.
 const MOST_AT_ONCE: u32 = 1000;
@@ -48,10 +49,23 @@ struct Firing {
     /// Whether its condition held for this one moment only, so that it cannot cease to.
     momentary: bool,
     values: Option<Vec<f64>>,
+    /// Why it fires when it does.
+    cause: Cause,
+    /// What is known of it since it was triggered.
+    ticket: Option<usize>,
+}
+
+impl Firing {
+    fn new(group: usize, element: usize, cause: Cause) -> Self {
+        Firing { group, element, served: false, momentary: false, values: None, cause, ticket: None }
+    }
 }
 
 /// Makes the rest of a state fit what an event has set; the places of those states.
 pub type Restore<'r> = dyn FnMut(&mut Problem, &mut [f64], &[usize]) -> Result<(), ErrorKind> + 'r;
+
+/// Tells whoever differentiates the run what happens, turn by turn.
+pub type Tell<'r> = dyn FnMut(&mut Problem, &[f64], Turn) -> Result<(), ErrorKind> + 'r;
 
 /// What execution leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +80,14 @@ pub enum Flow {
 pub struct Happenings<'a> {
     events: &'a Events,
     clock: Clock,
+    /// The numbers of `schedule`.
+    times: Vec<f64>,
+    /// How many tickets have been given.
+    tickets: usize,
     locator: Locator,
-    /// The branches of the equations' switches.
+    /// The branches of the equations' switches, and whether those that time decides end steps.
     modes: Modes<'a>,
+    located: bool,
     /// The watched functions where the run stands; what matters is their signs.
     g: Vec<f64>,
     g_end: Vec<f64>,
@@ -134,7 +153,10 @@ impl<'a> Happenings<'a> {
         let owner = |at: usize| events.groups.iter().position(|group| watches(group, at));
         Ok(Some(Happenings {
             clock,
+            times,
+            tickets: 0,
             modes: Modes::new(if located { &events.modes } else { &[] }, m, problem.dim(), (t0, t1 - t0)),
+            located,
             locator: Locator::new(problem.dim(), m),
             g: vec![0.0; m],
             g_end: vec![0.0; m],
@@ -284,11 +306,11 @@ impl<'a> Happenings<'a> {
             return false;
         };
         let Some(group) = self.owners[block] else { return false };
-        self.update(group, place - self.events.surfaces[block].first)
+        self.update(group, place - self.events.surfaces[block].first, Cause::Surface(place))
     }
 
     /// Brings the truth of a condition up to date: what becomes true fires, what ceases to be is dropped.
-    fn update(&mut self, group: usize, element: usize) -> bool {
+    fn update(&mut self, group: usize, element: usize, cause: Cause) -> bool {
         let holds = self.holds(group, element);
         let before = std::mem::replace(&mut self.truths[self.first[group] + element], holds);
         if before && !holds && !self.events.groups[group].persistent {
@@ -296,7 +318,7 @@ impl<'a> Happenings<'a> {
             self.clock.delayed.retain(|d| (d.group, d.element) != (group, element));
         }
         if holds && !before {
-            self.waiting.push(Firing { group, element, served: false, momentary: false, values: None });
+            self.waiting.push(Firing::new(group, element, cause));
         }
         holds && !before
     }
@@ -315,7 +337,7 @@ impl<'a> Happenings<'a> {
     }
 
     fn fire(&mut self, problem: &mut Problem, t: f64, y: &[f64], group: usize, element: usize) {
-        self.waiting.push(Firing { group, element, served: false, momentary: false, values: None });
+        self.waiting.push(Firing::new(group, element, Cause::Nothing));
         self.keep_values(problem, t, y);
     }
 
@@ -330,6 +352,29 @@ impl<'a> Happenings<'a> {
         }
     }
 
+    /// Why what is due at `t` happens just then, each reason once.
+    fn causes(&self, t: f64) -> Vec<Cause> {
+        let mut causes: Vec<Cause> = self.waiting.iter().map(|firing| firing.cause).collect();
+        causes.extend(self.modes.due().map(Cause::Surface));
+        causes.extend(self.stops_at(t));
+        causes.retain(|cause| *cause != Cause::Nothing);
+        causes
+    }
+
+    /// The switches of the equations at this time, as reasons.
+    pub fn stops_at(&self, t: f64) -> Vec<Cause> {
+        let each = self.events.stops.iter().filter_map(|stop| match *stop {
+            Stop::At(place) => (self.times[place] == t).then_some(Cause::Time { first: Some(place), period: None }),
+            Stop::Every { from, period } => {
+                let count = ((t - self.times[from]) / self.times[period]).round();
+                let here = self.times[from] + count * self.times[period];
+                let near = (t - here).abs() <= 8.0 * f64::EPSILON * t.abs().max(here.abs());
+                near.then_some(Cause::Time { first: Some(from), period: Some((period, count)) })
+            }
+        });
+        if self.located { each.collect() } else { Vec::new() }
+    }
+
     /// Executes all that has fired or is due at (t, y), and what that causes. Discrete quantities change in `problem`.
     ///
     /// # Errors
@@ -341,20 +386,37 @@ impl<'a> Happenings<'a> {
         t: f64,
         y: &mut [f64],
         restore: &mut Restore,
+        tell: Option<&mut Tell>,
     ) -> Result<Flow, ErrorKind> {
         let events = self.events;
-        let waiting = &mut self.waiting;
-        self.clock.take_due(t, |group, element, delayed| {
-            let (served, values) = (delayed.is_some(), delayed.and_then(|d| d.values));
-            waiting.push(Firing { group, element, served, momentary: false, values });
+        let (telling, mut tell) = (tell.is_some(), tell);
+        let mut told = |problem: &mut Problem, y: &[f64], turn: Turn| match &mut tell {
+            Some(tell) => tell(problem, y, turn),
+            None => Ok(()),
+        };
+        let (waiting, times) = (&mut self.waiting, &self.times);
+        self.clock.take_due(t, |group, element, due| {
+            let (served, values, ticket, cause) = match due {
+                Due::Delayed(delayed) => {
+                    let cause = delayed.ticket.map_or(Cause::Nothing, Cause::Delay);
+                    (true, delayed.values, delayed.ticket, cause)
+                }
+                Due::Listed(nth) => (false, None, None, listed(&events.groups[group].trigger, times, element, t, nth)),
+                Due::Periodic(count) => (false, None, None, periodic(&events.groups[group].trigger, element, count)),
+            };
+            waiting.push(Firing { served, values, ticket, ..Firing::new(group, element, cause) });
         });
+        let causes = if telling { self.causes(t) } else { Vec::new() };
+        told(problem, y, Turn::Begin { causes: &causes })?;
+        self.tell_kept(problem, y, &mut told)?;
         if self.modes.is_due() {
             self.modes.change(problem, t, y);
             restore(problem, y, &[])?;
+            told(problem, y, Turn::Settle)?;
         }
         let (mut executed, mut seen, mut flow) = (0, false, Flow::On);
         loop {
-            self.put_off(problem, t, y)?;
+            self.put_off(problem, t, y, &mut told)?;
             if let Some(next) = self.next_in_turn(problem, t, y) {
                 let firing = self.waiting.remove(next);
                 let event = &events.groups[firing.group];
@@ -362,7 +424,10 @@ impl<'a> Happenings<'a> {
                 if executed > MOST_AT_ONCE {
                     return Err(ErrorKind::EventsForEver(event.element(firing.element)));
                 }
-                let values = firing.values.as_deref().unwrap_or(&self.values);
+                let (Firing { group, element, cause, ticket, .. }, values) =
+                    (&firing, firing.values.as_deref().unwrap_or(&self.values));
+                let turn = Turn::Execute { group: *group, element: *element, cause: *cause, ticket: *ticket };
+                told(problem, y, turn)?;
                 self.set.clear();
                 for assignment in &event.assignments {
                     let place = assignment.places[firing.element];
@@ -388,18 +453,35 @@ impl<'a> Happenings<'a> {
                     }
                     other => other,
                 })?;
+                told(problem, y, Turn::Settle)?;
                 self.modes.settle(problem, t, y);
             } else if seen {
                 break;
             }
             seen = true;
             self.update_all(problem, t, y);
+            self.tell_kept(problem, y, &mut told)?;
         }
         self.locator.begin_anew();
         if executed > 0 {
             self.note_time(t)?;
         }
         Ok(flow)
+    }
+
+    /// Tells of values that have been kept for executions to come.
+    fn tell_kept(
+        &mut self,
+        problem: &mut Problem,
+        y: &[f64],
+        told: &mut impl FnMut(&mut Problem, &[f64], Turn) -> Result<(), ErrorKind>,
+    ) -> Result<(), ErrorKind> {
+        for firing in self.waiting.iter_mut().filter(|f| f.values.is_some() && f.ticket.is_none()) {
+            firing.ticket = Some(self.tickets);
+            told(problem, y, Turn::Keep { ticket: self.tickets, group: firing.group, element: firing.element })?;
+            self.tickets += 1;
+        }
+        Ok(())
     }
 
     /// Looks at all conditions at (t, y).
@@ -411,14 +493,20 @@ impl<'a> Happenings<'a> {
         let events = self.events;
         for (group, event) in events.groups.iter().enumerate() {
             if matches!(event.trigger, Trigger::Condition(_)) {
-                (0..event.len()).for_each(|element| _ = self.update(group, element));
+                (0..event.len()).for_each(|element| _ = self.update(group, element, Cause::Nothing));
             }
         }
         self.keep_values(problem, t, y);
     }
 
     /// Events with a delay leave for the clock.
-    fn put_off(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+    fn put_off(
+        &mut self,
+        problem: &mut Problem,
+        t: f64,
+        y: &[f64],
+        told: &mut impl FnMut(&mut Problem, &[f64], Turn) -> Result<(), ErrorKind>,
+    ) -> Result<(), ErrorKind> {
         let events = self.events;
         let delays = |f: &Firing| !f.served && events.groups[f.group].delay.is_some();
         if self.waiting.iter().any(delays) {
@@ -435,8 +523,11 @@ impl<'a> Happenings<'a> {
                 return Err(ErrorKind::Options(format!("the delay of `{name}` at t = {t} is {delay}")));
             }
             if delay > 0.0 {
-                let Firing { group, element, values, .. } = self.waiting.remove(k);
-                self.clock.delayed.push(Delayed { time: t + delay, group, element, values });
+                let Firing { group, element, values, ticket, .. } = self.waiting.remove(k);
+                let ticket = ticket.unwrap_or(self.tickets);
+                self.tickets = self.tickets.max(ticket + 1);
+                told(problem, y, Turn::PutOff { ticket, group, element })?;
+                self.clock.delayed.push(Delayed { time: t + delay, group, element, values, ticket: Some(ticket) });
             } else {
                 k += 1;
             }
@@ -480,4 +571,17 @@ impl<'a> Happenings<'a> {
     fn name(&self, event: &Occurrence) -> String {
         self.events.groups[event.group].element(event.element)
     }
+}
+
+/// The reason of the n-th execution of an `at` event at a time.
+fn listed(trigger: &Trigger, times: &[f64], element: usize, t: f64, nth: usize) -> Cause {
+    let Trigger::At(places) = trigger else { return Cause::Nothing };
+    let here = places.iter().map(|place| place + element).filter(|place| times[*place] == t).nth(nth);
+    here.map_or(Cause::Nothing, |place| Cause::Time { first: Some(place), period: None })
+}
+
+/// The reason of an execution of an `every` event after so many periods.
+fn periodic(trigger: &Trigger, element: usize, count: u64) -> Cause {
+    let Trigger::Every { period, from, .. } = trigger else { return Cause::Nothing };
+    Cause::Time { first: from.map(|place| place + element), period: Some((period + element, count as f64)) }
 }

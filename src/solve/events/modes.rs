@@ -61,8 +61,9 @@ pub struct Modes<'a> {
     /// Per mode its place among the discrete quantities, and the place of its (first) function.
     places: Vec<(usize, usize)>,
     values: Vec<f64>,
-    /// Changes to be made where the run stands.
+    /// Changes to be made where the run stands, and the functions that ask for them.
     pending: Vec<(usize, f64)>,
+    asking: Vec<usize>,
     /// All modes are 0 until so many steps have been taken, and how long it will be next time.
     released: Option<u64>,
     patience: u64,
@@ -113,6 +114,7 @@ impl<'a> Modes<'a> {
             places,
             roles,
             pending: Vec::new(),
+            asking: Vec::new(),
             released: None,
             patience: PATIENCE,
             last: (f64::NEG_INFINITY, 0),
@@ -161,6 +163,11 @@ impl<'a> Modes<'a> {
     /// Whether modes are to change where the run stands.
     pub fn is_due(&self) -> bool {
         !self.pending.is_empty()
+    }
+
+    /// The functions that ask for the changes to be made.
+    pub fn due(&self) -> impl Iterator<Item = usize> + '_ {
+        self.asking.iter().copied()
     }
 
     fn set(&mut self, problem: &mut Problem, mode: usize, value: f64) {
@@ -238,6 +245,7 @@ impl<'a> Modes<'a> {
     pub fn cross(&mut self, crossing: &Crossing) -> bool {
         let turn = self.turn(crossing.place, crossing.after);
         self.pending.extend(turn);
+        self.asking.extend(turn.map(|_| crossing.place));
         turn.is_some()
     }
 
@@ -277,6 +285,7 @@ impl<'a> Modes<'a> {
         if self.pending.is_empty() {
             return;
         }
+        self.asking.clear();
         problem.statistics.located += 1;
         self.before.1 = 0.0;
         let slides = t - self.last.0 <= NEAR * self.reach(t);
@@ -338,6 +347,7 @@ impl<'a> Modes<'a> {
     /// All modes become 0 for so many steps.
     fn release(&mut self, problem: &mut Problem, steps: u64) {
         self.pending.clear();
+        self.asking.clear();
         (0..self.values.len()).for_each(|mode| self.set(problem, mode, 0.0));
         self.released = Some(problem.statistics.steps + steps);
         if steps >= self.patience {

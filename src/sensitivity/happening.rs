@@ -1,0 +1,466 @@
+//! From what a run tells of its events to lists of linear instructions.
+//!
+//! Where no derivative exists an error names the event and the time: where a condition is only touched, and where events
+//! meet whose times move apart and whose order matters.
+
+use std::sync::OnceLock;
+
+use super::linear::{Linear, Part};
+use super::moment::{MEETING, Moment, Op, Point, Row, Source, Target, time_of, values_of};
+use crate::solve::problem::Problem;
+use crate::solve::{Cause, ErrorKind, Turn};
+use crate::system::{Events, Logic, Matrix, System, Trigger};
+
+const AT_START: &str = "it happens just at the start of the run, and a little earlier it would not happen";
+const TOUCHED: &str = "its condition is only touched: where the event happens does not move smoothly";
+
+/// Derivatives of numbers by states, by parameters and discrete quantities, and by time.
+struct Numbers {
+    by_state: Part,
+    by_parameter: Part,
+    by_time: Part,
+}
+
+impl Numbers {
+    fn new(system: &dyn System, [by_state, by_parameter, by_time]: [Matrix; 3]) -> Result<Self, ErrorKind> {
+        Ok(Numbers {
+            by_state: Part::new(system, by_state)?,
+            by_parameter: Part::new(system, by_parameter)?,
+            by_time: Part::new(system, by_time)?,
+        })
+    }
+
+    fn evaluate(&mut self, problem: &Problem, t: f64, y: &[f64]) {
+        let p = problem.parameters();
+        [&mut self.by_state, &mut self.by_parameter, &mut self.by_time]
+            .into_iter()
+            .for_each(|m| m.evaluate(t, y, p, &[]));
+    }
+
+    fn row(&self, k: usize) -> Row {
+        Row {
+            y: self.by_state.row(k),
+            p: self.by_parameter.row(k),
+            t: self.by_time.row(k).first().map_or(0.0, |x| x.1),
+        }
+    }
+}
+
+/// Follows what happens at the moments of a run and makes lists of it.
+pub struct Moments {
+    surfaces: Numbers,
+    resets: Numbers,
+    schedule: Part,
+    discretes_at: usize,
+    /// Of systems with algebraic unknowns, when first asked for.
+    linear: Option<Linear>,
+    moment: Option<Building>,
+}
+
+/// A moment in the making.
+struct Building {
+    moment: Moment,
+    /// Where it began, and f there.
+    start: Point,
+    f: Vec<f64>,
+    /// What has met whose times move differently.
+    contested: bool,
+    /// Which were executed, for the same in another order.
+    executed: Vec<(usize, usize, Cause)>,
+    /// An event fired because of another.
+    caused: bool,
+    /// A switch was only touched.
+    touched: Option<ErrorKind>,
+    tau: bool,
+    /// The length of the last step.
+    h: f64,
+}
+
+impl Moments {
+    /// For a system with events.
+    ///
+    /// # Errors
+    /// If it has no derivatives.
+    pub fn new(system: &dyn System) -> Result<Option<Self>, ErrorKind> {
+        if system.events().is_none() {
+            return Ok(None);
+        }
+        let shape = system.shape();
+        Ok(Some(Moments {
+            surfaces: Numbers::new(system, [Matrix::SurfaceStates, Matrix::SurfaceParameters, Matrix::SurfaceTime])?,
+            resets: Numbers::new(system, [Matrix::ResetStates, Matrix::ResetParameters, Matrix::ResetTime])?,
+            schedule: Part::new(system, Matrix::Schedule)?,
+            discretes_at: shape.discretes_at,
+            linear: None,
+            moment: None,
+        }))
+    }
+
+    /// Hears of a turn; gives the moment when it is over. `h` is the length of the last step.
+    ///
+    /// # Errors
+    /// Where there is no derivative.
+    pub fn turn(
+        &mut self,
+        problem: &mut Problem,
+        t: f64,
+        y: &[f64],
+        turn: Turn,
+        h: f64,
+    ) -> Result<Option<Moment>, ErrorKind> {
+        match turn {
+            Turn::Begin { causes } => self.begin(problem, (t, y), causes, h)?,
+            Turn::Keep { ticket, group, element } => {
+                self.resets.evaluate(problem, t, y);
+                let event = &events(problem).groups[group];
+                let rows = event.assignments.iter().map(|a| self.resets.row(a.value + element)).collect();
+                self.add(Op::Remember(values_of(ticket), rows));
+            }
+            Turn::PutOff { ticket, group, element } => {
+                self.resets.evaluate(problem, t, y);
+                let delay = events(problem).groups[group].delay;
+                let mut row = delay.map_or_else(Row::default, |delay| self.resets.row(delay + element));
+                row.t += 1.0;
+                self.add(Op::Remember(time_of(ticket), vec![row]));
+            }
+            Turn::Execute { group, element, cause, ticket } => {
+                self.execute(problem, (t, y), (group, element), cause, ticket)?;
+            }
+            Turn::Settle => {
+                if !problem.algebraic.is_empty() {
+                    let point = point(problem, t, y);
+                    self.add(Op::Settle(Box::new(point)));
+                }
+            }
+            Turn::End { stopped } => return self.end(problem, (t, y), stopped).map(Some),
+        }
+        Ok(None)
+    }
+
+    /// How fast the state moves, algebraic unknowns included.
+    fn slope(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<Vec<f64>, ErrorKind> {
+        let mut f = vec![0.0; y.len()];
+        problem.rhs(t, y, &mut f);
+        if !problem.algebraic.is_empty() {
+            problem.clear_algebraic(&mut f);
+            let linear = match &mut self.linear {
+                Some(linear) => linear,
+                none => none.insert(Linear::new(problem.system)?),
+            };
+            let still = vec![0.0; linear.columns()];
+            linear.follow(problem, (t, y), (&still, &[1.0]), 1, &mut f)?;
+        }
+        Ok(f)
+    }
+
+    fn add(&mut self, op: Op) {
+        if let Some(building) = &mut self.moment {
+            building.moment.ops.push(op);
+        }
+    }
+
+    fn begin(
+        &mut self,
+        problem: &mut Problem,
+        (t, y): (f64, &[f64]),
+        causes: &[Cause],
+        h: f64,
+    ) -> Result<(), ErrorKind> {
+        let f = self.slope(problem, t, y)?;
+        let called = causes.first().map_or_else(String::new, |cause| name(problem, *cause));
+        let moment = Moment { t, ops: Vec::new(), other: None, stopped: false, jumped: false, name: called };
+        let start = point(problem, t, y);
+        self.moment = Some(Building {
+            moment,
+            start,
+            f,
+            contested: false,
+            executed: Vec::new(),
+            caused: false,
+            touched: None,
+            tau: false,
+            h,
+        });
+        let (mut known, mut touched): (Vec<Op>, Option<(Cause, ErrorKind)>) = Default::default();
+        for cause in causes {
+            let op = match self.time(problem, (t, y), *cause, h) {
+                Ok(op) => op,
+                Err(error) => {
+                    touched = touched.or(Some((*cause, error)));
+                    continue;
+                }
+            };
+            if h == 0.0 && !matches!(&op, Op::Time(row) if *row == Row::default()) {
+                let event = name(problem, *cause);
+                return Err(ErrorKind::NoDerivative { event, time: t, why: AT_START });
+            }
+            let same = known.iter().any(|known| match (known, &op) {
+                (Op::Time(a), Op::Time(b)) => a.is_close(b),
+                (Op::Recall(a), Op::Recall(b)) => a == b,
+                _ => false,
+            });
+            if !same {
+                known.push(op);
+            }
+        }
+        let Some(building) = &mut self.moment else { return Ok(()) };
+        match touched {
+            // A function that stands still is carried through zero by what jumps at the same time.
+            Some(_) if !known.is_empty() => {}
+            // A switch that is only touched does not matter where f does not jump.
+            Some((cause, error)) if is_switch(problem, cause) => building.touched = Some(error),
+            Some((_, error)) => return Err(error),
+            None => {}
+        }
+        match known.len() {
+            0 => {}
+            1 => {
+                building.moment.ops.extend(known);
+                building.moment.ops.push(Op::Along(building.f.clone(), 1.0));
+                building.tau = true;
+                if !problem.algebraic.is_empty() {
+                    building.moment.ops.push(Op::Settle(Box::new(building.start.clone())));
+                }
+            }
+            _ => building.contested = true,
+        }
+        Ok(())
+    }
+
+    /// How the time of a moment moves.
+    fn time(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), cause: Cause, h: f64) -> Result<Op, ErrorKind> {
+        Ok(match cause {
+            Cause::Nothing => Op::Time(Row::default()),
+            Cause::Delay(ticket) => Op::Recall(time_of(ticket)),
+            Cause::Time { first, period } => {
+                self.schedule.evaluate(problem.scheduled_at(), y, problem.parameters(), &[]);
+                let mut p = first.map_or_else(Vec::new, |place| self.schedule.row(place));
+                if let Some((place, count)) = period {
+                    for (column, value) in self.schedule.row(place) {
+                        match p.iter_mut().find(|(known, _)| *known == column) {
+                            Some((_, sum)) => *sum += count * value,
+                            None => p.push((column, count * value)),
+                        }
+                    }
+                }
+                Op::Time(Row { p, ..Row::default() })
+            }
+            Cause::Surface(place) => {
+                let f = self.slope(problem, t, y)?;
+                self.surfaces.evaluate(problem, t, y);
+                let row = self.surfaces.row(place);
+                let rate = |row: &Row, f: &[f64]| row.t + row.y.iter().map(|(k, c)| c * f[*k]).sum::<f64>();
+                let speed = rate(&row, &f);
+                // How fast the speed itself changes, a little before.
+                let back = 1e-4 * h;
+                let moved: Vec<f64> = y.iter().zip(&f).map(|(y, f)| y - back * f).collect();
+                let slope_back = self.slope(problem, t - back, &moved)?;
+                self.surfaces.evaluate(problem, t - back, &moved);
+                let bend = (speed - rate(&self.surfaces.row(place), &slope_back)) / back;
+                // What rounding and the location leave of g.
+                let reach = |(k, c): &(usize, f64)| c.abs() * y[*k].abs().max((h * f[*k]).abs());
+                let size = row.y.iter().map(reach).sum::<f64>() + row.t.abs() * t.abs().max(h.abs());
+                let touches = !(speed * speed > 2e-10 * size * bend.abs());
+                if touches || !speed.is_finite() {
+                    let event = name(problem, cause);
+                    return Err(ErrorKind::NoDerivative { event, time: t, why: TOUCHED });
+                }
+                let row = Row { t: 0.0, ..row };
+                Op::Time(row.scaled(-1.0 / speed))
+            }
+        })
+    }
+
+    fn execute(
+        &mut self,
+        problem: &mut Problem,
+        (t, y): (f64, &[f64]),
+        (group, element): (usize, usize),
+        cause: Cause,
+        ticket: Option<usize>,
+    ) -> Result<(), ErrorKind> {
+        let Some(building) = &self.moment else { return Ok(()) };
+        let (contested, h) = (building.contested, building.h);
+        if contested && cause != Cause::Nothing {
+            let time = self.time(problem, (t, y), cause, h)?;
+            let f = self.slope(problem, t, y)?;
+            let Some(building) = &mut self.moment else { return Ok(()) };
+            if building.tau {
+                building.moment.ops.push(Op::Along(f.clone(), -1.0));
+            }
+            building.moment.ops.extend([time, Op::Along(f, 1.0)]);
+            building.tau = true;
+        }
+        self.resets.evaluate(problem, t, y);
+        let list = self.assignments(problem, (group, element), ticket);
+        let Some(building) = &mut self.moment else { return Ok(()) };
+        building.executed.push((group, element, cause));
+        building.caused |= cause == Cause::Nothing || ticket.is_some();
+        building.moment.jumped = true;
+        if building.moment.name.is_empty() {
+            building.moment.name = events(problem).groups[group].element(element);
+        }
+        building.moment.ops.push(Op::Assign(list));
+        Ok(())
+    }
+
+    /// The derivatives of an event's assignments, at the point where they were evaluated.
+    fn assignments(
+        &self,
+        problem: &Problem,
+        (group, element): (usize, usize),
+        ticket: Option<usize>,
+    ) -> Vec<(Target, Source)> {
+        let event = &events(problem).groups[group];
+        let each = event.assignments.iter().enumerate().map(|(k, assignment)| {
+            let place = assignment.places[element];
+            let target =
+                if assignment.state { Target::State(place) } else { Target::Discrete(self.discretes_at + place) };
+            let source = match ticket.filter(|_| event.values_at_trigger) {
+                Some(ticket) => Source::Kept(values_of(ticket), k),
+                None => Source::Row(self.resets.row(assignment.value + element)),
+            };
+            (target, source)
+        });
+        each.collect()
+    }
+
+    fn end(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), stopped: bool) -> Result<Moment, ErrorKind> {
+        let Some(mut building) = self.moment.take() else {
+            return Err(ErrorKind::Options("a moment ends that has not begun".to_string()));
+        };
+        if building.contested {
+            self.in_another_order(problem, (t, y), &mut building, stopped)?;
+        }
+        let Building { mut moment, f: before, tau, touched, .. } = building;
+        if let Some(error) = touched
+            && !alike(&before, &self.slope(problem, t, y)?)
+        {
+            return Err(error);
+        }
+        moment.stopped = stopped;
+        if tau && !stopped {
+            let f = self.slope(problem, t, y)?;
+            moment.jumped |= !alike(&before, &f);
+            if moment.jumped || moment.ops.iter().any(|op| matches!(op, Op::Remember(..))) {
+                let here = point(problem, t, y);
+                if let Some(other) = &mut moment.other {
+                    close(other, problem, f.clone(), here.clone());
+                }
+                close(&mut moment.ops, problem, f, here);
+            } else {
+                // Nothing was set, and f is the same on both sides.
+                moment.ops.clear();
+            }
+        }
+        Ok(moment)
+    }
+
+    /// What met by chance is executed in the reverse order as well: only if that comes to the same is there a derivative.
+    fn in_another_order(
+        &mut self,
+        problem: &mut Problem,
+        (t, y): (f64, &[f64]),
+        building: &mut Building,
+        stopped: bool,
+    ) -> Result<(), ErrorKind> {
+        let none = || ErrorKind::NoDerivative { event: building.moment.name.clone(), time: t, why: MEETING };
+        if building.executed.is_empty() {
+            // Switches only: they do not matter where f does not jump.
+            let f = self.slope(problem, t, y)?;
+            return if alike(&building.f, &f) { Ok(()) } else { Err(none()) };
+        }
+        if building.caused || stopped || !problem.algebraic.is_empty() || building.executed.len() < 2 {
+            return Err(none());
+        }
+        let here = (problem.parameters().to_vec(), problem.interval());
+        problem.place(&building.start.p, building.start.inside);
+        let mut state = building.start.y.clone();
+        let mut ops = Vec::new();
+        let mut values = vec![0.0; events(problem).values];
+        for (count, (group, element, cause)) in building.executed.iter().rev().enumerate() {
+            let f = self.slope(problem, t, &state)?;
+            if count > 0 {
+                ops.push(Op::Along(f.clone(), -1.0));
+            }
+            ops.extend([self.time(problem, (t, &state), *cause, building.h)?, Op::Along(f, 1.0)]);
+            self.resets.evaluate(problem, t, &state);
+            ops.push(Op::Assign(self.assignments(problem, (*group, *element), None)));
+            problem.resets(t, &state, &mut values);
+            let event = events(problem).groups[*group].clone();
+            for assignment in &event.assignments {
+                let (place, value) = (assignment.places[*element], values[assignment.value + element]);
+                if assignment.state {
+                    state[place] = value;
+                } else {
+                    problem.set_discrete(place, value);
+                }
+            }
+        }
+        let discretes = self.discretes_at..self.discretes_at + problem.system.shape().discretes.len();
+        let same = alike(&state, y) && alike(&problem.parameters()[discretes.clone()], &here.0[discretes]);
+        problem.place(&here.0, here.1);
+        if !same {
+            return Err(none());
+        }
+        building.moment.other = Some(ops);
+        Ok(())
+    }
+}
+
+/// From the moving time back to a fixed one.
+fn close(ops: &mut Vec<Op>, problem: &Problem, f: Vec<f64>, point: Point) {
+    ops.push(Op::Along(f, -1.0));
+    if !problem.algebraic.is_empty() {
+        ops.extend([Op::Time(Row::default()), Op::Settle(Box::new(point))]);
+    }
+}
+
+/// Whether two vectors are the same but for rounding.
+fn alike(a: &[f64], b: &[f64]) -> bool {
+    let size = a.iter().chain(b).fold(0.0f64, |size, x| size.max(x.abs()));
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-11 * a.abs().max(b.abs()) + 1e-14 * size)
+}
+
+/// Whether a moment comes from a switch of the equations alone.
+fn is_switch(problem: &Problem, cause: Cause) -> bool {
+    match cause {
+        Cause::Surface(_) => event_of(problem, cause).is_none(),
+        _ => false,
+    }
+}
+
+fn events<'s>(problem: &Problem<'s>) -> &'s Events {
+    static NONE: OnceLock<Events> = OnceLock::new();
+    problem.system.events().unwrap_or_else(|| NONE.get_or_init(Events::default))
+}
+
+fn point(problem: &Problem, t: f64, y: &[f64]) -> Point {
+    Point { t, y: y.to_vec(), p: problem.parameters().to_vec(), inside: problem.interval() }
+}
+
+/// What a moment is called in an error.
+fn name(problem: &Problem, cause: Cause) -> String {
+    let other = match cause {
+        Cause::Surface(_) => "a switch of the equations",
+        _ => "an event at a time",
+    };
+    event_of(problem, cause).unwrap_or_else(|| other.to_string())
+}
+
+/// The event whose condition watches a function.
+fn event_of(problem: &Problem, cause: Cause) -> Option<String> {
+    let Cause::Surface(place) = cause else { return None };
+    events(problem).groups.iter().find_map(|group| {
+        let Trigger::Condition(condition) = &group.trigger else { return None };
+        let first = condition.iter().find_map(|step| match step {
+            Logic::Negative(first) | Logic::NotPositive(first) | Logic::Zero(first)
+                if (*first..first + group.len()).contains(&place) =>
+            {
+                Some(*first)
+            }
+            _ => None,
+        });
+        first.map(|first| group.element(place - first))
+    })
+}

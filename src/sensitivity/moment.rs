@@ -1,0 +1,313 @@
+//! Derivatives at events: what a moment at which something happens makes of S = ∂y/∂q and of the derivatives of discrete
+//! quantities.
+//!
+//! At an event with g(t, y, p) = 0 the time moves by τ = −(g_y S + g_p q)/(g_y f + g_t); at a time of the schedule τ is the
+//! derivative of its expression, behind a delay that of where it began and of the delay. D = S + f⁻ τ is the derivative of the
+//! state at the moving time. Assignments act on D by their own derivatives, in the order in which they were executed; at the
+//! end S = D − f⁺ τ is the derivative at a fixed time again (Rozenvasser 1967; Galán, Feehery & Barton 1999). A moment is a list
+//! of linear instructions: down it goes S, up its adjoint.
+//!
+//! [`super::happening`] makes the lists.
+
+use std::collections::BTreeMap;
+
+use super::linear::Linear;
+use crate::solve::ErrorKind;
+use crate::solve::problem::Problem;
+
+/// A number that changes with the state, the parameters and discrete quantities, and time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    pub y: Vec<(usize, f64)>,
+    pub p: Vec<(usize, f64)>,
+    pub t: f64,
+}
+
+/// What is set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// A place among the states.
+    State(usize),
+    /// A place among the parameters and discrete quantities.
+    Discrete(usize),
+}
+
+/// What it is set to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// What this comes to.
+    Row(Row),
+    /// A number kept under a ticket.
+    Kept(usize, usize),
+}
+
+/// A linear instruction on D, the derivatives of discrete quantities, τ, and what is remembered.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// τ is this.
+    Time(Row),
+    /// τ is what is remembered.
+    Recall(usize),
+    /// D += factor · f τ
+    Along(Vec<f64>, f64),
+    /// All at once.
+    Assign(Vec<(Target, Source)>),
+    /// Numbers to be remembered under a ticket.
+    Remember(usize, Vec<Row>),
+    /// The algebraic unknowns follow the others.
+    Settle(Box<Point>),
+}
+
+/// Where a run was.
+#[derive(Clone, Debug)]
+pub struct Point {
+    pub t: f64,
+    pub y: Vec<f64>,
+    pub p: Vec<f64>,
+    /// The interval that f was asked for.
+    pub inside: (f64, f64),
+}
+
+/// A moment at which something happened.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// When.
+    pub t: f64,
+    pub ops: Vec<Op>,
+    /// The same in another order of what met by chance.
+    pub other: Option<Vec<Op>>,
+    /// Whether it ended the run: what is kept there moves with it.
+    pub stopped: bool,
+    /// Whether the state or f jumped.
+    pub jumped: bool,
+    /// The event to be named in an error.
+    pub name: String,
+}
+
+/// What instructions act on: k numbers each.
+pub struct Registers<'r> {
+    /// Directions side by side.
+    pub k: usize,
+    /// D or S, n rows.
+    pub y: &'r mut [f64],
+    /// Of parameters and discrete quantities.
+    pub q: &'r mut [f64],
+    /// Of time.
+    pub tau: &'r mut [f64],
+    /// Of what is remembered, by ticket.
+    pub kept: &'r mut BTreeMap<usize, Vec<f64>>,
+}
+
+/// The place of a ticket's time, and of its values, among what is remembered.
+pub fn time_of(ticket: usize) -> usize {
+    2 * ticket
+}
+
+pub fn values_of(ticket: usize) -> usize {
+    2 * ticket + 1
+}
+
+impl Row {
+    fn value(&self, r: &Registers, out: &mut [f64]) {
+        let k = r.k;
+        out.iter_mut().zip(&*r.tau).for_each(|(out, tau)| *out = self.t * tau);
+        for (list, of) in [(&self.y, &*r.y), (&self.p, &*r.q)] {
+            for (place, c) in list {
+                out.iter_mut().zip(&of[place * k..(place + 1) * k]).for_each(|(out, x)| *out += c * x);
+            }
+        }
+    }
+
+    /// The transpose, for one direction.
+    fn pull(&self, value: f64, r: &mut Registers) {
+        r.tau[0] += self.t * value;
+        self.y.iter().for_each(|(place, c)| r.y[*place] += c * value);
+        self.p.iter().for_each(|(place, c)| r.q[*place] += c * value);
+    }
+
+    pub fn scaled(mut self, factor: f64) -> Row {
+        self.y.iter_mut().chain(&mut self.p).for_each(|(_, c)| *c *= factor);
+        self.t *= factor;
+        self
+    }
+
+    pub fn is_close(&self, other: &Row) -> bool {
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-12 * a.abs().max(b.abs());
+        let same = |a: &[(usize, f64)], b: &[(usize, f64)]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && near(a.1, b.1))
+        };
+        near(self.t, other.t) && same(&self.y, &other.y) && same(&self.p, &other.p)
+    }
+}
+
+impl Moment {
+    /// Down the list: S before becomes S behind. Whether the moment moves in any of the directions.
+    ///
+    /// # Errors
+    /// Where events met whose order matters in these directions, or algebraic unknowns cannot follow.
+    pub fn push(&self, problem: &mut Problem, linear: &mut Linear, r: Registers) -> Result<bool, ErrorKind> {
+        self.through(r, |ops, r| run(ops, problem, linear, r))
+    }
+
+    /// Up the list, for adjoints.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn pull(&self, problem: &mut Problem, linear: &mut Linear, r: Registers) -> Result<(), ErrorKind> {
+        self.through(r, |ops, r| run_back(ops, problem, linear, r).map(|()| false)).map(|_| ())
+    }
+
+    /// Through the list and, if there is one, that of another order, which must come to the same.
+    fn through(
+        &self,
+        mut r: Registers,
+        mut run: impl FnMut(&[Op], &mut Registers) -> Result<bool, ErrorKind>,
+    ) -> Result<bool, ErrorKind> {
+        let Some(other) = &self.other else { return run(&self.ops, &mut r) };
+        let (mut y, mut q, mut tau, mut kept) = (r.y.to_vec(), r.q.to_vec(), r.tau.to_vec(), r.kept.clone());
+        let moved = run(&self.ops, &mut r)?;
+        run(other, &mut Registers { k: r.k, y: &mut y, q: &mut q, tau: &mut tau, kept: &mut kept })?;
+        if agree(r.y, &y) && agree(r.q, &q) { Ok(moved) } else { Err(self.none(MEETING)) }
+    }
+
+    /// The error of a value asked for just when this happens: fixed, while the moment moves.
+    ///
+    /// # Errors
+    /// If the value jumps there and the moment moves.
+    pub fn asked_for(&self, moved: bool) -> Result<(), ErrorKind> {
+        if self.jumped && !self.stopped && moved {
+            return Err(self.none("a value is asked for at just this time, where it jumps, and the event moves"));
+        }
+        Ok(())
+    }
+
+    /// The same where all directions count.
+    ///
+    /// # Errors
+    /// As [`Self::asked_for`].
+    pub fn asked_for_by_all(&self) -> Result<(), ErrorKind> {
+        let moves = self.ops.iter().any(|op| match op {
+            Op::Time(row) => *row != Row::default(),
+            Op::Recall(_) => true,
+            _ => false,
+        });
+        self.asked_for(moves)
+    }
+
+    pub fn none(&self, why: &'static str) -> ErrorKind {
+        ErrorKind::NoDerivative { event: self.name.clone(), time: self.t, why }
+    }
+}
+
+pub const MEETING: &str = "it meets another event whose time moves differently, and their order matters";
+fn agree(a: &[f64], b: &[f64]) -> bool {
+    let size = a.iter().chain(b).fold(0.0f64, |size, x| size.max(x.abs()));
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-8 * size)
+}
+
+fn run(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Registers) -> Result<bool, ErrorKind> {
+    let (k, mut moved) = (r.k, false);
+    for op in ops {
+        match op {
+            Op::Time(row) => {
+                let mut tau = vec![0.0; k];
+                row.value(r, &mut tau);
+                r.tau.copy_from_slice(&tau);
+            }
+            Op::Recall(slot) => match r.kept.get(slot) {
+                Some(kept) => r.tau.copy_from_slice(&kept[..k]),
+                None => r.tau.fill(0.0),
+            },
+            Op::Along(f, factor) => {
+                moved |= r.tau.iter().any(|tau| *tau != 0.0);
+                for (row, f) in r.y.chunks_exact_mut(k).zip(f) {
+                    row.iter_mut().zip(&*r.tau).for_each(|(x, tau)| *x += factor * f * tau);
+                }
+            }
+            Op::Assign(list) => {
+                let mut values = vec![0.0; k * list.len()];
+                for ((_, source), out) in list.iter().zip(values.chunks_exact_mut(k)) {
+                    match source {
+                        Source::Row(row) => row.value(r, out),
+                        Source::Kept(slot, at) => {
+                            if let Some(kept) = r.kept.get(slot) {
+                                out.copy_from_slice(&kept[at * k..(at + 1) * k]);
+                            }
+                        }
+                    }
+                }
+                for ((target, _), value) in list.iter().zip(values.chunks_exact(k)) {
+                    match target {
+                        Target::State(place) => r.y[place * k..(place + 1) * k].copy_from_slice(value),
+                        Target::Discrete(place) => r.q[place * k..(place + 1) * k].copy_from_slice(value),
+                    }
+                }
+            }
+            Op::Remember(slot, rows) => {
+                let mut values = vec![0.0; k * rows.len()];
+                rows.iter().zip(values.chunks_exact_mut(k)).for_each(|(row, out)| row.value(r, out));
+                r.kept.insert(*slot, values);
+            }
+            Op::Settle(point) => {
+                let here = (problem.parameters().to_vec(), problem.interval());
+                problem.place(&point.p, point.inside);
+                let outcome = linear.follow(problem, (point.t, &point.y), (r.q, r.tau), k, r.y);
+                problem.place(&here.0, here.1);
+                outcome?;
+            }
+        }
+    }
+    Ok(moved)
+}
+
+fn run_back(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Registers) -> Result<(), ErrorKind> {
+    for op in ops.iter().rev() {
+        match op {
+            Op::Time(row) => {
+                let tau = std::mem::take(&mut r.tau[0]);
+                row.pull(tau, r);
+            }
+            Op::Recall(slot) => {
+                let tau = std::mem::take(&mut r.tau[0]);
+                remember(r, *slot, 0, tau);
+            }
+            Op::Along(f, factor) => {
+                let sum: f64 = f.iter().zip(&*r.y).map(|(f, y)| f * y).sum();
+                r.tau[0] += factor * sum;
+            }
+            Op::Assign(list) => {
+                let mut take = |target: &Target| match target {
+                    Target::State(place) => std::mem::take(&mut r.y[*place]),
+                    Target::Discrete(place) => std::mem::take(&mut r.q[*place]),
+                };
+                let values: Vec<f64> = list.iter().map(|(target, _)| take(target)).collect();
+                for ((_, source), value) in list.iter().zip(values) {
+                    match source {
+                        Source::Row(row) => row.pull(value, r),
+                        Source::Kept(slot, at) => remember(r, *slot, *at, value),
+                    }
+                }
+            }
+            Op::Remember(slot, rows) => {
+                let Some(values) = r.kept.remove(slot) else { continue };
+                rows.iter().zip(values).for_each(|(row, value)| row.pull(value, r));
+            }
+            Op::Settle(point) => {
+                let here = (problem.parameters().to_vec(), problem.interval());
+                problem.place(&point.p, point.inside);
+                let outcome = linear.follow_back(problem, (point.t, &point.y), r.y, r.q, r.tau);
+                problem.place(&here.0, here.1);
+                outcome?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn remember(r: &mut Registers, slot: usize, at: usize, value: f64) {
+    let kept = r.kept.entry(slot).or_default();
+    if kept.len() <= at {
+        kept.resize(at + 1, 0.0);
+    }
+    kept[at] += value;
+}
