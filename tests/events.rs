@@ -322,3 +322,39 @@ fn switches_of_time_alone_are_hit() {
     let off = run(&text.replace("0..7", "0..7 { switches = off }"), |p| p);
     assert!(!off.times().contains(&2.5));
 }
+
+#[test]
+fn an_event_sets_all_elements_whose_index_it_alone_mentions() {
+    // One event: its condition ceases to hold with the first element it sets, and all are set.
+    let text = "index i = 1..4\ndiscrete n[i] = 0\ninit u[i] = i, x = 0\nu[i]' = -u[i]\nx' = 1\n\
+                when x > 1.5 { u[i] := 10*i, x := 0, n[i] := n[i] + 1 }\nat 2 { u[i] := u[5-i] }\nsolve t = 0..2";
+    let solution = run(text, |p| p);
+    assert_eq!(solution.occurrences().len(), 2);
+    for k in 1..=4 {
+        let found = *solution.column(&format!("u[{k}]")).unwrap().last().unwrap();
+        let expected = 10.0 * f64::from(5 - k) * (-0.5f64).exp();
+        assert!((found - expected).abs() < 1e-4 * expected, "{k}: {found} {expected}");
+        assert_eq!(solution.column(&format!("n[{k}]")).unwrap().last(), Some(&1.0));
+    }
+    // With `for` there are as many events, one after the other; an index of the condition makes as many too.
+    let text = "index i = 1..4\ninit u[i] = i\nu[i]' = 0*u[i]\nat 1 { u[i+1] := u[i] } for i in 1..3\n\
+                when u[i] > 3.5 at start { u[i] := 0 }\nsolve t = 0..2";
+    let solution = run(text, |p| p);
+    assert_eq!(solution.last(), [1.0, 1.0, 1.0, 1.0]);
+    assert_eq!(solution.occurrences().len(), 4);
+    // A sum binds its index for itself.
+    let text = "index i = 1..3\ninit u[i] = i\nu[i]' = 1\nwhen sum[i](u[i]) > 9 { u[i] := u[i] - sum[i](u[i])/3 }\nsolve t = 0..2";
+    let solution = run(text, |p| p);
+    for (found, expected) in solution.last().iter().zip([0.0, 1.0, 2.0]) {
+        assert!((found - expected).abs() < 1e-9, "{:?}", solution.last());
+    }
+    let message =
+        Model::parse("index i = 1..3\ninit u[i] = i, x = 0\nu[i]' = 1\nx' = 1\nat 1 { x := u[i] }").unwrap_err();
+    assert!(message.to_string().contains("`x` is set once for each value of `i`, all at once"), "{message}");
+    // Beside implicit equations, which are written out.
+    let text = "index i = 1..3\ninit u[i] = i, z[i] = 1\nu[i]' = -z[i]\n0 = z[i] + z[i]^3 - 2*u[i]\nat 1 { u[i] := i }\n\
+                solve t = 0..1 { rtol = 1e-9 }";
+    let solution = run(text, |p| p);
+    assert_eq!(solution.occurrences().len(), 1);
+    assert_eq!(&solution.last()[..3], [1.0, 2.0, 3.0]);
+}

@@ -184,3 +184,65 @@ fn the_name_steady_may_be_somebody_elses() {
     let model = Model::parse("model m\nconst steady = 3\ninit x = 1\nx' = -x\nsolve t = 0..steady").unwrap();
     assert_eq!(model.run().span, Some((0.0, 3.0)));
 }
+
+fn steady(text: &str, set: &[(&str, f64)]) -> rhapsode::Steady {
+    let compiled = Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
+    let problem = set.iter().fold(compiled.problem(), |problem, (name, value)| problem.set(name, *value).unwrap());
+    problem.steady(Approach::Auto).unwrap_or_else(|e| panic!("{text}\n{e}"))
+}
+
+#[test]
+fn delays_move_no_steady_state_but_decide_its_stability() {
+    // λ = −e^(−λτ): λτ = W(−τ), Lambert's function; on the imaginary axis for τ = π/2.
+    let text = "param tau = 1\ninit x = 0.2\nx' = 1 - x(t - tau)\noutput twice = 2*x(t - tau)";
+    let found = steady(text, &[]);
+    assert!((found.states()[0] - 1.0).abs() < 1e-12 && found.value("twice") == Some(2.0));
+    assert_eq!(found.stability(), Stability::Stable);
+    let roots = found.eigenvalues().unwrap();
+    assert!((roots[0].0 + 0.318_131_505_204_764).abs() < 1e-9, "{:?}", roots[0]);
+    assert!((roots[0].1.abs() - 1.337_235_701_430_689).abs() < 1e-9, "{:?}", roots[0]);
+    let half = std::f64::consts::FRAC_PI_2;
+    assert_eq!(steady(text, &[("tau", half + 1e-6)]).stability(), Stability::Unstable(2));
+    assert_eq!(steady(text, &[("tau", half - 1e-6)]).stability(), Stability::Stable);
+    let none = steady(text, &[("tau", 0.0)]);
+    assert!((none.eigenvalues().unwrap()[0].0 + 1.0).abs() < 1e-9 && none.stability() == Stability::Stable);
+    // Mackey and Glass: λ = −γ − 0.4 e^(−λτ) at x = 1, stable up to a delay of arccos(−1/4)/√0.15.
+    let text = "param tau = 17\ninit x = 1.2\nx' = 0.2*x(t - tau)/(1 + x(t - tau)^10) - 0.1*x";
+    let limit = (-0.25f64).acos() / 0.15f64.sqrt();
+    for (tau, expected) in
+        [(17.0, Stability::Unstable(2)), (limit + 1e-5, Stability::Unstable(2)), (limit - 1e-5, Stability::Stable)]
+    {
+        let found = steady(text, &[("tau", tau)]);
+        assert!((found.states()[0] - 1.0).abs() < 1e-10);
+        println!("{tau}: {:?}", &found.eigenvalues().unwrap()[..4]);
+        assert_eq!(found.stability(), expected, "{tau}");
+    }
+    // What the runs do is what the roots say: they die away, or grow into a cycle.
+    for (tau, rests) in [(4.0, true), (6.0, false)] {
+        let compiled = Model::parse(text).unwrap().compile().unwrap();
+        let run = compiled.problem().set("tau", tau).unwrap().span(0.0..2000.0).rtol(1e-8).solve().unwrap();
+        assert_eq!((run.last()[0] - 1.0).abs() < 1e-6, rests, "{tau}: {}", run.last()[0]);
+    }
+}
+
+#[test]
+fn steady_states_with_delays_of_every_kind() {
+    // Arrays, neighbours, delays by index, by the state and by time; a derivative, which is 0 at rest; an intermediate.
+    let text = "const N = 4\nindex i = 1..N\nparam tau[i] = 0.1*i, k = 0.5\ninit u[i] = 1, z = 2\n\
+                u[i]' = z - u[i](t - tau[i]) + 0.1*u'[i](t - 1) for i in 2..N\n\
+                u[1]' = z(0.5*t) - u[2](t - k*u[1]^2)\nz' = 6 - sum[i](u[i](t - 0.3)) - z/k + z";
+    let found = steady(text, &[]);
+    // u = z everywhere; 6 − 4z − 2z + z = 0
+    for (k, value) in found.states().iter().enumerate() {
+        assert!((value - 1.2).abs() < 1e-10, "{k}: {value}");
+    }
+    // Derivatives at other times have no roots of this kind.
+    assert_eq!(found.stability(), Stability::Unknown);
+    // An algebraic unknown.
+    let found = steady("init x = 1, z = 1\nx' = 2 - z\n0 = z + z^3 - x(t - 1) - x", &[]);
+    assert!((found.value("x").unwrap() - 5.0).abs() < 1e-9 && (found.value("z").unwrap() - 2.0).abs() < 1e-9);
+    assert_eq!(found.stability(), Stability::Unknown);
+    // A switch that reads the past.
+    let found = steady("init x = 1\nx' = (if x(t - 1) > 2 then 3 else 1) - x(t - 0.2)", &[]);
+    assert!((found.states()[0] - 1.0).abs() < 1e-9, "{:?}", found.states());
+}

@@ -110,11 +110,11 @@ pub fn steady(args: &Args) -> Result<(), Stop> {
         }
     };
     let compiled = engine::compile(&model, rhapsode::Backend::Jit)?;
-    let system = compiled.system();
+    let rest = if model.checked().delays.is_empty() { Ok(compiled.clone()) } else { compiled.at_rest() };
+    let rest = rest.map_err(|error| Stop::input(format!("error: {error}")))?;
+    let system = rest.system();
     let switches = system.events().is_some_and(|events| !events.stops.is_empty());
-    // The library says what it has to say of delays.
-    let delayed = !model.checked().delays.is_empty();
-    if args.at.is_none() && !delayed && (system.shape().time_dependent || switches) {
+    if args.at.is_none() && (system.shape().time_dependent || switches) {
         let t = model.independent();
         return Err(Stop::input(format!(
             "error: the equations depend on {t}, so nothing rests for ever\nhelp: `--at 0` stops {t} at 0"
@@ -214,7 +214,9 @@ fn summary(found: &Steady) -> String {
             let verb = if n == 1 { "has" } else { "have" };
             format!("stable but for {n} of {count} eigenvalues, which {verb} a real part of 0 within rounding{rest}")
         }
-        Stability::Unknown => "stability not known (too many states for eigenvalues)".to_string(),
+        Stability::Unknown => {
+            "stability not known (too many states for eigenvalues, or equations that have none)".to_string()
+        }
     };
     let count = found.iterations();
     let plural = if count == 1 { "" } else { "s" };

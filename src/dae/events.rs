@@ -58,24 +58,25 @@ pub fn rewrite(
             };
             let mut assignments = Vec::with_capacity(event.assignments.len());
             for assignment in &event.assignments {
-                let value = put(scalars, assignment.value);
-                let at: Vec<i64> =
-                    assignment.subscripts.iter().map(|a| a.substitute(&|v| turn.get(&v).cloned()).offset).collect();
-                let subs = scalars.subscripts_id(&at);
-                match target(scalars, places, algebraic, (assignment.symbol, subs)) {
-                    Ok((symbol, at)) => {
-                        let subscripts = at.into_iter().map(Affine::constant).collect();
-                        assignments.push(Assignment { symbol, subscripts, value });
-                    }
-                    Err(name) => {
-                        let message =
-                            format!("an event cannot set `{name}`: its equations give it from other quantities");
-                        let error = Diagnostic::new(codes::events::TARGET, event.span, message);
-                        diagnostics.push(
-                            error.help(
+                for own in Scalars::turns(&assignment.ranges) {
+                    let value = scalars.model.graph.substitute(assignment.value, &own);
+                    let value = put(scalars, value);
+                    let with = |v| turn.get(&v).or_else(|| own.get(&v)).cloned();
+                    let at: Vec<i64> = assignment.subscripts.iter().map(|a| a.substitute(&with).offset).collect();
+                    let subs = scalars.subscripts_id(&at);
+                    match target(scalars, places, algebraic, (assignment.symbol, subs)) {
+                        Ok((symbol, at)) => {
+                            let subscripts = at.into_iter().map(Affine::constant).collect();
+                            assignments.push(Assignment { ranges: Vec::new(), symbol, subscripts, value });
+                        }
+                        Err(name) => {
+                            let message =
+                                format!("an event cannot set `{name}`: its equations give it from other quantities");
+                            let error = Diagnostic::new(codes::events::TARGET, event.span, message);
+                            diagnostics.push(error.help(
                                 "set what it is computed from: a state with a derivative, or a discrete quantity",
-                            ),
-                        );
+                            ));
+                        }
                     }
                 }
             }

@@ -448,6 +448,25 @@ impl Compiled {
         Problem::new(self)
     }
 
+    /// The model without its delays, as it is for solutions that do not change: x(t − τ) is x. For the interpreter.
+    ///
+    /// # Errors
+    /// [`CompileError`] where derivatives cannot be formed.
+    pub fn at_rest(&self) -> Result<Compiled, CompileError> {
+        let failed = |unsupported: crate::diff::Unsupported| CompileError(unsupported.to_string());
+        let checked = self.model().checked.at_rest();
+        let derivatives = derive(&checked).map_err(failed)?;
+        let located = match model::with_modes(&checked) {
+            Some(model) => {
+                let derivatives = derive(&model).map_err(failed)?;
+                Some(Arc::new((model, derivatives)))
+            }
+            None => None,
+        };
+        let (checked, derivatives) = (Arc::new(checked), Arc::new(derivatives));
+        Model { checked, derivatives, located, ..self.model().clone() }.compile_with(Backend::Interpret)
+    }
+
     /// The system as the solvers see it: n states, bound parameters from [`Self::bind`].
     pub fn system(&self) -> &dyn System {
         self.inner.system.as_ref()

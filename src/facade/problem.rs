@@ -400,15 +400,10 @@ impl<'a> Problem<'a> {
     fn led_in(&self, lead_in: LeadIn, bound: Vec<f64>, y0: Vec<f64>) -> Result<(f64, Vec<f64>, Vec<f64>), SolveError> {
         let LeadIn { since, interval } = lead_in;
         let (t0, system) = (self.options.t0, self.compiled.system());
-        let refused = |sentence: String| {
-            let partial = Solution::from_rows(Vec::new(), &[], Arc::new(system.shape().clone()), Default::default());
-            let kind = ErrorKind::Options(sentence);
-            Err(SolveError::Failed(Failure { kind, time: t0, step: 0.0, partial: Box::new(partial) }))
-        };
         if t0 < since {
-            return refused(format!(
-                "the doses are in a steady state from {since} on, and the run starts at {t0}, before it"
-            ));
+            let sentence =
+                format!("the doses are in a steady state from {since} on, and the run starts at {t0}, before it");
+            return Err(self.refused(sentence));
         }
         let mut before: Option<End> = None;
         let mut intervals = 8;
@@ -439,10 +434,17 @@ impl<'a> Problem<'a> {
             before = Some(end);
             intervals *= 2;
         }
-        refused(format!(
+        Err(self.refused(format!(
             "the doses before the start lead to no steady state within {} intervals of {interval}",
             intervals / 2
-        ))
+        )))
+    }
+
+    /// A run that does not begin, and why.
+    fn refused(&self, sentence: String) -> SolveError {
+        let shape = Arc::new(self.compiled.system().shape().clone());
+        let partial = Box::new(Solution::from_rows(Vec::new(), &[], shape, Default::default()));
+        SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), time: self.options.t0, step: 0.0, partial })
     }
 
     fn run(&self) -> Result<Solution, SolveError> {
@@ -495,13 +497,19 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// The steady state that belongs to the initial values, by `approach`: y with f(t0, y) = 0. Conserved sums of reactions
-    /// keep the values they have at the start. Of the settings, parameters, initial values, tolerances and limits count.
+    /// The steady state that belongs to the initial values, by `approach`: y with f(t0, y) = 0, with delays that of
+    /// [`Compiled::at_rest`]. Conserved sums of reactions keep the values they have at the start. Of the settings, parameters, initial values, tolerances and limits count.
     ///
     /// # Errors
     /// [`SolveError`]; its failure is [`crate::solve::ErrorKind::NotSteady`] where none was found.
     pub fn steady(&self, approach: Approach) -> Result<Steady, SolveError> {
         let Start { bound, y: y0 } = self.start()?;
+        if self.compiled.system().delays().is_some() {
+            let rest = self.compiled.at_rest().map_err(|error| self.refused(error.to_string()))?;
+            let found = Problem { compiled: &rest, ..self.clone() }.steady(approach)?;
+            let state = found.state.with_delays(self.compiled.system(), self.options.t0, &bound);
+            return Ok(Steady { state, ..found });
+        }
         let mut options = self.options.clone();
         (options.observe, options.dense, options.t1) = (None, false, f64::INFINITY);
         options.max_steps = options.max_steps.min(MOST_UNTIL_REST);

@@ -14,8 +14,8 @@ use crate::system::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surf
 #[derive(Clone, Debug, Default)]
 pub struct EventPlan {
     events: Events,
-    /// Per event and assignment: the ranges, and the target's place.
-    targets: Vec<Vec<(Vec<IndexRange>, FlatPlace)>>,
+    /// Per event and assignment: its own ranges, those of the event, and the target's place.
+    targets: Vec<Vec<(Vec<IndexRange>, Vec<IndexRange>, FlatPlace)>>,
 }
 
 /// The nests of one kernel, and how many numbers it writes.
@@ -99,11 +99,13 @@ impl EventPlan {
             for assignment in &event.assignments {
                 let plain = |a: &crate::expr::Affine| Subscript { affine: a.clone(), wrap: false };
                 let subscripts: Vec<Subscript> = assignment.subscripts.iter().map(plain).collect();
-                targets.push((ranges.to_vec(), FlatPlace::new(symbols, assignment.symbol, &subscripts)));
+                let own = assignment.ranges.clone();
+                let all = [&own, ranges].concat();
+                targets.push((own, ranges.to_vec(), FlatPlace::new(symbols, assignment.symbol, &subscripts)));
                 group.assignments.push(Assignment {
                     state: symbols[assignment.symbol.0 as usize].kind == Kind::State,
                     places: Vec::new(),
-                    value: numbers.resets.add(ranges, assignment.value),
+                    value: numbers.resets.add(&all, assignment.value),
                 });
             }
             plan.targets.push(targets);
@@ -155,9 +157,14 @@ impl EventPlan {
     pub fn events(&self) -> Events {
         let mut events = self.events.clone();
         for (group, targets) in events.groups.iter_mut().zip(&self.targets) {
-            for (assignment, (ranges, place)) in group.assignments.iter_mut().zip(targets) {
-                for_each_turn(ranges, |indices| {
-                    assignment.places.push(place.at(indices));
+            let elements = group.len();
+            for (template, (own, ranges, place)) in std::mem::take(&mut group.assignments).into_iter().zip(targets) {
+                let mut value = template.value;
+                for_each_turn(own, |mine| {
+                    let mut one = Assignment { value, ..template.clone() };
+                    for_each_turn(ranges, |indices| one.places.push(place.at(&[mine, indices].concat())));
+                    value += elements;
+                    group.assignments.push(one);
                 });
             }
         }

@@ -246,7 +246,8 @@ impl Checker<'_> {
         let text = format!("{operand}({time})");
         let at = self.time_of(time, &text, scope)?;
         let plain = matches!(self.definitions.get(name), Some(Definition::Scalar(_) | Definition::Inline { .. }));
-        if !plain || self.reads_another_time(now) {
+        let sums = |id: &ExprId| matches!(self.graph.node(*id), Node::Reduce(..));
+        if !plain || self.graph.reachable(&[now]).iter().any(sums) || self.reads_another_time(now) {
             let message = format!("`{name}` is computed in a way that cannot be read at another time");
             let error = Diagnostic::new(codes::model::DELAY, span, message);
             self.diagnostics.push(error.help("write the delay inside: of the states it is made of"));

@@ -70,9 +70,11 @@ pub enum Trigger {
     },
 }
 
-/// `symbol[subscripts] := value`
+/// `symbol[subscripts] := value`, for all values of indices of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
+    /// The indices that the event does not have, each among the subscripts.
+    pub ranges: Vec<IndexRange>,
     /// A state or discrete quantity.
     pub symbol: SymbolId,
     /// Which element.
@@ -117,16 +119,34 @@ impl Checker<'_> {
                 result.stop = true;
                 continue;
             };
-            let place = self.assigned(target, &mut scope);
-            let value = self.real(value, &mut scope);
+            let mut own = scope.clone();
+            self.bring_indices(&[target, value], &mut own)?;
+            let ranges = own.ranges[scope.ranges.len()..].to_vec();
+            let place = self.assigned(target, &mut own);
+            let value = self.real(value, &mut own);
             let (Some((symbol, subscripts)), Some(value)) = (place, value) else { continue };
+            let alone = |range: &&IndexRange| {
+                let mine = |a: &Affine| a.terms.iter().any(|(var, _)| *var == range.var);
+                !subscripts.iter().any(|a| mine(a) && a.terms.len() == 1)
+            };
+            if let Some(range) = ranges.iter().find(alone) {
+                let index = self.graph.var_name(range.var).to_string();
+                let message = format!("`{target}` is set once for each value of `{index}`, all at once");
+                let error = Diagnostic::new(codes::model::GIVEN_TWICE, target.span, message);
+                let help = format!(
+                    "write `sum[{index}](…)`, or `for {index} in {}..{}` behind the braces for as many events",
+                    range.lo, range.hi
+                );
+                self.diagnostics.push(error.help(help));
+                continue;
+            }
             if let Some((.., first)) = targets.iter().find(|(s, list, _)| (s, list) == (&symbol, &subscripts)) {
                 let message = format!("`{target}` is set twice by this event");
                 let error = Diagnostic::new(codes::model::GIVEN_TWICE, target.span, message);
                 self.diagnostics.push(error.related(*first, "first set here").help("all are set at once; keep one"));
             }
             targets.push((symbol, subscripts.clone(), target.span));
-            result.assignments.push(super::Assignment { symbol, subscripts, value });
+            result.assignments.push(super::Assignment { ranges, symbol, subscripts, value });
         }
         if event.actions.is_empty() {
             let error = Diagnostic::new(codes::events::NOTHING, span, "this event does nothing");
@@ -135,15 +155,22 @@ impl Checker<'_> {
         Some(Event { trigger: trigger?, ..result })
     }
 
-    /// The indices of an event: those of `for` clauses, and declared ones that it mentions.
+    /// The indices of an event: those of `for` clauses, and declared ones that decide when it happens. What it sets may have
+    /// more: then it sets all those elements.
     fn event_scope(&mut self, event: &ast::Event) -> Option<Scope> {
         let mut scope = Scope::default();
         for clause in &event.domain {
             let (lo, hi) = self.constant_range(&clause.range)?;
             self.bring_index(&clause.index.name, clause.index.span, (lo, hi), &mut scope)?;
         }
-        let (mut names, mut bound) = (Vec::new(), Vec::new());
-        for expr in event.expressions() {
+        self.bring_indices(&event.deciding(), &mut scope)?;
+        Some(scope)
+    }
+
+    /// Brings the declared indices that expressions mention, each of those that it does not bind itself.
+    fn bring_indices(&mut self, expressions: &[&Expr], scope: &mut Scope) -> Option<()> {
+        for expr in expressions {
+            let (mut names, mut bound) = (Vec::new(), Vec::new());
             walk(expr, &mut |e| match &e.kind {
                 ExprKind::Subscript(_, list) => list.iter().for_each(|s| names_in_subscript(s, &mut names)),
                 ExprKind::Prime(inner, _) => {
@@ -154,15 +181,16 @@ impl Checker<'_> {
                 ExprKind::Reduce(_, indices, _) => bound.extend(indices.iter().map(|i| i.index.name.as_str())),
                 _ => {}
             });
-        }
-        for name in names {
-            let known = scope.indices.iter().any(|(known, _)| known == name);
-            if let (false, false, Some(set)) = (known, bound.contains(&name), self.found.indices.get(name).copied()) {
-                let range = self.constant_range(set.range)?;
-                self.bring_index(name, set.span, range, &mut scope)?;
+            for name in names {
+                let known = scope.indices.iter().any(|(known, _)| known == name);
+                if let (false, false, Some(set)) = (known, bound.contains(&name), self.found.indices.get(name).copied())
+                {
+                    let range = self.constant_range(set.range)?;
+                    self.bring_index(name, set.span, range, scope)?;
+                }
             }
         }
-        Some(scope)
+        Some(())
     }
 
     fn bring_index(&mut self, name: &str, span: Span, (lo, hi): (i64, i64), scope: &mut Scope) -> Option<()> {

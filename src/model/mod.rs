@@ -33,6 +33,7 @@ mod objectives;
 mod reaches;
 mod reactions;
 mod reading;
+mod rest;
 mod second_order;
 mod solve_block;
 mod stiff;

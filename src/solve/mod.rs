@@ -4,6 +4,7 @@
 
 mod auto;
 mod candidates;
+mod characteristic;
 pub mod collocation;
 mod consistent;
 mod dense;

@@ -45,6 +45,8 @@ pub struct Problem<'a> {
     started: Instant,
     /// Counts so far.
     pub statistics: Statistics,
+    /// How often the watched functions were computed.
+    pub looks: u64,
 }
 
 /// How often the host is asked whether to go on, at most.
@@ -74,6 +76,7 @@ impl<'a> Problem<'a> {
             options,
             started: Instant::now(),
             statistics: Statistics::default(),
+            looks: 0,
         }
     }
 
@@ -225,6 +228,7 @@ impl<'a> Problem<'a> {
     /// The watched functions of the system's events.
     pub fn surfaces(&mut self, t: f64, y: &[f64], g: &mut [f64]) {
         self.recall(t, y, false);
+        self.looks += 1;
         self.system.surfaces(t, y, &self.p, &mut self.work, g);
     }
 

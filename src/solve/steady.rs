@@ -1,6 +1,7 @@
 //! Steady states, f(y) = 0: Newton's iteration, pseudo-transient continuation where that fails or finds a state that
 //! the solution would leave, and the solution itself, followed until it rests, as a last resort.
 
+use super::characteristic::characteristic_roots;
 use super::consistent::Projection;
 use super::drive::integrate_to;
 use super::problem::Problem;
@@ -87,7 +88,8 @@ pub struct SteadyState {
     /// Whether it is stable.
     pub stability: Stability,
     /// Of ∂f/∂y (without algebraic unknowns), real and imaginary parts, those farthest to the right first; none for
-    /// more than 1,000 states, or where they could not be computed.
+    /// more than 1,000 states, or where they could not be computed. With delays, the roots of the characteristic equation
+    /// that are not far from 0.
     pub eigenvalues: Option<Vec<(f64, f64)>>,
     /// Counts.
     pub statistics: Statistics,
@@ -129,6 +131,14 @@ pub fn steady(
     }
 }
 
+impl SteadyState {
+    /// The same steady state of a system with delays: it is as stable as the roots of its characteristic equation say.
+    pub fn with_delays(self, system: &dyn System, t: f64, p: &[f64]) -> SteadyState {
+        let roots = characteristic_roots(system, t, &self.y, p, LARGEST);
+        SteadyState { stability: stability(roots.as_deref()), eigenvalues: roots, ..self }
+    }
+}
+
 struct Search<'a, 'b> {
     problem: &'a mut Problem<'b>,
     own: usize,
@@ -146,7 +156,8 @@ struct Search<'a, 'b> {
 impl Search<'_, '_> {
     fn find(&mut self, y0: &[f64], p: &[f64], approach: Approach) -> Result<SteadyState, ErrorKind> {
         if self.problem.system.delays().is_some() {
-            let sentence = "steady states of models with delays are not looked for; run them until nothing changes";
+            let sentence =
+                "a steady state is looked for without delays; what is at rest was at other times what it is now";
             return Err(ErrorKind::Options(sentence.to_string()));
         }
         if let Some(k) = y0.iter().position(|y| !y.is_finite()) {

@@ -201,14 +201,20 @@ impl Trigger {
 }
 
 impl Event {
-    /// All its expressions, in the order written.
-    pub fn expressions(&self) -> Vec<&Expr> {
+    /// What decides when it happens, in the order written.
+    pub fn deciding(&self) -> Vec<&Expr> {
         let mut list = self.trigger.expressions();
         for attribute in &self.attributes {
             if let Attribute::Delay(value) | Attribute::Priority(value) = attribute {
                 list.push(value);
             }
         }
+        list
+    }
+
+    /// All its expressions, in the order written.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        let mut list = self.deciding();
         for action in &self.actions {
             if let Action::Assign(target, value) = action {
                 list.extend([target, value]);

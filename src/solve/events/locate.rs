@@ -45,6 +45,8 @@ pub struct Watched<'w> {
     pub follows: &'w dyn Fn(usize) -> bool,
     /// Whether a crossing ends the step, so that those behind it do not matter.
     pub cuts: &'w dyn Fn(&Crossing) -> bool,
+    /// Whether only that matters of the function at a place: not how it touches zero, nor what it does where the step begins.
+    pub plain: &'w dyn Fn(usize) -> bool,
 }
 
 /// Memory of the search.
@@ -68,7 +70,21 @@ pub struct Locator {
     until: f64,
     panels: Vec<(f64, f64, u32)>,
     pieces: Vec<Piece>,
+    /// Plain crossings that may be the first, at the times that the series say.
+    candidates: Vec<Candidate>,
+    /// How many plain crossings the last step has behind the one that cuts it.
+    pub behind: usize,
 }
+
+/// A crossing as the series sees it, and the times between which it lies for certain.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    crossing: Crossing,
+    between: (f64, f64),
+}
+
+/// What the series tells of times, relative to the part of the step it is for.
+const TOLD: f64 = 1e-9;
 
 impl Locator {
     /// For n states and m watched functions.
@@ -97,10 +113,11 @@ impl Locator {
         stepper: &mut dyn Stepper,
         (t0, t1): (f64, f64),
         (start, end): (&[f64], &[f64]),
-        Watched { surfaces, follows, cuts }: Watched,
+        Watched { surfaces, follows, cuts, plain }: Watched,
         found: &mut Vec<Crossing>,
     ) {
         found.clear();
+        self.behind = 0;
         let m = start.len();
         self.followed.clear();
         self.followed.extend((0..m).map(follows));
@@ -139,17 +156,91 @@ impl Locator {
             self.ends.0.copy_from_slice(&self.g);
             self.values_at(problem, stepper, b, (t0, start), (t1, end));
             self.ends.1.copy_from_slice(&self.g);
+            self.candidates.clear();
             for place in (0..m).filter(|place| follows(*place)) {
+                if plain(place) && self.candidate(transform, (a, b), place, cuts) {
+                    continue;
+                }
                 let first = found.len();
                 self.on_panel(problem, stepper, transform, [(a, b), (t0, t1)], place, found);
                 let cut = found[first..].iter().filter(|crossing| cuts(crossing)).map(|crossing| crossing.t);
                 self.until = cut.fold(self.until, f64::min);
             }
+            self.first_of_candidates(problem, stepper, (a, b), found);
             if self.until < b {
                 break;
             }
         }
         found.sort_by(|x, y| x.t.total_cmp(&y.t).then(x.place.cmp(&y.place)));
+    }
+
+    /// Notes where a function first crosses zero if nothing but that is to be known of it, by its series alone; false where
+    /// the series does not settle that.
+    fn candidate(
+        &mut self,
+        transform: usize,
+        (a, b): (f64, f64),
+        place: usize,
+        cuts: &dyn Fn(&Crossing) -> bool,
+    ) -> bool {
+        let ends = (sign(self.ends.0[place]), sign(self.ends.1[place]));
+        self.expand(transform, place);
+        let finite = self.column.iter().all(|g| g.is_finite());
+        if !finite || ends.0 * ends.1 == 0.0 || (self.expansion.sign(-1.0), self.expansion.sign(1.0)) != ends {
+            return false;
+        }
+        if self.expansion.is_one_signed() {
+            self.close[place] = false;
+            return true;
+        }
+        self.pieces.clear();
+        self.expansion.isolate(&self.transforms[transform], ends, &mut self.pieces);
+        let Some(first) = self.pieces.first().copied() else { return true };
+        let time = |x: f64| a + (b - a) * 0.5 * (x + 1.0);
+        let t = time(self.expansion.zero(first, -ends.0));
+        let crossing = Crossing { t, place, before: ends.0, after: -ends.0 };
+        if self.pieces.iter().any(|piece| piece.undecided) || !cuts(&crossing) {
+            return false;
+        }
+        self.close[place] = false;
+        let within = |x: f64| if x == 1.0 { b } else { time(x) };
+        self.candidates.push(Candidate { crossing, between: (time(first.a).max(a), within(first.b)) });
+        true
+    }
+
+    /// Of the candidates on a part of the step, the first, refined, and those that have crossed where it does. All functions
+    /// are looked at there at once: a thousand that switch together cost what one does.
+    fn first_of_candidates(
+        &mut self,
+        problem: &mut Problem,
+        stepper: &mut dyn Stepper,
+        (a, b): (f64, f64),
+        found: &mut Vec<Crossing>,
+    ) {
+        let earliest = self.candidates.iter().min_by(|x, y| x.crossing.t.total_cmp(&y.crossing.t)).copied();
+        let Some(Candidate { crossing, between: (lo, hi) }) = earliest.filter(|c| c.between.0 <= self.until) else {
+            return;
+        };
+        let place = crossing.place;
+        let near = TOLD * (b - a);
+        let (mut left, mut right) = ((crossing.t - near).max(lo), (crossing.t + near).min(hi));
+        if sign(self.one(problem, stepper, left, place)) != crossing.before {
+            left = lo;
+        }
+        if sign(self.one(problem, stepper, right, place)) != crossing.after {
+            right = hi;
+        }
+        let t = self.refine(problem, stepper, (left, right), crossing.after, place);
+        self.one(problem, stepper, t, place);
+        for candidate in &self.candidates {
+            let Crossing { place, after, .. } = candidate.crossing;
+            if place == crossing.place || sign(self.g[place]) == after {
+                found.push(Crossing { t, ..candidate.crossing });
+            } else {
+                self.behind += 1;
+            }
+        }
+        self.until = self.until.min(t);
     }
 
     /// The transform for so many terms, by its place.

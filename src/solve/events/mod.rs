@@ -123,7 +123,9 @@ impl<'a> Happenings<'a> {
             return Ok(None);
         }
         if t1 < t0 {
-            return Err(ErrorKind::Options("a model with events can only be run forwards in time".to_string()));
+            return Err(ErrorKind::Options(
+                "a model with events can only be run forwards in time: what they set cannot be undone".to_string(),
+            ));
         }
         if let Some(group) = events.groups.iter().find(|g| match &g.trigger {
             Trigger::Condition(condition) => Logic::depth(condition) > 64,
@@ -221,8 +223,10 @@ impl<'a> Happenings<'a> {
         let modes = &self.modes;
         let follows = |place: usize| modes.follows(place, t1 - t0, ends.0[place], ends.1[place]);
         let cuts = |crossing: &Crossing| modes.cuts(crossing);
-        let watched = Watched { surfaces: &self.events.surfaces, follows: &follows, cuts: &cuts };
+        let plain = |place: usize| modes.owns(place);
+        let watched = Watched { surfaces: &self.events.surfaces, follows: &follows, cuts: &cuts, plain: &plain };
         self.locator.crossings(problem, stepper, span, ends, watched, &mut crossings);
+        self.modes.note_crowd(self.locator.behind);
         let mut found: Option<f64> = None;
         for crossing in &crossings {
             if found.is_some_and(|t| crossing.t > t) {

@@ -4,8 +4,8 @@
 //! A mode of 0 leaves the decision to f itself at every point, as if nothing were located. So it is where the deciding
 //! function is exactly zero and where it goes cannot be told, and where locating does not pay: after [`MOST_CHATTER`]
 //! switches one upon the other (the solution slides along the switch), after steps that cannot be taken with modes fixed
-//! (a branch that is no number behind its switch), and where a trial shows that the run gets further without. After a
-//! while it is tried again, each time after twice as long.
+//! (a branch that is no number behind its switch), where a step would be cut [`CROWD`] times, and where a trial shows that
+//! the run gets further without. After a while it is tried again, each time after twice as long.
 //!
 //! A function that is [`FAR`] times farther from zero than it moves in a step, at both ends, and than it moved in the
 //! step before for its length, is not looked at inside the step: a step that resolves the solution does not hide more.
@@ -22,12 +22,15 @@ const PATIENCE: u64 = 100;
 /// After a step that could not be taken, or so often only that something must be wrong.
 const PAST_FAILURE: u64 = 10;
 const REJECTED: u64 = 3;
-/// Steps over which a run is judged if most of them end at switches and it either has [`MANY`] modes, or gets no further
-/// than [`LITTLE`] of the span, or climbs levels (the points of data may lie much closer than their shape needs).
+/// Steps over which a run is judged if most of them end at switches and it gets no further than [`LITTLE`] of the span or
+/// climbs levels (the points of data may lie much closer than their shape needs); with [`MANY`] modes also if the watched
+/// functions are computed more often than f.
 const WINDOW: u32 = 64;
 const MANY: usize = 16;
 const LITTLE: f64 = 1e-3;
 const FAR: f64 = 4.0;
+/// So many switches behind the one that ends a step: between them steps would be much shorter than the solution needs.
+const CROWD: usize = 32;
 /// How often modes are looked at again after one has changed.
 const CASCADE: usize = 8;
 
@@ -44,12 +47,13 @@ enum Role {
     Below(usize),
 }
 
-/// Progress per evaluation of f, for the choice between locating and not.
+/// Progress per evaluation, for the choice between locating and not.
 #[derive(Clone, Copy, Debug, Default)]
 struct Window {
     steps: u32,
     cuts: u32,
-    since: Option<(f64, u64)>,
+    /// The time, and how often f and the watched functions had been computed.
+    since: Option<(f64, u64, u64)>,
 }
 
 /// The modes of a run in progress.
@@ -74,7 +78,11 @@ pub struct Modes<'a> {
     /// The switch that the solution slid along when all were released.
     slid: Option<usize>,
     window: Window,
-    /// Time per evaluation of f with modes fixed, while it is tried without.
+    /// Whether the step is crowded with switches.
+    crowded: bool,
+    /// Whether each mode has changed where the run stands.
+    known: Vec<bool>,
+    /// Time per evaluation with modes fixed, while it is tried without.
     trial: Option<f64>,
     /// No such trial before so many steps.
     next_trial: u64,
@@ -111,6 +119,7 @@ impl<'a> Modes<'a> {
         Modes {
             groups,
             values: vec![0.0; places.len()],
+            known: vec![false; places.len()],
             places,
             roles,
             pending: Vec::new(),
@@ -122,6 +131,7 @@ impl<'a> Modes<'a> {
             span,
             slid: None,
             window: Window::default(),
+            crowded: false,
             trial: None,
             next_trial: 0,
             before: (vec![0.0; if states == 0 { 0 } else { m }], 0.0),
@@ -236,6 +246,11 @@ impl<'a> Modes<'a> {
         changes.then_some((mode, value))
     }
 
+    /// Of a step that is cut, how many switches it has behind the first.
+    pub fn note_crowd(&mut self, behind: usize) {
+        self.crowded = behind >= CROWD;
+    }
+
     /// Whether a crossing ends a step.
     pub fn cuts(&self, crossing: &Crossing) -> bool {
         self.turn(crossing.place, crossing.after).is_some()
@@ -296,11 +311,17 @@ impl<'a> Modes<'a> {
             self.slid = Some(first);
             self.release(problem, self.patience);
         }
+        if std::mem::take(&mut self.crowded) && self.released.is_none() {
+            self.release(problem, self.patience);
+        }
         if self.released.is_some() {
             return;
         }
         let mut changed = std::mem::take(&mut self.pending);
-        changed.iter().for_each(|(mode, value)| self.set(problem, *mode, *value));
+        for (mode, value) in &changed {
+            self.known[*mode] = true;
+            self.set(problem, *mode, *value);
+        }
         let mut g = std::mem::take(&mut self.g);
         for _ in 0..CASCADE {
             problem.surfaces(t, y, &mut g);
@@ -308,7 +329,7 @@ impl<'a> Modes<'a> {
             for place in 0..g.len() {
                 let (Role::Side(mode) | Role::Above(mode) | Role::Below(mode)) = self.roles[place] else { continue };
                 // What has just changed was located, and is right whatever rounding says.
-                if self.values[mode] == 0.0 || changed.iter().any(|(known, _)| *known == mode) {
+                if self.values[mode] == 0.0 || self.known[mode] {
                     continue;
                 }
                 let value = match self.roles[place] {
@@ -319,6 +340,7 @@ impl<'a> Modes<'a> {
                 };
                 if value.is_finite() {
                     changed.push((mode, value));
+                    self.known[mode] = true;
                     self.set(problem, mode, value);
                 }
             }
@@ -331,6 +353,7 @@ impl<'a> Modes<'a> {
             }
         }
         self.g = g;
+        changed.iter().for_each(|(mode, _)| self.known[*mode] = false);
         changed.clear();
         self.pending = changed;
     }
@@ -361,15 +384,16 @@ impl<'a> Modes<'a> {
         matches!(self.roles[self.places[mode].1], Role::Above(_))
     }
 
-    /// Whether steps that end at switches get further, per evaluation of f, than steps over them.
+    /// Whether steps that end at switches get further, per evaluation, than steps over them.
     fn judge(&mut self, problem: &mut Problem, t: f64, cut: Option<usize>) {
-        let (t0, rhs) = *self.window.since.get_or_insert((t, problem.statistics.rhs));
+        let (t0, rhs, looks) = *self.window.since.get_or_insert((t, problem.statistics.rhs, problem.looks));
         self.window.steps += 1;
         self.window.cuts += u32::from(cut.is_some());
         if self.window.steps < WINDOW {
             return;
         }
-        let pace = (t - t0) / (problem.statistics.rhs - rhs).max(1) as f64;
+        let (rhs, looks) = (problem.statistics.rhs - rhs, problem.looks - looks);
+        let pace = (t - t0) / (rhs + looks).max(1) as f64;
         let cuts = std::mem::take(&mut self.window).cuts;
         let slow = t - t0 < LITTLE * self.reach(t);
         let steps = problem.statistics.steps;
@@ -380,9 +404,9 @@ impl<'a> Modes<'a> {
                 self.next_trial = steps + self.patience;
             }
             (None, None)
-                if 2 * cuts > WINDOW
-                    && (slow || self.places.len() >= MANY || cut.is_some_and(|mode| self.is_level(mode)))
-                    && steps >= self.next_trial =>
+                if steps >= self.next_trial
+                    && ((self.places.len() >= MANY && (2 * cuts > WINDOW || looks > rhs))
+                        || (2 * cuts > WINDOW && (slow || cut.is_some_and(|mode| self.is_level(mode))))) =>
             {
                 self.slid = cut.filter(|_| slow).or(self.slid);
                 self.release(problem, self.patience.max(2 * u64::from(WINDOW)));

@@ -53,6 +53,8 @@ struct Interval {
 
 /// After so many parts what is left counts as undecided.
 const MOST_PARTS: usize = 4000;
+/// Halvings that bring an interval below what the series can tell.
+const BISECTIONS: u32 = 44;
 /// Intervals of this width are not halved any more.
 const NARROW: f64 = 1e-14;
 
@@ -120,6 +122,16 @@ impl Expansion {
     pub fn sign(&self, x: f64) -> f64 {
         let value = clenshaw(&self.coefficients, x);
         if value.abs() <= self.noise { 0.0 } else { value.signum() }
+    }
+
+    /// Where it changes sign on a piece, as well as the series tells.
+    pub fn zero(&self, piece: Piece, after: f64) -> f64 {
+        let (mut lo, mut hi) = (piece.a, piece.b);
+        for _ in 0..BISECTIONS {
+            let middle = 0.5 * (lo + hi);
+            if clenshaw(&self.coefficients, middle) * after > 0.0 { hi = middle } else { lo = middle }
+        }
+        hi
     }
 
     /// Appends the pieces on which it changes sign or may do so, from left to right; `ends` are the signs at −1 and 1,
