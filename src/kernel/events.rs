@@ -14,8 +14,16 @@ use crate::system::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surf
 #[derive(Clone, Debug, Default)]
 pub struct EventPlan {
     events: Events,
-    /// Per event and assignment: its own ranges, those of the event, and the target's place.
-    targets: Vec<Vec<(Vec<IndexRange>, Vec<IndexRange>, FlatPlace)>>,
+    /// Per event and assignment.
+    targets: Vec<Vec<Set>>,
+}
+
+/// What an assignment sets.
+#[derive(Clone, Debug)]
+struct Set {
+    /// Indices of its own, and those of the event.
+    ranges: [Vec<IndexRange>; 2],
+    place: FlatPlace,
 }
 
 /// The nests of one kernel, and how many numbers it writes.
@@ -99,9 +107,10 @@ impl EventPlan {
             for assignment in &event.assignments {
                 let plain = |a: &crate::expr::Affine| Subscript { affine: a.clone(), wrap: false };
                 let subscripts: Vec<Subscript> = assignment.subscripts.iter().map(plain).collect();
-                let own = assignment.ranges.clone();
-                let all = [&own, ranges].concat();
-                targets.push((own, ranges.to_vec(), FlatPlace::new(symbols, assignment.symbol, &subscripts)));
+                let place = FlatPlace::new(symbols, assignment.symbol, &subscripts);
+                let ranges = [assignment.ranges.clone(), ranges.to_vec()];
+                let all = ranges.concat();
+                targets.push(Set { ranges, place });
                 group.assignments.push(Assignment {
                     state: symbols[assignment.symbol.0 as usize].kind == Kind::State,
                     places: Vec::new(),
@@ -158,7 +167,8 @@ impl EventPlan {
         let mut events = self.events.clone();
         for (group, targets) in events.groups.iter_mut().zip(&self.targets) {
             let elements = group.len();
-            for (template, (own, ranges, place)) in std::mem::take(&mut group.assignments).into_iter().zip(targets) {
+            for (template, set) in std::mem::take(&mut group.assignments).into_iter().zip(targets) {
+                let Set { ranges: [own, ranges], place } = set;
                 let mut value = template.value;
                 for_each_turn(own, |mine| {
                     let mut one = Assignment { value, ..template.clone() };
