@@ -38,7 +38,8 @@ const WORTHWHILE: (f64, f64) = (1.25, 1.5);
 const PROBES: (u32, u32) = (16, 128);
 /// So many steps of a stabilised method are looked back on at a time.
 const STAGED: u32 = 160;
-/// The start is implicit if stability would ask so many steps of Tsit5 per step of an implicit method, or so many at all.
+/// The start is implicit if stability would ask so many steps of Tsit5 per step of an implicit method where the fastest mode
+/// decays, or so many at all.
 const STIFF_FROM_THE_START: (f64, f64) = (20.0, 5_000.0);
 /// The spectral radius times a step of Tsit5 at its stability limit.
 const TSIT5_LIMIT: f64 = 3.5;
@@ -230,8 +231,9 @@ impl Stepper for Auto {
             let steps = most.min(share * candidates::typical_steps(problem.rtol));
             let enough = TSIT5_LIMIT * steps / problem.time_left(t);
             let dominant = self.spectrum.dominant(problem, t, y, enough);
-            // Not a number where J is none: explicit then.
-            if dominant.radius > enough {
+            // Not a number where J is none: explicit then. Modes that turn may be what is to be followed.
+            let asked = if dominant.decays { enough } else { TSIT5_LIMIT * most / problem.time_left(t) };
+            if dominant.radius > asked {
                 self.pace = self.limit / dominant.radius;
                 // If the implicit method cannot start, the explicit one may.
                 let ahead = Outlook::at_the_start(dominant.radius, dominant.decays);
