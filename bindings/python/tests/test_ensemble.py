@@ -1,5 +1,6 @@
 """Many runs of one model."""
 
+import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -30,7 +31,7 @@ def test_other_processes_give_the_same():
     model = rhapsode.compile(DECAY)
     params = {"k": np.linspace(0.1, 3, 20)}
     here = model.ensemble(params, (0, 1), save=5)
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         there = model.ensemble(params, (0, 1), executor=pool, save=5)
     np.testing.assert_array_equal(here["x"], there["x"])
 

@@ -2,6 +2,7 @@
 
 import _thread
 import copy
+import multiprocessing
 import pathlib
 import pickle
 import threading
@@ -132,7 +133,7 @@ def test_models_work_in_other_processes_and_threads():
     alone = [_last(model, k) for k in rates]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(_last, [model] * 16, rates)) == alone
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         assert list(pool.map(_last, [model] * 16, rates)) == alone
 
 
