@@ -12,6 +12,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Without the feature `compiler` (`default-features = false`) what remains is the runtime: methods, linear algebra and
+//! elementary functions for systems that are functions, hand-written or compiled ahead of time (`rhapsode build`).
+//!
 //! # A guided tour
 //! `Source ─lang::parse→ Ast ─model::check→ Model ─diff::derive→ Derivatives ─kernel::lower→ Program ─backend→ System
 //! ─solve::integrate→ Solution`: each arrow is one public function. The compiler column (`source diag lang expr model
@@ -27,26 +30,40 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "compiler")]
 pub mod backend;
 pub mod curve;
+#[cfg(feature = "compiler")]
 mod dae;
+#[cfg(feature = "compiler")]
 pub mod diag;
+#[cfg(feature = "compiler")]
 pub mod diff;
+#[cfg(feature = "compiler")]
 pub mod elaborate;
+#[cfg(feature = "compiler")]
 pub mod expr;
+#[cfg(feature = "compiler")]
 mod facade;
+#[cfg(feature = "compiler")]
 pub mod kernel;
+#[cfg(feature = "compiler")]
 pub mod lang;
 pub mod linalg;
 pub mod math;
+#[cfg(feature = "compiler")]
 pub mod model;
 pub mod name;
 mod order;
 pub mod sensitivity;
 pub mod solve;
+#[cfg(feature = "compiler")]
 pub mod source;
 pub mod system;
 
+#[cfg(feature = "ahead")]
+pub use facade::{AheadError, AheadOfTime, AheadOptions};
+#[cfg(feature = "compiler")]
 pub use facade::{
     Backend, CompileError, Compiled, DerivativeError, Errors, FileLoader, Gradient, LOG_LIKELIHOOD, MissingParameter,
     Model, Objective, ObjectiveError, OutsideData, Problem, Recorded, SensitivityError, Show, SolveError, Steady,
@@ -57,6 +74,7 @@ pub use facade::{
 ///
 /// # Errors
 /// A sentence, where no native code can be made.
+#[cfg(feature = "compiler")]
 pub fn target_description() -> Result<String, String> {
     #[cfg(feature = "jit")]
     return backend::native::target().map(|target| target.to_string());

@@ -4,6 +4,7 @@
 ///
 /// # Errors
 /// The members of one cycle, in order: each depends on the next, the last on the first.
+#[cfg(feature = "compiler")]
 pub fn topological(dependencies: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {

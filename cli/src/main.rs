@@ -1,6 +1,8 @@
 //! The command `rhapsode`: a thin hand between files, flags and the library. Each subcommand is a module; only
 //! [`engine`] touches the library's facade. Results go to standard output or files, everything else to standard error.
 
+#[cfg(feature = "ahead")]
+mod build;
 mod check;
 mod completions;
 mod engine;
@@ -72,6 +74,9 @@ enum Command {
     Fmt(fmt::Args),
     /// Write a runnable, commented model to start from
     New(new::Args),
+    /// Compile a model and its integration for C hosts: an object file, or C
+    #[cfg(feature = "ahead")]
+    Build(build::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     #[cfg(feature = "lsp")]
@@ -88,6 +93,8 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Fmt(args) => fmt::fmt(&args),
         Command::New(args) => new::new(&args),
+        #[cfg(feature = "ahead")]
+        Command::Build(args) => build::build(&args),
         Command::Completions(args) => completions::completions(&args),
         #[cfg(feature = "lsp")]
         Command::Lsp(args) => lsp::lsp(&args),

@@ -4,7 +4,10 @@
 //! caller's. [`interpret::Interpreter`] defines the meaning; `native::Native` (feature `jit`) agrees with it bit for
 //! bit. It knows nothing of models or expressions.
 
+pub mod ahead;
+pub mod c;
 mod eliminator;
+pub mod header;
 pub mod interpret;
 #[cfg(feature = "jit")]
 pub mod native;

@@ -1,5 +1,7 @@
 //! The facade: what a host program sees. The pipeline is in [`Model::parse`] and [`Model::compile_with`], verbs in order.
 
+#[cfg(feature = "ahead")]
+mod ahead;
 mod bind;
 mod derivatives;
 mod errors;
@@ -13,6 +15,8 @@ mod show;
 mod steady;
 mod together;
 
+#[cfg(feature = "ahead")]
+pub use ahead::{AheadError, AheadOfTime, AheadOptions};
 pub use bind::{MissingParameter, UnknownName};
 pub use derivatives::{DerivativeError, Gradient, Recorded, Tangents, derivative_names};
 pub use errors::Errors;

@@ -1,6 +1,8 @@
 //! The lowered form: programs of kernels, their text, their verifier, and the way into it from equations.
 
+pub mod control;
 mod delays;
+pub mod drive;
 mod elimination;
 mod emit;
 mod events;

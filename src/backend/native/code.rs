@@ -1,14 +1,14 @@
 //! Executable memory: machine code put in place, called, and given back. The only unsafe file of the backend.
 
-use super::compile::{Machine, Symbol};
+use super::compile::{Machine, Symbol, relocations};
 use super::emit::Import;
-use super::target::{Allocator, host};
+use super::target::{Allocator, Machine as Target};
 use crate::backend::Arguments;
 use crate::curve::Curve;
 use crate::kernel::program::Lengths;
 use crate::math::{Entry, Gather};
 use cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift::module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget, default_libcall_names};
+use cranelift::module::{Linkage, Module, default_libcall_names};
 use cranelift::prelude::Signature;
 use std::sync::Arc;
 
@@ -57,7 +57,8 @@ impl Code {
         // The arena may begin a new page for each function, and leave the rest of the last one unused.
         let room = |machine: &Machine| (machine.bytes.len() + machine.alignment as usize).next_multiple_of(4096);
         let size: usize = machines.iter().map(room).sum();
-        let mut builder = JITBuilder::with_isa(host(Allocator::Backtracking)?.clone(), default_libcall_names());
+        let mut builder =
+            JITBuilder::with_isa(Target::host()?.isa(Allocator::Backtracking).clone(), default_libcall_names());
         let arena =
             ArenaMemoryProvider::new_with_size(size.max(1).next_multiple_of(page)).map_err(|e| e.to_string())?;
         builder.memory_provider(Box::new(arena));
@@ -97,20 +98,7 @@ impl Code {
             });
         }
         for (&id, machine) in own.iter().zip(machines) {
-            let relocations: Vec<_> = machine
-                .relocations
-                .iter()
-                .map(|relocation| ModuleReloc {
-                    offset: relocation.offset,
-                    kind: relocation.kind,
-                    addend: relocation.addend,
-                    name: match relocation.symbol {
-                        Symbol::Own(number) => own[number as usize].into(),
-                        Symbol::Import(number) => foreign[number as usize].map_or(id.into(), FuncId::into),
-                        Symbol::Inside(offset) => ModuleRelocTarget::FunctionOffset(id, offset),
-                    },
-                })
-                .collect();
+            let relocations = relocations(machine, id, &own, &foreign);
             module.define_function_bytes(id, machine.alignment, &machine.bytes, &relocations)?;
         }
         module.finalize_definitions()?;

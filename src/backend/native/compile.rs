@@ -1,12 +1,17 @@
 //! From functions to machine code: scratch memory that is used again, and threads for large programs.
 
+#[cfg(feature = "ahead")]
+use super::control;
 use super::emit::{self, IMPORTS, OWN};
-use super::target::{Allocator, Features, host};
+use super::target::{Allocator, Features, Machine as Target};
+#[cfg(feature = "ahead")]
+use crate::kernel::control::Function;
 use crate::kernel::program::{Piece, Program, Stmt};
 use cranelift::codegen::binemit::{Addend, CodeOffset, Reloc};
 use cranelift::codegen::control::ControlPlane;
 use cranelift::codegen::ir::ExternalName;
 use cranelift::codegen::{Context, FinalizedRelocTarget};
+use cranelift::module::{FuncId, ModuleReloc, ModuleRelocTarget};
 use cranelift::prelude::FunctionBuilderContext;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +23,14 @@ pub(super) enum Job<'a> {
     Piece(&'a Piece),
     /// A kernel of several pieces (or none): the first of them and their number.
     Driver { first: u32, count: u32 },
+    /// A function with control flow, and the kernels it may call.
+    #[cfg(feature = "ahead")]
+    Function(&'a Function, &'a KernelJobs),
 }
+
+/// The job that is each kernel's function, by name.
+#[cfg(feature = "ahead")]
+pub(super) type KernelJobs = Vec<(&'static str, u32)>;
 
 /// One compiled function.
 #[derive(Clone, Debug)]
@@ -72,14 +84,15 @@ pub(super) fn jobs(program: &Program) -> (Vec<Job<'_>>, Vec<u32>) {
 }
 
 /// Compiles all jobs; the result does not depend on the number of threads.
-pub(super) fn compile(jobs: &[Job<'_>], features: Features) -> Result<Vec<Machine>, String> {
+pub(super) fn compile(jobs: &[Job<'_>], target: &Target, features: Features) -> Result<Vec<Machine>, String> {
     let statements: usize = jobs.iter().map(Job::size).sum();
     let threads = match std::thread::available_parallelism() {
         Ok(threads) if statements > MANY => threads.get().min(jobs.len()),
         _ => 1,
     };
     if threads <= 1 {
-        return SCRATCH.with_borrow_mut(|scratch| jobs.iter().map(|&job| scratch.compile(job, features)).collect());
+        return SCRATCH
+            .with_borrow_mut(|scratch| jobs.iter().map(|&job| scratch.compile(job, target, features)).collect());
     }
     let next = AtomicUsize::new(0);
     let work = || {
@@ -88,7 +101,7 @@ pub(super) fn compile(jobs: &[Job<'_>], features: Features) -> Result<Vec<Machin
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(&job) = jobs.get(number) else { return done };
-            done.push((number, scratch.compile(job, features)));
+            done.push((number, scratch.compile(job, target, features)));
         }
     };
     let mut results: Vec<_> = std::thread::scope(|scope| {
@@ -106,6 +119,26 @@ pub(super) fn compile(jobs: &[Job<'_>], features: Features) -> Result<Vec<Machin
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// The places of a function that wait for addresses, as a module wants them; `id` is the function itself.
+pub(super) fn relocations(
+    machine: &Machine,
+    id: FuncId,
+    own: &[FuncId],
+    foreign: &[Option<FuncId>],
+) -> Vec<ModuleReloc> {
+    let resolve = |relocation: &Relocation| ModuleReloc {
+        offset: relocation.offset,
+        kind: relocation.kind,
+        addend: relocation.addend,
+        name: match relocation.symbol {
+            Symbol::Own(number) => own[number as usize].into(),
+            Symbol::Import(number) => foreign[number as usize].map_or(id.into(), FuncId::into),
+            Symbol::Inside(offset) => ModuleRelocTarget::FunctionOffset(id, offset),
+        },
+    };
+    machine.relocations.iter().map(resolve).collect()
+}
+
 /// The text of a job before and after compilation.
 pub(super) fn texts(job: Job<'_>) -> Result<(String, String), String> {
     Scratch::new().texts(job)
@@ -116,6 +149,8 @@ impl Job<'_> {
         match self {
             Job::Piece(piece) => size(&piece.body),
             Job::Driver { count, .. } => *count as usize,
+            #[cfg(feature = "ahead")]
+            Job::Function(..) => 0,
         }
     }
 
@@ -145,20 +180,21 @@ impl Scratch {
         Scratch { context: Context::new(), builder: FunctionBuilderContext::new(), control: ControlPlane::default() }
     }
 
-    fn emit(&mut self, job: Job<'_>, features: Features) -> Result<(), String> {
+    fn emit(&mut self, job: Job<'_>, target: &Target, features: Features) {
         self.context.clear();
-        let isa = host(job.allocator())?.as_ref();
+        let isa = target.isa(job.allocator()).as_ref();
         let function = &mut self.context.func;
         match job {
             Job::Piece(piece) => emit::piece(piece, isa, features, function, &mut self.builder),
             Job::Driver { first, count } => emit::driver(first, count, isa, function, &mut self.builder),
+            #[cfg(feature = "ahead")]
+            Job::Function(source, kernels) => control::function(source, kernels, isa, function, &mut self.builder),
         }
-        Ok(())
     }
 
-    fn compile(&mut self, job: Job<'_>, features: Features) -> Result<Machine, String> {
-        self.emit(job, features)?;
-        let isa = host(job.allocator())?.as_ref();
+    fn compile(&mut self, job: Job<'_>, target: &Target, features: Features) -> Result<Machine, String> {
+        self.emit(job, target, features);
+        let isa = target.isa(job.allocator()).as_ref();
         if let Err(error) = self.context.compile(isa, &mut self.control) {
             return Err(format!("{:?}", error.inner));
         }
@@ -185,10 +221,11 @@ impl Scratch {
     }
 
     fn texts(&mut self, job: Job<'_>) -> Result<(String, String), String> {
-        self.emit(job, Features::host()?)?;
+        let target = Target::host()?;
+        self.emit(job, target, target.features);
         let clif = self.context.func.display().to_string();
         self.context.set_disasm(true);
-        let isa = host(job.allocator())?.as_ref();
+        let isa = target.isa(job.allocator()).as_ref();
         let compiled = self.context.compile(isa, &mut self.control).map_err(|error| format!("{:?}", error.inner))?;
         let assembly = compiled.vcode.clone().unwrap_or_default();
         Ok((clif, assembly))

@@ -16,6 +16,7 @@ use cranelift::prelude::{
     StackSlotData, StackSlotKind,
 };
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 
 /// What a function of the program may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +98,8 @@ pub(super) fn piece(
 ) {
     function.signature = signature(isa);
     let piece = &*split(piece);
-    let piece = &*gather(piece);
+    let gathered = if features.several { gather(piece) } else { Cow::Borrowed(piece) };
+    let piece = &*gathered;
     let plan = Plan::new(piece);
     let mut builder = FunctionBuilder::new(function, scratch);
     let entry = builder.create_block();

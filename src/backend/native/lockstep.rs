@@ -16,7 +16,7 @@ impl<'a> Emitter<'a> {
     /// Whether so many calls, the first of them `statement`, are worth one call.
     pub fn serves(&self, statement: &Stmt, calls: usize) -> bool {
         let lanes = if self.wide { 2 } else { 1 };
-        called(statement).is_some_and(|function| calls * lanes >= fewest(function))
+        self.features.several && called(statement).is_some_and(|function| calls * lanes >= fewest(function))
     }
 
     /// Emits calls of one function that do not need each other.
@@ -40,7 +40,8 @@ impl<'a> Emitter<'a> {
         let mut at = 0;
         while at < statements.len() {
             let calls = run(&statements[at..]);
-            let several = called(statements[at]).filter(|_| count > 1 || self.serves(statements[at], calls));
+            let several = called(statements[at])
+                .filter(|_| self.features.several && (count > 1 || self.serves(statements[at], calls)));
             let group = &statements[at..at + if several.is_some() { calls } else { 1 }];
             let position = self.position;
             let mut arguments = Arguments::default();

@@ -7,9 +7,13 @@
 
 mod code;
 mod compile;
+#[cfg(feature = "ahead")]
+mod control;
 mod emit;
 mod gather;
 mod lockstep;
+#[cfg(feature = "ahead")]
+mod object;
 mod ops;
 mod plan;
 mod split;
@@ -17,6 +21,8 @@ mod target;
 mod vector;
 
 pub use code::Pointer;
+#[cfg(feature = "ahead")]
+pub use object::{ObjectTarget, object};
 pub use target::{Target, target};
 
 use super::{Arguments, KernelId, Kernels, Signature};
@@ -95,7 +101,8 @@ impl Native {
     fn with_features(program: &Program, features: Features) -> Result<Self, NativeError> {
         verify(program)?;
         let (jobs, kernels) = compile::jobs(program);
-        let machines = compile::compile(&jobs, features).map_err(NativeError::Host)?;
+        let target = target::Machine::host().map_err(NativeError::Host)?;
+        let machines = compile::compile(&jobs, target, features).map_err(NativeError::Host)?;
         let code = Code::new(&machines, held(program)).map_err(NativeError::Host)?;
         let kernels = program.kernels.iter().zip(kernels).map(|(kernel, job)| Compiled {
             signature: Signature { name: kernel.name, lengths: kernel.lengths },
@@ -247,7 +254,7 @@ mod tests {
             let expected = run(&Interpreter::new(&program)?);
             for (fma, round) in [(false, false), (true, false), (false, true)] {
                 let fma = fma && Features::host().map_err(NativeError::Host)?.fma;
-                let native = Native::with_features(&program, Features { fma, round })?;
+                let native = Native::with_features(&program, Features { fma, round, several: true })?;
                 assert_eq!(run(&native), expected, "{turns} turns, fma {fma}, round {round}");
             }
         }

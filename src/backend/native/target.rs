@@ -20,6 +20,8 @@ pub(super) struct Features {
     pub fma: bool,
     /// Rounding to integers.
     pub round: bool,
+    /// Elementary functions of several arguments at a time; code that runs without this library has none.
+    pub several: bool,
 }
 
 /// The host as `rhapsode show --target` describes it.
@@ -46,17 +48,17 @@ impl Display for Target {
 
 /// The host, or why it has no native code.
 pub fn target() -> Result<Target, String> {
-    let isa = host(Allocator::Backtracking)?;
+    let machine = Machine::host()?;
+    let isa = machine.isa(Allocator::Backtracking);
     let enabled = isa.isa_flags().into_iter().filter(|flag| flag.as_bool() == Some(true));
     let features = enabled.map(|flag| flag.name.trim_start_matches("has_").to_string()).collect();
-    Ok(Target { triple: isa.triple().clone(), features, fma: Features::host()?.fma, lanes: 2 })
+    Ok(Target { triple: isa.triple().clone(), features, fma: machine.features.fma, lanes: 2 })
 }
 
 impl Features {
     /// What the host can do.
     pub fn host() -> Result<Self, String> {
-        static HOST: OnceLock<Result<Features, String>> = OnceLock::new();
-        HOST.get_or_init(|| host(Allocator::Backtracking).map(|isa| Features::of(isa.as_ref()))).clone()
+        Machine::host().map(|machine| machine.features)
     }
 
     /// What a target can do.
@@ -65,35 +67,77 @@ impl Features {
         let flags = isa.isa_flags();
         let has = |name: &str| flags.iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
         // Other targets have both in their base instruction set.
-        Features { fma: !x86 || (has("has_avx") && has("has_fma")), round: !x86 || has("has_sse41") }
+        Features { fma: !x86 || (has("has_avx") && has("has_fma")), round: !x86 || has("has_sse41"), several: true }
     }
 }
 
-/// Cranelift's description of the host.
-pub(super) fn host(allocator: Allocator) -> Result<&'static OwnedTargetIsa, String> {
-    static BACKTRACKING: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
-    static SINGLE_PASS: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
-    let (cell, name) = match allocator {
-        Allocator::Backtracking => (&BACKTRACKING, "backtracking"),
-        Allocator::SinglePass => (&SINGLE_PASS, "single_pass"),
-    };
-    cell.get_or_init(|| {
-        let builder = cranelift::native::builder().map_err(str::to_string)?;
-        builder.finish(flags(name)?).map_err(|error| error.to_string())
-    })
-    .as_ref()
-    .map_err(Clone::clone)
+/// A machine code is made for, as Cranelift describes it.
+pub(super) struct Machine {
+    /// With each register allocator.
+    isas: [OwnedTargetIsa; 2],
+    pub features: Features,
 }
 
-/// Settings measured to be best when the scheduling is the program's own.
-fn flags(allocator: &str) -> Result<Flags, String> {
+impl Machine {
+    /// This machine, which runs what it compiles.
+    pub fn host() -> Result<&'static Machine, String> {
+        static HOST: OnceLock<Result<Machine, String>> = OnceLock::new();
+        HOST.get_or_init(|| {
+            let isa = |allocator| {
+                let builder = cranelift::native::builder().map_err(str::to_string)?;
+                builder.finish(flags(allocator, false)?).map_err(|error| error.to_string())
+            };
+            Ok(Machine::new([isa("backtracking")?, isa("single_pass")?]))
+        })
+        .as_ref()
+        .map_err(Clone::clone)
+    }
+
+    /// A machine that will run an object file: this kind if nothing is said.
+    #[cfg(feature = "ahead")]
+    pub fn of(triple: Option<&str>, native: bool) -> Result<Machine, String> {
+        let host = Triple::host();
+        let wanted = match triple {
+            None => host.clone(),
+            Some(text) => text.parse().map_err(|error| format!("no target `{text}`: {error}"))?,
+        };
+        if native && wanted != host {
+            return Err(format!(
+                "the instructions of this machine ({host}) are not those of {wanted}; leave out `native`"
+            ));
+        }
+        let isa = |allocator| {
+            let builder = match native {
+                true => cranelift::native::builder().map_err(str::to_string),
+                false => cranelift::codegen::isa::lookup(wanted.clone())
+                    .map_err(|error| format!("no code for the target {wanted}: {error}")),
+            };
+            builder?.finish(flags(allocator, true)?).map_err(|error| error.to_string())
+        };
+        Ok(Machine::new([isa("backtracking")?, isa("single_pass")?]))
+    }
+
+    fn new(isas: [OwnedTargetIsa; 2]) -> Machine {
+        let features = Features::of(isas[0].as_ref());
+        Machine { isas, features }
+    }
+
+    /// Its description with a register allocator.
+    pub fn isa(&self, allocator: Allocator) -> &OwnedTargetIsa {
+        &self.isas[allocator as usize]
+    }
+}
+
+/// Settings measured to be best when the scheduling is the program's own. `movable` code runs at any address.
+fn flags(allocator: &str, movable: bool) -> Result<Flags, String> {
+    let movable = if movable { "true" } else { "false" };
     let mut builder = settings::builder();
     let checked = if cfg!(debug_assertions) { "true" } else { "false" };
     for (name, value) in [
         ("opt_level", "none"),
         ("regalloc_algorithm", allocator),
         ("enable_verifier", checked),
-        ("is_pic", "false"),
+        ("is_pic", movable),
         ("use_colocated_libcalls", "false"),
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),

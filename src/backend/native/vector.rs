@@ -147,7 +147,7 @@ impl<'a> Emitter<'a> {
                         continue;
                     }
                     lanes.operations += 1;
-                    let several = called(statement).is_some();
+                    let several = self.features.several && called(statement).is_some();
                     lanes.several += usize::from(several);
                     lanes.calls += usize::from(!several && self.is_call(op));
                 }

@@ -6,6 +6,7 @@
 //! are made and are read back where they are used, so that few values are alive at a time.
 
 mod adjoint;
+mod dense;
 mod explicit;
 mod inline;
 mod newton;
@@ -15,6 +16,7 @@ mod rosenbrock_adjoint;
 mod taylor;
 
 pub use adjoint::{Entries, explicit_adjoint};
+pub use dense::{explicit_dense, rosenbrock_dense, rosenbrock_prepare};
 pub use explicit::{explicit_interpolant, explicit_step};
 pub use inline::operations;
 pub use newton::newton_iterations;

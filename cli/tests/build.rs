@@ -1,0 +1,272 @@
+//! `rhapsode build`: what C hosts get computes what `rhapsode run` does.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{example, folder, outcome, rhapsode};
+
+/// A host that prints what a model does at eleven times, 17 digits each.
+fn host(name: &str, upper: &str, t1: &str, options: &str) -> String {
+    format!(
+        r#"#include "{name}.h"
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{{
+#ifdef {upper}_DEFAULTS
+    double p[] = {upper}_DEFAULTS;
+#else
+    double *p = 0;
+#endif
+    double times[11], out[11 * {upper}_ROW];
+    double *memory = malloc(sizeof(double) * {upper}_MEMORY);
+    struct {name}_options options = {{ {options} }};
+    struct {name}_statistics statistics;
+    for (int k = 0; k < 11; k++) times[k] = {t1} * (k / 10.0);
+    int64_t status = {name}_solve(p, 0, 0.0, {t1}, times, 11, out, memory, &options, &statistics);
+    if (status != {upper}_DONE) return (int)status;
+    for (int k = 0; k < statistics.saved; k++) {{
+        for (int j = 0; j < {upper}_ROW; j++) printf("%.17g,", out[k * {upper}_ROW + j]);
+        printf("\n");
+    }}
+    fprintf(stderr, "%g %g\n", statistics.steps, statistics.rejected);
+    free(memory);
+    return 0;
+}}
+"#
+    )
+}
+
+/// Whether there is a C compiler.
+fn compiler() -> bool {
+    let there = Command::new("cc").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !there {
+        eprintln!("skipped: there is no C compiler `cc`");
+    }
+    there
+}
+
+fn compile(folder: &Path, sources: &[&str], program: &str) {
+    let output = Command::new("cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-O1", "-ffp-contract=off", "-o", program])
+        .args(sources)
+        .arg("-lm")
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn numbers(text: &str) -> Vec<Vec<f64>> {
+    let row = |line: &str| line.split(',').filter(|cell| !cell.is_empty()).map(|cell| cell.parse().unwrap()).collect();
+    text.lines().map(row).collect()
+}
+
+/// Rows of an object, of the text in C, and of `rhapsode run` (without times), and the number of steps the first took.
+fn three(model: &str, method: &str, t1: &str, flags: &[&str]) -> [Vec<Vec<f64>>; 3] {
+    let folder = folder();
+    let name = Path::new(model).file_stem().unwrap().to_str().unwrap();
+    let upper = name.to_uppercase();
+    let run = |program: &str| {
+        let output = Command::new(folder.path().join(program)).output().unwrap();
+        assert!(output.status.success(), "{:?}", output.status);
+        numbers(&String::from_utf8_lossy(&output.stdout))
+    };
+    let path = |file: String| folder.path().join(file);
+    let build = |emit: &str, file: String| {
+        let (code, _, err) = outcome(
+            rhapsode()
+                .args(["build", model, "--method", method, "--name", name, "--emit", emit])
+                .args(flags)
+                .arg("-o")
+                .arg(path(file))
+                .arg("--header")
+                .arg(path(format!("{name}.h"))),
+        );
+        assert_eq!(code, 0, "{err}");
+    };
+    let options = ".rtol = 1e-8, .atol = 1e-10, .first_step = 1e-4";
+    std::fs::write(path("host.c".into()), host(name, &upper, t1, options)).unwrap();
+    build("object", format!("{name}.o"));
+    compile(folder.path(), &["host.c", &format!("{name}.o")], "of_object");
+    build("c", format!("{name}.c"));
+    compile(folder.path(), &["host.c", &format!("{name}.c")], "of_text");
+    let mut text = std::fs::read_to_string(model).unwrap();
+    if let Some(at) = text.find("solve ") {
+        text.truncate(at);
+    }
+    text += &format!("\nsolve t = 0..{t1} {{ rtol = 1e-8, atol = 1e-10, first_step = 1e-4, save = 11 }}\n");
+    let (code, out, err) = outcome(rhapsode().args(["run", "-", "--method", method]).write_stdin(text));
+    assert_eq!(code, 0, "{err}");
+    let rows = numbers(&out.lines().skip(1).collect::<Vec<_>>().join("\n"));
+    [run("of_object"), run("of_text"), rows.into_iter().map(|row| row[1..].to_vec()).collect()]
+}
+
+fn same(a: &[Vec<f64>], b: &[Vec<f64>]) -> bool {
+    let bits = |rows: &[Vec<f64>]| -> Vec<u64> { rows.iter().flatten().map(|x| x.to_bits()).collect() };
+    bits(a) == bits(b)
+}
+
+fn close(a: &[Vec<f64>], b: &[Vec<f64>], tolerance: f64) -> bool {
+    let pairs = a.iter().flatten().zip(b.iter().flatten());
+    a.len() == b.len() && pairs.into_iter().all(|(a, b)| (a - b).abs() <= tolerance * (1e-3 + b.abs()))
+}
+
+#[test]
+fn a_host_gets_the_numbers_that_a_run_gives() {
+    if !compiler() {
+        return;
+    }
+    for (name, method, t1) in [
+        ("hires", "Rodas5P", "321.8122"),
+        ("robertson", "Rodas4", "100.0"),
+        ("oregonator", "Rosenbrock23", "50.0"),
+        ("lorenz", "DOP853", "5.0"),
+    ] {
+        // With all instructions of this machine it is the code that `run` compiles, bit for bit.
+        let [object, text, run] = three(&example(name), method, t1, &["--cpu", "native"]);
+        assert_eq!(object.len(), 11, "{name}");
+        assert!(same(&object, &text), "{name}: {object:?} {text:?}");
+        assert!(same(&object, &run), "{name}: {object:?} {run:?}");
+        // What every processor can do rounds differently.
+        let [object, text, run] = three(&example(name), method, t1, &[]);
+        assert!(same(&object, &text), "{name}");
+        assert!(close(&object, &run, 1e-5), "{name}: {object:?} {run:?}");
+    }
+}
+
+#[test]
+fn elementary_functions_are_those_of_the_c_library() {
+    if !compiler() {
+        return;
+    }
+    for (name, method, t1) in [("pendulum", "DOP853", "10.0"), ("neural_ode", "Rodas5P", "2.0")] {
+        let [object, text, run] = three(&example(name), method, t1, &[]);
+        assert!(close(&object, &text, 1e-7), "{name}: {object:?} {text:?}");
+        assert!(close(&object, &run, 1e-5), "{name}: {object:?} {run:?}");
+    }
+}
+
+/// Runs `rhapsode build` with these arguments behind the model.
+fn build(model: &str, folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let (code, out, err) =
+        outcome(rhapsode().args(["build", "-"]).args(arguments).current_dir(folder).write_stdin(model));
+    assert_eq!(out, "");
+    (code, err)
+}
+
+const GROWTH: &str = "model growth\nparam r = 1\ninit x = 1\nx' = r*x\noutput half = x/2\n";
+
+#[test]
+fn hosts_are_told_what_is_wrong() {
+    if !compiler() {
+        return;
+    }
+    let folder = folder();
+    let (code, err) = build(GROWTH, folder.path(), &["-o", "growth.o", "--header", "growth.h"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.starts_with("growth.o: growth_solve and its kernels, "), "{err}");
+    let host = r#"#include "growth.h"
+#include <math.h>
+#include <stdio.h>
+int main(void)
+{
+    double p[] = GROWTH_DEFAULTS, x[1] = { 2 }, times[2] = { 0.5, 1 }, late[2] = { 1, 0.5 }, out[2 * GROWTH_ROW];
+    double memory[GROWTH_MEMORY], bad[1] = { INFINITY };
+    struct growth_options few = { .max_steps = 3 }, silly = { .rtol = 2 };
+    struct growth_statistics s;
+    printf("%d", (int)growth_solve(0, 0, 0, 1, times, 2, out, memory, 0, 0));
+    printf("%d", (int)growth_solve(p, 0, 0, 1, 0, 2, out, memory, 0, 0));
+    printf("%d", (int)growth_solve(p, 0, 0, 1, times, 2, 0, memory, 0, 0));
+    printf("%d", (int)growth_solve(p, 0, 0, 1, times, 2, out, 0, 0, 0));
+    printf("%d", (int)growth_solve(p, 0, 0, 1, late, 2, out, memory, 0, 0));
+    printf("%d", (int)growth_solve(p, 0, 0, 0.7, times, 2, out, memory, 0, 0));
+    printf("%d", (int)growth_solve(p, 0, 0, NAN, times, 2, out, memory, 0, 0));
+    printf("%d ", (int)growth_solve(p, 0, 0, 1, times, 2, out, memory, &silly, 0));
+    printf("%d", (int)growth_solve(bad, 0, 0, 1, times, 2, out, memory, 0, 0));
+    printf("%d ", (int)growth_solve(p, bad, 0, 1, times, 2, out, memory, 0, 0));
+    printf("%d ", (int)growth_solve(p, x, 0, 1, times, 2, out, memory, &few, &s));
+    printf("%d ", (int)growth_solve(p, 0, 0, 1000, 0, 0, 0, memory, 0, &s));
+    printf("%d", (int)(s.t < 711 && s.t > 709));
+    /* Backwards, from a state of the host's own. */
+    times[0] = 0.5; times[1] = 0;
+    int status = (int)growth_solve(p, x, 1, 0, times, 2, out, memory, 0, &s);
+    printf(" %d %.4f %.4f %.4f %d\n", status, out[0], out[2], out[3], (int)s.saved);
+    return 0;
+}
+"#;
+    std::fs::write(folder.path().join("host.c"), host).unwrap();
+    compile(folder.path(), &["host.c", "growth.o"], "host");
+    let output = Command::new(folder.path().join("host")).output().unwrap();
+    let expected =
+        format!("11111111 22 4 3 1 0 {:.4} {:.4} {:.4} 2\n", 2.0 * (-0.5f64).exp(), 2.0 / 1f64.exp(), 1.0 / 1f64.exp());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+}
+
+#[test]
+fn the_header_is_one_for_cpp_and_the_names_are_those_of_c() {
+    let folder = folder();
+    let model = "index i = 1..2\ninit u[i] = i\nu[i]' = -u[i]\n";
+    let (code, err) =
+        build(model, folder.path(), &["-o", "m.o", "--header", "m.h", "--name", "2 fast", "--method", "dop853"]);
+    assert_eq!(code, 0, "{err}");
+    let header = std::fs::read_to_string(folder.path().join("m.h")).unwrap();
+    assert!(header.contains("int64_t _2_fast_solve(") && header.contains("_2_fast_u_1_ = 0,"), "{header}");
+    if Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        std::fs::write(folder.path().join("host.cpp"), "#include \"m.h\"\nint main() { return _2_FAST_STATES - 2; }\n")
+            .unwrap();
+        let output = Command::new("c++")
+            .args(["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "host.cpp", "m.o", "-o", "host"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn objects_are_made_for_other_machines() {
+    // The first bytes of ELF with the machine's number, of COFF, of Mach-O.
+    let elf = |machine: u8| move |bytes: &[u8]| bytes.starts_with(b"\x7fELF") && bytes[18] == machine;
+    let starts = |magic: &'static [u8]| move |bytes: &[u8]| bytes.starts_with(magic);
+    let targets: [(&str, Box<dyn Fn(&[u8]) -> bool>); 6] = [
+        ("x86_64-unknown-linux-gnu", Box::new(elf(62))),
+        ("aarch64-unknown-linux-gnu", Box::new(elf(183))),
+        ("riscv64gc-unknown-linux-gnu", Box::new(elf(243))),
+        ("x86_64-pc-windows-msvc", Box::new(starts(b"\x64\x86"))),
+        ("x86_64-apple-darwin", Box::new(starts(b"\xcf\xfa\xed\xfe"))),
+        ("aarch64-apple-darwin", Box::new(starts(b"\xcf\xfa\xed\xfe"))),
+    ];
+    for (target, is_right) in targets {
+        let folder = folder();
+        let (code, err) = build(GROWTH, folder.path(), &["-o", "m.o", "--target", target]);
+        assert_eq!(code, 0, "{target}: {err}");
+        assert!(is_right(&std::fs::read(folder.path().join("m.o")).unwrap()), "{target}");
+    }
+}
+
+#[test]
+fn what_cannot_be_made_ahead_of_time_is_refused_and_nothing_is_written() {
+    let folder = folder();
+    let cases: [(&str, &[&str], &str); 8] = [
+        (&format!("{GROWTH}when x > 2 {{ stop }}\n"), &[], "the model has events"),
+        ("init x(t) = 1\nx' = -x(t - 1)\n", &[], "the model has delays"),
+        ("init x = 1, z = 1\nx' = -z\n0 = z^3 - x\n", &[], "the model has algebraic equations"),
+        ("param k\ninit x = 1\nx' = -k*x\n", &[], "`k` has no value"),
+        ("init x = 1\nx' = -gamma(x)*x^2 + digamma(x)\n", &[], "the C library has no function digamma"),
+        (GROWTH, &["--target", "nonsense"], "no target `nonsense`"),
+        (GROWTH, &["--target", "aarch64-unknown-linux-gnu", "--cpu", "native"], "are not those of aarch64"),
+        (&format!("{GROWTH}solve t = 0..1 {{ method = BDF }}\n"), &[], "BDF is not made ahead of time; Rodas5P"),
+    ];
+    for (model, flags, sentence) in cases {
+        let (code, err) = build(model, folder.path(), &[&["-o", "m.o"], flags].concat());
+        assert_eq!(code, 2, "{model}: {err}");
+        assert!(err.contains(sentence), "{model}: {err}");
+        assert!(!folder.path().join("m.o").exists());
+    }
+    let (code, err) = build(GROWTH, folder.path(), &["-o", "m.o", "--header", "nowhere/m.h"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("--header") && !folder.path().join("m.o").exists(), "{err}");
+}
