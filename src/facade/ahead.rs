@@ -129,6 +129,21 @@ impl AheadOfTime {
         c::text(&self.ahead, &self.interface.name)
     }
 
+    /// Numbers of memory a run needs.
+    pub fn memory(&self) -> usize {
+        self.ahead.drive.memory()
+    }
+
+    /// Numbers in a row of results: states, then outputs.
+    pub fn row(&self) -> usize {
+        self.ahead.drive.n + self.ahead.drive.outputs
+    }
+
+    /// The parameters where the model is left as it is.
+    pub fn defaults(&self) -> Vec<f64> {
+        self.interface.parameters.iter().map(|(_, value)| *value).collect()
+    }
+
     /// What all functions are called after.
     pub fn name(&self) -> &str {
         &self.interface.name
