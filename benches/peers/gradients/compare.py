@@ -1,0 +1,120 @@
+"""Runs the workers beside each other, compares at equal error of the gradient, writes `benches/GRADIENTS.md`."""
+
+import json
+import math
+import pathlib
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+work, ours = pathlib.Path(sys.argv[1]), sys.argv[2]
+here = pathlib.Path(__file__).parent
+SOLVERS = {
+    "lotka_volterra": (["DOP853", "Vern9", "Tsit5"], ["diffrax:Tsit5", "diffrax:Dopri8", "casadi"]),
+    "hires": (["Rodas5P", "BDF", "KenCarp4"], ["diffrax:Kvaerno5", "casadi"]),
+    "egfr": (["BDF", "Rodas5P"], ["diffrax:Kvaerno5", "casadi"]),
+}
+TOLERANCES = [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9]
+ERRORS = [1e-3, 1e-4, 1e-5, 1e-6]
+
+
+class Worker:
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=here)
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        return json.loads(answer) if answer else {"error": "the worker ended"}
+
+
+def error(gradient, reference):
+    """The largest difference, in units of the largest element."""
+    top = max(abs(g) for g in reference)
+    return max(abs(a - b) for a, b in zip(gradient, reference)) / top
+
+
+def time_at(points, wanted):
+    """The least time for an error, between points of the front in logarithms."""
+    best = None
+    for e, t in points:
+        if e <= wanted:
+            best = t if best is None else min(best, t)
+    pairs = sorted(points)
+    for (e0, t0), (e1, t1) in zip(pairs, pairs[1:]):
+        if e0 <= wanted <= e1 and e0 > 0:
+            share = math.log(wanted / e0) / math.log(e1 / e0)
+            between = math.exp(math.log(t0) + share * math.log(t1 / t0))
+            best = between if best is None else min(best, between)
+    return best
+
+
+def shown(seconds):
+    for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def measure(name, budget):
+    folder = work / "gradients" / name
+    problem = json.loads((folder / "problem.json").read_text())
+    own = Worker([ours, str(folder / "model.ode"), str(folder / "data.csv"), ",".join(problem["parameters"])])
+    peers = Worker([sys.executable, "peers.py", str(folder)])
+    methods, others = SOLVERS[name]
+    reference = own.ask(f"{methods[0]} 1e-12 {1e-12 * problem['atol']:e} 0")["gradient"]
+    found = {}
+    for solver in methods + others:
+        for rtol in TOLERANCES:
+            if solver in methods:
+                answer = own.ask(f"{solver} {rtol:e} {rtol * problem['atol']:e} {budget}")
+            else:
+                answer = peers.ask(f"{solver} {rtol:e} {budget}")
+            if "error" in answer:
+                print(f"  {name} {solver} {rtol:g}: {answer['error']}", flush=True)
+                continue
+            e = error(answer["gradient"], reference)
+            found.setdefault(solver, []).append((e, answer["seconds"], answer["plain"]))
+            print(f"  {name} {solver} {rtol:g}: error {e:.1e}, {shown(answer['seconds'])}, alone {shown(answer['plain'])}", flush=True)
+    return problem, methods, found
+
+
+def main():
+    budget = 0.3 if "--quick" in sys.argv else 1.0
+    lines = [
+        "# Gradients beside the peers",
+        "",
+        "The misfit Σ ½((y − d)/s)² of all states to data at some times, and its gradient by all rates: value and gradient in one",
+        "call, warm, one thread, at equal error of the gradient (largest difference, in units of its largest element, from",
+        "Rhapsode at rtol 1e-12). `benches/peers/gradients/run` writes this page.",
+        "",
+        f"Machine: {platform.machine()}, Python {platform.python_version()}.",
+    ]
+    for package in ("diffrax", "jax", "casadi"):
+        try:
+            lines.append(f"{package} {version(package)}.")
+        except PackageNotFoundError:
+            lines.append(f"{package}: absent.")
+    for name in SOLVERS:
+        problem, methods, found = measure(name, budget)
+        lines += ["", f"## {name}: {len(problem['states'])} states, {len(problem['parameters'])} rates", ""]
+        lines += ["| error | Rhapsode | " + " | ".join(s for s in SOLVERS[name][1]) + " | against the best peer |", "|---" * (len(SOLVERS[name][1]) + 3) + "|"]
+        fronts = {s: [(e, t) for e, t, _ in points] for s, points in found.items()}
+        for wanted in ERRORS:
+            own = [(time_at(fronts.get(m, []), wanted), m) for m in methods]
+            own = min((pair for pair in own if pair[0]), default=None)
+            others = [time_at(fronts.get(s, []), wanted) for s in SOLVERS[name][1]]
+            cells = [f"{shown(own[0])} ({own[1]})" if own else "–"] + [shown(t) if t else "–" for t in others]
+            best = min((t for t in others if t), default=None)
+            cells.append(f"{best / own[0]:.1f} ×" if best and own else "–")
+            lines.append(f"| {wanted:g} | " + " | ".join(cells) + " |")
+        lines += ["", "Value and gradient over the value alone, at rtol 1e-6 or so: " + ", ".join(
+            f"{s} {points[len(points) // 2][1] / points[len(points) // 2][2]:.1f}" for s, points in found.items()) + "."]
+    page = pathlib.Path(__file__).resolve().parents[2] / "GRADIENTS.md"
+    page.write_text("\n".join(lines) + "\n")
+    print(f"wrote {page}")
+
+
+main()

@@ -1,0 +1,117 @@
+"""A worker: gradients of one misfit by Diffrax or CasADi. `peers.py FOLDER`, then lines `solver rtol seconds` on standard
+input, each answered with one line of JSON: the median time of a value and gradient, of a value alone, and the numbers."""
+
+import json
+import pathlib
+import statistics
+import sys
+import time
+
+import numpy as np
+from problems import arrays, python
+
+folder = pathlib.Path(sys.argv[1])
+problem = json.loads((folder / "problem.json").read_text())
+p0 = np.array(list(problem["parameters"].values()))
+y0, times = np.array(problem["y0"]), np.array(problem["times"])
+data, scale = np.array(problem["data"]), np.array(problem["scale"])
+
+
+def diffrax(solver):
+    import diffrax as dx
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    if "reactions" in problem:
+        k, first, second, rows, columns, values = arrays(problem)
+
+        def field(t, y, p):
+            extended = jnp.append(y, 1.0)
+            flux = p[k] * extended[first] * extended[second]
+            return jnp.zeros_like(y).at[rows].add(values * flux[columns])
+    else:
+        names = {s: f"y[{k}]" for k, s in enumerate(problem["states"])}
+        names |= {s: f"p[{k}]" for k, s in enumerate(problem["parameters"])}
+        code = compile(python(problem["equations"], names), "field", "eval")
+
+        def field(t, y, p):
+            return jnp.stack(eval(code, {"y": y, "p": p}))
+
+    term = dx.ODETerm(field)
+
+    def misfit(p, rtol):
+        controller = dx.PIDController(rtol=rtol, atol=rtol * problem["atol"], pcoeff=0.3, icoeff=0.4)
+        solution = dx.diffeqsolve(
+            term, getattr(dx, solver)(), 0.0, times[-1], None, jnp.array(y0), p, saveat=dx.SaveAt(ts=jnp.array(times)),
+            stepsize_controller=controller, max_steps=4096, adjoint=dx.RecursiveCheckpointAdjoint(),
+        )
+        return 0.5 * jnp.sum(((solution.ys - data) / scale) ** 2)
+
+    both, value = jax.jit(jax.value_and_grad(misfit)), jax.jit(misfit)
+    p = jnp.array(p0)
+    wait = jax.block_until_ready
+    return (lambda rtol: wait(both(p, rtol))), (lambda rtol: wait(value(p, rtol)))
+
+
+def casadi(_):
+    import casadi as ca
+
+    y, p = ca.SX.sym("y", len(y0)), ca.SX.sym("p", len(p0))
+    if "reactions" in problem:
+        k, first, second, rows, columns, values = arrays(problem)
+        extended = ca.vertcat(y, 1)
+        flux = p[k.tolist()] * extended[first.tolist()] * extended[second.tolist()]
+        matrix = ca.DM(ca.Sparsity.triplet(len(y0), len(k), rows.tolist(), columns.tolist()), values)
+        right = matrix @ flux
+    else:
+        names = {s: f"y[{k}]" for k, s in enumerate(problem["states"])}
+        names |= {s: f"p[{k}]" for k, s in enumerate(problem["parameters"])}
+        right = ca.vertcat(*eval(python(problem["equations"], names), {"y": y, "p": p}))
+    made = {}
+
+    def functions(rtol):
+        if rtol not in made:
+            options = dict(reltol=rtol, abstol=rtol * problem["atol"], max_num_steps=100_000)
+            if not problem["stiff"]:
+                options |= dict(linear_multistep_method="adams", nonlinear_solver_iteration="functional")
+            step = ca.integrator("F", "cvodes", dict(x=y, p=p, ode=right), 0, times.tolist(), options)
+            q = ca.MX.sym("q", len(p0))
+            out = step(x0=y0, p=q)["xf"]
+            cost = 0.5 * ca.sumsqr((out - data.T) / ca.repmat(ca.DM(scale), 1, len(times)))
+            made[rtol] = (ca.Function("g", [q], [cost, ca.gradient(cost, q)]), ca.Function("v", [q], [cost]))
+        return made[rtol]
+
+    return (lambda rtol: tuple(map(np.array, functions(rtol)[0](p0)))), (lambda rtol: functions(rtol)[1](p0))
+
+
+MAKERS = {"diffrax": diffrax, "casadi": casadi}
+made = {}
+
+
+def median(call, budget):
+    call()
+    begun, spent = time.perf_counter(), []
+    while len(spent) < 3 or (time.perf_counter() - begun < budget and len(spent) < 10_000):
+        before = time.perf_counter()
+        call()
+        spent.append(time.perf_counter() - before)
+        if time.perf_counter() - begun > 20 * budget:
+            break
+    return statistics.median(spent)
+
+
+for line in sys.stdin:
+    solver, rtol, budget = line.split()
+    rtol, budget = float(rtol), float(budget)
+    try:
+        kind, _, method = solver.partition(":")
+        if solver not in made:
+            made[solver] = MAKERS[kind](method)
+        both, value = made[solver]
+        v, g = both(rtol)
+        answer = dict(value=float(v), gradient=np.asarray(g).ravel().tolist(), seconds=median(lambda: both(rtol), budget),
+                      plain=median(lambda: value(rtol), budget))
+    except Exception as error:
+        answer = dict(error=f"{solver}: {type(error).__name__}: {str(error)[:300]}")
+    print(json.dumps(answer), flush=True)
