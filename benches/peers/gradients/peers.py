@@ -8,7 +8,7 @@ import sys
 import time
 
 import numpy as np
-from problems import arrays, python
+from fits import arrays, python
 
 folder = pathlib.Path(sys.argv[1])
 problem = json.loads((folder / "problem.json").read_text())
@@ -24,11 +24,11 @@ def diffrax(solver):
 
     jax.config.update("jax_enable_x64", True)
     if "reactions" in problem:
-        k, first, second, rows, columns, values = arrays(problem)
+        k, first, second, factors, rows, columns, values = arrays(problem)
 
         def field(t, y, p):
             extended = jnp.append(y, 1.0)
-            flux = p[k] * extended[first] * extended[second]
+            flux = factors * p[k] * extended[first] * extended[second]
             return jnp.zeros_like(y).at[rows].add(values * flux[columns])
     else:
         names = {s: f"y[{k}]" for k, s in enumerate(problem["states"])}
@@ -59,9 +59,9 @@ def casadi(_):
 
     y, p = ca.SX.sym("y", len(y0)), ca.SX.sym("p", len(p0))
     if "reactions" in problem:
-        k, first, second, rows, columns, values = arrays(problem)
+        k, first, second, factors, rows, columns, values = arrays(problem)
         extended = ca.vertcat(y, 1)
-        flux = p[k.tolist()] * extended[first.tolist()] * extended[second.tolist()]
+        flux = ca.DM(factors) * p[k.tolist()] * extended[first.tolist()] * extended[second.tolist()]
         matrix = ca.DM(ca.Sparsity.triplet(len(y0), len(k), rows.tolist(), columns.tolist()), values)
         right = matrix @ flux
     else:
@@ -110,7 +110,7 @@ for line in sys.stdin:
             made[solver] = MAKERS[kind](method)
         both, value = made[solver]
         v, g = both(rtol)
-        answer = dict(value=float(v), gradient=np.asarray(g).ravel().tolist(), seconds=median(lambda: both(rtol), budget),
+        answer = dict(value=float(np.asarray(v).ravel()[0]), gradient=np.asarray(g).ravel().tolist(), seconds=median(lambda: both(rtol), budget),
                       plain=median(lambda: value(rtol), budget))
     except Exception as error:
         answer = dict(error=f"{solver}: {type(error).__name__}: {str(error)[:300]}")

@@ -8,6 +8,8 @@ import json
 import pathlib
 import sys
 
+import numpy as np
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from problems import egfr, from_shared  # noqa: E402
 
@@ -26,13 +28,15 @@ HIRES_EQUATIONS = [
 
 
 def network(problem):
-    """Reactions as lists: rate constant, one or two reactants, what changes."""
+    """Reactions as lists: rate constant, one or two reactants, what changes, a factor."""
     names = {s: k for k, s in enumerate(problem.states)}
     rates = list(problem.params)
     reactions = []
     for name, rate in problem.aux.items():
-        constant, *reactants = rate.split("*")
-        reactions.append((name, rates.index(constant), [names[r] for r in reactants], []))
+        words = rate.split("*")
+        factor = np.prod([float(word) for word in words if word not in names and word not in rates])
+        (constant,) = (rates.index(word) for word in words if word in rates)
+        reactions.append((name, constant, [names[word] for word in words if word in names], [], float(factor)))
     places = {name: k for k, (name, *_) in enumerate(reactions)}
     for state, equation in enumerate(problem.equations):
         for term in equation.split():
@@ -58,7 +62,7 @@ def hires():
 def egfr_network():
     p = egfr()
     # Only rate constants that occur: the others are amounts at the start.
-    used = {rate.split("*")[0] for rate in p.aux.values()}
+    used = {word for rate in p.aux.values() for word in rate.split("*")}
     p.params = {k: v for k, v in p.params.items() if k in used}
     return dict(name="egfr", states=p.states, y0=p.y0, parameters=p.params, equations=p.equations, times=p.times, stiff=True,
                 atol=1e-2, aux=p.aux, reactions=network(p))
@@ -66,14 +70,12 @@ def egfr_network():
 
 def field(problem):
     """f(t, y, p) of NumPy arrays, for the data."""
-    import numpy as np
-
     if "reactions" in problem:
-        k, first, second, rows, columns, values = arrays(problem)
+        k, first, second, factors, rows, columns, values = arrays(problem)
 
         def f(t, y, p):
             extended = np.append(y, 1.0)
-            flux = p[k] * extended[first] * extended[second]
+            flux = factors * p[k] * extended[first] * extended[second]
             out = np.zeros(len(y))
             np.add.at(out, rows, values * flux[columns])
             return out
@@ -92,9 +94,7 @@ def python(equations, names):
 
 
 def arrays(problem):
-    """Rate constants, reactants (the number of states stands for none), and the changes as rows, columns, values."""
-    import numpy as np
-
+    """Rate constants, reactants (the number of states stands for none), factors, and the changes as rows, columns, values."""
     n = len(problem["states"])
     reactions = problem["reactions"]
     pad = lambda reactants, k: reactants[k] if k < len(reactants) else n
@@ -102,11 +102,10 @@ def arrays(problem):
     first, second = (np.array([pad(r[1], place) for r in reactions]) for place in (0, 1))
     changes = [(state, column, change) for column, r in enumerate(reactions) for state, change in r[2]]
     rows, columns, values = (np.array(list(part)) for part in zip(*changes))
-    return k, first, second, rows, columns, values.astype(float)
+    return k, first, second, np.array([r[3] for r in reactions]), rows, columns, values.astype(float)
 
 
 def write(folder):
-    import numpy as np
     from scipy.integrate import solve_ivp
 
     for problem in (lotka_volterra(), hires(), egfr_network()):
