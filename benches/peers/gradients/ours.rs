@@ -6,9 +6,9 @@
 use std::io::BufRead;
 use std::time::Instant;
 
+use rhapsode::Model;
 use rhapsode::solve::Method;
 use rhapsode::source::DataFile;
-use rhapsode::Model;
 
 /// The median time of a call, after one that is not counted.
 fn median(budget: f64, mut call: impl FnMut()) -> f64 {
