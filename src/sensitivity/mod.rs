@@ -5,7 +5,7 @@
 //! instructions ([`program`]), one down, the other up, so that they are transposes of each other but for rounding. The
 //! lengths of steps, orders and methods are taken as they were: what the run would do at other parameters near by.
 //!
-//! At events [`moment`] says what becomes of S and of its adjoint.
+//! At events `moment` says what becomes of S and of its adjoint.
 //!
 //! Nothing here knows of models: what is differentiated comes from [`crate::system::System::derivative`].
 

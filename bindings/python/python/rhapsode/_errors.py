@@ -37,7 +37,7 @@ class SolveError(RhapsodeError, RuntimeError):
     """A run could not reach its end.
 
     `partial` is the solution so far, `time` how far it came, `kind` a word: "not_finite", "step_too_small",
-    "too_many_steps", "too_much_time", "inconsistent", "delay", "events", "not_steady", "memory".
+    "too_many_steps", "too_much_time", "inconsistent", "delay", "events", "not_steady", "no_derivative", "memory".
     """
 
     kind: str = ""
