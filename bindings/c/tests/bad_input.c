@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rhapsode.h"
 
@@ -142,10 +143,17 @@ static void threads(void) {
     WANT(rhapsode_problem_span(problem, 0, 1e15) == RHAPSODE_OK);
     WANT(rhapsode_problem_save_count(problem, 2) == RHAPSODE_OK);
     WANT(pthread_create(&thread, NULL, solves, problem) == 0);
-    while (busy != RHAPSODE_BUSY) busy = rhapsode_problem_set(problem, "w", 2);
+    for (int tries = 0; busy != RHAPSODE_BUSY && tries < 100000; tries++) {
+        usleep(100);
+        busy = rhapsode_problem_set(problem, "w", 2);
+    }
+    WANT(busy == RHAPSODE_BUSY);
     rhapsode_model_free(model);
     /* The flag is lowered when a run starts: it may have to be raised again. */
-    while (rhapsode_problem_set(problem, "w", 2) == RHAPSODE_BUSY) WANT(rhapsode_problem_cancel(problem) == RHAPSODE_OK);
+    while (rhapsode_problem_set(problem, "w", 2) == RHAPSODE_BUSY) {
+        WANT(rhapsode_problem_cancel(problem) == RHAPSODE_OK);
+        usleep(100);
+    }
     pthread_join(thread, &status);
     WANT((rhapsode_status)(size_t)status == RHAPSODE_CANCELLED);
     SAYS(rhapsode_problem_message(problem), "interrupted");

@@ -83,6 +83,8 @@ fn valgrind_finds_no_errors_and_no_leaks() {
         run.args([
             "--quiet",
             "--error-exitcode=9",
+            // Else a thread may wait for ever while another runs.
+            "--fair-sched=yes",
             "--leak-check=full",
             "--show-leak-kinds=definite,indirect,possible",
         ]);
