@@ -116,11 +116,8 @@ impl Ahead {
             beta: method.beta,
             defaults,
         };
-        let place = |k| {
-            let place = places.as_ref().map_or(k, |places| places[k]);
-            (pattern.rows()[place], pattern.columns().partition_point(|start| *start <= place) - 1)
-        };
-        let jacobian = (0..lowered.jacobian.values).map(place).collect();
+        let place = |k| places.as_ref().map_or(k, |places| places[k]);
+        let jacobian = (0..lowered.jacobian.values).map(|k| pattern.entry(place(k))).collect();
         Ok(Ahead { program, solve: drive.solve(), drive, jacobian })
     }
 }

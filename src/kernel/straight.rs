@@ -65,6 +65,14 @@ impl Straight {
         self.op(Op::Binary(super::program::Binary::Add, product, c))
     }
 
+    /// `sum + a·b`, or the product alone.
+    pub fn add_product(&mut self, a: Value, b: Value, sum: Option<Value>, fma: bool) -> Value {
+        match sum {
+            Some(sum) => self.multiply_add(a, b, sum, fma),
+            None => self.op(Op::Binary(super::program::Binary::Mul, a, b)),
+        }
+    }
+
     /// A place where no value is in use but through memory: long bodies are cut here.
     pub fn may_cut(&mut self) {
         if self.piece.body.len() >= LONG {

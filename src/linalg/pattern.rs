@@ -123,6 +123,11 @@ impl Pattern {
         self.columns[j]..self.columns[j + 1]
     }
 
+    /// Row and column of a place.
+    pub fn entry(&self, place: usize) -> (usize, usize) {
+        (self.rows[place], self.columns.partition_point(|start| *start <= place) - 1)
+    }
+
     /// `out = A x` for values in this pattern.
     pub fn multiply(&self, values: &[f64], x: &[f64], out: &mut [f64]) {
         out.fill(0.0);

@@ -406,8 +406,8 @@ impl<'a, 'r> Run<'a, 'r> {
         self.problem.jacobian(stepper.t(), stepper.y(), &mut values);
         let Some(place) = values.iter().position(|value| !value.is_finite()) else { return kind };
         let names = &self.problem.system.shape().states;
-        let column = pattern.columns().partition_point(|start| *start <= place) - 1;
-        ErrorKind::Derivative(names.get(pattern.rows()[place]), names.get(column))
+        let (row, column) = pattern.entry(place);
+        ErrorKind::Derivative(names.get(row), names.get(column))
     }
 
     /// The time up to which steps may be taken without looking at each: that of the next point to keep.

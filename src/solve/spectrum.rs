@@ -56,12 +56,7 @@ impl Spectrum {
                 counted += 1;
             }
             v.iter_mut().for_each(|x| *x /= norm);
-            image.fill(0.0);
-            for (j, x) in v.iter().enumerate() {
-                for k in pattern.column(j) {
-                    image[pattern.rows()[k]] += values[k] * x;
-                }
-            }
+            pattern.multiply(values, v, image);
             rayleigh = v.iter().zip(&*image).map(|(v, image)| v * image).sum();
             std::mem::swap(v, image);
         }

@@ -2,8 +2,9 @@
 
 use super::compile::KernelJobs;
 use super::emit::{OWN, signature};
+use super::ops::condition;
 use crate::kernel::control::{Expr, Function, Kind, Local, Stmt, Whole};
-use crate::math::{Binary, Compare, Unary};
+use crate::math::{Binary, Unary};
 use cranelift::codegen::ir::{self, FuncRef, InstBuilder, UserExternalName, types};
 use cranelift::codegen::isa::TargetIsa;
 use cranelift::prelude::{
@@ -212,13 +213,7 @@ impl Emitter<'_> {
             }
             Expr::Compare(op, a, b) => {
                 let (a, b) = two(self, a, b);
-                let condition = match op {
-                    Compare::Lt => FloatCC::LessThan,
-                    Compare::Le => FloatCC::LessThanOrEqual,
-                    Compare::Eq => FloatCC::Equal,
-                    Compare::Ne => FloatCC::NotEqual,
-                };
-                self.builder.ins().fcmp(condition, a, b)
+                self.builder.ins().fcmp(condition(*op), a, b)
             }
             Expr::Less(a, b) => {
                 let (a, b) = two(self, a, b);

@@ -6,6 +6,16 @@ use cranelift::codegen::ir::{self, Endianness, InstBuilder, InstructionData, typ
 use cranelift::prelude::{FloatCC, MemFlagsData};
 use std::sync::Arc;
 
+/// A comparison of two numbers as Cranelift has it.
+pub(super) fn condition(op: Compare) -> FloatCC {
+    match op {
+        Compare::Lt => FloatCC::LessThan,
+        Compare::Le => FloatCC::LessThanOrEqual,
+        Compare::Eq => FloatCC::Equal,
+        Compare::Ne => FloatCC::NotEqual,
+    }
+}
+
 impl<'a> Emitter<'a> {
     /// Emits `dst = op`.
     pub fn assign(&mut self, dst: Value, op: &'a Op) {
@@ -50,13 +60,7 @@ impl<'a> Emitter<'a> {
             }
             Op::Compare(op, a, b) => {
                 let (a, b) = (self.operand(a), self.operand(b));
-                let condition = match op {
-                    Compare::Lt => FloatCC::LessThan,
-                    Compare::Le => FloatCC::LessThanOrEqual,
-                    Compare::Eq => FloatCC::Equal,
-                    Compare::Ne => FloatCC::NotEqual,
-                };
-                self.builder.ins().fcmp(condition, a, b)
+                self.builder.ins().fcmp(condition(op), a, b)
             }
             Op::And(a, b) => {
                 let (a, b) = (self.operand(a), self.operand(b));

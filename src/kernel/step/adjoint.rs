@@ -5,6 +5,7 @@
 //! Evaluating Derivatives, ch. 3). J and ∂f/∂p are their kernels, executed symbolically at every stage's argument.
 
 use super::inline::{Operands, Place, inline, reads_time};
+use super::time::stage_time;
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Value};
 use crate::kernel::straight::Straight;
@@ -20,13 +21,9 @@ pub struct Entries<'a> {
 impl<'a> Entries<'a> {
     /// `places` says where in the pattern each value of the kernel stands, if not in order.
     pub fn new(kernel: &'a Kernel, pattern: &Pattern, places: Option<&[usize]>) -> Self {
-        let of_place: Vec<(usize, usize)> = (0..pattern.ncols())
-            .flat_map(|column| pattern.column(column).map(move |place| (place, column)))
-            .map(|(place, column)| (pattern.rows()[place], column))
-            .collect();
         let places = match places {
-            Some(places) => places.iter().map(|place| of_place[*place]).collect(),
-            None => of_place,
+            Some(places) => places.iter().map(|place| pattern.entry(*place)).collect(),
+            None => (0..pattern.nnz()).map(|place| pattern.entry(place)).collect(),
         };
         Entries { kernel, places }
     }
@@ -132,24 +129,12 @@ impl Back<'_> {
 
     /// `sum + a b`
     fn add_product(&mut self, a: Value, b: Value, sum: Option<Value>) -> Value {
-        match sum {
-            Some(sum) => self.code.multiply_add(a, b, sum, self.fma),
-            None => self.code.op(Op::Binary(Binary::Mul, a, b)),
-        }
+        self.code.add_product(a, b, sum, self.fma)
     }
 
     /// The time of stage i, kept inside the times f may be asked for.
     fn time(&mut self, i: usize) -> Value {
-        let t = self.code.op(Op::Time);
-        if !self.timed {
-            return t;
-        }
-        let (h, c) = (self.code.load(Buffer::V, 0), self.code.op(Op::Const(self.formula.c[i])));
-        let t = self.code.multiply_add(h, c, t, self.fma);
-        let least = self.code.load(Buffer::V, 2);
-        let t = self.code.op(Op::Binary(Binary::Max, t, least));
-        let most = self.code.load(Buffer::V, 3);
-        self.code.op(Op::Binary(Binary::Min, t, most))
+        stage_time(&mut self.code, self.timed, self.formula.c[i], self.fma)
     }
 
     /// `x_i = y + h Σ a_il f_l`

@@ -2,6 +2,7 @@
 
 use super::inline::{Operands, Place, inline, reads_time};
 use super::norm::{scale, unless_finite};
+use super::time::stage_time;
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Unary, Value};
 use crate::kernel::straight::Straight;
@@ -180,16 +181,7 @@ impl<'a> Step<'a> {
 
     /// The time of stage i: `t + c_i h`, kept inside the times f may be asked for.
     fn time(&mut self, i: usize) -> Value {
-        let t = self.code.op(Op::Time);
-        if !self.timed {
-            return t;
-        }
-        let (h, c) = (self.h(), self.code.op(Op::Const(self.formula.c[i])));
-        let t = self.code.multiply_add(h, c, t, self.fma);
-        let least = self.code.load(Buffer::V, 2);
-        let t = self.code.op(Op::Binary(Binary::Max, t, least));
-        let most = self.code.load(Buffer::V, 3);
-        self.code.op(Op::Binary(Binary::Min, t, most))
+        stage_time(&mut self.code, self.timed, self.formula.c[i], self.fma)
     }
 
     /// Stage i: f at its argument.

@@ -14,6 +14,7 @@ mod norm;
 mod rosenbrock;
 mod rosenbrock_adjoint;
 mod taylor;
+mod time;
 
 pub use adjoint::{Entries, explicit_adjoint};
 pub use dense::{explicit_dense, rosenbrock_dense, rosenbrock_prepare};

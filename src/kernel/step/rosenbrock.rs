@@ -5,6 +5,7 @@
 
 use super::inline::{Operands, Place, inline, reads_time};
 use super::norm::{scale, unless_finite};
+use super::time::stage_time;
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Program, Unary, Value};
 use crate::kernel::straight::Straight;
@@ -103,16 +104,7 @@ impl<'a> Step<'a> {
 
     /// The time `t + c h` for a kernel, kept inside the times f may be asked for.
     fn time(&mut self, c: f64, kernel: &Kernel) -> Value {
-        let t = self.code.op(Op::Time);
-        if !reads_time(kernel) {
-            return t;
-        }
-        let (h, c) = (self.h(), self.code.op(Op::Const(c)));
-        let t = self.code.multiply_add(h, c, t, self.fma);
-        let least = self.code.load(Buffer::V, 2);
-        let t = self.code.op(Op::Binary(Binary::Max, t, least));
-        let most = self.code.load(Buffer::V, 3);
-        self.code.op(Op::Binary(Binary::Min, t, most))
+        stage_time(&mut self.code, reads_time(kernel), c, self.fma)
     }
 
     /// J, ∂f/∂t, 1/h, the shift 1/(γh), the factors, and the norm of J.

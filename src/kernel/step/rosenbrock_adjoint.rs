@@ -7,6 +7,7 @@
 
 use super::adjoint::Entries;
 use super::inline::{Operands, Place, inline, reads_time};
+use super::time::stage_time;
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Program, Value};
 use crate::kernel::straight::Straight;
@@ -128,10 +129,7 @@ impl<'a> Back<'a> {
     }
 
     fn add_product(&mut self, a: Value, b: Value, sum: Option<Value>) -> Value {
-        match sum {
-            Some(sum) => self.code.multiply_add(a, b, sum, self.fma),
-            None => self.code.op(Op::Binary(Binary::Mul, a, b)),
-        }
+        self.code.add_product(a, b, sum, self.fma)
     }
 
     fn scaled(&mut self, factor: f64, value: Value, sum: Option<Value>) -> Value {
@@ -145,16 +143,7 @@ impl<'a> Back<'a> {
 
     /// The time `t + c h`, kept inside the times f may be asked for.
     fn time(&mut self, c: f64) -> Value {
-        let t = self.code.op(Op::Time);
-        if !self.timed {
-            return t;
-        }
-        let (h, c) = (self.code.load(Buffer::V, 0), self.code.op(Op::Const(c)));
-        let t = self.code.multiply_add(h, c, t, self.fma);
-        let least = self.code.load(Buffer::V, 2);
-        let t = self.code.op(Op::Binary(Binary::Max, t, least));
-        let most = self.code.load(Buffer::V, 3);
-        self.code.op(Op::Binary(Binary::Min, t, most))
+        stage_time(&mut self.code, self.timed, c, self.fma)
     }
 
     /// J, its transpose, ∂f/∂t, 1/h, the shift, and the factors of both.
