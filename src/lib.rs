@@ -65,9 +65,10 @@ pub mod system;
 pub use facade::{AheadError, AheadOfTime, AheadOptions};
 #[cfg(feature = "compiler")]
 pub use facade::{
-    Backend, CompileError, Compiled, DerivativeError, Errors, FileLoader, Gradient, LOG_LIKELIHOOD, MissingParameter,
-    Model, Objective, ObjectiveError, OutsideData, Problem, Recorded, SensitivityError, Show, SolveError, Steady,
-    Tangents, UnknownName, Way, derivative_names,
+    Backend, CompileError, Compiled, DerivativeError, Ensemble, EnsembleError, Errors, FileLoader, Gradient, Keep,
+    LOG_LIKELIHOOD, MissingParameter, Model, Objective, ObjectiveError, OutsideData, Problem, Quantiles, Record,
+    Recorded, SensitivityError, Show, Sketch, SolveError, Steady, THREADS, Tangents, UnknownName, Valued, Way,
+    derivative_names, threads_by_default,
 };
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.

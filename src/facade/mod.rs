@@ -4,6 +4,7 @@
 mod ahead;
 mod bind;
 mod derivatives;
+mod ensemble;
 mod errors;
 mod files;
 mod measured;
@@ -19,6 +20,7 @@ mod together;
 pub use ahead::{AheadError, AheadOfTime, AheadOptions};
 pub use bind::{MissingParameter, UnknownName};
 pub use derivatives::{DerivativeError, Gradient, Recorded, Tangents, derivative_names};
+pub use ensemble::{Ensemble, EnsembleError, Keep, Quantiles, Record, Sketch, THREADS, Valued, threads_by_default};
 pub use errors::Errors;
 pub use files::FileLoader;
 pub use objective::{LOG_LIKELIHOOD, Objective, ObjectiveError, Way};

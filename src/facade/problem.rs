@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::Compiled;
 use super::bind::{MissingParameter, UnknownName, parameter_values};
+use super::ensemble::Place;
 use super::reach::{OutsideData, outside_data};
 use super::steady::Steady;
 use crate::diag::closest;
@@ -109,16 +110,8 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`UnknownName`] with the closest known name.
     pub fn set(mut self, name: &str, value: f64) -> Result<Self, UnknownName> {
-        let model = self.compiled.model();
-        if let Some(place) = model.parameters().find(name) {
-            self.parameters.insert(place, value);
-        } else if let Some(place) = model.states().find(name) {
-            self.initial.insert(place, value);
-        } else if let Some(place) = model.discretes().find(name) {
-            self.discretes.insert(place, value);
-        } else {
-            return Err(self.unknown(name));
-        }
+        let place = Place::find(&self, name)?;
+        self.put(place, value);
         Ok(self)
     }
 
@@ -146,7 +139,16 @@ impl<'a> Problem<'a> {
         Ok(self)
     }
 
-    fn unknown(&self, name: &str) -> UnknownName {
+    /// Sets what stands at a place.
+    pub(super) fn put(&mut self, place: Place, value: f64) {
+        match place {
+            Place::Parameter(k) => self.parameters.insert(k, value),
+            Place::State(k) => self.initial.insert(k, value),
+            Place::Discrete(k) => self.discretes.insert(k, value),
+        };
+    }
+
+    pub(super) fn unknown(&self, name: &str) -> UnknownName {
         let known: Vec<String> = self.compiled.model().checked().symbols.iter().map(|s| s.name.clone()).collect();
         let suggestion = closest(name, known.iter().map(String::as_str)).map(str::to_string);
         UnknownName { name: name.to_string(), suggestion }
@@ -314,6 +316,14 @@ impl<'a> Problem<'a> {
         result
     }
 
+    /// Makes the grid of points to keep a list of them, where the end is known.
+    pub(super) fn settle_grid(&mut self) {
+        let (t0, t1) = (self.options.t0, self.options.t1);
+        if let Some(points) = self.grid.filter(|_| t1.is_finite()).and_then(|grid| grid.points(t0, t1)) {
+            (self.grid, self.options.save) = (None, Save::At(points));
+        }
+    }
+
     /// Whether the points kept are those of the steps.
     pub(super) fn keeps_steps(&self) -> bool {
         self.options.save == Save::Steps && matches!(self.grid, None | Some(Grid::Steps))
@@ -361,13 +371,19 @@ impl<'a> Problem<'a> {
 
     /// Bound parameters, and the states at the start.
     pub(super) fn start(&self) -> Result<Start, SolveError> {
-        let mut bound = if self.parameters.is_empty() {
+        let bound = if self.parameters.is_empty() {
             self.compiled.bound_defaults().map_err(SolveError::Missing)?
         } else {
             self.compiled.bind(&self.parameter_values().map_err(SolveError::Missing)?)
         };
+        Ok(self.start_of(bound, []))
+    }
+
+    /// The same for bound parameters that are known, with some first values of discrete quantities besides.
+    pub(super) fn start_of(&self, mut bound: Vec<f64>, discretes: impl IntoIterator<Item = (usize, f64)>) -> Start {
         let discretes_at = self.compiled.system().shape().discretes_at;
-        self.discretes.iter().for_each(|(place, value)| bound[discretes_at + place] = *value);
+        let own = self.discretes.iter().map(|(place, value)| (*place, *value));
+        own.chain(discretes).for_each(|(place, value)| bound[discretes_at + place] = value);
         let mut y0 = self.compiled.initial(self.options.t0, &bound);
         // Sensitivities of a state stand n places apart behind it; a start that is set depends on no parameter.
         let by = self.compiled.model().sensitivities();
@@ -379,7 +395,7 @@ impl<'a> Problem<'a> {
                 y0[n * (j + 1) + place] = if own { 1.0 } else { 0.0 };
             }
         }
-        Ok(Start { bound, y: y0 })
+        Start { bound, y: y0 }
     }
 
     /// The span's end; of a run until rest, found by a run that keeps nothing where points are asked for.

@@ -114,9 +114,6 @@ impl Together {
 
 /// Whether nothing happens on the way, and parameters do not follow from each other.
 fn is_smooth(model: &Checked) -> bool {
-    let own = |family: &crate::model::Family| {
-        family.pieces.iter().all(|piece| model.graph.facts(piece.value).reads < Reads::Parameters)
-    };
     model.events.is_empty()
         && model.switches.is_empty()
         && crate::model::with_modes(model).is_none()
@@ -124,5 +121,11 @@ fn is_smooth(model: &Checked) -> bool {
         && model.constraints.is_empty()
         && model.algebraic.is_empty()
         && model.discretes.len() == model.asked.columns.len()
-        && model.defaults.iter().all(own)
+        && defaults_are_numbers(model)
+}
+
+/// Whether no parameter follows from others.
+pub fn defaults_are_numbers(model: &Checked) -> bool {
+    let mut pieces = model.defaults.iter().flat_map(|family| &family.pieces);
+    pieces.all(|piece| model.graph.facts(piece.value).reads < Reads::Parameters)
 }
