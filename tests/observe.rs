@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rhapsode::Model;
 use rhapsode::SolveError;
-use rhapsode::solve::{ErrorKind, Go, Method, Observer, Options, Passed, Save, integrate};
+use rhapsode::solve::{ErrorKind, Failure, Go, Method, Observer, Options, Passed, Save, integrate};
 use rhapsode::system::ClosureSystem;
 
 const SPRING: &str = "model spring\nparam w = 2\ninit x = 1, v = 0\nx' = v\nv' = -w^2*x\n";
@@ -137,4 +137,60 @@ fn initial_values_are_counted() {
     assert_eq!(compiled.problem().initial(&[1.0]).err().unwrap(), "expected 2 initial values, found 1");
     let solution = compiled.problem().initial(&[2.0, 0.0]).unwrap().span(0.0..1.0).solve().unwrap();
     assert_eq!((solution.state(0)[0], solution.state(1)[0]), (2.0, 0.0));
+}
+
+#[test]
+fn steps_are_pulled_and_are_those_of_the_run() {
+    for (text, end) in [(SPRING, 3.0), (BALL, 2.0)] {
+        let compiled = Model::parse(text).unwrap().compile().unwrap();
+        for method in Method::ALL {
+            if method.is_second_order() && (text == BALL || *method != Method::Dprkn6) {
+                continue;
+            }
+            for save in [Save::Steps, Save::At(vec![0.3, 0.31, 1.7])] {
+                let mut problem = compiled.problem().method(*method).rtol(1e-7).span(0.0..end).save(save);
+                let whole = problem.clone().dense().solve().unwrap();
+                let mut steps = problem.steps().unwrap();
+                let (mut reached, mut inside, mut wanted) = (0.0, [0.0; 2], [0.0; 2]);
+                for step in &mut steps {
+                    let step = step.unwrap();
+                    assert_eq!(step.from(), reached, "{}", method.name());
+                    reached = step.to();
+                    let t = step.from() + 0.4 * (step.to() - step.from());
+                    step.state(t, &mut inside);
+                    whole.dense().unwrap().state(t, &mut wanted);
+                    assert_eq!(inside, wanted, "{} at {t}", method.name());
+                    step.state(reached, &mut inside);
+                    assert_eq!(inside, step.end());
+                }
+                assert_eq!(reached, end);
+                assert_eq!(steps.statistics().steps, whole.statistics.steps);
+                let solution = steps.into_solution();
+                assert_eq!((solution.times(), solution.last()), (whole.times(), whole.last()), "{}", method.name());
+                assert_eq!(solution.occurrences(), whole.occurrences());
+                assert!(solution.dense().is_none());
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_end_with_the_error_and_may_be_left() {
+    let compiled = Model::parse("model m\ninit x = 1\nx' = x^2\n").unwrap().compile().unwrap();
+    let mut problem = compiled.problem().span(0.0..2.0);
+    let mut steps = problem.steps().unwrap();
+    let (passed, errors): (Vec<_>, Vec<_>) = steps.by_ref().partition(Result::is_ok);
+    // The last steps of all are shorter than time can tell.
+    assert!(passed.len() > 100 && passed.len() as u64 <= steps.statistics().steps);
+    let [Err(failure)] = &errors[..] else { panic!("{errors:?}") };
+    assert!((failure.time - 1.0).abs() < 1e-3, "{failure}");
+    assert!(steps.next().is_none());
+    assert_eq!(steps.into_solution().times(), failure.partial.times());
+    // What is left early is the solution so far, as a run over the whole span would begin.
+    let mut steps = problem.steps().unwrap();
+    let third = steps.by_ref().nth(2).unwrap().unwrap();
+    let begun = steps.into_solution();
+    assert_eq!((begun.len(), begun.times()[3], begun.last()), (4, third.to(), third.end().to_vec()));
+    let mut wrong = compiled.problem().rtol(-1.0);
+    assert!(matches!(wrong.steps().err(), Some(SolveError::Failed(Failure { kind: ErrorKind::Options(_), .. }))));
 }

@@ -18,8 +18,8 @@ use crate::diag::closest;
 use crate::model::{Grid, LOOK_BACK, LeadIn};
 use crate::name::plain;
 use crate::solve::{
-    Approach, End, ErrorKind, Failure, Method, Observer, Options, Recorder, Save, Solution, SteadyState, Tolerance,
-    integrate, integrate_to, integrate_told, steady,
+    Approach, End, ErrorKind, Failure, Method, Observer, Options, Recorder, Save, Solution, SteadyState, Steps,
+    Tolerance, integrate, integrate_to, integrate_told, steady, steps,
 };
 use crate::system::{Eliminated, Reduced};
 
@@ -467,8 +467,20 @@ impl<'a> Problem<'a> {
         self.run_told(self.start()?, None)
     }
 
-    /// The same from a start made before, with somebody who hears of every step.
-    pub(super) fn run_told(&self, start: Start, recorder: Option<&mut dyn Recorder>) -> Result<Solution, SolveError> {
+    /// The run step by step, each made when it is asked for: an iterator of [`crate::solve::Step`]s, which know the solution
+    /// within them. Conserved sums are not used. What depends on the whole run (the end of one until rest, points
+    /// as a grid) is settled here, once.
+    ///
+    /// # Errors
+    /// [`SolveError`], if the run cannot begin.
+    pub fn steps(&mut self) -> Result<Steps<'_>, SolveError> {
+        let (start, options) = self.prepared(self.start()?)?;
+        (self.options, self.grid) = (options.into_owned(), None);
+        steps(self.compiled.system(), &start.y, &start.bound, &self.options).map_err(SolveError::Failed)
+    }
+
+    /// Where the run really starts, and what depends on its whole span.
+    fn prepared(&self, start: Start) -> Result<(Start, Cow<'_, Options<'a>>), SolveError> {
         let Start { mut bound, y: mut y0 } = start;
         let mut options = Cow::Borrowed(&self.options);
         if let Some(lead_in) = self.compiled.model().checked().lead_in {
@@ -489,6 +501,12 @@ impl<'a> Problem<'a> {
         if let Some(points) = self.grid.and_then(|grid| grid.points(options.t0, options.t1)) {
             options.to_mut().save = Save::At(points);
         }
+        Ok((Start { bound, y: y0 }, options))
+    }
+
+    /// The same from a start made before, with somebody who hears of every step.
+    pub(super) fn run_told(&self, start: Start, recorder: Option<&mut dyn Recorder>) -> Result<Solution, SolveError> {
+        let (Start { bound, y: y0 }, mut options) = self.prepared(start)?;
         let system = self.compiled.system();
         // Of delays the past of all states is kept, and constraints are on all states together.
         let apart = self.compiled.model().checked().delays.is_empty() && system.constraints().is_none();

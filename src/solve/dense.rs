@@ -12,6 +12,7 @@ const FARTHEST: f64 = 3.0;
 
 /// A run's solution between the points kept. Where an event has made it jump, it has the values after.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Dense {
     dim: usize,
     /// In the order of integration.
@@ -21,6 +22,7 @@ pub struct Dense {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Piece {
     from: f64,
     to: f64,
@@ -64,6 +66,17 @@ impl Dense {
         Ok(())
     }
 
+    /// Whether it is one of so many states, and every step has its values: of what was read from elsewhere.
+    #[cfg(feature = "serde")]
+    pub(super) fn is_sound(&self, dim: usize) -> bool {
+        let whole = |piece: &Piece| {
+            let needed = piece.degree.checked_add(1).and_then(|rows| rows.checked_mul(dim));
+            let end = needed.and_then(|needed| needed.checked_add(piece.first));
+            piece.degree > 0 && end.is_some_and(|end| end <= self.values.len())
+        };
+        self.dim == dim && self.pieces.iter().all(whole)
+    }
+
     /// The same with more states, each a sum of multiples of those there are.
     pub(super) fn expanded(mut self, dim: usize, expand: impl Fn(&[f64], &mut [f64])) -> Self {
         let rows = self.values.len() / self.dim.max(1);
@@ -72,6 +85,17 @@ impl Dense {
         pairs.for_each(|(few, all)| expand(few, all));
         self.pieces.iter_mut().for_each(|piece| piece.first = piece.first / self.dim.max(1) * dim);
         Dense { dim, values, ..self }
+    }
+
+    /// The number of steps.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// The last step alone.
+    pub(super) fn last(&self) -> Dense {
+        let Some(piece) = self.pieces.last() else { return Dense::new(self.dim) };
+        Dense { dim: self.dim, pieces: vec![Piece { first: 0, ..*piece }], values: self.values[piece.first..].to_vec() }
     }
 
     /// Start and end of what is known.

@@ -1,8 +1,11 @@
 //! The run: segments between breakpoints, steps within them, points kept from the dense output.
 
+mod kept;
 mod passed;
+mod steps;
 
 pub use passed::{Go, Observer, Passed};
+pub use steps::{Step, Steps, steps};
 
 use std::sync::Arc;
 
@@ -68,13 +71,11 @@ pub fn integrate_told(
     recorder: Option<&mut dyn Recorder>,
 ) -> Result<Solution, Failure> {
     let mut run = Run::new(system, p, options, recorder);
-    let outcome = validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0, options));
-    let (time, step) = (run.time, run.step);
+    let outcome = validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0));
     *end = run.end.take();
-    let solution = run.into_solution();
     match outcome {
-        Ok(()) => Ok(solution),
-        Err(kind) => Err(Failure { kind, time, step, partial: Box::new(solution) }),
+        Ok(()) => Ok(run.into_solution()),
+        Err(kind) => Err(run.failed(kind)),
     }
 }
 
@@ -112,6 +113,23 @@ impl Active {
             Active::Fixed(stepper) => stepper.as_mut(),
         }
     }
+}
+
+/// What lasts from one stretch of a run to the next.
+struct Going {
+    active: Active,
+    /// The state where the last stretch ended.
+    y: Vec<f64>,
+    /// Where f may jump, and the end of the run.
+    breaks: std::iter::Peekable<std::vec::IntoIter<f64>>,
+    /// The last of them that was passed.
+    behind: f64,
+    /// How smooth the solution is where the next stretch begins, for delays.
+    level: u32,
+    /// The step to try first.
+    h: f64,
+    /// The end of the stretch under way.
+    end: Option<f64>,
 }
 
 struct Run<'a, 'r> {
@@ -184,8 +202,16 @@ impl<'a, 'r> Run<'a, 'r> {
         }
     }
 
-    fn all(&mut self, y0: &[f64], options: &Options) -> Result<(), ErrorKind> {
-        let direction = self.problem.direction;
+    fn all(&mut self, y0: &[f64]) -> Result<(), ErrorKind> {
+        let mut going = self.set_out(y0)?;
+        while self.go_on(&mut going)? {}
+        self.end = Some(End { y: going.y, p: self.problem.parameters().to_vec(), settled: self.rests });
+        Ok(())
+    }
+
+    /// Everything up to the first step.
+    fn set_out(&mut self, y0: &[f64]) -> Result<Going, ErrorKind> {
+        let (direction, options) = (self.problem.direction, self.options);
         let mut active = Active::new(options.method, &mut self.problem)?;
         self.problem.statistics.method = active.stepper().name().to_string();
         if let Active::Fixed(stepper) = &active {
@@ -208,7 +234,7 @@ impl<'a, 'r> Run<'a, 'r> {
         breaks.sort_by(|a, b| (a * direction).total_cmp(&(b * direction)));
         breaks.dedup();
         breaks.push(options.t1);
-        let mut h = options.first_step.map_or(0.0, |h| h * direction);
+        let h = options.first_step.map_or(0.0, |h| h * direction);
         let mut y = y0.to_vec();
         self.reserve()?;
         self.algebraic = Algebraic::new(&self.problem)?;
@@ -225,72 +251,96 @@ impl<'a, 'r> Run<'a, 'r> {
             recorder.start(&mut self.problem, options.t0, &y)?;
         }
         self.begin(&mut y)?;
-        let mut breaks = breaks.into_iter().peekable();
-        let mut behind = f64::INFINITY * -direction;
+        let behind = f64::INFINITY * -direction;
         // What an event has set may make the solution itself jump.
-        let mut level = u32::MAX;
-        while self.time != options.t1 && !self.stopped {
-            while breaks.next_if(|b| (self.time - b) * direction >= 0.0).is_some() {}
-            let mut end = breaks.peek().copied().unwrap_or(options.t1);
-            // The end of the run is no break, unless something happens or jumps just there.
-            let mut smooth = end == options.t1;
-            if let Some(time) = self.events.as_mut().and_then(|events| events.next_end(self.time))
-                && time <= end
-            {
-                (end, smooth) = (time, false);
-            }
-            if let Some(mut past) = self.problem.past.take() {
-                past.begin(&mut self.problem, self.time, &y, level);
-                if let Some(time) = past.next_end(self.time).filter(|time| *time <= end) {
-                    (end, smooth) = (time, false);
-                }
-                self.problem.past = Some(past);
-            }
-            self.problem.between(behind, if smooth { f64::INFINITY * direction } else { end });
-            if let Err(kind) = active.stepper().start(&mut self.problem, self.time, &y, h) {
-                self.note(&mut active);
-                return Err(kind);
-            }
-            if let Some(events) = &mut self.events {
-                // A delay below rounding of time is over before a step is taken.
-                events.y.copy_from_slice(&y);
-            }
-            self.begins(&y);
-            let outcome = self.segment(&mut active, end);
-            if let Err(kind) = outcome {
-                self.note(&mut active);
-                return Err(self.diagnose(kind, active.stepper()));
-            }
-            if self.halted {
-                y.copy_from_slice(&self.point);
-                break;
-            }
-            if self.time == end {
-                behind = end;
-            }
-            // Behind a jump of f the old step means little.
-            h = 0.0;
-            let happens = self.events.as_ref().is_some_and(|events| events.is_due(self.time));
-            level = u32::MAX;
-            if happens {
-                if let Err(kind) = self.happen(&mut y, behind) {
-                    self.note(&mut active);
-                    return Err(kind);
-                }
-                // What sets no state makes f jump at most.
-                level = u32::from(self.events.as_ref().is_some_and(|events| events.y == y));
-                h = if active.stepper().keeps_step() { active.stepper().h() } else { 0.0 };
-            } else {
-                y.copy_from_slice(active.stepper().y());
-                self.pass(&y, end)?;
-                // Where a delay passes a breaking point f does not jump.
-                if self.problem.past.is_some() && active.stepper().keeps_step() {
-                    h = active.stepper().h();
-                }
+        Ok(Going { active, y, breaks: breaks.into_iter().peekable(), behind, level: u32::MAX, h, end: None })
+    }
+
+    /// Goes on to where the driver looks next, as a rule the end of a step; says whether there is more to go.
+    fn go_on(&mut self, going: &mut Going) -> Result<bool, ErrorKind> {
+        let outcome = self.advance(going);
+        if outcome != Ok(true) {
+            self.note(&mut going.active);
+        }
+        outcome
+    }
+
+    fn advance(&mut self, going: &mut Going) -> Result<bool, ErrorKind> {
+        let end = match going.end {
+            Some(end) => end,
+            None if self.time == self.options.t1 || self.stopped => return Ok(false),
+            None => self.start_stretch(going)?,
+        };
+        let stepper = going.active.stepper();
+        if self.time != end {
+            match self.step(stepper, end) {
+                Ok(false) if self.time != end => return Ok(true),
+                Ok(_) => {}
+                Err(kind) => return Err(self.diagnose(kind, stepper)),
             }
         }
-        self.note(&mut active);
-        self.end = Some(End { y, p: self.problem.parameters().to_vec(), settled: self.rests });
+        going.end = None;
+        if self.halted {
+            going.y.copy_from_slice(&self.point);
+            return Ok(false);
+        }
+        self.end_stretch(going, end)?;
+        Ok(true)
+    }
+
+    /// Prepares for the way to where f or the solution may jump next; says where that is.
+    fn start_stretch(&mut self, going: &mut Going) -> Result<f64, ErrorKind> {
+        let (direction, options) = (self.problem.direction, self.options);
+        while going.breaks.next_if(|b| (self.time - b) * direction >= 0.0).is_some() {}
+        let mut end = going.breaks.peek().copied().unwrap_or(options.t1);
+        // The end of the run is no break, unless something happens or jumps just there.
+        let mut smooth = end == options.t1;
+        if let Some(time) = self.events.as_mut().and_then(|events| events.next_end(self.time))
+            && time <= end
+        {
+            (end, smooth) = (time, false);
+        }
+        if let Some(mut past) = self.problem.past.take() {
+            past.begin(&mut self.problem, self.time, &going.y, going.level);
+            if let Some(time) = past.next_end(self.time).filter(|time| *time <= end) {
+                (end, smooth) = (time, false);
+            }
+            self.problem.past = Some(past);
+        }
+        self.problem.between(going.behind, if smooth { f64::INFINITY * direction } else { end });
+        going.active.stepper().start(&mut self.problem, self.time, &going.y, going.h)?;
+        if let Some(events) = &mut self.events {
+            // A delay below rounding of time is over before a step is taken.
+            events.y.copy_from_slice(&going.y);
+        }
+        self.begins(&going.y);
+        going.end = Some(end);
+        Ok(end)
+    }
+
+    /// What happens where a stretch has ended, at `end` or before it.
+    fn end_stretch(&mut self, going: &mut Going, end: f64) -> Result<(), ErrorKind> {
+        if self.time == end {
+            going.behind = end;
+        }
+        // Behind a jump of f the old step means little.
+        going.h = 0.0;
+        let happens = self.events.as_ref().is_some_and(|events| events.is_due(self.time));
+        going.level = u32::MAX;
+        let stepper = going.active.stepper();
+        if happens {
+            self.happen(&mut going.y, going.behind)?;
+            // What sets no state makes f jump at most.
+            going.level = u32::from(self.events.as_ref().is_some_and(|events| events.y == going.y));
+            going.h = if stepper.keeps_step() { stepper.h() } else { 0.0 };
+        } else {
+            going.y.copy_from_slice(stepper.y());
+            self.pass(&going.y, end)?;
+            // Where a delay passes a breaking point f does not jump.
+            if self.problem.past.is_some() && stepper.keeps_step() {
+                going.h = stepper.h();
+            }
+        }
         Ok(())
     }
 
@@ -427,92 +477,90 @@ impl<'a, 'r> Run<'a, 'r> {
         }
     }
 
-    fn segment(&mut self, active: &mut Active, end: f64) -> Result<(), ErrorKind> {
-        let stepper = active.stepper();
-        while self.time != end {
-            let rejected = self.problem.statistics.rejected;
-            if self.recorder.is_some() {
-                self.point.copy_from_slice(stepper.y());
+    /// Takes a step, or several where nobody looks at each; says whether the stretch is over before its end.
+    fn step(&mut self, stepper: &mut dyn Stepper, end: f64) -> Result<bool, ErrorKind> {
+        let rejected = self.problem.statistics.rejected;
+        if self.recorder.is_some() {
+            self.point.copy_from_slice(stepper.y());
+        }
+        let outcome = if self.problem.past.is_some() {
+            past::step(&mut self.problem, stepper, end)
+        } else {
+            let until = self.until(end);
+            stepper.advance(&mut self.problem, until, end).map(|()| false)
+        };
+        let rejected = self.problem.statistics.rejected - rejected;
+        self.step = stepper.h();
+        if let (Err(ErrorKind::TooManySteps(_)), Some(settled)) = (&outcome, &self.settled) {
+            return Err(ErrorKind::NotSteady(settled.worst(&self.problem, stepper.y())));
+        }
+        let on_break = match outcome {
+            Ok(on_break) => on_break,
+            Err(kind) => {
+                self.retry(kind, stepper)?;
+                return Ok(false);
             }
-            let outcome = if self.problem.past.is_some() {
-                past::step(&mut self.problem, stepper, end)
-            } else {
-                let until = self.until(end);
-                stepper.advance(&mut self.problem, until, end).map(|()| false)
+        };
+        let before = std::mem::replace(&mut self.time, stepper.t());
+        if let Some(recorder) = &mut self.recorder {
+            self.points.clear();
+            let Some(taken) = stepper.taken(&mut self.points) else {
+                return Err(ErrorKind::Options(no_derivative(stepper.name())));
             };
-            let rejected = self.problem.statistics.rejected - rejected;
-            self.step = stepper.h();
-            if let (Err(ErrorKind::TooManySteps(_)), Some(settled)) = (&outcome, &self.settled) {
-                return Err(ErrorKind::NotSteady(settled.worst(&self.problem, stepper.y())));
-            }
-            let on_break = match outcome {
-                Ok(on_break) => on_break,
-                Err(kind) => {
-                    self.retry(kind, stepper)?;
-                    continue;
+            recorder.step(&mut self.problem, taken, &self.point, &self.points)?;
+        }
+        if let Some(projection) = &mut self.projection {
+            self.point.copy_from_slice(stepper.y());
+            if projection.project(&mut self.problem, self.time, &mut self.point)? {
+                if let Some(algebraic) = &mut self.algebraic {
+                    // Where rounding stands in the way, the values of the step stay: the next step solves for them anyway.
+                    let _ = algebraic.solve(&mut self.problem, self.time, &mut self.point);
                 }
-            };
-            let before = std::mem::replace(&mut self.time, stepper.t());
-            if let Some(recorder) = &mut self.recorder {
-                self.points.clear();
-                let Some(taken) = stepper.taken(&mut self.points) else {
-                    return Err(ErrorKind::Options(no_derivative(stepper.name())));
-                };
-                recorder.step(&mut self.problem, taken, &self.point, &self.points)?;
-            }
-            if let Some(projection) = &mut self.projection {
-                self.point.copy_from_slice(stepper.y());
-                if projection.project(&mut self.problem, self.time, &mut self.point)? {
-                    if let Some(algebraic) = &mut self.algebraic {
-                        // Where rounding stands in the way, the values of the step stay: the next step solves for them anyway.
-                        let _ = algebraic.solve(&mut self.problem, self.time, &mut self.point);
-                    }
-                    stepper.correct(&mut self.problem, &self.point)?;
-                }
-            }
-            let happens = match &mut self.events {
-                None => false,
-                Some(events) => match events.inspect(&mut self.problem, stepper, before, rejected) {
-                    Some(time) => {
-                        self.time = time;
-                        true
-                    }
-                    None if self.time == end && events.is_due(end) => {
-                        events.y.copy_from_slice(stepper.y());
-                        true
-                    }
-                    None => false,
-                },
-            };
-            if self.show(stepper, before, happens)? {
-                break;
-            }
-            if happens {
-                self.save_before(stepper, self.time)?;
-                self.tell_cut(stepper)?;
-            } else {
-                self.save(stepper)?;
-                self.begins(stepper.y());
-            }
-            if let Some(progress) = self.options.progress
-                && self.problem.statistics.steps.is_multiple_of(self.seldom)
-            {
-                progress(self.time);
-            }
-            if happens || on_break {
-                break;
-            }
-            // What is known to happen yet keeps the run going.
-            if let Some(settled) = &mut self.settled
-                && self.events.as_mut().is_none_or(|events| events.next_end(self.time).is_none())
-                && settled.reached(&mut self.problem, self.time, stepper.y(), self.time - self.options.t0)
-            {
-                self.rests = true;
-                self.stopped = true;
-                break;
+                stepper.correct(&mut self.problem, &self.point)?;
             }
         }
-        Ok(())
+        let happens = match &mut self.events {
+            None => false,
+            Some(events) => match events.inspect(&mut self.problem, stepper, before, rejected) {
+                Some(time) => {
+                    self.time = time;
+                    true
+                }
+                None if self.time == end && events.is_due(end) => {
+                    events.y.copy_from_slice(stepper.y());
+                    true
+                }
+                None => false,
+            },
+        };
+        if self.show(stepper, before, happens)? {
+            return Ok(true);
+        }
+        if happens {
+            self.save_before(stepper, self.time)?;
+            self.tell_cut(stepper)?;
+        } else {
+            self.save(stepper)?;
+            self.begins(stepper.y());
+        }
+        if let Some(progress) = self.options.progress
+            && self.problem.statistics.steps.is_multiple_of(self.seldom)
+        {
+            progress(self.time);
+        }
+        if happens || on_break {
+            return Ok(true);
+        }
+        // What is known to happen yet keeps the run going.
+        if let Some(settled) = &mut self.settled
+            && self.events.as_mut().is_none_or(|events| events.next_end(self.time).is_none())
+            && settled.reached(&mut self.problem, self.time, stepper.y(), self.time - self.options.t0)
+        {
+            self.rests = true;
+            self.stopped = true;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Tells whoever differentiates the run that something happens inside the last step.
@@ -541,103 +589,9 @@ impl<'a, 'r> Run<'a, 'r> {
         Err(events.slides().filter(|_| stuck).map_or(kind, ErrorKind::Slides))
     }
 
-    /// Room for the points to keep: all of them where their number is known.
-    fn reserve(&mut self) -> Result<(), ErrorKind> {
-        let width = self.point.len() + self.outputs;
-        let points = match &self.options.save {
-            Save::At(times) => times.len(),
-            Save::Steps => 1024.min((1 << 20) / width.max(1)),
-        };
-        let needed = 8 * (points as u64).saturating_mul(width as u64 + 1);
-        let refused = ErrorKind::Memory(needed, self.options.max_memory);
-        if matches!(self.options.save, Save::At(_)) && needed > self.options.max_memory {
-            return Err(refused);
-        }
-        let reserved = self.times.try_reserve_exact(points).and(self.rows.try_reserve_exact(points * width));
-        reserved.map_err(|_| refused)
-    }
-
-    /// Keeps the start, or the asked-for times that coincide with it.
-    fn save_start(&mut self, y0: &[f64]) -> Result<(), ErrorKind> {
-        self.point.copy_from_slice(y0);
-        match &self.options.save {
-            Save::Steps => self.record(self.options.t0, Place::Here)?,
-            Save::At(times) => {
-                while times.get(self.next).is_some_and(|t| *t == self.options.t0) {
-                    self.record(self.options.t0, Place::Here)?;
-                    self.next += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps what the last step passed.
-    fn save(&mut self, stepper: &mut dyn Stepper) -> Result<(), ErrorKind> {
-        match &self.options.save {
-            Save::Steps => {
-                self.point.copy_from_slice(stepper.y());
-                self.record(self.time, Place::Here)?;
-            }
-            Save::At(times) => {
-                while let Some(&t) = times.get(self.next)
-                    && (self.time - t) * self.problem.direction >= 0.0
-                {
-                    let place = if t == self.time {
-                        self.point.copy_from_slice(stepper.y());
-                        Place::Here
-                    } else {
-                        self.interpolate(stepper, t)?
-                    };
-                    self.record(t, place)?;
-                    self.next += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The solution at a time within the last step, in `point`.
-    fn interpolate(&mut self, stepper: &mut dyn Stepper, t: f64) -> Result<Place, ErrorKind> {
-        stepper.interpolate(&mut self.problem, t, &mut self.point);
-        if let Some(projection) = &mut self.projection {
-            projection.project(&mut self.problem, t, &mut self.point)?;
-        }
-        if let Some(algebraic) = &mut self.algebraic {
-            // Methods interpolate algebraic unknowns less well than they compute them; where that is too far off for
-            // Newton's iteration it stands as it is.
-            let _ = algebraic.solve(&mut self.problem, t, &mut self.point);
-        }
-        Ok(Place::Inside)
-    }
-
-    /// Keeps the asked-for times that the last step passed before a time at which it is cut short, which has its own.
-    fn save_before(&mut self, stepper: &mut dyn Stepper, end: f64) -> Result<(), ErrorKind> {
-        let Save::At(times) = &self.options.save else { return Ok(()) };
-        while let Some(&t) = times.get(self.next).filter(|t| (end - **t) * self.problem.direction > 0.0) {
-            let place = self.interpolate(stepper, t)?;
-            self.record(t, place)?;
-            self.next += 1;
-        }
-        Ok(())
-    }
-
-    fn record(&mut self, t: f64, place: Place) -> Result<(), ErrorKind> {
-        let needed = 8 * (self.rows.len() + self.times.len() + self.point.len() + self.outputs + 1) as u64;
-        if needed > self.options.max_memory {
-            return Err(ErrorKind::Memory(needed, self.options.max_memory));
-        }
-        self.times.push(t);
-        self.rows.extend_from_slice(&self.point);
-        if self.outputs > 0 {
-            let start = self.rows.len();
-            self.rows.resize(start + self.outputs, 0.0);
-            self.problem.outputs(t, &self.point, &mut self.rows[start..]);
-        }
-        match &mut self.recorder {
-            Some(recorder) => recorder.keep(&mut self.problem, place, t, &self.point),
-            None => Ok(()),
-        }
+    fn failed(self, kind: ErrorKind) -> Failure {
+        let (time, step) = (self.time, self.step);
+        Failure { kind, time, step, partial: Box::new(self.into_solution()) }
     }
 
     fn into_solution(mut self) -> Solution {

@@ -21,6 +21,8 @@ mod options;
 mod past;
 pub mod problem;
 pub mod rosenbrock;
+#[cfg(feature = "serde")]
+mod serial;
 mod settled;
 mod solution;
 mod spectrum;
@@ -31,7 +33,7 @@ pub mod tableau;
 pub mod taken;
 
 pub use dense::Dense;
-pub use drive::{End, Go, Observer, Passed, integrate, integrate_to, integrate_told};
+pub use drive::{End, Go, Observer, Passed, Step, Steps, integrate, integrate_to, integrate_told, steps};
 pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure, no_derivative};
 pub use options::{Options, Save, Tolerance};

@@ -7,22 +7,23 @@ use super::events::Occurrence;
 use crate::system::{Names, Shape};
 
 /// Values at the saved times. Columns are contiguous: `states[k*len .. (k+1)*len]` is state `k` over time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Solution {
-    times: Vec<f64>,
-    states: Vec<f64>,
-    outputs: Vec<f64>,
-    shape: Arc<Shape>,
-    events: Vec<Occurrence>,
-    event_names: Vec<String>,
-    stopped: bool,
-    dense: Option<Dense>,
+    pub(super) times: Vec<f64>,
+    pub(super) states: Vec<f64>,
+    pub(super) outputs: Vec<f64>,
+    pub(super) shape: Arc<Shape>,
+    pub(super) events: Vec<Occurrence>,
+    pub(super) event_names: Vec<String>,
+    pub(super) stopped: bool,
+    pub(super) dense: Option<Dense>,
     /// How the run went.
     pub statistics: Statistics,
 }
 
 /// Counts of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Statistics {
     /// The method used; for `auto`, those it switched between, in order of first use, joined by `+`.
     pub method: String,

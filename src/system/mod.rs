@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::linalg::{Pattern, Strategy};
 
 /// Sizes and names of a system: fixed at construction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Shape {
     /// Names of the states; their number is the dimension n.
     pub states: Names,

@@ -31,6 +31,7 @@ const CLOSE: f64 = 64.0;
 
 /// An event that was executed.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Occurrence {
     /// When.
     pub time: f64,
