@@ -55,7 +55,7 @@ fn whole_step(taylor: &Kernel, order: usize, smooth: bool) -> Option<Kernel> {
     small.then(|| taylor_step(taylor, order, Target64 { fma: host_has_fma() })).flatten()
 }
 
-impl<K: Kernels + 'static> Taylor for Series<K> {
+impl<K: Kernels + Clone + 'static> Taylor for Series<K> {
     fn order(&self) -> usize {
         self.order
     }

@@ -12,11 +12,11 @@ use super::{Arguments, KernelId, Kernels};
 use crate::kernel::program::{Kernel, Program};
 use crate::kernel::step::{
     BackParts, Entries, Parts, explicit_adjoint, explicit_interpolant, explicit_step, newton_iterations, operations,
-    rosenbrock_adjoint, rosenbrock_step,
+    rosenbrock_adjoint, rosenbrock_step, side_by_side,
 };
 use crate::kernel::{Lowered, MatrixPlan, Target64, lower_elimination};
 use crate::linalg::{Elimination, Pattern};
-use crate::system::{CompiledNewton, CompiledStep, ExplicitFormula, RosenbrockFormula};
+use crate::system::{CompiledLanes, CompiledNewton, CompiledStep, ExplicitFormula, RosenbrockFormula};
 
 /// Systems with more states have no steps of one kernel: vectors of that length are worth loops.
 const STATES: usize = 40;
@@ -211,7 +211,15 @@ pub struct Step<K> {
     work: usize,
     /// Of Newton iterations: the numbers of the factors.
     factors: usize,
+    /// The same for several trajectories side by side.
+    lanes: OnceLock<Option<Arc<Lanes<K>>>>,
 }
+
+/// So many trajectories side by side.
+const LANES: usize = 4;
+
+/// One step of several trajectories.
+struct Lanes<K>(Step<K>);
 
 /// The longest work buffer of some kernels.
 fn most_work(kernels: usize, length: impl Fn(KernelId) -> usize) -> usize {
@@ -240,6 +248,7 @@ impl<K: Kernels> Step<K> {
             enough: u32::try_from(enough).unwrap_or(u32::MAX),
             work,
             factors: 0,
+            lanes: OnceLock::new(),
         })
     }
 
@@ -262,7 +271,7 @@ impl<K: Kernels> Step<K> {
     }
 }
 
-impl<K: Kernels> CompiledStep for Step<K> {
+impl<K: Kernels + Clone + 'static> CompiledStep for Step<K> {
     fn work(&self) -> usize {
         // The interpreter needs a place for every value; memory that is not asked for need not be cleared at every run.
         match self.native.get() {
@@ -279,9 +288,33 @@ impl<K: Kernels> CompiledStep for Step<K> {
     fn interpolant(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
         self.call(INTERPOLANT, Arguments { t, y, p, v: limits, w, out });
     }
+
+    fn lanes(&self) -> Option<Arc<dyn CompiledLanes>> {
+        let make = || {
+            let kernel = side_by_side(&self.program.kernels[STEP_KERNEL.0], LANES)?;
+            Some(Arc::new(Lanes(Step::new(Program { kernels: vec![kernel] }, self.kind.clone())?)))
+        };
+        self.lanes.get_or_init(make).clone().map(|lanes| lanes as Arc<dyn CompiledLanes>)
+    }
 }
 
-impl<K: Kernels> CompiledNewton for Step<K> {
+impl<K: Kernels> CompiledLanes for Lanes<K> {
+    fn lanes(&self) -> usize {
+        LANES
+    }
+
+    fn work(&self) -> usize {
+        // Interpreted or not: a run may see both.
+        self.0.work
+    }
+
+    #[inline]
+    fn attempt(&self, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.0.call(STEP_KERNEL, Arguments { t: 0.0, y, p, v: limits, w, out });
+    }
+}
+
+impl<K: Kernels + Clone + 'static> CompiledNewton for Step<K> {
     fn factors(&self) -> usize {
         self.factors
     }

@@ -324,9 +324,19 @@ impl<'a> Problem<'a> {
         }
     }
 
+    /// Whether conserved sums are used.
+    pub(super) fn reduces(&self) -> bool {
+        self.reduce
+    }
+
+    /// Whether the points to keep are known, or those of the steps.
+    pub(super) fn points_are_settled(&self) -> bool {
+        matches!(self.grid, None | Some(Grid::Steps))
+    }
+
     /// Whether the points kept are those of the steps.
     pub(super) fn keeps_steps(&self) -> bool {
-        self.options.save == Save::Steps && matches!(self.grid, None | Some(Grid::Steps))
+        self.options.save == Save::Steps && self.points_are_settled()
     }
 
     /// What it is a run of.

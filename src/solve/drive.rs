@@ -17,12 +17,13 @@ use super::low_storage::LowStorageStepper;
 use super::methods::{self, adams::Adams, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
 use super::options::validate;
 use super::past::{self, Past};
+use super::points::Points;
 use super::problem::Problem;
 use super::settled::Settled;
 use super::stepper::Stepper;
 use super::symplectic::SymplecticStepper;
 use super::taken::{Place, Recorder, Turn};
-use super::{Dense, ErrorKind, Failure, Method, Options, Save, Solution};
+use super::{Dense, ErrorKind, Failure, Method, Options, Solution};
 use crate::system::System;
 
 /// Integrates `y' = f(t, y, p)` from `y0`.
@@ -140,13 +141,8 @@ struct Run<'a, 'r> {
     projection: Option<Projection>,
     algebraic: Option<Algebraic>,
     options: &'a Options<'a>,
-    times: Vec<f64>,
-    /// Row-major: n states, then m outputs.
-    rows: Vec<f64>,
-    outputs: usize,
+    kept: Points<'a>,
     point: Vec<f64>,
-    /// The next of the asked-for times.
-    next: usize,
     time: f64,
     step: f64,
     /// Steps between two reports of progress: fewer where a step costs more.
@@ -173,7 +169,7 @@ impl<'a, 'r> Run<'a, 'r> {
         recorder: Option<&'r mut dyn Recorder>,
     ) -> Self {
         let shape = system.shape();
-        let (n, outputs) = (shape.dim(), shape.outputs.len());
+        let n = shape.dim();
         let mut problem = Problem::new(system, p, options);
         problem.told = recorder.is_some();
         Run {
@@ -183,11 +179,8 @@ impl<'a, 'r> Run<'a, 'r> {
             recorder,
             points: Vec::new(),
             options,
-            times: Vec::new(),
-            rows: Vec::new(),
-            outputs,
+            kept: Points::new(options, shape),
             point: vec![0.0; n],
-            next: 0,
             time: options.t0,
             step: 0.0,
             seldom: 256 / (1 + n as u64 / 40).min(256),
@@ -236,7 +229,7 @@ impl<'a, 'r> Run<'a, 'r> {
         breaks.push(options.t1);
         let h = options.first_step.map_or(0.0, |h| h * direction);
         let mut y = y0.to_vec();
-        self.reserve()?;
+        self.kept.reserve()?;
         self.algebraic = Algebraic::new(&self.problem)?;
         self.problem.past = Past::new(&mut self.problem, options.t0, &y, delay_order(options.method))?;
         self.make_consistent(&mut y)?;
@@ -276,7 +269,7 @@ impl<'a, 'r> Run<'a, 'r> {
             match self.step(stepper, end) {
                 Ok(false) if self.time != end => return Ok(true),
                 Ok(_) => {}
-                Err(kind) => return Err(self.diagnose(kind, stepper)),
+                Err(kind) => return Err(self.problem.diagnose(kind, stepper)),
             }
         }
         going.end = None;
@@ -390,7 +383,7 @@ impl<'a, 'r> Run<'a, 'r> {
         y.copy_from_slice(&events.y);
         // Between steps algebraic unknowns are interpolated; where that is too far off they stand as they are.
         let _ = self.restore(y);
-        let steps = self.options.save == Save::Steps;
+        let steps = self.kept.steps();
         // Where a branch of the equations changes there is one point, as at the end of any step.
         if steps && !events.only_switches(self.time) {
             self.point.copy_from_slice(y);
@@ -420,15 +413,13 @@ impl<'a, 'r> Run<'a, 'r> {
         if steps {
             self.record(self.time, Place::Here)?;
         }
-        if let Save::At(times) = &self.options.save {
-            while times.get(self.next).is_some_and(|t| *t == self.time) {
-                self.record(self.time, Place::Happening)?;
-                self.next += 1;
-            }
+        while self.kept.next_at(self.time) {
+            self.record(self.time, Place::Happening)?;
+            self.kept.advance();
         }
         self.stopped = flow? == Flow::Stop;
         // The end of a run that was not foreseen is always among the points.
-        if self.stopped && self.times.last() != Some(&self.time) {
+        if self.stopped && self.kept.last() != Some(self.time) {
             self.record(self.time, Place::Here)?;
         }
         Ok(())
@@ -446,20 +437,6 @@ impl<'a, 'r> Run<'a, 'r> {
         recorder.turn(&mut self.problem, end, y, Turn::End { stopped: false })
     }
 
-    /// What stopped a method that solves with J, if it is J: the first entry that is no number.
-    fn diagnose(&mut self, kind: ErrorKind, stepper: &dyn Stepper) -> ErrorKind {
-        if !matches!(kind, ErrorKind::StepTooSmall(_) | ErrorKind::Singular) || stepper.shifted().is_none() {
-            return kind;
-        }
-        let pattern = self.problem.system.jacobian_pattern();
-        let mut values = vec![0.0; pattern.nnz()];
-        self.problem.jacobian(stepper.t(), stepper.y(), &mut values);
-        let Some(place) = values.iter().position(|value| !value.is_finite()) else { return kind };
-        let names = &self.problem.system.shape().states;
-        let (row, column) = pattern.entry(place);
-        ErrorKind::Derivative(names.get(row), names.get(column))
-    }
-
     /// The time up to which steps may be taken without looking at each: that of the next point to keep.
     fn until(&self, end: f64) -> f64 {
         let looks = self.projection.is_some()
@@ -468,13 +445,10 @@ impl<'a, 'r> Run<'a, 'r> {
             || self.recorder.is_some()
             || self.options.progress.is_some()
             || self.shows_steps();
-        match &self.options.save {
-            Save::At(times) if !looks => match times.get(self.next) {
-                Some(next) if (end - next) * self.problem.direction > 0.0 => *next,
-                _ => end,
-            },
-            _ => f64::INFINITY * -self.problem.direction,
+        if looks || self.kept.steps() {
+            return f64::INFINITY * -self.problem.direction;
         }
+        self.kept.before(end).unwrap_or(end)
     }
 
     /// Takes a step, or several where nobody looks at each; says whether the stretch is over before its end.
@@ -497,6 +471,7 @@ impl<'a, 'r> Run<'a, 'r> {
         let on_break = match outcome {
             Ok(on_break) => on_break,
             Err(kind) => {
+                self.time = stepper.t();
                 self.retry(kind, stepper)?;
                 return Ok(false);
             }
@@ -598,7 +573,7 @@ impl<'a, 'r> Run<'a, 'r> {
         self.problem.statistics.solve_seconds = self.problem.seconds();
         let shape = Arc::new(self.problem.system.shape().clone());
         let dense = self.dense.take();
-        let solution = Solution::from_rows(self.times, &self.rows, shape, self.problem.statistics).with_dense(dense);
+        let solution = self.kept.into_solution(shape, self.problem.statistics).with_dense(dense);
         match self.events {
             Some(events) => {
                 let names = events.names();

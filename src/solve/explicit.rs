@@ -2,12 +2,14 @@
 //! step as one function, that is called in the place of `attempt`: the same formula, rounded differently in the last
 //! bits.
 
+mod lanes;
+
 use std::sync::Arc;
 
 use super::ErrorKind;
 use super::fused::add_stages;
 use super::problem::Problem;
-use super::stepper::{Controller, Stepper, clip, first_step, next_step, too_small};
+use super::stepper::{Controller, Pace, Stepper, first_step, too_small};
 use super::tableau::{Dense, ErrorEstimate, Explicit};
 use super::taken::{Formula, Taken};
 use crate::system::{CompiledStep, EXTRA, LIMITS};
@@ -20,8 +22,7 @@ pub struct ExplicitStepper {
     compiled: Option<Arc<dyn CompiledStep>>,
     /// What that function is told besides the state.
     limits: Vec<f64>,
-    t: f64,
-    h: f64,
+    pace: Pace,
     y: Vec<f64>,
     t_old: f64,
     h_old: f64,
@@ -45,7 +46,6 @@ pub struct ExplicitStepper {
     twins: bool,
     /// Stages the interpolant adds have been evaluated for the last accepted step, or there are none.
     extra_ready: bool,
-    controller: Controller,
     /// Squared differences of the last two stages and of their arguments; zeros where they tell nothing.
     differences: (f64, f64),
 }
@@ -65,8 +65,7 @@ impl ExplicitStepper {
             n,
             compiled,
             limits: vec![0.0; LIMITS + 2 * n],
-            t: 0.0,
-            h: 0.0,
+            pace: Pace::new(Controller::new(method.error_order, 0.04)),
             y: state(),
             t_old: 0.0,
             h_old: 1.0,
@@ -85,7 +84,6 @@ impl ExplicitStepper {
             },
             twins: method.twins(),
             extra_ready: false,
-            controller: Controller::new(method.error_order, 0.04),
             differences: (0.0, 0.0),
         }
     }
@@ -106,7 +104,7 @@ impl ExplicitStepper {
         let n = self.n;
         self.limits[0] = h;
         let (y, limits) = (&self.y[..n], &self.limits[..LIMITS + n]);
-        step.attempt(self.t, y, problem.parameters(), limits, &mut self.k, &mut self.y_new);
+        step.attempt(self.pace.t, y, problem.parameters(), limits, &mut self.k, &mut self.y_new);
         problem.statistics.rhs += (self.method.stages - 1) as u64;
         self.differences = (self.y_new[n + 1], self.y_new[n + 2]);
         self.y_new[n]
@@ -120,7 +118,7 @@ impl ExplicitStepper {
             let (done, rest) = self.k.split_at_mut(i * n);
             let point = if i + 2 == stages { &mut self.y_late } else { &mut self.y_new[..n] };
             add_stages(point, Some(&self.y[..n]), h, done, &self.rows[i]);
-            problem.rhs(self.t + self.method.c[i] * h, point, &mut rest[..n]);
+            problem.rhs(self.pace.t + self.method.c[i] * h, point, &mut rest[..n]);
         }
         if self.k[(stages - 1) * n..stages * n].iter().any(|k| !k.is_finite()) {
             return f64::NAN;
@@ -195,9 +193,26 @@ impl ExplicitStepper {
 }
 
 impl ExplicitStepper {
+    /// The first step, if none is wanted yet.
+    fn choose_first(&mut self, problem: &mut Problem, end: f64) {
+        if self.pace.h == 0.0 {
+            let (t, order) = (self.pace.t, self.method.error_order);
+            let (f0, scratch) = self.k.split_at_mut(self.n);
+            self.pace.h = first_step(problem, t, &self.y[..self.n], f0, order, end - t, scratch);
+        }
+    }
+
+    /// Why no step is small enough: the last was `h`.
+    fn failure(&mut self, problem: &mut Problem, h: f64) -> ErrorKind {
+        // Stage by stage, for what each component has to say.
+        self.attempt(problem, h);
+        let undefined = problem.first_not_finite(&self.k[..self.method.stages * self.n]);
+        too_small(problem, undefined, &self.error, &self.y[..self.n])
+    }
+
     /// Puts it at a point without asking for f there: for another method to start from.
     pub fn place(&mut self, t: f64, y: &[f64]) {
-        self.t = t;
+        self.pace.t = t;
         self.y[..y.len()].copy_from_slice(y);
     }
 }
@@ -208,12 +223,10 @@ impl Stepper for ExplicitStepper {
     }
 
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
-        self.t = t;
+        self.pace.start(t, h);
         let n = self.n;
         self.y[..n].copy_from_slice(y);
-        self.controller.reset();
         self.differences = (0.0, 0.0);
-        self.h = h;
         problem.limits(&mut self.limits);
         problem.rhs(t, &self.y[..n], &mut self.k[..n]);
         match problem.not_finite(&self.k[..n]) {
@@ -224,19 +237,16 @@ impl Stepper for ExplicitStepper {
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         let n = self.n;
-        if self.h == 0.0 {
-            let (f0, scratch) = self.k.split_at_mut(n);
-            self.h = first_step(problem, self.t, &self.y[..n], f0, self.method.error_order, end - self.t, scratch);
-        }
+        self.choose_first(problem, end);
         loop {
             problem.check()?;
-            let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
+            let h = self.pace.attempt(problem.max_step, end);
             let error = self.try_step(problem, h);
             if error <= 1.0 {
                 problem.statistics.steps += 1;
-                self.t_old = self.t;
+                self.t_old = self.pace.t;
                 self.h_old = h;
-                self.t = if h == end - self.t { end } else { self.t + h };
+                self.pace.accept(h, error, end);
                 std::mem::swap(&mut self.y_old, &mut self.y);
                 std::mem::swap(&mut self.y, &mut self.y_new);
                 std::mem::swap(&mut self.k_old, &mut self.k);
@@ -245,23 +255,18 @@ impl Stepper for ExplicitStepper {
                 // First same as last.
                 let last = (self.method.stages - 1) * n;
                 self.k[..n].copy_from_slice(&self.k_old[last..last + n]);
-                let factor = self.controller.accept(error);
-                self.h = next_step(self.h, h, factor);
                 return Ok(());
             }
             problem.statistics.rejected += 1;
-            self.h = h * self.controller.reject(error);
-            if self.h.abs() < problem.least_step(self.t) {
-                // Stage by stage, for what each component has to say.
-                self.attempt(problem, h);
-                let undefined = problem.first_not_finite(&self.k[..self.method.stages * n]);
-                return Err(too_small(problem, undefined, &self.error, &self.y[..n]));
+            self.pace.reject(h, error);
+            if self.pace.h.abs() < problem.least_step(self.pace.t) {
+                return Err(self.failure(problem, h));
             }
         }
     }
 
     fn t(&self) -> f64 {
-        self.t
+        self.pace.t
     }
 
     fn y(&self) -> &[f64] {
@@ -269,7 +274,7 @@ impl Stepper for ExplicitStepper {
     }
 
     fn h(&self) -> f64 {
-        self.h
+        self.pace.h
     }
 
     fn degree(&self) -> usize {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::fused::sum_of_squares;
 use super::past::Past;
+use super::stepper::Stepper;
 use super::{ErrorKind, Options, Statistics, Tolerance};
 use crate::linalg::Shifted;
 use crate::system::{CompiledStep, LIMITS, NEWTON_LIMITS, SecondOrder, System, Taylor};
@@ -37,8 +38,8 @@ pub struct Problem<'a> {
     watched: bool,
     /// Steps are told to somebody who differentiates them.
     pub told: bool,
-    /// When the host was last asked whether to go on, since the start.
-    asked: Cell<Duration>,
+    /// When the host was last asked whether to go on.
+    asked: Cell<Instant>,
     /// What the system reads at other times, if it does.
     pub past: Option<Box<Past<'a>>>,
     options: &'a Options<'a>,
@@ -57,6 +58,7 @@ const MARGIN: f64 = 5.7e-14;
 impl<'a> Problem<'a> {
     /// The problem of an (already validated) set of options.
     pub fn new(system: &'a dyn System, p: &[f64], options: &'a Options<'a>) -> Self {
+        let started = Instant::now();
         Problem {
             system,
             p: p.to_vec(),
@@ -71,10 +73,10 @@ impl<'a> Problem<'a> {
             max_steps: options.max_steps,
             watched: options.cancel.is_some() || options.max_time.is_some() || options.interrupt.is_some(),
             told: false,
-            asked: Cell::new(Duration::ZERO),
+            asked: Cell::new(started),
             past: None,
             options,
-            started: Instant::now(),
+            started,
             statistics: Statistics::default(),
             looks: 0,
         }
@@ -281,6 +283,11 @@ impl<'a> Problem<'a> {
         self.p[self.system.shape().discretes_at + place] = value;
     }
 
+    /// Gives it other bound parameters.
+    pub fn set_parameters(&mut self, p: &[f64]) {
+        self.p.copy_from_slice(p);
+    }
+
     /// Puts it where a run was: bound parameters, and the interval that f is asked for.
     pub fn place(&mut self, p: &[f64], inside: (f64, f64)) {
         self.p.copy_from_slice(p);
@@ -395,18 +402,38 @@ impl<'a> Problem<'a> {
         2.0 * f64::EPSILON * t.abs().max(f64::MIN_POSITIVE / f64::EPSILON)
     }
 
+    /// What stopped a method that solves with J, if it is J: the first entry that is no number.
+    pub fn diagnose(&mut self, kind: ErrorKind, stepper: &dyn Stepper) -> ErrorKind {
+        if !matches!(kind, ErrorKind::StepTooSmall(_) | ErrorKind::Singular) || stepper.shifted().is_none() {
+            return kind;
+        }
+        let pattern = self.system.jacobian_pattern();
+        let mut values = vec![0.0; pattern.nnz()];
+        self.jacobian(stepper.t(), stepper.y(), &mut values);
+        let Some(place) = values.iter().position(|value| !value.is_finite()) else { return kind };
+        let names = &self.system.shape().states;
+        let (row, column) = pattern.entry(place);
+        ErrorKind::Derivative(names.get(row), names.get(column))
+    }
+
     /// To be called once per attempted step: limits and cancellation.
     #[inline]
     pub fn check(&self) -> Result<(), ErrorKind> {
-        if self.watched || self.statistics.steps + self.statistics.rejected >= self.max_steps {
-            return self.limits_reached();
+        self.allows(&self.statistics, self.started)
+    }
+
+    /// The same for one of several trajectories, with its own counts and start.
+    #[inline]
+    pub fn allows(&self, counts: &Statistics, started: Instant) -> Result<(), ErrorKind> {
+        let attempts = counts.steps + counts.rejected;
+        if self.watched || attempts >= self.max_steps {
+            return self.limits_reached(attempts, started);
         }
         Ok(())
     }
 
     #[cold]
-    fn limits_reached(&self) -> Result<(), ErrorKind> {
-        let attempts = self.statistics.steps + self.statistics.rejected;
+    fn limits_reached(&self, attempts: u64, started: Instant) -> Result<(), ErrorKind> {
         if attempts >= self.max_steps {
             return Err(ErrorKind::TooManySteps(self.max_steps));
         }
@@ -415,12 +442,12 @@ impl<'a> Problem<'a> {
         }
         // Looking at the clock costs as much as a small step.
         if self.dim() > 1000 || attempts.is_multiple_of(64) {
-            let elapsed = self.started.elapsed();
-            if let Some(limit) = self.options.max_time.filter(|limit| elapsed > *limit) {
+            let now = Instant::now();
+            if let Some(limit) = self.options.max_time.filter(|limit| now - started > *limit) {
                 return Err(ErrorKind::TooMuchTime(limit.as_secs_f64()));
             }
-            if let Some(interrupt) = self.options.interrupt.filter(|_| elapsed > self.asked.get() + ASKED_EVERY) {
-                self.asked.set(elapsed);
+            if let Some(interrupt) = self.options.interrupt.filter(|_| now > self.asked.get() + ASKED_EVERY) {
+                self.asked.set(now);
                 if interrupt() {
                     return Err(ErrorKind::Interrupted);
                 }

@@ -4,13 +4,15 @@
 //! The form with u = Γk, which needs no products with J: H&W IV.7.24–25. The coefficients in the theory's form are
 //! Γ⁻¹ = I/γ − C, α = A Γ, b = m Γ.
 
+mod lanes;
+
 use std::sync::Arc;
 
-use super::ErrorKind;
 use super::fused::{combine, stage, weigh};
 use super::problem::Problem;
-use super::stepper::{Controller, Stepper, clip, first_step, next_step};
+use super::stepper::{Controller, Pace, Stepper, first_step};
 use super::taken::{Formula, Taken};
+use super::{ErrorKind, Statistics};
 use crate::linalg::Shifted;
 use crate::system::{CompiledStep, EXTRA, LIMITS, RosenbrockFormula};
 
@@ -145,8 +147,7 @@ pub struct RosenbrockStepper {
     limits: Vec<f64>,
     /// Steps whose planned pivots were bad.
     bad: u32,
-    t: f64,
-    h: f64,
+    pace: Pace,
     here: Point,
     t_old: f64,
     h_old: f64,
@@ -164,7 +165,6 @@ pub struct RosenbrockStepper {
     dense: Vec<f64>,
     dense_ready: bool,
     error: Vec<f64>,
-    controller: Controller,
     stiffness: f64,
     /// [`Rosenbrock::adds_one`] of each stage, and the other properties of the tableau.
     adds_one: Vec<bool>,
@@ -258,8 +258,7 @@ impl RosenbrockStepper {
             compiled,
             limits: vec![0.0; LIMITS + n],
             bad: 0,
-            t: 0.0,
-            h: 0.0,
+            pace: Pace::new(Controller::new(method.error_order, method.beta)),
             here: Point::new(n),
             t_old: 0.0,
             h_old: 1.0,
@@ -273,7 +272,6 @@ impl RosenbrockStepper {
             dense: vec![0.0; method.dense.len() * n],
             dense_ready: false,
             error: zeros(),
-            controller: Controller::new(method.error_order, method.beta),
             stiffness: 0.0,
             adds_one: (0..method.c.len()).map(|i| method.adds_one(i)).collect(),
             stiffly_accurate: method.stiffly_accurate(),
@@ -289,12 +287,8 @@ impl RosenbrockStepper {
         let step = self.compiled.as_ref().filter(|_| self.bad < PATIENCE)?;
         self.limits[0] = h;
         let (here, next) = (&self.here.values, &mut self.next.values);
-        step.attempt(self.t, here, problem.parameters(), &self.limits, &mut self.u, next);
-        let (counts, stages) = (&mut problem.statistics, self.method.c.len() as u64);
-        counts.rhs += stages - u64::from(self.first_same_as_last);
-        counts.jacobians += 1;
-        counts.factorizations += 1;
-        counts.solves += stages;
+        step.attempt(self.pace.t, here, problem.parameters(), &self.limits, &mut self.u, next);
+        self.count_whole(&mut problem.statistics);
         let [error, good, norm] = self.next.said()?;
         if good == 0.0 {
             self.bad += 1;
@@ -302,6 +296,16 @@ impl RosenbrockStepper {
         }
         self.stiffness = h.abs() * norm;
         Some(error)
+    }
+
+    /// Counts what a whole step takes.
+    #[inline]
+    fn count_whole(&self, counts: &mut Statistics) {
+        let stages = self.method.c.len() as u64;
+        counts.rhs += stages - u64::from(self.first_same_as_last);
+        counts.jacobians += 1;
+        counts.factorizations += 1;
+        counts.solves += stages;
     }
 
     /// A step h, whole or by stages.
@@ -315,8 +319,8 @@ impl RosenbrockStepper {
 
     fn by_stages(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
         if !self.fresh {
-            problem.jacobian(self.t, self.here.y(), &mut self.jacobian);
-            problem.time_derivative(self.t, self.here.y(), &mut self.ft);
+            problem.jacobian(self.pace.t, self.here.y(), &mut self.jacobian);
+            problem.time_derivative(self.pace.t, self.here.y(), &mut self.ft);
             self.fresh = true;
         }
         let outcome = self.stages(problem, h, t_new);
@@ -346,7 +350,7 @@ impl RosenbrockStepper {
                 } else {
                     combine(self.next.y_mut(), self.here.y(), method.a[i], done);
                 }
-                self.next.evaluate(problem, self.t + method.c[i] * h);
+                self.next.evaluate(problem, self.pace.t + method.c[i] * h);
                 if !self.next.is_finite() {
                     return Outcome::NotFinite;
                 }
@@ -389,7 +393,21 @@ impl RosenbrockStepper {
         self.stiffness = h.abs() * norm;
     }
 
-    /// Why no step is small enough.
+    /// The first step, if none is wanted yet.
+    fn choose_first(&mut self, problem: &mut Problem, end: f64) {
+        if self.pace.h == 0.0 {
+            let (t, order, scratch) = (self.pace.t, self.method.error_order, &mut self.u[..2 * self.n]);
+            self.pace.h = first_step(problem, t, self.here.y(), self.here.f(), order, end - t, scratch);
+        }
+    }
+
+    /// Why no step is small enough: the last was `h`, to `t_new`.
+    fn give_up(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> ErrorKind {
+        // By stages, for what each component has to say.
+        let outcome = self.by_stages(problem, h, t_new);
+        self.failure(problem, &outcome)
+    }
+
     fn failure(&mut self, problem: &Problem, outcome: &Outcome) -> ErrorKind {
         match outcome {
             Outcome::NotFinite => ErrorKind::NotFinite(problem.not_finite(self.next.f())),
@@ -413,11 +431,9 @@ impl Stepper for RosenbrockStepper {
     }
 
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
-        self.t = t;
+        self.pace.start(t, h);
         self.here.y_mut().copy_from_slice(y);
-        self.h = h;
         self.fresh = false;
-        self.controller.reset();
         problem.limits(&mut self.limits);
         self.here.evaluate(problem, t);
         match problem.not_finite(self.here.f()) {
@@ -427,38 +443,30 @@ impl Stepper for RosenbrockStepper {
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
-        let n = self.n;
-        if self.h == 0.0 {
-            let (order, left) = (self.method.error_order, end - self.t);
-            self.h = first_step(problem, self.t, self.here.y(), self.here.f(), order, left, &mut self.u[..2 * n]);
-        }
+        self.choose_first(problem, end);
         loop {
             problem.check()?;
-            let h = clip(self.t, self.h.max(-problem.max_step).min(problem.max_step), end);
-            let t_new = if h == end - self.t { end } else { self.t + h };
+            let h = self.pace.attempt(problem.max_step, end);
+            let t_new = self.pace.behind(h, end);
             let outcome = self.attempt(problem, h, t_new);
             let error = if let Outcome::Error(error) = outcome { error } else { f64::NAN };
             if error <= 1.0 {
                 problem.statistics.steps += 1;
-                self.t_old = self.t;
+                self.t_old = self.pace.t;
                 self.h_old = h;
-                self.t = t_new;
+                self.pace.accept(h, error, end);
                 // Pointers change places, not the numbers.
                 std::mem::swap(&mut self.before.values, &mut self.here.values);
                 std::mem::swap(&mut self.here.values, &mut self.next.values);
                 std::mem::swap(&mut self.u_old, &mut self.u);
                 self.dense_ready = false;
                 self.fresh = false;
-                let factor = self.controller.accept(error);
-                self.h = next_step(self.h, h, factor);
                 return Ok(());
             }
             problem.statistics.rejected += 1;
-            self.h = h * self.controller.reject(error);
-            if self.h.abs() < problem.least_step(self.t) {
-                // By stages, for what each component has to say.
-                let outcome = self.by_stages(problem, h, t_new);
-                return Err(self.failure(problem, &outcome));
+            self.pace.reject(h, error);
+            if self.pace.h.abs() < problem.least_step(self.pace.t) {
+                return Err(self.give_up(problem, h, t_new));
             }
         }
     }
@@ -466,12 +474,12 @@ impl Stepper for RosenbrockStepper {
     fn correct(&mut self, problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {
         // The interpolant of the last step goes to the new point, which is where its error lies anyway.
         self.here.y_mut().copy_from_slice(y);
-        self.here.evaluate(problem, self.t);
+        self.here.evaluate(problem, self.pace.t);
         Ok(())
     }
 
     fn t(&self) -> f64 {
-        self.t
+        self.pace.t
     }
 
     fn y(&self) -> &[f64] {
@@ -479,7 +487,7 @@ impl Stepper for RosenbrockStepper {
     }
 
     fn h(&self) -> f64 {
-        self.h
+        self.pace.h
     }
 
     fn degree(&self) -> usize {

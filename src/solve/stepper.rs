@@ -113,6 +113,55 @@ pub struct Controller {
     rejected: bool,
 }
 
+/// Where a one-step method stands and the step it wants next, and what the error of an attempt makes of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The independent variable reached.
+    pub t: f64,
+    /// The step wanted (signed).
+    pub h: f64,
+    controller: Controller,
+}
+
+impl Pace {
+    /// At rest, with a controller that knows nothing yet.
+    pub fn new(controller: Controller) -> Self {
+        Pace { t: 0.0, h: 0.0, controller }
+    }
+
+    /// Starts (afresh) at t.
+    pub fn start(&mut self, t: f64, h: f64) {
+        (self.t, self.h) = (t, h);
+        self.controller.reset();
+    }
+
+    /// The step to try.
+    #[inline]
+    pub fn attempt(&self, max_step: f64, end: f64) -> f64 {
+        clip(self.t, self.h.max(-max_step).min(max_step), end)
+    }
+
+    /// Where a step h leads.
+    #[inline]
+    pub fn behind(&self, h: f64, end: f64) -> f64 {
+        if h == end - self.t { end } else { self.t + h }
+    }
+
+    /// A step h with this error was accepted.
+    #[inline]
+    pub fn accept(&mut self, h: f64, error: f64, end: f64) {
+        self.t = self.behind(h, end);
+        let factor = self.controller.accept(error);
+        self.h = next_step(self.h, h, factor);
+    }
+
+    /// A step h with this error was rejected.
+    #[inline]
+    pub fn reject(&mut self, h: f64, error: f64) {
+        self.h = h * self.controller.reject(error);
+    }
+}
+
 /// "safety 0.9": H&N&W II.4.
 const SAFETY: f64 = 0.9;
 const SHRINK: f64 = 0.2;

@@ -22,8 +22,8 @@ pub use derivatives::{Derivative, Matrix};
 pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 pub use names::Names;
 pub use reduced::{Eliminated, Reduced};
-pub use step::{CompiledNewton, CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS, RosenbrockFormula};
-pub use step::{HISTORY, NEWTON_LIMITS, NEWTON_PARTS};
+pub use step::{CompiledLanes, CompiledNewton, CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS};
+pub use step::{HISTORY, NEWTON_LIMITS, NEWTON_PARTS, RosenbrockFormula};
 
 use std::sync::Arc;
 

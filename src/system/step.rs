@@ -4,6 +4,8 @@
 //! not at all. Neither needs to know how the other is made. Whether a step is offered depends on the system and the
 //! method only, never on how often or when it is asked for, so that results do not either.
 
+use std::sync::Arc;
+
 /// An explicit Runge–Kutta step whose last stage stands at the new point (first same as last).
 #[derive(Clone, Copy, Debug)]
 pub struct ExplicitFormula<'a> {
@@ -85,6 +87,28 @@ pub trait CompiledStep: Send + Sync {
     /// # Panics
     /// If a slice is too short, or the formula has no interpolant of that form.
     fn interpolant(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// The same step for several trajectories side by side, where there is one; made when first asked for.
+    fn lanes(&self) -> Option<Arc<dyn CompiledLanes>> {
+        None
+    }
+}
+
+/// One step of a method for several trajectories of one system side by side. Number j of lane l of each buffer of
+/// [`CompiledStep::attempt`] stands at place j·lanes + l. Each lane's numbers are, bit for bit, what the step alone gives,
+/// whatever its neighbours hold.
+pub trait CompiledLanes: Send + Sync {
+    /// How many trajectories a call serves.
+    fn lanes(&self) -> usize;
+
+    /// Numbers a step needs in `w`, all lanes together.
+    fn work(&self) -> usize;
+
+    /// Tries a step of every lane. In front of the other limits stands the time t of each lane.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    fn attempt(&self, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
 }
 
 /// Numbers in front of the absolute tolerances in `limits`.

@@ -14,6 +14,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// Turns in step where calls are made together: as many as the form for several arguments takes.
 const LOCKSTEP: i64 = 8;
 
+/// Bodies of more statements are long.
+const LONG: usize = 64;
+
 /// What vectorising a loop takes.
 #[derive(Default)]
 struct Lanes<'a> {
@@ -123,6 +126,8 @@ impl<'a> Emitter<'a> {
     /// What vectorising takes, or nothing if it is not legal.
     fn lanes(&self, var: LoopVar, body: &'a [Stmt]) -> Option<Lanes<'a>> {
         let mut lanes = Lanes { apart: i64::MAX, ..Lanes::default() };
+        // Of many constants each is read where it is used: registers would not hold them.
+        let long = body.len() > LONG;
         let mut varies: FxHashMap<Value, bool> = FxHashMap::default();
         let mut spread: FxHashSet<Value> = FxHashSet::default();
         let (mut loads, mut fixed, mut stores): (Vec<_>, Vec<_>, Vec<_>) = Default::default();
@@ -133,6 +138,7 @@ impl<'a> Emitter<'a> {
                     op.for_each_operand(|operand| operands.push(operand));
                     let own = match op {
                         Op::Index(index) => *index == var,
+                        Op::Const(_) => long,
                         Op::Load(from) => {
                             let advances = advances(from, var)?;
                             if advances { &mut loads } else { &mut fixed }.push(from);

@@ -23,7 +23,7 @@ pub mod vern9;
 use super::collocation::RadauStepper;
 use super::esdirk::EsdirkStepper;
 use super::problem::Problem;
-use super::rosenbrock::RosenbrockStepper;
+use super::rosenbrock::{Rosenbrock, RosenbrockStepper};
 use super::stepper::Stepper;
 use super::symplectic::Symplectic;
 use super::tableau::Explicit;
@@ -52,15 +52,25 @@ pub fn symplectic_method(method: Method) -> Option<&'static Symplectic> {
     }
 }
 
+/// The tableau of a Rosenbrock method; `None` for the others.
+pub fn rosenbrock(method: Method) -> Option<&'static Rosenbrock> {
+    match method {
+        Method::Rosenbrock23 => Some(&rosenbrock23::ROSENBROCK23),
+        Method::Rodas4 => Some(&rodas4::RODAS4),
+        Method::Rodas5P => Some(&rodas5p::RODAS5P),
+        _ => None,
+    }
+}
+
 /// The stepper of a method for stiff systems; `None` for the others.
 ///
 /// # Errors
 /// [`ErrorKind::Memory`] if W does not fit.
 pub fn implicit(method: Method, problem: &Problem) -> Result<Option<Box<dyn Stepper>>, ErrorKind> {
+    if let Some(tableau) = rosenbrock(method) {
+        return Ok(Some(Box::new(RosenbrockStepper::new(tableau, problem)?)));
+    }
     Ok(Some(match method {
-        Method::Rosenbrock23 => Box::new(RosenbrockStepper::new(&rosenbrock23::ROSENBROCK23, problem)?),
-        Method::Rodas4 => Box::new(RosenbrockStepper::new(&rodas4::RODAS4, problem)?),
-        Method::Rodas5P => Box::new(RosenbrockStepper::new(&rodas5p::RODAS5P, problem)?),
         Method::TrBdf2 => Box::new(EsdirkStepper::new(&trbdf2::TRBDF2, problem)?),
         Method::KenCarp4 => Box::new(EsdirkStepper::new(&kencarp4::KENCARP4, problem)?),
         Method::Kvaerno5 => Box::new(EsdirkStepper::new(&kvaerno5::KVAERNO5, problem)?),

@@ -1,0 +1,41 @@
+//! A step for several trajectories side by side: the same statements once per lane.
+//!
+//! Numbers of one meaning stand together, number j of lane l at place `j·lanes + l`. A backend sees a loop whose turns do
+//! not touch each other's elements, and may take as many of them at a time as its vectors hold: each lane computes what
+//! the step alone would, so that its bits do not depend on its neighbours.
+
+use crate::kernel::program::{Address, Affine, Buffer, Kernel, Lengths, LoopVar, Op, Piece, Stmt};
+
+/// The kernel with every buffer `lanes` times as long. In front of `v` stand the times of the lanes. `None` if the kernel has
+/// loops of its own.
+pub fn side_by_side(kernel: &Kernel, lanes: usize) -> Option<Kernel> {
+    let pieces = kernel.pieces.iter().map(|piece| looped(piece, lanes)).collect::<Option<_>>()?;
+    let Lengths { y, p, v, w, out } = kernel.lengths;
+    let lengths = Lengths { y: y * lanes, p: p * lanes, v: (v + 1) * lanes, w: w * lanes, out: out * lanes };
+    Some(Kernel { name: kernel.name, lengths, pieces })
+}
+
+const LANE: LoopVar = LoopVar(0);
+
+fn looped(piece: &Piece, lanes: usize) -> Option<Piece> {
+    let place = |buffer: Buffer, element: i64| {
+        let element = element + i64::from(buffer == Buffer::V);
+        Address { buffer, element: Affine { base: element * lanes as i64, terms: vec![(LANE, 1)] } }
+    };
+    let own = |address: &Address| match &address.element {
+        Affine { base, terms } if terms.is_empty() => Some(place(address.buffer, *base)),
+        _ => None,
+    };
+    let statement = |statement: &Stmt| {
+        Some(match statement {
+            Stmt::Let { dst, op: Op::Time } => Stmt::Let { dst: *dst, op: Op::Load(place(Buffer::V, -1)) },
+            Stmt::Let { dst, op: Op::Load(from) } => Stmt::Let { dst: *dst, op: Op::Load(own(from)?) },
+            Stmt::Let { dst, op } => Stmt::Let { dst: *dst, op: op.clone() },
+            Stmt::Store { to, value } => Stmt::Store { to: own(to)?, value: *value },
+            Stmt::Loop { .. } | Stmt::Wrap { .. } | Stmt::Lookup { .. } => return None,
+        })
+    };
+    let body = piece.body.iter().map(statement).collect::<Option<_>>()?;
+    let turns = Stmt::Loop { var: LANE, lo: 0, hi: lanes as i64 - 1, carried: Vec::new(), body };
+    Some(Piece { values: piece.values, loops: 1, body: vec![turns] })
+}

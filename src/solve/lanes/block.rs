@@ -1,0 +1,130 @@
+//! The numbers of several trajectories side by side, as a step of them all reads and writes them.
+
+use crate::system::{CompiledLanes, EXTRA, LIMITS};
+
+/// How long the parts are that one trajectory has.
+#[derive(Clone, Copy, Debug)]
+pub struct Widths {
+    /// States.
+    pub n: usize,
+    /// Numbers of a point: the state, and what stands behind it where one step begins with what another leaves.
+    pub point: usize,
+    /// Stages, n numbers each.
+    pub stages: usize,
+    /// Whether the last stage of an accepted step is the first of the next.
+    pub carries: bool,
+}
+
+/// The buffers of [`CompiledLanes::attempt`].
+pub struct Block {
+    lanes: usize,
+    pub widths: Widths,
+    points: Vec<f64>,
+    parameters: Vec<f64>,
+    limits: Vec<f64>,
+    work: Vec<f64>,
+    out: Vec<f64>,
+}
+
+/// A lane's numbers in a buffer, from a row on.
+fn column(buffer: &[f64], (lanes, lane): (usize, usize), row: usize) -> impl Iterator<Item = &f64> {
+    buffer.iter().skip(row * lanes + lane).step_by(lanes)
+}
+
+/// The same, to be written.
+fn column_mut(buffer: &mut [f64], (lanes, lane): (usize, usize), row: usize) -> impl Iterator<Item = &mut f64> {
+    buffer.iter_mut().skip(row * lanes + lane).step_by(lanes)
+}
+
+/// Writes numbers of a lane.
+fn put(buffer: &mut [f64], lane: (usize, usize), row: usize, numbers: &[f64]) {
+    column_mut(buffer, lane, row).zip(numbers).for_each(|(to, from)| *to = *from);
+}
+
+/// Reads them.
+fn get(buffer: &[f64], lane: (usize, usize), numbers: &mut [f64]) {
+    numbers.iter_mut().zip(column(buffer, lane, 0)).for_each(|(to, from)| *to = *from);
+}
+
+impl Block {
+    /// Memory for a step. `limits` are those of every lane.
+    pub fn new(step: &dyn CompiledLanes, widths: Widths, parameters: usize, limits: &[f64]) -> Self {
+        let lanes = step.lanes();
+        let zeros = |rows: usize| vec![0.0; rows * lanes];
+        let mut block = Block {
+            lanes,
+            widths,
+            points: zeros(widths.point),
+            parameters: zeros(parameters),
+            limits: zeros(1 + LIMITS + widths.n),
+            work: vec![0.0; step.work()],
+            out: zeros(widths.point.max(widths.n + EXTRA)),
+        };
+        (0..lanes).for_each(|lane| put(&mut block.limits, (lanes, lane), 1, &limits[..LIMITS + widths.n]));
+        block
+    }
+
+    /// Tries a step of every lane.
+    #[inline]
+    pub fn attempt(&mut self, step: &dyn CompiledLanes) {
+        step.attempt(&self.points, &self.parameters, &self.limits, &mut self.work, &mut self.out);
+    }
+
+    /// Where a lane's next attempt begins, and its length.
+    #[inline]
+    pub fn aim(&mut self, lane: usize, t: f64, h: f64) {
+        self.limits[lane] = t;
+        self.limits[self.lanes + lane] = h;
+    }
+
+    /// What the step says of itself behind the new state, by place.
+    #[inline]
+    pub fn said(&self, lane: usize, place: usize) -> f64 {
+        self.out[(self.widths.n + place) * self.lanes + lane]
+    }
+
+    /// The new point becomes the point.
+    #[inline]
+    pub fn move_on(&mut self, lane: usize) {
+        let (lane, Widths { n, point, stages, carries }) = ((self.lanes, lane), self.widths);
+        let pairs = column_mut(&mut self.points, lane, 0).zip(column(&self.out, lane, 0));
+        pairs.take(point).for_each(|(to, from)| *to = *from);
+        if carries {
+            let (first, last) = self.work.split_at_mut((stages - 1) * n * self.lanes);
+            let pairs = column_mut(first, lane, 0).zip(column(last, lane, 0));
+            pairs.take(n).for_each(|(to, from)| *to = *from);
+        }
+    }
+
+    /// A lane's bound parameters.
+    pub fn set_parameters(&mut self, lane: usize, p: &[f64]) {
+        put(&mut self.parameters, (self.lanes, lane), 0, p);
+    }
+
+    /// The point a lane stands at, and its first stages.
+    pub fn set_point(&mut self, lane: usize, point: &[f64], stages: &[f64]) {
+        put(&mut self.points, (self.lanes, lane), 0, point);
+        put(&mut self.work, (self.lanes, lane), 0, stages);
+    }
+
+    /// The point behind a step that was taken otherwise, and its stages.
+    pub fn set_new(&mut self, lane: usize, point: &[f64], stages: &[f64]) {
+        put(&mut self.out, (self.lanes, lane), 0, point);
+        put(&mut self.work, (self.lanes, lane), 0, stages);
+    }
+
+    /// The point a lane's attempt began at, from its first number on.
+    pub fn point(&self, lane: usize, point: &mut [f64]) {
+        get(&self.points, (self.lanes, lane), point);
+    }
+
+    /// The point behind the attempt.
+    pub fn new_point(&self, lane: usize, point: &mut [f64]) {
+        get(&self.out, (self.lanes, lane), point);
+    }
+
+    /// Stages of the attempt, from the first on.
+    pub fn stages(&self, lane: usize, stages: &mut [f64]) {
+        get(&self.work, (self.lanes, lane), stages);
+    }
+}
