@@ -46,6 +46,8 @@ pub mod expr;
 #[cfg(feature = "compiler")]
 mod facade;
 #[cfg(feature = "compiler")]
+pub mod foreign;
+#[cfg(feature = "compiler")]
 pub mod kernel;
 #[cfg(feature = "compiler")]
 pub mod lang;
@@ -65,11 +67,14 @@ pub mod system;
 pub use facade::{AheadError, AheadOfTime, AheadOptions};
 #[cfg(feature = "compiler")]
 pub use facade::{
-    Backend, CompileError, Compiled, DerivativeError, Ensemble, EnsembleError, Errors, FileLoader, Gradient, Keep,
-    LOG_LIKELIHOOD, MissingParameter, Model, Objective, ObjectiveError, OutsideData, Problem, Quantiles, Record,
+    Backend, CompileError, Compiled, DerivativeError, Ensemble, EnsembleError, Errors, FileLoader, Gradient, HostError,
+    Keep, LOG_LIKELIHOOD, MissingParameter, Model, Objective, ObjectiveError, OutsideData, Problem, Quantiles, Record,
     Recorded, SensitivityError, Show, Sketch, SolveError, Steady, THREADS, Tangents, UnknownName, Valued, Way,
     derivative_names, threads_by_default,
 };
+
+#[cfg(feature = "compiler")]
+pub use foreign::HostFunction;
 
 /// This machine as the compiler sees it: target triple, features in use, vector width.
 ///

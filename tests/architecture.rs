@@ -2,21 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-/// What each module may import; `math`, `name` and `curve` are the ground of both columns.
+/// What each module may import; `math`, `name`, `curve` and `foreign` are the ground of both columns.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("order", &[]),
     ("math", &[]),
     ("name", &[]),
     ("curve", &[]),
+    ("foreign", &[]),
     ("diag", &["source"]),
     ("lang", &["source", "diag", "name", "order"]),
     ("elaborate", &["source", "diag", "lang", "order"]),
-    ("expr", &["curve", "math", "name"]),
-    ("model", &["source", "diag", "lang", "curve", "expr", "math", "name", "order"]),
+    ("expr", &["curve", "foreign", "math", "name"]),
+    ("model", &["source", "diag", "lang", "curve", "foreign", "expr", "math", "name", "order"]),
     ("diff", &["expr", "model", "math"]),
-    ("kernel", &["curve", "expr", "model", "diff", "math", "linalg", "system"]),
-    ("backend", &["curve", "kernel", "math", "linalg", "system"]),
+    ("kernel", &["curve", "foreign", "expr", "model", "diff", "math", "linalg", "system"]),
+    ("backend", &["curve", "foreign", "kernel", "math", "linalg", "system"]),
     ("dae", &["source", "diag", "expr", "model", "diff", "math", "name", "order"]),
     ("linalg", &["order"]),
     ("system", &["linalg", "name", "math"]),

@@ -170,6 +170,7 @@ impl Run<'_> {
                 }
             }
             Op::Fma(a, b, c) => v(a).times(v(b)).plus(v(c)),
+            Op::Foreign(foreign, ..) => panic!("there is no host with {}", foreign.name),
             Op::Curve(curve, order, a) => C(curve.value(*order, v(a).0), curve.value(order + 1, v(a).0) * v(a).1),
             Op::Call1(f, a) => {
                 let a = v(a);

@@ -202,6 +202,8 @@ fn item_kind() -> impl Strategy<Value = ItemKind> {
         1 => component,
         1 => Just(ItemKind::Reactions(Ident { name: "combinatorial".to_string(), span: NOWHERE })),
         1 => name().prop_map(|name| ItemKind::Model(ident(name))),
+        1 => (name(), some(name().prop_map(ident), 0))
+            .prop_map(|(name, params)| ItemKind::Function { name: ident(name), params, body: None }),
         1 => (name(), prop::option::of(unit())).prop_map(|(name, unit)| ItemKind::Time(ident(name), unit)),
         1 => "[a-z./ ]{0,8}".prop_map(|path| ItemKind::Use(ident(path))),
         1 => (name(), range_of(any_expr()), some((name().prop_map(ident), any_expr()), 0))
@@ -254,7 +256,7 @@ fn part() -> impl Strategy<Value = ItemKind> {
         (name(), some(name().prop_map(ident), 0), any_expr()).prop_map(|(name, params, body)| ItemKind::Function {
             name: ident(name),
             params,
-            body
+            body: Some(body)
         }),
         (any_expr(), annotation(), any_expr(), domain()).prop_map(|(lhs, unit, rhs, domain)| {
             let named = matches!(lhs.kind, ExprKind::Name(_) | ExprKind::Subscript(..));

@@ -13,8 +13,8 @@ use rhapsode::solve::{Approach, ErrorKind, Failure, Method, Save, Solution};
 use rhapsode::source::{Loader, Source, Sources};
 use rhapsode::system::Names;
 use rhapsode::{
-    Backend, Compiled, DerivativeError, Errors, FileLoader, MissingParameter, Model, Objective, ObjectiveError,
-    OutsideData, Problem, SensitivityError, SolveError, Steady, derivative_names,
+    Backend, Compiled, DerivativeError, Errors, FileLoader, HostError, MissingParameter, Model, Objective,
+    ObjectiveError, OutsideData, Problem, SensitivityError, SolveError, Steady, derivative_names,
 };
 
 use crate::exit::Stop;
@@ -330,6 +330,19 @@ fn missing(missing: &MissingParameter) -> Stop {
     Stop::input(format!("error: {missing}\nhelp: {hint}"))
 }
 
+/// The error of a model that calls functions of a host: the command is none.
+fn hostless(error: &HostError) -> Stop {
+    let sentence = match error {
+        HostError::Unbound(name) => {
+            format!("`{name}` is a function of a host program (`extern fn`), and this command has none")
+        }
+        error => error.to_string(),
+    };
+    Stop::input(format!(
+        "error: {sentence}\nhelp: run the model from Rust or Python, or write `fn` and what it computes"
+    ))
+}
+
 /// Looks for a steady state of the compiled model.
 ///
 /// # Errors
@@ -339,6 +352,7 @@ pub fn steady(compiled: &Compiled, request: &Request, approach: Approach, cancel
         Ok(found) => Ok(found),
         Err(SolveError::Missing(name)) => Err(missing(&name)),
         Err(SolveError::OutsideData(outside)) => Err(beyond(&outside)),
+        Err(SolveError::Host(error)) => Err(hostless(&error)),
         Err(SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), .. })) => {
             Err(Stop::input(format!("error: {sentence}")))
         }
@@ -459,6 +473,7 @@ pub fn solve<'a>(
         Ok(solution) => Ok(Outcome { solution, failure: None }),
         Err(SolveError::Missing(name)) => Err(missing(&name)),
         Err(SolveError::OutsideData(outside)) => Err(beyond(&outside)),
+        Err(SolveError::Host(error)) => Err(hostless(&error)),
         Err(SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), .. })) => {
             Err(Stop::input(format!("error: {sentence}")))
         }

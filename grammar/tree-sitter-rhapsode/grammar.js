@@ -35,7 +35,7 @@ module.exports = grammar({
     file: ($) => repeat(seq($._statement, $._line_end)),
 
     _statement: ($) => choice(
-      $.model, $.parameters, $.constants, $.initials, $.outputs, $.time, $.index, $.function, $.solve, $.component,
+      $.model, $.parameters, $.constants, $.initials, $.outputs, $.time, $.index, $.function, $.foreign, $.solve, $.component,
       $.use_file, $.discretes, $.event, $.input, $.objective, $.observation, $.dose, $.doses, $.convention, $.reaction, $.instance, $.equation,
     ),
 
@@ -48,6 +48,9 @@ module.exports = grammar({
     index: ($) => seq('index', list(field('name', $.name)), '=', $.range, optional('periodic')),
     function: ($) => seq(
       'fn', field('name', $.name), '(', optional(list(field('parameter', $.name))), ')', '=', $._expression,
+    ),
+    foreign: ($) => seq(
+      'extern', 'fn', field('name', $.name), '(', optional(list(field('parameter', $.name))), ')',
     ),
     solve: ($) => seq(
       'solve', field('variable', $.name), '=', $.range,

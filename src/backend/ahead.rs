@@ -135,6 +135,10 @@ pub(super) fn library_name(function: Elementary) -> Option<&'static str> {
 fn supported(program: &Program) -> Result<(), String> {
     fn check(body: &[Stmt]) -> Result<(), String> {
         body.iter().try_for_each(|statement| match statement {
+            Stmt::Let { op: Op::Foreign(foreign, ..), .. } => Err(format!(
+                "it calls `{}`, a function of the host, which only hosts that compile when they run can bind; write it as `fn`",
+                foreign.name
+            )),
             Stmt::Let { op: Op::Curve(..), .. } => {
                 Err("it reads data from a file, which only hosts that compile when they run can do".to_string())
             }

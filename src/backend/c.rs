@@ -211,6 +211,7 @@ fn operation(op: &Op) -> String {
         }
         // Refused before: see `ahead`.
         Op::Curve(_, order, a) => format!("curve{order}({})", value(*a)),
+        Op::Foreign(foreign, ..) => format!("{}()", foreign.name),
         Op::Compare(op, a, b) => format!("{} {} {}", value(*a), comparison(*op), value(*b)),
         Op::And(a, b) => format!("{} & {}", value(*a), value(*b)),
         Op::Or(a, b) => format!("{} | {}", value(*a), value(*b)),

@@ -6,6 +6,7 @@
 
 use super::{Arguments, KernelId, Kernels, Signature};
 use crate::curve::Curve;
+use crate::foreign::{Foreign, Part};
 use crate::kernel::program::{
     Address, Affine, Binary, Buffer, Carried, Compare, Kernel, Lengths, LoopVar, Op, Piece, Program, Stmt, Unary, Value,
 };
@@ -131,6 +132,10 @@ enum Instruction {
         dst: Register,
         a: Register,
     },
+    Foreign {
+        call: u32,
+        dst: Register,
+    },
     Call1 {
         function: extern "C" fn(f64) -> f64,
         dst: Register,
@@ -208,6 +213,8 @@ struct Flat {
     lasts: Vec<i64>,
     tables: Vec<Arc<[u32]>>,
     curves: Vec<Arc<Curve>>,
+    /// Calls of the host: which function and derivative, and where the arguments are.
+    foreigns: Vec<(Arc<Foreign>, Part, Vec<Register>)>,
 }
 
 impl Flat {
@@ -222,6 +229,7 @@ impl Flat {
             lasts: Vec::new(),
             tables: Vec::new(),
             curves: Vec::new(),
+            foreigns: Vec::new(),
         };
         let registers = kernel.pieces.iter().map(|piece| flat.piece(piece)).max().unwrap_or(0);
         lengths.w += registers as usize;
@@ -280,6 +288,11 @@ impl Flat {
                 Instruction::Call1 { function, dst, a } => reg!(dst) = function(reg!(a)),
                 Instruction::Curve { curve, order, dst, a } => {
                     reg!(dst) = self.curves[curve as usize].value(order, reg!(a));
+                }
+                Instruction::Foreign { call, dst } => {
+                    let (foreign, part, arguments) = &self.foreigns[call as usize];
+                    let arguments: Vec<f64> = arguments.iter().map(|a| reg!(*a)).collect();
+                    reg!(dst) = foreign.evaluate(*part, &arguments);
                 }
                 Instruction::Call2 { function, dst, a, b } => reg!(dst) = function(reg!(a), reg!(b)),
                 Instruction::Compare { op, dst, a, b } => reg!(dst) = truth(compare(op, reg!(a), reg!(b))),
@@ -391,6 +404,11 @@ impl Flattener<'_> {
             Op::Curve(ref curve, order, Value(a)) => {
                 self.flat.curves.push(curve.clone());
                 Instruction::Curve { curve: self.flat.curves.len() as u32 - 1, order, dst, a }
+            }
+            Op::Foreign(ref foreign, part, ref arguments) => {
+                let registers = arguments.iter().map(|Value(a)| *a).collect();
+                self.flat.foreigns.push((foreign.clone(), part, registers));
+                Instruction::Foreign { call: self.flat.foreigns.len() as u32 - 1, dst }
             }
             Op::Compare(op, Value(a), Value(b)) => Instruction::Compare { op, dst, a, b },
             Op::And(Value(a), Value(b)) => Instruction::And { dst, a, b },

@@ -179,6 +179,17 @@ pub fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId
                 let slope = graph.apply(curve, order + 1, a);
                 graph.mul(slope, tangents[&a])
             }
+            Node::Foreign(foreign, part, arguments) => {
+                let mut sum = zero;
+                for (k, argument) in graph.arguments(arguments).to_vec().into_iter().enumerate() {
+                    if d(argument) != zero {
+                        let slope = graph.foreign_slope((foreign, part, arguments), k);
+                        let term = graph.mul(slope, tangents[&argument]);
+                        sum = graph.add(sum, term);
+                    }
+                }
+                sum
+            }
             Node::Unary(..) | Node::Call1(..) | Node::Curve(..) => zero,
             Node::Binary(op, a, b) => {
                 let (da, db) = (d(a), d(b));

@@ -438,6 +438,15 @@ fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads, taken
                 let value = times(graph, adjoint, slope);
                 add(graph, a, value);
             }
+            Node::Foreign(foreign, part, arguments) => {
+                for (k, operand) in graph.arguments(arguments).to_vec().into_iter().enumerate() {
+                    if reads(graph, operand) {
+                        let slope = graph.foreign_slope((foreign, part, arguments), k);
+                        let value = times(graph, adjoint, slope);
+                        add(graph, operand, value);
+                    }
+                }
+            }
             Node::Call2(f, a, b) => {
                 for (k, operand) in [a, b].into_iter().enumerate() {
                     if reads(graph, operand) {

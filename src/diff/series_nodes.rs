@@ -23,13 +23,16 @@ pub(super) fn mentions_arrays(model: &Model, graph: &Graph) -> bool {
     pieces.iter().any(|piece| !piece.ranges.is_empty()) || graph.reachable(&roots).iter().any(sums)
 }
 
-/// The first function without a recurrence among what varies: those whose derivatives end in one that has none.
-pub(super) fn refused(graph: &Graph, root: ExprId) -> Option<Function> {
+/// The first function without a recurrence among what varies: those whose derivatives end in one that has none, and the host's.
+pub(super) fn refused(graph: &Graph, root: ExprId) -> Option<String> {
     graph.reachable(&[root]).into_iter().find_map(|id| match graph.node(id) {
         Node::Call1(f @ (Function::Gamma | Function::Lgamma | Function::Digamma | Function::Trigamma), x)
             if graph.facts(x).reads > Reads::Parameters =>
         {
-            Some(f)
+            Some(f.name().to_string())
+        }
+        Node::Foreign(foreign, ..) if graph.facts(id).reads > Reads::Parameters => {
+            Some(graph.foreign(foreign).name.clone())
         }
         _ => None,
     })

@@ -120,7 +120,7 @@ pub fn taylor(model: &Model, graph: Graph, symbols: Vec<Symbol>, order: usize) -
             let context = builder.context(&piece.ranges);
             let root = normalise(&mut builder.graph, piece.value, name)?;
             if let Some(function) = refused(&builder.graph, root) {
-                return Err(NoSeries::Function(function.name().to_string(), name.clone()));
+                return Err(NoSeries::Function(function, name.clone()));
             }
             smooth &= is_smooth(&builder.graph, root);
             templates.push(builder.template(root, context));

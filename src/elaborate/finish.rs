@@ -159,11 +159,12 @@ impl<'a> Fixed<'a> {
             match &item.kind {
                 ItemKind::Const(list) => fixed.constants.extend(list.iter().map(|d| d.name.name.as_str())),
                 ItemKind::Index { names, .. } => fixed.constants.extend(names.iter().map(|name| name.name.as_str())),
-                ItemKind::Function { name, params, body } => bodies.push((&name.name, params, body)),
+                ItemKind::Function { name, params, body: Some(body) } => bodies.push((&name.name, params, body)),
+                ItemKind::Function { name, body: None, .. } => _ = fixed.functions.insert(&name.name, false),
                 _ => {}
             }
         }
-        fixed.functions = bodies.iter().map(|(name, ..)| (*name, true)).collect();
+        fixed.functions.extend(bodies.iter().map(|(name, ..)| (*name, true)));
         // What a function calls may turn out not to be fixed: until nothing changes.
         loop {
             let fails = |(_, params, body): &&(&str, &[Ident], &Expr)| {

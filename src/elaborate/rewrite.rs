@@ -115,7 +115,7 @@ impl<'s, 'd> Rewriter<'s, 'd> {
                     own.span(&mut param.span);
                     own.bound.push((param.name.clone(), param.name.clone()));
                 }
-                own.expression(body);
+                body.iter_mut().for_each(|body| own.expression(body));
                 own.bound.truncate(bound);
             }),
             ItemKind::Input(input) => {

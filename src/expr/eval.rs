@@ -64,6 +64,10 @@ impl<'a, E: Environment> Evaluator<'a, E> {
             Node::Call1(f, a) => f.eval(v(a), 0.0),
             Node::Call2(f, a, b) => f.eval(v(a), v(b)),
             Node::Curve(curve, order, a) => self.graph.curve(curve).value(order, v(a)),
+            Node::Foreign(foreign, part, arguments) => {
+                let arguments: Vec<f64> = self.graph.arguments(arguments).iter().map(|a| v(*a)).collect();
+                self.graph.foreign(foreign).evaluate(part, &arguments)
+            }
             Node::Compare(op, a, b) => truth(op.eval(v(a), v(b))),
             Node::And(a, b) => truth(v(a) != 0.0 && v(b) != 0.0),
             Node::Or(a, b) => truth(v(a) != 0.0 || v(b) != 0.0),

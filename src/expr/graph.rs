@@ -13,6 +13,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Affine, IndexRange, Subscript};
 use crate::curve::Curve;
+use crate::foreign::{Foreign, Part};
 use crate::math::{Binary, Compare, Function, Unary};
 
 /// A node of the graph.
@@ -34,6 +35,14 @@ pub struct SubsId(pub u32);
 /// A curve that expressions read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CurveId(pub u32);
+
+/// A function of the host that expressions call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ForeignId(pub u32);
+
+/// An interned list of operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArgumentsId(pub u32);
 
 /// How a reduction combines its bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,6 +80,8 @@ pub enum Node {
     Call2(Function, ExprId, ExprId),
     /// A derivative of a curve, order 0 being the curve itself.
     Curve(CurveId, u8, ExprId),
+    /// A function of the host, or a derivative of it.
+    Foreign(ForeignId, Part, ArgumentsId),
     /// A comparison.
     Compare(Compare, ExprId, ExprId),
     /// Both.
@@ -122,6 +133,9 @@ pub struct Graph {
     symbol_reads: Vec<Reads>,
     vars: Vec<String>,
     curves: Vec<Arc<Curve>>,
+    foreigns: Vec<Arc<Foreign>>,
+    /// Ascending lists are few, so each is kept once.
+    arguments: Vec<Vec<ExprId>>,
 }
 
 /// What a node becomes, given what others have become; nothing where it is built anew from its operands.
@@ -161,6 +175,47 @@ impl Graph {
     /// All curves, in the order of their ids.
     pub fn curves(&self) -> &[Arc<Curve>] {
         &self.curves
+    }
+
+    /// Takes in a function of the host.
+    pub fn add_foreign(&mut self, foreign: Arc<Foreign>) -> ForeignId {
+        self.foreigns.push(foreign);
+        ForeignId(self.foreigns.len() as u32 - 1)
+    }
+
+    /// The function of the host with that id.
+    pub fn foreign(&self, id: ForeignId) -> &Arc<Foreign> {
+        &self.foreigns[id.0 as usize]
+    }
+
+    /// All functions of the host, in the order of their ids.
+    pub fn foreigns(&self) -> &[Arc<Foreign>] {
+        &self.foreigns
+    }
+
+    /// Functions of the host in the place of those of the same ids.
+    pub fn set_foreigns(&mut self, foreigns: Vec<Arc<Foreign>>) {
+        self.foreigns = foreigns;
+    }
+
+    /// The operands of a call of the host.
+    pub fn arguments(&self, id: ArgumentsId) -> &[ExprId] {
+        &self.arguments[id.0 as usize]
+    }
+
+    /// A call of a function of the host, or of a derivative of it.
+    pub fn call_foreign(&mut self, foreign: ForeignId, part: Part, arguments: Vec<ExprId>) -> ExprId {
+        let known = self.arguments.iter().position(|list| *list == arguments);
+        let id = known.unwrap_or_else(|| {
+            self.arguments.push(arguments);
+            self.arguments.len() - 1
+        });
+        self.intern(Node::Foreign(foreign, part, ArgumentsId(id as u32)))
+    }
+
+    /// The derivative of a call by its k-th argument.
+    pub fn foreign_slope(&mut self, node: (ForeignId, Part, ArgumentsId), k: usize) -> ExprId {
+        self.intern(Node::Foreign(node.0, node.1.by(k as u8), node.2))
     }
 
     /// The index variable of that name; `None` when there are already [`Self::MAX_VARS`] others.
@@ -218,6 +273,11 @@ impl Graph {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// All nodes, operands first.
+    pub fn ids(&self) -> impl Iterator<Item = ExprId> + use<> {
+        (0..self.nodes.len() as u32).map(ExprId)
     }
 
     /// What a node is.
@@ -283,7 +343,9 @@ impl Graph {
                 )
             }
             Node::Call2(f, ..) => facts.total = matches!(f, Function::Atan2 | Function::Hypot),
-            Node::Unary(Unary::Sqrt, _) | Node::Binary(Binary::Div, ..) | Node::Curve(..) => facts.total = false,
+            Node::Unary(Unary::Sqrt, _) | Node::Binary(Binary::Div, ..) | Node::Curve(..) | Node::Foreign(..) => {
+                facts.total = false
+            }
             _ => {}
         }
         self.for_each_operand(node, |operand| {
@@ -320,6 +382,7 @@ impl Graph {
                 f(b);
                 f(c);
             }
+            Node::Foreign(_, _, arguments) => self.arguments(arguments).iter().copied().for_each(f),
         }
     }
 
@@ -450,6 +513,10 @@ impl Graph {
             Node::Call1(f, a) => self.call1(f, operand(a)),
             Node::Call2(f, a, b) => self.call2(f, operand(a), operand(b)),
             Node::Curve(curve, order, a) => self.apply(curve, order, operand(a)),
+            Node::Foreign(foreign, part, arguments) => {
+                let arguments = self.arguments(arguments).iter().map(|a| operand(*a)).collect();
+                self.call_foreign(foreign, part, arguments)
+            }
             Node::Compare(op, a, b) => self.compare(op, operand(a), operand(b)),
             Node::And(a, b) => self.and(operand(a), operand(b)),
             Node::Or(a, b) => self.or(operand(a), operand(b)),

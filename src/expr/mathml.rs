@@ -75,6 +75,9 @@ impl<'a> MathMl<'a> {
                 let name = self.graph.curve(curve).name().to_string() + &"'".repeat(usize::from(order));
                 (self.call(&name, &[a]), Atom)
             }
+            Node::Foreign(foreign, part, arguments) => {
+                (self.call(&self.graph.foreign(foreign).spelled(part), self.graph.arguments(arguments)), Atom)
+            }
             Node::Compare(op, a, b) => {
                 let sign = match op {
                     Compare::Lt => "&lt;",

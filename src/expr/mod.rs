@@ -12,5 +12,7 @@ mod simplify;
 
 pub use affine::{Affine, IndexRange, Subscript, for_each_turn, turns};
 pub use eval::{Environment, Evaluator, reduction_operation, reduction_start};
-pub use graph::{CurveId, ExprId, Facts, Graph, Node, Reads, Reduction, SubsId, SymbolId, VarId};
+pub use graph::{
+    ArgumentsId, CurveId, ExprId, Facts, ForeignId, Graph, Node, Reads, Reduction, SubsId, SymbolId, VarId,
+};
 pub use print::{Format, Names, Printer, shortest};

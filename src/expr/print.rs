@@ -114,6 +114,9 @@ impl<'a> Printer<'a> {
                 let name = self.graph.curve(curve).name().to_string() + &"'".repeat(usize::from(order));
                 (self.call(&name, &[a]), ATOM)
             }
+            Node::Foreign(foreign, part, arguments) => {
+                (self.call(&self.graph.foreign(foreign).spelled(part), self.graph.arguments(arguments)), ATOM)
+            }
             Node::Compare(op, a, b) => {
                 let symbol = match (op, self.latex()) {
                     (Compare::Lt, _) => "<",

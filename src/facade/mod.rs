@@ -7,6 +7,7 @@ mod derivatives;
 mod ensemble;
 mod errors;
 mod files;
+mod foreign;
 mod measured;
 mod objective;
 mod page;
@@ -23,6 +24,7 @@ pub use derivatives::{DerivativeError, Gradient, Recorded, Tangents, derivative_
 pub use ensemble::{Ensemble, EnsembleError, Keep, Quantiles, Record, Sketch, THREADS, Valued, threads_by_default};
 pub use errors::Errors;
 pub use files::FileLoader;
+pub use foreign::HostError;
 pub use objective::{LOG_LIKELIHOOD, Objective, ObjectiveError, Way};
 pub use problem::{Problem, SolveError};
 pub use reach::OutsideData;

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::Compiled;
 use super::bind::{MissingParameter, UnknownName, parameter_values};
 use super::ensemble::Place;
+use super::foreign::{HostError, callable};
 use super::reach::{OutsideData, outside_data};
 use super::steady::Steady;
 use crate::diag::closest;
@@ -53,6 +54,8 @@ pub enum SolveError {
     Missing(MissingParameter),
     /// The run would ask an input for more than its data.
     OutsideData(OutsideData),
+    /// The model calls what the host has not given.
+    Host(HostError),
     /// The integration failed; what was computed is inside.
     Failed(Failure),
 }
@@ -62,6 +65,7 @@ impl fmt::Display for SolveError {
         match self {
             SolveError::Missing(missing) => missing.fmt(f),
             SolveError::OutsideData(outside) => outside.fmt(f),
+            SolveError::Host(error) => error.fmt(f),
             SolveError::Failed(failure) => failure.fmt(f),
         }
     }
@@ -484,13 +488,14 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`SolveError`], if the run cannot begin.
     pub fn steps(&mut self) -> Result<Steps<'_>, SolveError> {
-        let (start, options) = self.prepared(self.start()?)?;
+        let (start, options) = self.prepared(self.start()?, false)?;
         (self.options, self.grid) = (options.into_owned(), None);
         steps(self.compiled.system(), &start.y, &start.bound, &self.options).map_err(SolveError::Failed)
     }
 
     /// Where the run really starts, and what depends on its whole span.
-    fn prepared(&self, start: Start) -> Result<(Start, Cow<'_, Options<'a>>), SolveError> {
+    fn prepared(&self, start: Start, told: bool) -> Result<(Start, Cow<'_, Options<'a>>), SolveError> {
+        callable(self.compiled, self.options.method, told).map_err(SolveError::Host)?;
         let Start { mut bound, y: mut y0 } = start;
         let mut options = Cow::Borrowed(&self.options);
         if let Some(lead_in) = self.compiled.model().checked().lead_in {
@@ -516,7 +521,7 @@ impl<'a> Problem<'a> {
 
     /// The same from a start made before, with somebody who hears of every step.
     pub(super) fn run_told(&self, start: Start, recorder: Option<&mut dyn Recorder>) -> Result<Solution, SolveError> {
-        let (Start { bound, y: y0 }, mut options) = self.prepared(start)?;
+        let (Start { bound, y: y0 }, mut options) = self.prepared(start, recorder.is_some())?;
         let system = self.compiled.system();
         // Of delays the past of all states is kept, and constraints are on all states together.
         let apart = self.compiled.model().checked().delays.is_empty() && system.constraints().is_none();
@@ -547,6 +552,7 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`SolveError`]; its failure is [`crate::solve::ErrorKind::NotSteady`] where none was found.
     pub fn steady(&self, approach: Approach) -> Result<Steady, SolveError> {
+        callable(self.compiled, Method::Rodas5P, false).map_err(SolveError::Host)?;
         let Start { bound, y: y0 } = self.start()?;
         if self.compiled.system().delays().is_some() {
             let rest = self.compiled.at_rest().map_err(|error| self.refused(error.to_string()))?;

@@ -350,6 +350,7 @@ fn operator(graph: &crate::expr::Graph, node: Node) -> String {
         Node::Binary(op, ..) => format!("{op:?}").to_lowercase(),
         Node::Call1(f, _) | Node::Call2(f, ..) => f.name().to_string(),
         Node::Curve(curve, order, _) => graph.curve(curve).name().to_string() + &"'".repeat(usize::from(order)),
+        Node::Foreign(foreign, part, _) => graph.foreign(foreign).spelled(part),
         Node::Compare(op, ..) => format!("{op:?}").to_lowercase(),
         Node::And(..) => "and".into(),
         Node::Or(..) => "or".into(),

@@ -514,6 +514,10 @@ impl<'a> Emitter<'a> {
             Node::Call1(f, a) => Op::Call1(f, self.operand(a)),
             Node::Call2(f, a, b) => Op::Call2(f, self.operand(a), self.operand(b)),
             Node::Curve(curve, order, a) => Op::Curve(self.graph.curve(curve).clone(), order, self.operand(a)),
+            Node::Foreign(foreign, part, arguments) => {
+                let arguments = self.graph.arguments(arguments).iter().map(|a| self.operand(*a)).collect();
+                Op::Foreign(self.graph.foreign(foreign).clone(), part, arguments)
+            }
             Node::Compare(op, a, b) => Op::Compare(op, self.operand(a), self.operand(b)),
             Node::And(a, b) => Op::And(self.operand(a), self.operand(b)),
             Node::Or(a, b) => Op::Or(self.operand(a), self.operand(b)),

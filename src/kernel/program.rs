@@ -14,6 +14,7 @@
 use std::sync::Arc;
 
 use crate::curve::Curve;
+use crate::foreign::{Foreign, Part};
 use crate::math::Function;
 pub use crate::math::{Binary, Compare, Unary};
 
@@ -190,6 +191,8 @@ pub enum Op {
     Call2(Function, Value, Value),
     /// A derivative of a curve, order 0 being the curve itself; part of the program, shared by its copies.
     Curve(Arc<Curve>, u8, Value),
+    /// A function of the host, or a derivative of it.
+    Foreign(Arc<Foreign>, Part, Box<[Value]>),
     /// Two reals to a truth value (IEEE: any comparison with NaN but `Ne` is false).
     Compare(Compare, Value, Value),
     /// Both truth values.
@@ -218,6 +221,7 @@ impl Op {
     /// Calls `f` on every operand.
     pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
         match *self {
+            Op::Foreign(_, _, ref arguments) => arguments.iter().copied().for_each(f),
             Op::Const(_) | Op::Time | Op::Index(_) | Op::Load(_) => {}
             Op::Unary(_, a) | Op::Call1(_, a) | Op::Curve(_, _, a) | Op::Not(a) => f(a),
             Op::Binary(_, a, b) | Op::Call2(_, a, b) | Op::Compare(_, a, b) | Op::And(a, b) | Op::Or(a, b) => {

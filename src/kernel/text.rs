@@ -150,6 +150,10 @@ impl Display for Op {
             Op::Call1(function, a) => write!(f, "{} {a}", function.name()),
             Op::Call2(function, a, b) => write!(f, "{} {a}, {b}", function.name()),
             Op::Curve(curve, order, a) => write!(f, "curve {}{} {a}", curve.name(), "'".repeat(usize::from(*order))),
+            Op::Foreign(foreign, part, arguments) => {
+                write!(f, "extern {}", foreign.spelled(*part))?;
+                arguments.iter().enumerate().try_for_each(|(k, a)| write!(f, "{} {a}", if k == 0 { "" } else { "," }))
+            }
             Op::Compare(op, a, b) => write!(f, "{} {a}, {b}", compare(*op)),
             Op::And(a, b) => write!(f, "and {a}, {b}"),
             Op::Or(a, b) => write!(f, "or {a}, {b}"),

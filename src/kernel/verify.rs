@@ -195,6 +195,7 @@ impl<'a> Scope<'a> {
                 Ok(Kind::Real)
             }
             Op::Unary(_, a) | Op::Curve(_, _, a) => self.real(*a).map(|()| Kind::Real),
+            Op::Foreign(_, _, arguments) => self.reals(arguments, Kind::Real),
             Op::Binary(_, a, b) => self.reals(&[*a, *b], Kind::Real),
             Op::Fma(a, b, c) => self.reals(&[*a, *b, *c], Kind::Real),
             Op::Call1(function, a) => {

@@ -180,7 +180,10 @@ impl Display for ItemKind {
             ItemKind::Index { names, range, periodic } => {
                 write!(f, "index {} = {range}{}", Commas(names), if *periodic { " periodic" } else { "" })
             }
-            ItemKind::Function { name, params, body } => write!(f, "fn {name}({}) = {body}", Commas(params)),
+            ItemKind::Function { name, params, body: Some(body) } => {
+                write!(f, "fn {name}({}) = {body}", Commas(params))
+            }
+            ItemKind::Function { name, params, body: None } => write!(f, "extern fn {name}({})", Commas(params)),
             ItemKind::Equation { lhs, unit, rhs, domain } => {
                 At(lhs, Level::Sum).fmt(f)?;
                 annotation(f, unit)?;

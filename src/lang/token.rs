@@ -64,7 +64,7 @@ keywords! {
 }
 
 /// The words a statement may begin with, for suggestions.
-pub(super) const STATEMENT_WORDS: [&str; 18] = [
+pub(super) const STATEMENT_WORDS: [&str; 19] = [
     "model",
     "param",
     "const",
@@ -83,6 +83,7 @@ pub(super) const STATEMENT_WORDS: [&str; 18] = [
     "input",
     "objective",
     "observe",
+    "extern",
 ];
 
 impl Kind {
@@ -90,19 +91,13 @@ impl Kind {
     pub fn begins_statement(self) -> bool {
         use Kind::*;
         matches!(self, Model | Param | Const | Init | Output | Time | Index | Function | Solve | Component | Use)
-            || matches!(self, When | AtTime | Every | Discrete | Input | Objective | Observe)
-            || self.is_reserved()
+            || matches!(self, When | AtTime | Every | Discrete | Input | Objective | Observe | Extern)
     }
 
     /// Whether it begins a statement that cannot stand inside a component.
     pub fn speaks_of_model(self) -> bool {
         use Kind::*;
-        matches!(self, Component | Model | Use | Time | Solve | Input | Objective | Observe)
-    }
-
-    /// Whether it is a keyword whose statement is not yet supported.
-    pub fn is_reserved(self) -> bool {
-        self == Kind::Extern
+        matches!(self, Component | Model | Use | Time | Solve | Input | Objective | Observe | Extern)
     }
 
     /// Whether a line that ends with it goes on below.

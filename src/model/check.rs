@@ -163,6 +163,7 @@ impl Checker<'_> {
         let time = self.declare_fixed_names();
         self.read_inputs();
         self.check_functions();
+        self.declare_foreigns();
         self.evaluate_constants();
         self.check_index_sets();
         let parameters = self.declare_parameters();

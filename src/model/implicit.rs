@@ -85,7 +85,7 @@ impl Checker<'_> {
         }
         let targets = self.found.definitions.values().chain(self.found.equations.values().map(|(_, target)| target));
         let values = targets.flat_map(|target| target.statements.iter().filter_map(|s| s.value));
-        let bodies = self.found.functions.values().map(|f| f.body);
+        let bodies = self.found.functions.values().filter_map(|f| f.body);
         let sides = self.found.implicit.iter().flat_map(|s| [s.lhs, s.rhs]);
         let events = self.found.events.iter().flat_map(|(event, _)| event.expressions());
         for expr in values.chain(bodies).chain(sides).chain(events) {

@@ -24,6 +24,7 @@ mod doses;
 mod events;
 mod expression;
 mod families;
+mod foreign;
 mod implicit;
 mod initial;
 mod lookups;

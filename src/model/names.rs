@@ -52,7 +52,8 @@ pub struct IndexSet<'a> {
 #[derive(Clone, Copy)]
 pub struct Function<'a> {
     pub params: &'a [Ident],
-    pub body: &'a Expr,
+    /// None of a function of the host.
+    pub body: Option<&'a Expr>,
     pub span: Span,
 }
 
@@ -263,6 +264,7 @@ impl<'a> Collector<'a, '_> {
                             self.twice(&format!("argument `{}`", param.name), param.span, first.span);
                         }
                     }
+                    let body = body.as_ref();
                     self.found.functions.insert(&name.name, Function { params, body, span: name.span });
                 }
             }

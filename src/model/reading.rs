@@ -20,10 +20,12 @@ impl Checker<'_> {
         let mut direct = Vec::new();
         for function in self.found.functions.values() {
             let (mut reads, mut calls) = (Vec::new(), Vec::new());
-            walk(function.body, &mut |expr| match &expr.kind {
-                ExprKind::Call(callee, _) => calls.extend(places.get(callee.name.as_str()).copied()),
-                _ => reads.extend(read_name(expr).map(Cow::into_owned)),
-            });
+            if let Some(body) = function.body {
+                walk(body, &mut |expr| match &expr.kind {
+                    ExprKind::Call(callee, _) => calls.extend(places.get(callee.name.as_str()).copied()),
+                    _ => reads.extend(read_name(expr).map(Cow::into_owned)),
+                });
+            }
             direct.push((reads, calls));
         }
         let dependencies: Vec<Vec<usize>> = direct.iter().map(|(_, calls)| calls.clone()).collect();

@@ -174,9 +174,11 @@ impl<'a> Oracle<'a> {
                         oracle.sets.insert(&name.name, (range, *periodic));
                     }
                 }
-                ItemKind::Function { name, params, body } => {
+                ItemKind::Function { name, params, body: Some(body) } => {
                     oracle.functions.insert(&name.name, (params, body));
                 }
+                // Of the host nothing is known here.
+                ItemKind::Function { body: None, .. } => {}
                 ItemKind::Param(list) | ItemKind::Const(list) | ItemKind::Output(list) => {
                     for d in list {
                         if let (ItemKind::Const(_), [], Some(value)) = (&item.kind, d.subscripts.as_slice(), &d.value) {

@@ -4,7 +4,7 @@
 ((comment) @comment.documentation (#match? @comment.documentation "^##([^#]|$)"))
 
 [
-  "model" "param" "const" "init" "output" "time" "index" "fn" "solve" "component" "use" "periodic" "discrete" "input" "extrapolate" "objective" "observe"
+  "model" "param" "const" "init" "output" "time" "index" "fn" "solve" "component" "use" "periodic" "discrete" "input" "extrapolate" "objective" "observe" "extern"
 ] @keyword
 (event ["when" "at" "every" "from" "to" "delay" "priority" "persistent" "values" "trigger" "start"] @keyword)
 (doses "doses" @keyword)
@@ -28,7 +28,9 @@
 (observation distribution: (name) @type)
 (objective name: (name) @variable)
 (function name: (name) @function)
+(foreign name: (name) @function)
 (function parameter: (name) @variable.parameter)
+(foreign parameter: (name) @variable.parameter)
 (call function: (name) @function.call)
 (reduction function: (name) @function.builtin)
 (reaction label: (name) @label)

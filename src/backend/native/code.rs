@@ -5,6 +5,7 @@ use super::emit::Import;
 use super::target::{Allocator, Machine as Target};
 use crate::backend::Arguments;
 use crate::curve::Curve;
+use crate::foreign::{Foreign, Part};
 use crate::kernel::program::Lengths;
 use crate::math::{Entry, Gather};
 use cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
@@ -32,6 +33,7 @@ pub(super) struct Code {
 pub(super) struct Held {
     pub tables: Vec<Arc<[u32]>>,
     pub curves: Vec<Arc<Curve>>,
+    pub foreigns: Vec<Arc<Foreign>>,
 }
 
 // SAFETY: after construction the module is not touched until `drop`, which has exclusive access, and the function
@@ -145,6 +147,15 @@ fn address(import: Import) -> Option<*const u8> {
         let curve = unsafe { &*curve };
         curve.value(order as u8, x)
     }
+    extern "C" fn foreign(foreign: *const Foreign, part: u32, arguments: *const f64) -> f64 {
+        // SAFETY: code passes only addresses of functions that its `Code` holds, which never change, and of as many
+        // arguments as the function has.
+        let (foreign, arguments) = unsafe {
+            let foreign = &*foreign;
+            (foreign, std::slice::from_raw_parts(arguments, foreign.arguments.len()))
+        };
+        foreign.evaluate(Part::of_number(part), arguments)
+    }
     Some(match import {
         Import::Function(function) => match function.entry() {
             Entry::One(function) => function as *const u8,
@@ -158,5 +169,6 @@ fn address(import: Import) -> Option<*const u8> {
         Import::Floor => floor as *const u8,
         Import::Ceil => ceil as *const u8,
         Import::Curve => curve as *const u8,
+        Import::Foreign => foreign as *const u8,
     })
 }

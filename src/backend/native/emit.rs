@@ -7,6 +7,7 @@ use super::gather::{gather, run};
 use super::plan::{Plan, far};
 use super::split::split;
 use super::target::Features;
+use crate::foreign::{Foreign, Part};
 use crate::kernel::program::{Address, Affine, Buffer, Carried, LoopVar, Piece, Stmt, Value};
 use crate::math::Function;
 use cranelift::codegen::ir::{self, BlockArg, FuncRef, InstBuilder, UserExternalName, types};
@@ -31,6 +32,8 @@ pub(super) enum Import {
     Ceil,
     /// A curve, by its address and the order of its derivative.
     Curve,
+    /// A function of the host, by its address, the number of its part and the address of its arguments.
+    Foreign,
     /// An elementary function of several arguments at a time.
     Gather(Function),
 }
@@ -40,7 +43,7 @@ impl Import {
     pub fn all() -> impl Iterator<Item = Import> {
         let functions = Function::ALL.iter().map(|&function| Import::Function(function));
         let gathers = Function::ALL.iter().map(|&function| Import::Gather(function));
-        functions.chain([Import::Fma, Import::Floor, Import::Ceil, Import::Curve]).chain(gathers)
+        functions.chain([Import::Fma, Import::Floor, Import::Ceil, Import::Curve, Import::Foreign]).chain(gathers)
     }
 
     pub fn name(self) -> String {
@@ -50,6 +53,7 @@ impl Import {
             Import::Floor => "floor".into(),
             Import::Ceil => "ceil".into(),
             Import::Curve => "curve".into(),
+            Import::Foreign => "foreign".into(),
             Import::Gather(function) => format!("{}.several", function.name()),
         }
     }
@@ -59,6 +63,7 @@ impl Import {
             Import::Function(function) => function.arity(),
             Import::Fma => 3,
             Import::Floor | Import::Ceil | Import::Curve => 1,
+            Import::Foreign => 0,
             Import::Gather(_) => 8,
         }
     }
@@ -70,7 +75,8 @@ impl Import {
             Import::Floor => Function::ALL.len() as u32 + 1,
             Import::Ceil => Function::ALL.len() as u32 + 2,
             Import::Curve => Function::ALL.len() as u32 + 3,
-            Import::Gather(function) => Function::ALL.len() as u32 + 4 + function as u32,
+            Import::Foreign => Function::ALL.len() as u32 + 4,
+            Import::Gather(function) => Function::ALL.len() as u32 + 5 + function as u32,
         }
     }
 }
@@ -503,6 +509,20 @@ impl<'a> Emitter<'a> {
         slot
     }
 
+    /// Calls a part of a function of the host.
+    pub fn call_foreign(&mut self, foreign: &Foreign, part: Part, arguments: &[ir::Value]) -> ir::Value {
+        let bytes = 8 * arguments.len() as u32;
+        let slot =
+            self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8), 3));
+        for (k, argument) in arguments.iter().enumerate() {
+            self.builder.ins().stack_store(self.pointer_type, *argument, slot, 8 * k as i32);
+        }
+        let place = self.builder.ins().stack_addr(self.pointer_type, slot, 0);
+        let foreign = self.builder.ins().iconst(self.pointer_type, std::ptr::from_ref(foreign) as i64);
+        let part = self.builder.ins().iconst(types::I32, i64::from(part.number()));
+        self.call(Import::Foreign, &[foreign, part, place])
+    }
+
     fn callee(&mut self, import: Import) -> FuncRef {
         match self.imports.get(&import) {
             Some(&callee) => callee,
@@ -516,6 +536,11 @@ impl<'a> Emitter<'a> {
             Import::Gather(_) => signature.params.push(AbiParam::new(self.pointer_type)),
             Import::Curve => {
                 signature.params.extend([AbiParam::new(self.pointer_type), AbiParam::new(types::I32)]);
+                signature.returns.push(AbiParam::new(types::F64));
+            }
+            Import::Foreign => {
+                let pointer = AbiParam::new(self.pointer_type);
+                signature.params.extend([pointer, AbiParam::new(types::I32), pointer]);
                 signature.returns.push(AbiParam::new(types::F64));
             }
             _ => signature.returns.push(AbiParam::new(types::F64)),

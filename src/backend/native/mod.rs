@@ -74,6 +74,7 @@ fn held(program: &Program) -> Held {
             match statement {
                 Stmt::Lookup { table, .. } => found.tables.push(table.clone()),
                 Stmt::Let { op: Op::Curve(curve, ..), .. } => found.curves.push(curve.clone()),
+                Stmt::Let { op: Op::Foreign(foreign, ..), .. } => found.foreigns.push(foreign.clone()),
                 Stmt::Loop { body, .. } => collect(body, found),
                 _ => {}
             }

@@ -67,7 +67,7 @@ pub fn object(ahead: &Ahead, name: &str, target: &ObjectTarget) -> Result<Vec<u8
                 Import::Fma => Some("fma"),
                 Import::Floor => Some("floor"),
                 Import::Ceil => Some("ceil"),
-                Import::Curve | Import::Gather(_) => None,
+                Import::Curve | Import::Foreign | Import::Gather(_) => None,
             };
             let known = known.ok_or_else(|| format!("{} is not in the C library", imports[number as usize].name()))?;
             let signature = Signature::new(module.isa().default_call_conv());

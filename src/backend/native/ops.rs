@@ -58,6 +58,11 @@ impl<'a> Emitter<'a> {
                     emitter.call(Import::Curve, &[curve, order, parts[0]])
                 })
             }
+            Op::Foreign(ref foreign, part, ref arguments) => {
+                let arguments: Vec<_> = arguments.iter().map(|a| self.operand(*a)).collect();
+                // It stays where it is as long as the code, as curves do.
+                self.each_lane(&arguments, |emitter, parts| emitter.call_foreign(foreign, part, parts))
+            }
             Op::Compare(op, a, b) => {
                 let (a, b) = (self.operand(a), self.operand(b));
                 self.builder.ins().fcmp(condition(op), a, b)

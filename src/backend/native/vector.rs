@@ -183,7 +183,7 @@ impl<'a> Emitter<'a> {
 
     fn is_call(&self, op: &Op) -> bool {
         match op {
-            Op::Call1(..) | Op::Call2(..) | Op::Curve(..) => true,
+            Op::Call1(..) | Op::Call2(..) | Op::Curve(..) | Op::Foreign(..) => true,
             Op::Fma(..) => !self.features.fma,
             Op::Unary(Unary::Floor | Unary::Ceil, _) => !self.features.round,
             _ => false,

@@ -167,6 +167,10 @@ impl Run<'_, '_> {
             Op::Call1(function, a) => Op::Call1(*function, self.get(*a)?),
             Op::Call2(function, a, b) => Op::Call2(*function, self.get(*a)?, self.get(*b)?),
             Op::Curve(curve, order, a) => Op::Curve(curve.clone(), *order, self.get(*a)?),
+            Op::Foreign(foreign, part, arguments) => {
+                let arguments = arguments.iter().map(|a| self.get(*a)).collect::<Option<_>>()?;
+                Op::Foreign(foreign.clone(), *part, arguments)
+            }
             Op::Compare(op, a, b) => Op::Compare(*op, self.get(*a)?, self.get(*b)?),
             Op::And(a, b) => Op::And(self.get(*a)?, self.get(*b)?),
             Op::Or(a, b) => Op::Or(self.get(*a)?, self.get(*b)?),

@@ -74,6 +74,9 @@ impl Units<'_, '_> {
     /// Whether a unit is a tree of few operations on leaves and other units, which are noted.
     fn tree(&mut self, id: ExprId, top: bool, operations: &mut usize, reads: &mut Vec<Key>) -> bool {
         let node = self.emitter.graph().node(id);
+        if matches!(node, Node::Foreign(..)) {
+            return false;
+        }
         if self.emitter.is_leaf(id) {
             if let Node::Const(bits) = node {
                 // A fused operation may read it with the other sign.

@@ -76,14 +76,14 @@ pub enum ItemKind {
         /// Whether subscripts wrap around.
         periodic: bool,
     },
-    /// `fn hill(x, k, n) = EXPR`
+    /// `fn hill(x, k, n) = EXPR`, `extern fn drag(v)`
     Function {
         /// Its name.
         name: Ident,
         /// Formal parameters.
         params: Vec<Ident>,
-        /// The body.
-        body: Expr,
+        /// The body; none of a function of the host.
+        body: Option<Expr>,
     },
     /// `LHS = RHS for i in 2..N-1`: a definition (`name = …`), a differential equation (`name' = …`) or an
     /// implicit equation (anything else); telling them apart is not the parser's business.

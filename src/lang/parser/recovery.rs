@@ -47,7 +47,6 @@ impl Parser<'_> {
         let start = self.at;
         let what = match self.peek() {
             Kind::Input => "forcing functions (`input`)",
-            Kind::Extern => "foreign functions (`extern`)",
             Kind::Name => match (self.slice(self.here()), self.peek_second()) {
                 ("reduce", Kind::Name | Kind::BraceOpen) => "reductions of a model (`reduce`)",
                 _ => return false,

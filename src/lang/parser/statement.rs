@@ -6,7 +6,7 @@ use crate::lang::token::Kind;
 use crate::source::Span;
 
 impl Parser<'_> {
-    /// `statement = model | parameters | constants | initials | outputs | time | index | function | solve |
+    /// `statement = model | parameters | constants | initials | outputs | time | index | function | foreign | solve |
     /// component | use_file | discretes | event | input | objective | observation | dose | doses | convention | reaction |
     /// instance | equation`.
     /// Nothing if the statement is of a kind that is not yet supported (which has been reported).
@@ -24,6 +24,7 @@ impl Parser<'_> {
             Kind::Time => self.time()?,
             Kind::Index => self.index()?,
             Kind::Function => self.function()?,
+            Kind::Extern => self.foreign()?,
             Kind::Solve => self.solve()?,
             Kind::Component => self.component()?,
             Kind::Use => self.use_file()?,
@@ -113,6 +114,22 @@ impl Parser<'_> {
     /// `function = "fn" name "(" [ name { "," name } ] ")" "=" expression`
     fn function(&mut self) -> Parse<ItemKind> {
         self.bump();
+        let (name, params) = self.signature()?;
+        self.expect(Kind::Assign, "`=` after the arguments")?;
+        let body = Some(self.expression()?);
+        Ok(ItemKind::Function { name, params, body })
+    }
+
+    /// `foreign = "extern" "fn" name "(" [ name { "," name } ] ")"`
+    fn foreign(&mut self) -> Parse<ItemKind> {
+        self.bump();
+        self.expect(Kind::Function, "`fn` after `extern`")?;
+        let (name, params) = self.signature()?;
+        Ok(ItemKind::Function { name, params, body: None })
+    }
+
+    /// `name "(" [ name { "," name } ] ")"`
+    fn signature(&mut self) -> Parse<(Ident, Vec<Ident>)> {
         let name = self.name("a function")?;
         if self.peek() != Kind::RoundOpen {
             return Err(self.unexpected("`(` after the function's name"));
@@ -123,9 +140,7 @@ impl Parser<'_> {
             _ => self.list(|parser| parser.name("an argument"))?,
         };
         self.close(opener, Kind::RoundClose, "`,` or `)`")?;
-        self.expect(Kind::Assign, "`=` after the arguments")?;
-        let body = self.expression()?;
-        Ok(ItemKind::Function { name, params, body })
+        Ok((name, params))
     }
 
     /// `solve = "solve" name "=" range [ "{" { newline } [ option { separator option } [ separator ] ] "}" ]`

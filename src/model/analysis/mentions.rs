@@ -71,7 +71,7 @@ impl Analysis {
                     self.mention(param.span, Target::Entity(id), Access::Define);
                     local.arguments.push((param.name.clone(), id));
                 }
-                self.expression(body, &mut local);
+                body.iter().for_each(|body| self.expression(body, &mut local));
             }
             ItemKind::Equation { lhs, rhs, domain, .. } | ItemKind::Addition { lhs, rhs, domain } => {
                 self.clauses(domain, item.span, &mut local);

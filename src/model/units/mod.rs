@@ -186,7 +186,8 @@ fn mentions_units(ast: &Ast) -> bool {
         }
         ItemKind::Init(list) => list.iter().any(|d| d.unit.is_some() || quantity(&d.value)),
         ItemKind::Equation { lhs, unit, rhs, .. } => unit.is_some() || quantity(rhs) || quantity(lhs),
-        ItemKind::Addition { rhs, .. } | ItemKind::Function { body: rhs, .. } => quantity(rhs),
+        ItemKind::Addition { rhs, .. } => quantity(rhs),
+        ItemKind::Function { body, .. } => body.as_ref().is_some_and(quantity),
         ItemKind::Reaction(reaction) => match &reaction.rate {
             Rate::MassAction(rate) | Rate::Explicit(rate) => quantity(rate),
             Rate::Reversible(forward, reverse) => quantity(forward) || quantity(reverse),

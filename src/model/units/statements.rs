@@ -296,7 +296,7 @@ impl<'d> Inference<'d> {
     fn read_functions(&mut self, ast: &mut Ast) {
         let mut bodies: IndexMap<String, (Vec<Ident>, &mut Expr)> = IndexMap::new();
         for item in &mut ast.items {
-            if let ItemKind::Function { name, params, body } = &mut item.kind {
+            if let ItemKind::Function { name, params, body: Some(body) } = &mut item.kind {
                 bodies.insert(name.name.clone(), (params.clone(), body));
             }
         }
