@@ -89,7 +89,8 @@ fn a_failure_stays_where_it_is() {
     let list = records(&compiled, &[("a", &a), ("x0", &x0)], &Keep::At(vec![0.0, 0.25, 1.0]), 2);
     let failures: Vec<&str> = list.iter().map(|r| r.failure.as_deref().unwrap_or("")).collect();
     assert_eq!(failures[0], "");
-    assert!(failures[1].contains("at t = 0.") && list[1].values[1] > 1.9 && list[1].values[2].is_nan(), "{list:?}");
+    assert!(failures[1].contains("at t = 0.49") || failures[1].contains("at t = 0.5"), "{failures:?}");
+    assert!(list[1].values[1] > 1.9 && list[1].values[2].is_nan(), "{list:?}");
     assert!(failures[2].contains("not finite") && failures[3].contains("initial value of x"), "{failures:?}");
     assert!((list[0].values[2] - 2.0).abs() < 1e-5);
 }

@@ -1,5 +1,7 @@
 //! The one module that touches the library's facade: models in, tables out.
 
+pub mod ensemble;
+
 use std::io::{IsTerminal, Read};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

@@ -17,10 +17,12 @@ mod new;
 mod output;
 mod plot;
 mod progress;
+mod read;
 mod run;
 mod show;
 mod stats;
 mod steady;
+mod sweep;
 mod table;
 mod values;
 mod write;
@@ -39,6 +41,8 @@ Examples:
   rhapsode run predator.ode --plot predator.svg  integrate it and draw it
   rhapsode run predator.ode --set a=2 -o out.csv change a parameter, keep the numbers
   rhapsode steady predator.ode                   where it rests, and whether it stays there
+  rhapsode sweep predator.ode --param a=lin(1,3,21) -o ends.csv
+                                                 run it for many values
   rhapsode gradient predator.ode data.csv --wrt a,b
                                                  the likelihood of measured values, and its derivatives
   rhapsode check predator.ode                    only look for mistakes
@@ -62,6 +66,10 @@ enum Command {
     Run(Box<run::Args>),
     /// Find where a model comes to rest, and whether it stays there
     Steady(Box<steady::Args>),
+    /// Run a model many times: over a grid, samples or the rows of a file
+    Sweep(Box<sweep::Args>),
+    /// Put the shards of a sweep together
+    Merge(sweep::MergeArgs),
     /// Compute the value of an objective, or of a likelihood, and its gradient
     Gradient(Box<gradient::Args>),
     /// Look for mistakes in models, nothing else
@@ -87,6 +95,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Steady(args) => steady::steady(&args),
+        Command::Sweep(args) => sweep::sweep(&args),
+        Command::Merge(args) => sweep::merge(&args),
         Command::Gradient(args) => gradient::gradient(&args),
         Command::Check(args) => check::check(&args),
         Command::Show(args) => show::show(&args),

@@ -82,7 +82,8 @@ pub fn events(solution: &Solution, time: &str) -> Vec<String> {
 }
 
 /// `1 step`, `2 steps`.
-fn counted(n: u64, noun: &str) -> String {
+/// `1 step`, `3 steps`.
+pub fn counted(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
@@ -92,7 +93,7 @@ fn short(t: f64) -> String {
 }
 
 /// `0.8 ms`, `12 s`.
-fn seconds(s: f64) -> String {
+pub fn seconds(s: f64) -> String {
     match s {
         s if s < 1e-3 => format!("{:.0} µs", s * 1e6),
         s if s < 0.1 => format!("{:.1} ms", s * 1e3),

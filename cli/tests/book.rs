@@ -140,6 +140,15 @@ fn transcripts_are_true() {
             shift += text.len() as isize - range.len() as isize;
             page.replace_range(range, &text);
         }
+        // Figures that the commands have drawn, where the page shows them.
+        let drawn = pages::files(folder.path()).into_iter().filter(|file| file.extension().is_some_and(|e| e == "svg"));
+        for (file, name) in drawn.filter_map(|file| Some((file.clone(), file.file_name()?.to_str()?.to_string()))) {
+            let shown = format!("figures/{name}");
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            if page.contains(&shown) && !gallery::is_as_kept(&pages::folder().join(shown), &text, false) {
+                faults += &format!("{}: {name} looks different today\n", path.display());
+            }
+        }
         if bless() {
             std::fs::write(&path, page).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }

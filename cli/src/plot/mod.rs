@@ -2,8 +2,10 @@
 //! becomes a heat map), [`svg`] draws it, [`png`] and [`html`] wrap the drawing.
 
 mod axis;
+pub mod bars;
 mod heat;
 mod html;
+pub mod maps;
 #[cfg(feature = "plot")]
 mod png;
 mod style;
@@ -57,10 +59,32 @@ impl Format {
 /// # Errors
 /// A sentence, when the image cannot be made.
 pub fn render(table: &Table, format: Format) -> Result<Vec<u8>, String> {
-    let drawing = svg::draw(&figure(table));
+    wrap(&table.model, svg::draw(&figure(table, &[])), format)
+}
+
+/// Values between which a curve lies, over the independent variable.
+pub struct Band {
+    /// The lower ones.
+    pub low: Vec<f64>,
+    /// The upper ones.
+    pub high: Vec<f64>,
+}
+
+/// The bytes of a figure of a table of numbers, with bands around its curves (by column), and a note.
+///
+/// # Errors
+/// A sentence, when the image cannot be made.
+pub fn render_bands(table: &Table, bands: &[Vec<Band>], note: &str, format: Format) -> Result<Vec<u8>, String> {
+    let mut figure = figure(table, bands);
+    figure.note = if figure.note.is_empty() { note.to_string() } else { format!("{note}; {}", figure.note) };
+    wrap(&table.model, svg::draw(&figure), format)
+}
+
+/// A drawing in a format.
+fn wrap(title: &str, drawing: String, format: Format) -> Result<Vec<u8>, String> {
     match format {
         Format::Svg => Ok(drawing.into_bytes()),
-        Format::Html => Ok(html::page(&table.model, &drawing).into_bytes()),
+        Format::Html => Ok(html::page(title, &drawing).into_bytes()),
         #[cfg(feature = "plot")]
         Format::Png => png::rasterise(&drawing),
         #[cfg(not(feature = "plot"))]
@@ -96,6 +120,7 @@ struct Curve<'a> {
     unit: Option<&'a str>,
     values: &'a [f64],
     style: usize,
+    bands: &'a [Band],
 }
 
 /// A name with its unit: `c (mg/L)`.
@@ -111,7 +136,7 @@ impl Series<'_> {
 }
 
 /// Decides what is drawn.
-fn figure<'a>(table: &'a Table<'a>) -> Figure<'a> {
+fn figure<'a>(table: &'a Table<'a>, bands: &'a [Vec<Band>]) -> Figure<'a> {
     let mut curves = Vec::new();
     let mut maps = Vec::new();
     let mut total = 0;
@@ -137,7 +162,13 @@ fn figure<'a>(table: &'a Table<'a>) -> Figure<'a> {
     let curves: Vec<Curve> = curves
         .into_iter()
         .enumerate()
-        .map(|(style, (name, unit, values))| Curve { name, unit, values, style })
+        .map(|(style, (name, unit, values))| Curve {
+            name,
+            unit,
+            values,
+            style,
+            bands: bands.get(style).map_or(&[][..], Vec::as_slice),
+        })
         .collect();
     let mut panels = group(curves);
     let room = MOST_PANELS.saturating_sub(panels.len()).max(2);
@@ -246,7 +277,7 @@ mod tests {
     /// A curve; `speed in m/s` has the unit after ` in `.
     fn curve<'a>(style: usize, name: &'a str, values: &'a [f64]) -> Curve<'a> {
         let (name, unit) = name.split_once(" in ").map_or((name, None), |(name, unit)| (name, Some(unit)));
-        Curve { name: name.to_string(), unit, values, style }
+        Curve { name: name.to_string(), unit, values, style, bands: &[] }
     }
 
     fn panels(columns: &[(&'static str, Vec<f64>)]) -> Vec<(Vec<String>, bool)> {

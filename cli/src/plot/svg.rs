@@ -8,7 +8,7 @@ use rhapsode::expr::mathml::escaped;
 use super::axis::{Axis, Ticks, cover, power_of_ten};
 use super::heat::{Cells, MOST_CELLS};
 use super::style::{self, FAINT, FONTS, GRID, INK, LABEL, SMALL, TITLE, WIDTH, text_width};
-use super::{Curve, Figure, Panel, label};
+use super::{Band, Curve, Figure, Panel, label};
 use crate::table::Series;
 
 /// Between panels above each other.
@@ -22,19 +22,19 @@ const FOOT: f64 = 48.0;
 
 /// A rectangle in pixels.
 #[derive(Clone, Copy)]
-struct Frame {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
+pub(super) struct Frame {
+    pub left: f64,
+    pub top: f64,
+    pub width: f64,
+    pub height: f64,
 }
 
 impl Frame {
-    fn right(self) -> f64 {
+    pub fn right(self) -> f64 {
         self.left + self.width
     }
 
-    fn bottom(self) -> f64 {
+    pub fn bottom(self) -> f64 {
         self.top + self.height
     }
 }
@@ -97,9 +97,14 @@ pub fn draw(figure: &Figure) -> String {
         text(&mut out, (left, top + 20.0), LABEL, FAINT, "start", "nothing to show");
         top += 40.0;
     }
+    page(&out, top)
+}
+
+/// The drawing, so many pixels high.
+pub(super) fn page(content: &str, height: f64) -> String {
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{top:.0}\" viewBox=\"0 0 {WIDTH} {top:.0}\" \
-         font-family=\"{FONTS}\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{out}</svg>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height:.0}\" viewBox=\"0 0 {WIDTH} {height:.0}\" \
+         font-family=\"{FONTS}\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{content}</svg>\n"
     )
 }
 
@@ -115,7 +120,9 @@ fn strips<'a>(figure: &'a Figure) -> Vec<Strip<'a>> {
     let strip = |panel: &'a Panel<'a>| {
         let (range, log, entries) = match panel {
             Panel::Lines { curves, log } => {
-                (cover(curves.iter().map(|c| c.values), *log).unwrap_or((0.0, 1.0)), *log, curves.len())
+                let around = curves.iter().flat_map(|c| c.bands).flat_map(|b| [b.low.as_slice(), b.high.as_slice()]);
+                let shown = curves.iter().map(|c| c.values).chain(around);
+                (cover(shown, *log).unwrap_or((0.0, 1.0)), *log, curves.len())
             }
             Panel::History(series) => {
                 let (lo, n) = series.dims.first().copied().unwrap_or((1, series.columns.len()));
@@ -171,6 +178,9 @@ fn draw_strip(out: &mut String, strip: &Strip, frame: Frame, x: Axis, figure: &F
                 frame.height + 2.0
             );
             for curve in curves {
+                curve.bands.iter().for_each(|band| area(out, band, curve.style, figure.x, x, y));
+            }
+            for curve in curves {
                 line(out, curve, figure.x, x, y);
             }
             out.push_str("</g>\n");
@@ -180,12 +190,7 @@ fn draw_strip(out: &mut String, strip: &Strip, frame: Frame, x: Axis, figure: &F
             let cells = history_cells(series, figure.x, x);
             map(out, &cells, frame);
             text(out, (frame.left, frame.top - 7.0), LABEL, INK, "start", &series.title());
-            let (px, py) = (18.0, frame.top + frame.height / 2.0);
-            let _ = writeln!(
-                out,
-                "<text x=\"{px:.1}\" y=\"{py:.1}\" font-size=\"{LABEL}\" fill=\"{INK}\" text-anchor=\"middle\" \
-                 transform=\"rotate(-90 {px:.1} {py:.1})\">index</text>"
-            );
+            upright(out, (18.0, frame.top + frame.height / 2.0), "index");
         }
         Panel::Snapshot { .. } => {}
     }
@@ -193,7 +198,7 @@ fn draw_strip(out: &mut String, strip: &Strip, frame: Frame, x: Axis, figure: &F
 }
 
 /// Faint lines at the major ticks.
-fn grid(out: &mut String, x: Axis, y: Axis, ticks: &Ticks, frame: Frame) {
+pub(super) fn grid(out: &mut String, x: Axis, y: Axis, ticks: &Ticks, frame: Frame) {
     let mut path = String::new();
     for (value, _) in &x.ticks(80.0).major {
         if let Some(px) = x.place(*value) {
@@ -265,6 +270,25 @@ fn line(out: &mut String, curve: &Curve, times: &[f64], x: Axis, y: Axis) {
     }
 }
 
+/// What lies between the values of a band, where both can be shown.
+fn area(out: &mut String, band: &Band, style: usize, times: &[f64], x: Axis, y: Axis) {
+    let mut path = String::new();
+    let edges = times.iter().zip(band.low.iter().zip(&band.high));
+    let edges = edges.map(|(t, (low, high))| Some((x.place(*t)?, y.place(*low)?, y.place(*high)?)));
+    for part in edges.collect::<Vec<_>>().split(Option::is_none) {
+        let up = part.iter().flatten().map(|(px, _, high)| (px, high));
+        let down = part.iter().rev().flatten().map(|(px, low, _)| (px, low));
+        for (k, (px, py)) in up.chain(down).enumerate() {
+            let _ = write!(path, "{}{px:.2} {:.2}", if k == 0 { "M" } else { "L" }, py.clamp(-1e5, 1e5));
+        }
+        if !part.is_empty() {
+            path.push('Z');
+        }
+    }
+    let colour = style::colour(style);
+    let _ = writeln!(out, "<path d=\"{path}\" fill=\"{colour}\" fill-opacity=\"0.18\" stroke=\"none\"/>");
+}
+
 /// Names to the right of the panel, from the top.
 fn legend(out: &mut String, curves: &[Curve], frame: Frame) {
     for (k, curve) in curves.iter().enumerate() {
@@ -293,7 +317,7 @@ fn shorten(name: &str) -> String {
 }
 
 /// Spine, marks and labels to the left.
-fn y_axis(out: &mut String, y: Axis, ticks: &Ticks, frame: Frame) {
+pub(super) fn y_axis(out: &mut String, y: Axis, ticks: &Ticks, frame: Frame) {
     let mut path = format!("M{:.1} {:.1}V{:.1}", frame.left, frame.top, frame.bottom());
     for (value, label) in &ticks.major {
         if let Some(py) = y.place(*value) {
@@ -312,7 +336,7 @@ fn y_axis(out: &mut String, y: Axis, ticks: &Ticks, frame: Frame) {
 }
 
 /// Spine and marks below; labels and the axis's name only where `name` is given.
-fn x_axis(out: &mut String, x: Axis, frame: Frame, spacing: f64, name: Option<&str>) {
+pub(super) fn x_axis(out: &mut String, x: Axis, frame: Frame, spacing: f64, name: Option<&str>) {
     let ticks = x.ticks(spacing);
     let bottom = frame.bottom();
     let mut path = format!("M{:.1} {bottom:.1}H{:.1}", frame.left, frame.right());
@@ -372,16 +396,21 @@ fn snapshot(out: &mut String, series: &Series, frame: Frame, independent: &str, 
     let y = Axis { range: ends(j0, nj), pixels: (frame.bottom(), frame.top), log: false };
     y_axis(out, y, &y.ticks(50.0), frame);
     x_axis(out, x, frame, 50.0, Some("first index"));
-    let (px, py) = (frame.left - 42.0, frame.top + frame.height / 2.0);
+    upright(out, (frame.left - 42.0, frame.top + frame.height / 2.0), "second index");
+}
+
+/// The name of a vertical axis.
+pub(super) fn upright(out: &mut String, (px, py): (f64, f64), name: &str) {
     let _ = writeln!(
         out,
         "<text x=\"{px:.1}\" y=\"{py:.1}\" font-size=\"{LABEL}\" fill=\"{INK}\" text-anchor=\"middle\" \
-         transform=\"rotate(-90 {px:.1} {py:.1})\">second index</text>"
+         transform=\"rotate(-90 {px:.1} {py:.1})\">{}</text>",
+        escaped(name)
     );
 }
 
 /// Cells and their colour bar.
-fn map(out: &mut String, cells: &Cells, frame: Frame) {
+pub(super) fn map(out: &mut String, cells: &Cells, frame: Frame) {
     let Some(range) = cells.range() else { return };
     out.push_str(&cells.paths(range, (frame.left, frame.top, frame.width, frame.height)));
     let bar = Frame { left: frame.right() + 14.0, width: 12.0, ..frame };
@@ -407,13 +436,13 @@ fn map(out: &mut String, cells: &Cells, frame: Frame) {
 }
 
 /// A number in a heading: four digits.
-fn short_number(value: f64) -> String {
+pub(super) fn short_number(value: f64) -> String {
     let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
     if (1e-3..1e6).contains(&rounded.abs()) || rounded == 0.0 { rounded.to_string() } else { format!("{rounded:e}") }
 }
 
 /// One text.
-fn text(out: &mut String, (x, y): (f64, f64), size: f64, fill: &str, anchor: &str, content: &str) {
+pub(super) fn text(out: &mut String, (x, y): (f64, f64), size: f64, fill: &str, anchor: &str, content: &str) {
     let _ = writeln!(
         out,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" fill=\"{fill}\" text-anchor=\"{anchor}\">{}</text>",

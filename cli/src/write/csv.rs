@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::number::push_number;
+use super::rows::{Rows, Values};
 use crate::table::Table;
 
 /// Flushed when it holds this many bytes.
@@ -40,9 +41,45 @@ pub fn write(table: &Table, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes rows that come in batches.
+///
+/// # Errors
+/// What the rows and `out` report.
+pub fn write_rows(rows: &dyn Rows, out: &mut impl Write) -> io::Result<()> {
+    let mut writer = csv::WriterBuilder::new().buffer_capacity(CHUNK).from_writer(out);
+    writer.write_record(rows.columns().iter().map(|(name, _)| name))?;
+    let mut cell = Vec::new();
+    rows.batches(&mut |columns| {
+        for row in 0..columns.first().map_or(0, Values::len) {
+            for column in columns {
+                cell.clear();
+                match column {
+                    Values::Numbers(list) => push_number(&mut cell, list[row]),
+                    Values::Wholes(list) => write!(cell, "{}", list[row])?,
+                    Values::Texts(list) => cell.extend_from_slice(list[row].as_bytes()),
+                }
+                writer.write_field(&cell)?;
+            }
+            writer.write_record(None::<&[u8]>)?;
+        }
+        Ok(())
+    })?;
+    writer.flush()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::samples;
+    use super::super::{rows, samples};
+
+    #[test]
+    fn batches_follow_each_other() -> Result<(), Box<dyn std::error::Error>> {
+        let mut out = Vec::new();
+        super::write_rows(&rows::samples::Five, &mut out)?;
+        let expected =
+            "k,\"u[1,2]\",status\n0,0.5,ok\n1,NaN,\"no, \"\"never\"\"\"\n2,1e300,ok\n3,-1,ok\n4,0.1,größer\n";
+        assert_eq!(String::from_utf8(out)?, expected);
+        Ok(())
+    }
 
     #[test]
     fn reads_back_with_quoted_names() -> Result<(), Box<dyn std::error::Error>> {

@@ -6,6 +6,7 @@ mod npz;
 mod number;
 #[cfg(feature = "parquet")]
 mod parquet;
+pub mod rows;
 
 use std::io::{self, Seek, Write};
 use std::path::Path;

@@ -6,6 +6,7 @@ use std::io::{self, Seek, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::rows::{Kind, Rows, Values};
 use crate::table::Table;
 
 /// Writes the table.
@@ -25,10 +26,8 @@ pub fn write(table: &Table, out: &mut (impl Write + Seek)) -> io::Result<()> {
 /// One member: the columns interleaved, so that the first axis is that of the points (C order).
 fn array(archive: &mut ZipWriter<impl Write + Seek>, name: &str, dims: &[usize], columns: &[&[f64]]) -> io::Result<()> {
     let points = columns.first().map_or(0, |column| column.len());
-    let large = (points as u64) * (columns.len() as u64) * 8 > u64::from(u32::MAX) / 2;
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(large);
-    archive.start_file(format!("{name}.npy"), options)?;
-    archive.write_all(&header(points, dims))?;
+    start(archive, name, (points as u64) * (columns.len() as u64) * 8)?;
+    archive.write_all(&header("<f8", points, dims))?;
     let mut buffer = Vec::with_capacity(1 << 16);
     for row in 0..points {
         for column in columns {
@@ -42,8 +41,60 @@ fn array(archive: &mut ZipWriter<impl Write + Seek>, name: &str, dims: &[usize],
     archive.write_all(&buffer)
 }
 
+/// Begins a member of so many bytes.
+fn start(archive: &mut ZipWriter<impl Write + Seek>, name: &str, bytes: u64) -> io::Result<()> {
+    let large = bytes > u64::from(u32::MAX) / 2;
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(large);
+    Ok(archive.start_file(format!("{name}.npy"), options)?)
+}
+
+/// Writes rows that come in batches: an array per column, texts as bytes of UTF-8 (`S`). The rows are gone through once to
+/// count them, and once for each column.
+///
+/// # Errors
+/// What the rows and `out` report.
+pub fn write_rows(rows: &dyn Rows, out: &mut (impl Write + Seek)) -> io::Result<()> {
+    let columns = rows.columns();
+    let (mut count, mut widths) = (0, vec![1; columns.len()]);
+    rows.batches(&mut |values| {
+        count += values.first().map_or(0, Values::len);
+        for (width, values) in widths.iter_mut().zip(values) {
+            if let Values::Texts(list) = values {
+                *width = list.iter().map(String::len).fold(*width, usize::max);
+            }
+        }
+        Ok(())
+    })?;
+    let mut archive = ZipWriter::new(out);
+    for (place, ((name, kind), width)) in columns.iter().zip(widths).enumerate() {
+        let (kind, width) = match kind {
+            Kind::Number => ("<f8".to_string(), 8),
+            Kind::Whole => ("<i8".to_string(), 8),
+            Kind::Text => (format!("|S{width}"), width),
+        };
+        start(&mut archive, name, (count * width) as u64)?;
+        archive.write_all(&header(&kind, count, &[]))?;
+        let mut buffer = Vec::new();
+        rows.batches(&mut |values| {
+            buffer.clear();
+            match &values[place] {
+                Values::Numbers(list) => list.iter().for_each(|x| buffer.extend(x.to_le_bytes())),
+                Values::Wholes(list) => list.iter().for_each(|x| buffer.extend(x.to_le_bytes())),
+                Values::Texts(list) => {
+                    for text in list {
+                        buffer.extend(text.as_bytes());
+                        buffer.resize(buffer.len() + width - text.len(), 0);
+                    }
+                }
+            }
+            archive.write_all(&buffer)
+        })?;
+    }
+    archive.finish()?.flush()
+}
+
 /// Magic, version, length, and a Python dictionary padded to a multiple of 64 bytes.
-fn header(points: usize, dims: &[usize]) -> Vec<u8> {
+fn header(kind: &str, points: usize, dims: &[usize]) -> Vec<u8> {
     let mut shape = format!("({points},");
     for n in dims {
         shape.push_str(&format!(" {n},"));
@@ -52,7 +103,7 @@ fn header(points: usize, dims: &[usize]) -> Vec<u8> {
         shape.pop();
     }
     shape.push(')');
-    let mut text = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
+    let mut text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
     let unpadded = 10 + text.len() + 1;
     text.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
     text.push('\n');
@@ -66,7 +117,27 @@ fn header(points: usize, dims: &[usize]) -> Vec<u8> {
 mod tests {
     use std::io::{Cursor, Read};
 
-    use super::super::samples;
+    use super::super::{rows, samples};
+
+    #[test]
+    fn batches_become_one_array_per_column() -> Result<(), Box<dyn std::error::Error>> {
+        let mut out = Cursor::new(Vec::new());
+        super::write_rows(&rows::samples::Five, &mut out)?;
+        let mut archive = zip::ZipArchive::new(out)?;
+        let mut member = |name: &str| -> Result<(String, Vec<u8>), Box<dyn std::error::Error>> {
+            let mut bytes = Vec::new();
+            archive.by_name(name)?.read_to_end(&mut bytes)?;
+            let data = bytes.split_off(10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]])));
+            Ok((String::from_utf8(bytes.split_off(10))?, data))
+        };
+        let (header, data) = member("k.npy")?;
+        assert!(header.contains("'descr': '<i8'") && header.contains("'shape': (5,)"), "{header}");
+        assert_eq!(data[32..40], 4_i64.to_le_bytes());
+        let (header, data) = member("status.npy")?;
+        assert!(header.contains("'|S11'") && data.starts_with(b"ok\0\0\0\0\0\0\0\0\0no, \"never\""), "{header}");
+        assert_eq!(member("u[1,2].npy")?.1[16..24], 1e300_f64.to_le_bytes());
+        Ok(())
+    }
 
     #[test]
     fn members_headers_and_order() -> Result<(), Box<dyn std::error::Error>> {

@@ -78,16 +78,22 @@ fn the_gallery_shows_every_example_as_it_is_drawn_today() {
         assert_eq!(code, 0, "{name}: {err}");
         let drawn = std::fs::read_to_string(drawn).unwrap_or_default();
         let kept = pages.join("gallery").join(&name).with_extension("svg");
-        let before = std::fs::read_to_string(&kept).unwrap_or_default();
-        if pages::bless() {
-            std::fs::write(&kept, &drawn).unwrap_or_else(|e| panic!("{}: {e}", kept.display()));
-        } else if !alike(&before, &drawn, CHAOTIC.contains(&name.as_str())) {
+        if !is_as_kept(&kept, &drawn, CHAOTIC.contains(&name.as_str())) {
             faults += &format!("{name} ");
         }
     }
     assert!(faults.is_empty(), "figures that look different today (BLESS=1): {faults}");
     let files = pages::files(&pages.join("gallery"));
     assert_eq!(files.len(), examples().len(), "a figure of no example: {files:?}");
+}
+
+/// Whether a drawing looks like the one in the book; `BLESS=1` puts it there.
+pub fn is_as_kept(kept: &Path, drawn: &str, texts_only: bool) -> bool {
+    if pages::bless() {
+        std::fs::write(kept, drawn).unwrap_or_else(|e| panic!("{}: {e}", kept.display()));
+        return true;
+    }
+    alike(&std::fs::read_to_string(kept).unwrap_or_default(), drawn, texts_only)
 }
 
 /// Whether two drawings are the same to the eye: the same texts, and lines that differ by a pixel at most.

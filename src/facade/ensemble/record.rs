@@ -149,13 +149,13 @@ impl Ensemble<'_> {
 
 /// What is kept of a result.
 fn record(keep: &Keep, columns: &Columns, result: Result<Solution, SolveError>) -> Record {
-    let (solution, failure) = match result {
-        Ok(solution) => (Some(solution), None),
+    let (solution, failure, reached) = match result {
+        Ok(solution) => (Some(solution), None, f64::NAN),
         Err(SolveError::Failed(failure)) => {
-            let sentence = failure.to_string();
-            (Some(*failure.partial), Some(sentence))
+            let (sentence, time) = (failure.to_string(), failure.time);
+            (Some(*failure.partial), Some(sentence), time)
         }
-        Err(error) => (None, Some(error.to_string())),
+        Err(error) => (None, Some(error.to_string()), f64::NAN),
     };
     let width = columns.0.len();
     let Statistics { steps, rejected, rhs, .. } =
@@ -167,7 +167,7 @@ fn record(keep: &Keep, columns: &Columns, result: Result<Solution, SolveError>) 
     match keep {
         Keep::Final => {
             let last = rows.len().checked_sub(1);
-            record.times.push(last.map_or(f64::NAN, |row| rows[row]));
+            record.times.push(last.map_or(reached, |row| rows[row]));
             record.values.extend((0..width).map(|k| last.map_or(f64::NAN, |row| value(k, row))));
         }
         Keep::At(times) => {
@@ -179,7 +179,7 @@ fn record(keep: &Keep, columns: &Columns, result: Result<Solution, SolveError>) 
             }
         }
         Keep::Extremes => {
-            record.times = vec![rows.last().copied().unwrap_or(f64::NAN); 2];
+            record.times = vec![rows.last().copied().unwrap_or(reached); 2];
             let all = |k: usize| (0..rows.len()).map(move |row| value(k, row));
             record.values.extend((0..width).map(|k| all(k).fold(f64::NAN, f64::min)));
             record.values.extend((0..width).map(|k| all(k).fold(f64::NAN, f64::max)));

@@ -1,0 +1,188 @@
+//! The figure of a sweep: bands over time, values over one parameter of a grid, maps over two, and bars of sensitivities.
+
+use std::io;
+
+use super::bands::{Bands, probabilities};
+use super::indices::{Sensitivity, sensitivities};
+use super::plan::{Kept, Plan};
+use super::regression::coefficients;
+use super::source::Source;
+use crate::plot::bars::{Group, Value};
+use crate::plot::maps::{Map, Side};
+use crate::plot::{Band, Format, bars, maps, render, render_bands};
+use crate::table::{Series, Table};
+
+/// Maps of a figure at most.
+const MOST_MAPS: usize = 4;
+
+/// What can be drawn of a sweep.
+enum Drawing {
+    Bands,
+    /// Over the one parameter that varies.
+    Curves(usize),
+    /// Over two.
+    Maps(usize, usize),
+    Regression,
+    Indices(super::design::Indices),
+}
+
+fn drawing(plan: &Plan) -> Result<Drawing, String> {
+    if let Some(kind) = plan.indices {
+        return Ok(Drawing::Indices(kind));
+    }
+    let vary: Vec<usize> = (0..plan.axes.len()).filter(|k| plan.axes[*k].values.len() > 1).collect();
+    match (&plan.kept, vary.as_slice()) {
+        (Kept::Times(_) | Kept::Quantiles(..), _) => Ok(Drawing::Bands),
+        (Kept::Events, _) => Err("events are not drawn; keep values".to_string()),
+        (Kept::Final, _) if plan.axes.is_empty() => Ok(Drawing::Regression),
+        (Kept::Final, []) => Err("there is one trajectory only; `rhapsode run` draws it".to_string()),
+        (Kept::Final, [one]) => Ok(Drawing::Curves(*one)),
+        (Kept::Final, [one, two]) => Ok(Drawing::Maps(*one, *two)),
+        (Kept::Final, more) => {
+            Err(format!("a grid over {} parameters is not drawn; let one or two vary, or draw --sample", more.len()))
+        }
+    }
+}
+
+/// Refuses what cannot be drawn.
+///
+/// # Errors
+/// A sentence.
+pub fn check(plan: &Plan) -> Result<(), String> {
+    drawing(plan).map(|_| ())
+}
+
+/// The bytes of the figure.
+///
+/// # Errors
+/// A sentence, when the journal cannot be read or the image cannot be made.
+pub fn figure(source: &Source, format: Format) -> Result<Vec<u8>, String> {
+    let plan = &source.plan;
+    let read = |error: io::Error| error.to_string();
+    match drawing(plan)? {
+        Drawing::Bands => bands(source, format),
+        Drawing::Curves(axis) => {
+            let ends = ends(source).map_err(read)?;
+            let series = plan.columns.iter().zip(&ends).map(|(name, values)| Series::scalar(name, values)).collect();
+            let axis_values = &plan.axes[axis].values;
+            render(
+                &Table {
+                    model: plan.model.clone(),
+                    independent: plan.varied[axis].clone(),
+                    unit: None,
+                    axis: axis_values,
+                    series,
+                },
+                format,
+            )
+        }
+        Drawing::Maps(slow, fast) => {
+            let ends = ends(source).map_err(read)?;
+            let side = |k: usize| Side {
+                name: plan.varied[k].clone(),
+                values: plan.axes[k].values.clone(),
+                log: plan.axes[k].log,
+            };
+            // The last parameter of a grid is the fastest.
+            let (x, y) = (side(fast), side(slow));
+            let shown = plan.columns.iter().zip(ends).take(MOST_MAPS);
+            let list: Vec<Map> =
+                shown.map(|(name, values)| Map { title: name.clone(), x: &x, y: &y, values }).collect();
+            let note = if plan.columns.len() > MOST_MAPS {
+                format!("the first {MOST_MAPS} of {} maps; choose others with --columns", plan.columns.len())
+            } else {
+                String::new()
+            };
+            maps::render(&format!("{} at the end", plan.model), &list, &note, format)
+        }
+        Drawing::Regression => {
+            let fits = coefficients(source).map_err(read)?;
+            let group = |(name, fit): (&String, super::regression::Fit)| Group {
+                title: format!("{name} (R² = {:.2})", fit.explained),
+                bars: plan
+                    .varied
+                    .iter()
+                    .cloned()
+                    .zip(fit.coefficients.iter().map(|b| vec![Value { value: *b, reach: 0.0 }]))
+                    .collect(),
+            };
+            let groups = plan.columns.iter().zip(fits).map(group).collect();
+            let note = "R² is the share of the variance that the sum of straight lines explains";
+            bars::render(
+                &format!("{} at the end", plan.model),
+                groups,
+                &[""],
+                "standardised regression coefficient",
+                note,
+                format,
+            )
+        }
+        Drawing::Indices(kind) => {
+            let mut list = sensitivities(source, kind).map_err(read)?;
+            let last = plan.times().last().copied();
+            list.retain(|s| s.time == last);
+            let at = last.map_or("at the end".to_string(), |t| format!("at {} = {t}", plan.independent));
+            let (kinds, quantity): (&[&str], &str) = match kind {
+                super::design::Indices::Sobol => (&["by itself", "with interactions"], "share of the variance"),
+                super::design::Indices::Morris => (&["μ*"], "mean magnitude of the elementary effect, μ*"),
+            };
+            let groups = plan.columns.iter().map(|column| Group {
+                title: column.clone(),
+                bars: list.iter().filter(|s| s.column == *column).map(bar).collect(),
+            });
+            bars::render(
+                &format!("{} {at}", plan.model),
+                groups.collect(),
+                kinds,
+                quantity,
+                "lines: 95 % confidence intervals",
+                format,
+            )
+        }
+    }
+}
+
+fn bar(sensitivity: &Sensitivity) -> (String, Vec<Value>) {
+    let value = |e: &super::indices::Estimate| Value { value: e.value, reach: e.reach };
+    (sensitivity.parameter.clone(), sensitivity.estimates.iter().map(value).collect())
+}
+
+/// Medians, and bands between the quantiles that lie opposite.
+fn bands(source: &Source, format: Format) -> Result<Vec<u8>, String> {
+    let plan = &source.plan;
+    let found = Bands::new(source, probabilities(&plan.kept)).map_err(|error| error.to_string())?;
+    let q = &found.probabilities;
+    let distance = |k: &usize| (q[*k] - 0.5).abs();
+    let middle = (0..q.len()).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(0);
+    let curves: Vec<Vec<f64>> = (0..found.columns.len()).map(|column| found.curve(column, middle)).collect();
+    let pairs: Vec<(usize, usize)> = (0..q.len() / 2).map(|k| (k, q.len() - 1 - k)).collect();
+    let around = |column: usize| {
+        let band =
+            |(low, high): &(usize, usize)| Band { low: found.curve(column, *low), high: found.curve(column, *high) };
+        pairs.iter().map(band).collect::<Vec<_>>()
+    };
+    let bands: Vec<Vec<Band>> = (0..found.columns.len()).map(around).collect();
+    let series = found.columns.iter().zip(&curves).map(|(name, values)| Series::scalar(name, values)).collect();
+    let table = Table {
+        model: plan.model.clone(),
+        independent: plan.independent.clone(),
+        unit: None,
+        axis: &found.times,
+        series,
+    };
+    let percent = |q: f64| (q * 1e10).round() / 1e8;
+    let list: Vec<String> = pairs.iter().map(|(a, b)| format!("{} to {} %", percent(q[*a]), percent(q[*b]))).collect();
+    let note = format!("lines: {} %, bands: {} of {} trajectories", percent(q[middle]), list.join(", "), plan.count);
+    render_bands(&table, &bands, &note, format)
+}
+
+/// The values at the end, by column.
+fn ends(source: &Source) -> io::Result<Vec<Vec<f64>>> {
+    let mut ends = vec![Vec::with_capacity(source.plan.count as usize); source.plan.columns.len()];
+    for trajectory in source.trajectories()? {
+        let (_, (_, record)) = trajectory?;
+        let good = record.failure.is_none();
+        ends.iter_mut().zip(&record.values).for_each(|(list, y)| list.push(if good { *y } else { f64::NAN }));
+    }
+    Ok(ends)
+}
