@@ -68,9 +68,9 @@ pub use facade::{AheadError, AheadOfTime, AheadOptions};
 #[cfg(feature = "compiler")]
 pub use facade::{
     Backend, CompileError, Compiled, DerivativeError, Ensemble, EnsembleError, Errors, FileLoader, Gradient, HostError,
-    Keep, LOG_LIKELIHOOD, MissingParameter, Model, Objective, ObjectiveError, OutsideData, Problem, Quantiles, Record,
-    Recorded, SensitivityError, Show, Sketch, SolveError, Steady, THREADS, Tangents, UnknownName, Valued, Way,
-    derivative_names, threads_by_default,
+    Keep, LOG_LIKELIHOOD, MissingParameter, Model, Objective, ObjectiveError, OutsideData, Prediction, Problem,
+    Quantiles, Record, Recorded, SensitivityError, Show, Sketch, SolveError, Steady, THREADS, Tangents, UnknownName,
+    Valued, Way, derivative_names, threads_by_default,
 };
 
 #[cfg(feature = "compiler")]

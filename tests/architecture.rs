@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kernel", &["curve", "foreign", "expr", "model", "diff", "math", "linalg", "system"]),
     ("backend", &["curve", "foreign", "kernel", "math", "linalg", "system"]),
     ("dae", &["source", "diag", "expr", "model", "diff", "math", "name", "order"]),
-    ("linalg", &["order"]),
+    ("linalg", &["math", "order"]),
     ("system", &["linalg", "name", "math"]),
     ("solve", &["linalg", "system", "math"]),
     ("sensitivity", &["linalg", "system", "solve", "math"]),

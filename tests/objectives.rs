@@ -189,6 +189,50 @@ fn a_run_until_rest_ends_where_the_equations_say() {
     }
 }
 
+/// Second derivatives are the slopes of gradients: of an objective with terms of all kinds, with discrete quantities and
+/// defaults that name parameters, and of a likelihood.
+#[test]
+fn hessians_are_slopes_of_gradients() {
+    let terms = "param a = 0.7, b = 2*a, c = 1.3
+        init x = a, y = 1
+        discrete d = c
+        x' = -b*x*y + c*sin(t)*d
+        y' = x - y^2
+        z = x*y
+        objective o = integral(x^2*a)*final(y)^2 + c*value(z, 1)*value(y, 0.5) + exp(final(x))*final(d)
+        solve t = 0..2
+        ";
+    let data = DataFile::new("seen.csv", "t,own,x,last\n1,0.1,1,2\n2.5,0.2,0.4,2\n");
+    let cases = [
+        (compiled(terms).objective(None, None, &["a", "c", "x", "b"]).unwrap(), vec![0.7, 1.3, 0.6, 1.1]),
+        (compiled(terms).objective(None, None, &["a", "c"]).unwrap(), vec![0.7, 1.3]),
+        (compiled(DECAY).objective(None, Some(&data), &["k"]).unwrap(), vec![0.5]),
+    ];
+    for (objective, at) in cases {
+        let (objective, k) = (tight(objective), at.len());
+        let hessian = objective.hessian(&at).unwrap();
+        let slope = |row: usize, h: f64| {
+            let gradient = |h: f64| {
+                let (mut at, mut gradient) = (at.clone(), vec![0.0; k]);
+                at[row] += h;
+                objective.value_and_gradient(&at, &mut gradient).unwrap();
+                gradient
+            };
+            let (up, down) = (gradient(h), gradient(-h));
+            up.iter().zip(&down).map(|(up, down)| (up - down) / (2.0 * h)).collect::<Vec<f64>>()
+        };
+        for row in 0..k {
+            let (wide, narrow) = (slope(row, 2e-3), slope(row, 1e-3));
+            for column in 0..k {
+                let wanted = (4.0 * narrow[column] - wide[column]) / 3.0;
+                let found = hessian[row * k + column];
+                assert!((found - wanted).abs() < 1e-6 * (1.0 + wanted.abs()), "{row} {column}: {found} {wanted}");
+                assert!((found - hessian[column * k + row]).abs() < 1e-7 * (1.0 + found.abs()), "{hessian:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn threads_share_an_objective() {
     let tank = compiled(TANK);

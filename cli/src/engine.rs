@@ -16,7 +16,7 @@ use rhapsode::source::{Loader, Source, Sources};
 use rhapsode::system::Names;
 use rhapsode::{
     Backend, Compiled, DerivativeError, Errors, FileLoader, HostError, MissingParameter, Model, Objective,
-    ObjectiveError, OutsideData, Problem, SensitivityError, SolveError, Steady, derivative_names,
+    ObjectiveError, OutsideData, Problem, SensitivityError, SolveError, Steady, Tangents, derivative_names,
 };
 
 use crate::exit::Stop;
@@ -45,6 +45,8 @@ pub struct Request {
     pub explain: bool,
     /// Limit on wall-clock time.
     pub max_time: Option<Duration>,
+    /// Say how far the solution is from the exact one.
+    pub error_estimate: bool,
 }
 
 /// Points to keep.
@@ -63,6 +65,18 @@ pub struct Outcome {
     pub solution: Solution,
     /// Why it ended early.
     pub failure: Option<Failure>,
+    /// How far it is from the exact one, where that was asked for.
+    pub errors: Vec<Estimate>,
+}
+
+/// How far a quantity is from the exact one.
+pub struct Estimate {
+    /// Its name, with brackets for all elements of an array.
+    pub name: String,
+    /// The largest error at the points kept, and the largest value.
+    pub error: f64,
+    /// See `error`.
+    pub size: f64,
 }
 
 /// Reads a model from a path, or from standard input for `-`.
@@ -418,23 +432,42 @@ pub struct Found {
     pub value: f64,
     /// Its derivatives, or why there are none.
     pub gradient: Result<Vec<f64>, Stop>,
+    /// Exact minus computed value, estimated, if asked for.
+    pub error: Option<f64>,
 }
 
-/// Where an objective is looked at, its value there and its gradient.
+/// Where an objective is looked at, its value there and its gradient; how far the value is from the exact one, if asked.
 ///
 /// # Errors
 /// A sentence, where there is no value.
-pub fn gradient(objective: &Objective) -> Result<Found, Stop> {
+pub fn gradient(objective: &Objective, error: bool) -> Result<Found, Stop> {
     let at = objective.point().map_err(|error| refused(&error))?;
     let mut gradient = vec![0.0; at.len()];
+    let error = if error { Some(objective.error_estimate(&at).map_err(|error| refused(&error))?) } else { None };
     match objective.value_and_gradient(&at, &mut gradient) {
-        Ok(value) => Ok(Found { at, value, gradient: Ok(gradient) }),
+        Ok(value) => Ok(Found { at, value, gradient: Ok(gradient), error }),
         // The value may be there all the same.
-        Err(error) => match objective.value(&at) {
-            Ok(value) => Ok(Found { at, value, gradient: Err(refused(&error)) }),
-            Err(_) => Err(refused(&error)),
+        Err(other) => match objective.value(&at) {
+            Ok(value) => Ok(Found { at, value, gradient: Err(refused(&other)), error }),
+            Err(_) => Err(refused(&other)),
         },
     }
+}
+
+/// The second derivatives of an objective at a point, by rows.
+///
+/// # Errors
+/// A sentence, where there are none.
+pub fn hessian(objective: &Objective, at: &[f64]) -> Result<Vec<f64>, Stop> {
+    objective.hessian(at).map_err(|error| refused(&error))
+}
+
+/// Which way derivatives are computed, and why.
+///
+/// # Errors
+/// A sentence, where a parameter has no value.
+pub fn explain(objective: &Objective) -> Result<String, Stop> {
+    objective.explain().map_err(|error| refused(&error))
 }
 
 fn refused(error: &ObjectiveError) -> Stop {
@@ -470,9 +503,26 @@ pub fn solve<'a>(
         Some(Points::At(times)) => problem.save(Save::At(times.clone())),
         None => problem,
     };
-    let result = if by.is_empty() { problem.solve() } else { with_tangents(&problem, by)? };
+    let mut errors = Vec::new();
+    let estimated = if request.error_estimate { Some(told("--error-estimate", problem.global_error())?) } else { None };
+    if let Some(Ok(found)) = &estimated {
+        errors = estimates(found);
+    }
+    let result = match estimated {
+        Some(Err(error)) => Err(error),
+        Some(Ok(found)) if by.is_empty() => Ok(found.solution().clone()),
+        None if by.is_empty() => problem.solve(),
+        _ => match with_tangents(&problem, by)? {
+            // Where only the derivatives fail the solution is there all the same.
+            Err(SolveError::Failed(failure)) if failure.kind.is_of_derivatives() => match problem.solve() {
+                Ok(solution) => return Ok(Outcome { solution, failure: Some(failure), errors }),
+                Err(error) => Err(error),
+            },
+            result => result,
+        },
+    };
     match result {
-        Ok(solution) => Ok(Outcome { solution, failure: None }),
+        Ok(solution) => Ok(Outcome { solution, failure: None, errors }),
         Err(SolveError::Missing(name)) => Err(missing(&name)),
         Err(SolveError::OutsideData(outside)) => Err(beyond(&outside)),
         Err(SolveError::Host(error)) => Err(hostless(&error)),
@@ -480,7 +530,7 @@ pub fn solve<'a>(
             Err(Stop::input(format!("error: {sentence}")))
         }
         Err(SolveError::Failed(failure)) => {
-            Ok(Outcome { solution: (*failure.partial).clone(), failure: Some(failure) })
+            Ok(Outcome { solution: (*failure.partial).clone(), failure: Some(failure), errors })
         }
     }
 }
@@ -488,11 +538,36 @@ pub fn solve<'a>(
 /// The run with its derivatives as further columns.
 fn with_tangents(problem: &Problem, by: &[String]) -> Result<Result<Solution, SolveError>, Stop> {
     let names: Vec<&str> = by.iter().map(String::as_str).collect();
-    match problem.tangents(&names) {
-        Ok(tangents) => Ok(Ok(tangents.into_solution())),
+    Ok(told("--sensitivities", problem.tangents(&names))?.map(Tangents::into_solution))
+}
+
+/// Failures of the run itself are for the caller.
+fn told(flag: &str, found: Result<Tangents, DerivativeError>) -> Result<Result<Tangents, SolveError>, Stop> {
+    match found {
+        Ok(tangents) => Ok(Ok(tangents)),
         Err(DerivativeError::Solve(error)) => Ok(Err(error)),
-        Err(error) => Err(Stop::input(format!("error: --sensitivities: {error}"))),
+        Err(error) => Err(Stop::input(format!("error: {flag}: {error}"))),
     }
+}
+
+/// The largest error of each state and output, arrays as a whole.
+fn estimates(found: &Tangents) -> Vec<Estimate> {
+    let solution = found.solution();
+    let largest = |column: &mut dyn Iterator<Item = f64>| column.fold(0.0, |most, x| x.abs().max(most));
+    let states = solution.state_names().len();
+    let of = |names: &Names, first: usize, value: &dyn Fn(usize) -> Vec<f64>| {
+        let estimate = |block: &rhapsode::system::Block| {
+            let places = block.offset..block.offset + block.len();
+            let error = largest(&mut places.clone().flat_map(|k| found.column(first + k, 0)));
+            let size = largest(&mut places.flat_map(value));
+            let name = if block.dims.is_empty() { block.name.clone() } else { format!("{}[…]", block.name) };
+            Estimate { name, error, size }
+        };
+        names.blocks().iter().map(estimate).collect::<Vec<_>>()
+    };
+    let mut list = of(solution.state_names(), 0, &|k| solution.state(k).to_vec());
+    list.extend(of(solution.output_names(), states, &|k| solution.output(k).to_vec()));
+    list
 }
 
 /// The result as a table: states, then outputs.

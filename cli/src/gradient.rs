@@ -16,6 +16,7 @@ Examples:
   rhapsode gradient tank.ode --wrt k,x0                        of `objective cost = …` in the model
   rhapsode gradient lambda_cdm.ode supernovae.csv --wrt Om,H0  of the likelihood that `observe …` says
   rhapsode gradient tank.ode --wrt k --set k=2 --rtol 1e-10    elsewhere, more exactly
+  rhapsode gradient tank.ode --wrt k,x0 --hessian              and the second derivatives
   rhapsode gradient tank.ode --objective cost --wrt k -o g.json
 
 The data have a column named like the independent variable, and one for each name in `observe` that is none of the model's.
@@ -67,6 +68,18 @@ pub struct Args {
     #[arg(long)]
     adjoint: bool,
 
+    /// Add the matrix of second derivatives: for small problems, as it takes a run for each name
+    #[arg(long)]
+    hessian: bool,
+
+    /// Add how far the value is from the exact one, estimated from the errors of all steps
+    #[arg(long)]
+    error_estimate: bool,
+
+    /// Say on standard error which way was chosen, and why
+    #[arg(long)]
+    explain: bool,
+
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE.json")]
     output: Option<PathBuf>,
@@ -99,8 +112,12 @@ pub fn gradient(args: &Args) -> Result<(), Stop> {
     } else if args.adjoint {
         objective = objective.way(Way::Adjoint);
     }
-    let found = engine::gradient(&objective)?;
-    let text = format!("{:#}\n", object(model.name(), &objective, &found));
+    let found = engine::gradient(&objective, args.error_estimate)?;
+    if args.explain {
+        eprintln!("{}", engine::explain(&objective)?);
+    }
+    let hessian = if args.hessian { Some(engine::hessian(&objective, &found.at)?) } else { None };
+    let text = format!("{:#}\n", object(model.name(), &objective, &found, hessian.as_deref()));
     match file {
         Some(file) => file.write_bytes(text.as_bytes())?,
         None => print(&text)?,
@@ -108,15 +125,23 @@ pub fn gradient(args: &Args) -> Result<(), Stop> {
     found.gradient.map(|_| ())
 }
 
-fn object(model: &str, objective: &Objective, found: &Found) -> Value {
+fn object(model: &str, objective: &Objective, found: &Found, hessian: Option<&[f64]>) -> Value {
     let map = |list: &[f64]| -> Map<String, Value> {
         objective.by().iter().zip(list).map(|(name, value)| (name.clone(), json!(value))).collect()
     };
-    json!({
+    let mut object = json!({
         "model": model,
         "objective": objective.name(),
         "at": map(&found.at),
         "value": found.value,
         "gradient": found.gradient.as_ref().ok().map(|gradient| map(gradient)),
-    })
+    });
+    if let (Some(hessian), Some(object)) = (hessian, object.as_object_mut()) {
+        let rows = hessian.chunks_exact(objective.by().len()).map(|row| Value::Object(map(row)));
+        object.insert("hessian".to_string(), objective.by().iter().cloned().zip(rows).collect());
+    }
+    if let (Some(error), Some(object)) = (found.error, object.as_object_mut()) {
+        object.insert("error_estimate".to_string(), json!(error));
+    }
+    object
 }

@@ -96,6 +96,10 @@ pub struct Args {
     #[arg(long)]
     explain: bool,
 
+    /// Say on standard error to how many digits each state and output is good, estimated from the errors of all steps
+    #[arg(long)]
+    error_estimate: bool,
+
     /// Let steps run over the switches of the equations (`if`, `max`, `floor`, …) instead of ending there
     #[arg(long)]
     over_switches: bool,
@@ -187,6 +191,7 @@ pub fn run(args: &Args) -> Result<(), Stop> {
         eprint_line(&stats::line(&table, statistics, compile_seconds));
         stats::events(&outcome.solution, model.independent()).iter().for_each(|line| eprint_line(line));
     }
+    outcome.errors.iter().for_each(|estimate| eprint_line(&stats::good_to(estimate)));
     match outcome.failure {
         None => Ok(()),
         Some(failure) => {
@@ -257,6 +262,7 @@ fn request(args: &Args) -> Request {
         explain: args.explain,
         max_steps: args.max_steps,
         max_time: args.max_time,
+        error_estimate: args.error_estimate,
     }
 }
 

@@ -3,6 +3,7 @@
 use rhapsode::solve::{Failure, Solution, Statistics};
 use serde_json::{Value, json};
 
+use crate::engine::Estimate;
 use crate::table::Table;
 
 /// The object that `--stats` writes.
@@ -45,6 +46,20 @@ pub fn line(table: &Table, s: &Statistics, compile_seconds: f64) -> String {
         seconds(compile_seconds),
         seconds(s.solve_seconds),
     )
+}
+
+/// `total is good to 7 digits (off by 3.1e-8 at most)`
+pub fn good_to(estimate: &Estimate) -> String {
+    let Estimate { name, error, size } = estimate;
+    let digits = (size / error).log10().floor().clamp(0.0, 16.0);
+    let off = format!("(off by {error:.1e} at most)");
+    match digits {
+        _ if !error.is_finite() => format!("{name} is not known to any digit: the estimate is {error}"),
+        _ if *error == 0.0 => format!("{name} is exact, as far as can be told"),
+        0.0 => format!("{name} is not good to one digit {off}"),
+        1.0 => format!("{name} is good to 1 digit {off}"),
+        digits => format!("{name} is good to {digits} digits {off}"),
+    }
 }
 
 /// `made consistent at the start: z 0 → 0.42, lambda 0 → 9.81`

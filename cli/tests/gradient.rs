@@ -61,3 +61,53 @@ fn what_cannot_be_is_refused_with_a_way_out() {
     let (code, _, err) = gradient(&TANK.replace("final(x)", "log(-final(x))"), &["--wrt", "k"]);
     assert_eq!((code, err.as_str()), (3, "error: `o` comes to NaN, which is no number to differentiate\n"));
 }
+
+#[test]
+fn the_way_is_chosen_by_cost_and_explained() {
+    let explained = |model: &str, arguments: &[&str]| {
+        let (code, out, err) = gradient(model, &[&["--explain"], arguments].concat());
+        assert_eq!(code, 0, "{err}");
+        (serde_json::from_str::<serde_json::Value>(&out).unwrap(), err)
+    };
+    let many: String = (0..30).map(|k| format!("param k{k} = 0.{}\n", k + 10)).collect();
+    let sum: Vec<String> = (0..30).map(|k| format!("k{k}*x^{}", k % 3 + 1)).collect();
+    let model = format!(
+        "{many}init x = 1\nx' = -({})/10\nobjective o = final(x)\nsolve t = 0..1 {{ rtol = 1e-9 }}\n",
+        sum.join(" + ")
+    );
+    let names: Vec<String> = (0..30).map(|k| format!("k{k}")).collect();
+    let (chosen, reason) = explained(&model, &["--wrt", &names.join(",")]);
+    assert!(reason.starts_with("adjoint; expected to take ") && reason.contains("30 derivatives"), "{reason}");
+    // Both ways give what was chosen.
+    for way in ["--forward", "--adjoint"] {
+        let (other, reason) = explained(&model, &["--wrt", &names.join(","), way]);
+        assert!(reason.contains(": as asked; expected to take "), "{reason}");
+        for name in &names {
+            let number = |object: &serde_json::Value| object["gradient"][name].as_f64().unwrap();
+            assert!((number(&other) - number(&chosen)).abs() < 1e-12, "{way} {name}");
+        }
+    }
+}
+
+#[test]
+fn the_error_of_the_value_is_estimated() {
+    let (code, out, err) = gradient(TANK, &["--wrt", "k", "--error-estimate", "--rtol", "1e-5", "--atol", "1e-7"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let number = |name: &str| object[name].as_f64().unwrap();
+    let off = (-2f64).exp() - number("value");
+    assert!((number("error_estimate") - off).abs() < 0.3 * off.abs(), "{out} {off:e}");
+}
+
+#[test]
+fn second_derivatives_are_a_matrix_by_name() {
+    let (code, out, err) = gradient(TANK, &["--wrt", "k,x", "--hessian"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+    // x exp(−k) at k = 2, x = 1.
+    let e = (-2f64).exp();
+    for (row, column, wanted) in [("k", "k", e), ("k", "x", -e), ("x", "k", -e), ("x", "x", 0.0)] {
+        let found = object["hessian"][row][column].as_f64().unwrap();
+        assert!((found - wanted).abs() < 1e-7, "{row} {column}: {found} {wanted}");
+    }
+}

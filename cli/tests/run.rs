@@ -290,3 +290,39 @@ fn a_table_left_by_the_state_is_named_in_the_hint() {
     assert_eq!((code, out.as_str()), (2, ""), "{err}");
     assert!(err.contains("from 0 to 2, and the run asks for it from 0 to 5"), "{err}");
 }
+
+#[test]
+fn errors_are_estimated_for_every_quantity() {
+    let (code, out, err) = decay(&["--error-estimate", "--quiet", "--method", "Tsit5", "--rtol", "1e-5"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(rows(&out).len(), 3);
+    let lines: Vec<&str> = err.lines().collect();
+    assert_eq!(lines.len(), 2, "{err}");
+    for (line, name) in lines.iter().zip(["x", "twice"]) {
+        // What is said is what the numbers show.
+        let digits: f64 = line.strip_prefix(&format!("{name} is good to ")).unwrap()[..1].parse().unwrap();
+        let column = if name == "x" { 1 } else { 2 };
+        let off = |row: &Vec<f64>| (row[column] / column as f64 - (-row[0]).exp()).abs();
+        let most = rows(&out).iter().map(off).fold(0.0, f64::max);
+        assert!(((-most.log10()).floor() - digits).abs() <= 1.0, "{line}: off by {most}");
+    }
+    let (code, _, err) = decay(&["--error-estimate", "--method", "Taylor"]);
+    assert!(code == 2 && err.contains("Tsit5"), "{code} {err}");
+}
+
+#[test]
+fn the_solution_is_there_where_its_derivatives_overflow() {
+    let model =
+        "param x0 = 0\ninit x = x0, y = 1\nx' = 1000*x\ny' = -1e-6*y\nsolve t = 0..1e5 { max_step = 1e3, save = 3 }\n";
+    let arguments = ["run", "-", "--sensitivities", "x0", "--method", "Tsit5", "--quiet"];
+    let (code, out, err) = outcome(rhapsode().args(arguments).write_stdin(model));
+    assert_eq!((code, rows(&out).len()), (3, 3), "{err}");
+    assert!(err.contains("the sensitivities are no finite numbers any more"), "{err}");
+    assert_eq!(rows(&out)[2][0], 1e5);
+}
+
+#[test]
+fn what_sensitivities_cost_is_explained() {
+    let (code, _, err) = decay(&["--sensitivities", "x", "--explain"]);
+    assert!(code == 0 && err.contains("forward; expected to take ") && err.contains("plain runs"), "{err}");
+}

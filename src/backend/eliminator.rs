@@ -2,7 +2,7 @@
 
 use super::{Arguments, KernelId, Kernels};
 use crate::kernel::{Target64, lower_elimination};
-use crate::linalg::{Elimination, Eliminator, Pattern};
+use crate::linalg::{Elimination, Eliminator, Pattern, TableEliminator};
 
 /// The kernels `factor`, `solve` and `check` of one plan.
 pub struct CompiledEliminator<K> {
@@ -12,6 +12,8 @@ pub struct CompiledEliminator<K> {
     check: KernelId,
     lengths: (usize, usize),
     cost: (f64, f64),
+    /// The same plan for many vectors at once: a loop over them per entry costs less than the code does once for each.
+    tables: TableEliminator,
 }
 
 impl<K: Kernels> CompiledEliminator<K> {
@@ -23,7 +25,8 @@ impl<K: Kernels> CompiledEliminator<K> {
         let lengths = (kernels.lengths(factor).w, scratch);
         // Straight-line code takes about half of what loops over tables take per operation.
         let cost = (1.0 * plan.multiply_adds as f64 + 6.0 * plan.dim() as f64, plan.entries() as f64);
-        Some(CompiledEliminator { kernels, factor, solve, check, lengths, cost })
+        let tables = TableEliminator::new(plan, pattern);
+        Some(CompiledEliminator { kernels, factor, solve, check, lengths, cost, tables })
     }
 }
 
@@ -38,6 +41,10 @@ impl<K: Kernels> Eliminator for CompiledEliminator<K> {
 
     fn solve(&self, factors: &[f64], b: &[f64], scratch: &mut [f64], x: &mut [f64]) {
         self.kernels.call(self.solve, Arguments { t: 0.0, y: factors, p: &[], v: b, w: scratch, out: x });
+    }
+
+    fn solve_rows(&self, factors: &[f64], k: usize, b: &mut [f64], scratch: &mut [f64]) -> bool {
+        self.tables.solve_rows(factors, k, b, scratch)
     }
 
     fn check(&self, shift: f64, jacobian: &[f64], x: &[f64], b: &[f64], scratch: &mut [f64]) -> bool {

@@ -84,10 +84,10 @@ fn is_element(larger: &mut Model, subscripts: &[crate::expr::Affine], element: &
 
 /// The model with the derivative of all its states and outputs in one direction as further states and outputs, in the same
 /// order. The direction is given by further parameters: what each parameter changes by, `d k`, and behind them what each
-/// initial value changes by besides, `d init x`.
+/// initial value changes by besides, `d init x`. Behind the discrete quantities stand theirs, which are set with them.
 pub fn along(model: &Model) -> Model {
     let mut larger = model.clone();
-    let mut direction = Direction::default();
+    let (mut direction, mut changes) = (Direction::default(), Vec::new());
     for id in &model.parameters {
         let of = model.symbol(*id);
         let symbol = Symbol { name: format!("d {}", of.name), doc: None, ..of.clone() };
@@ -95,6 +95,17 @@ pub fn along(model: &Model) -> Model {
         larger.parameters.push(change);
         direction.tangents.insert(*id, change);
     }
+    // Discrete quantities that nothing sets are what they start from.
+    for (id, start) in model.discretes.iter().zip(&model.discrete_starts) {
+        let of = model.symbol(*id);
+        let pieces = tangent_pieces(&mut larger.graph, start, &direction);
+        let symbol = Symbol { name: format!("d {}", of.name), doc: None, ..of.clone() };
+        let change = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Time);
+        larger.discretes.push(change);
+        larger.discrete_starts.push(Family { symbol: change, pieces });
+        changes.push((*id, change));
+    }
+    direction.tangents.extend(changes);
     let mut starts = Vec::new();
     for id in &model.states {
         let of = model.symbol(*id);

@@ -5,9 +5,11 @@ use std::fmt;
 
 use super::bind::{UnknownName, wanted};
 use super::problem::{Problem, SolveError, Start};
+use super::way::Prediction;
 use crate::diff::Wanted;
 use crate::model::Kind;
-use crate::sensitivity::{Forward, Part, Tape};
+use crate::sensitivity::{Again, Errors, Forward, Part, Tape};
+use crate::solve::local::Local;
 use crate::solve::{ErrorKind, Failure, Solution};
 use crate::system::{Matrix, Names};
 
@@ -46,7 +48,10 @@ impl From<ErrorKind> for DerivativeError {
         DerivativeError::Refused(match kind {
             ErrorKind::Options(sentence) => sentence,
             ErrorKind::NoDerivative { event, time, why } => crate::solve::no_derivative(&event, time, why),
+            ErrorKind::Overflow => "the sensitivities are no finite numbers any more".to_string(),
             ErrorKind::Memory(needed, allowed) => format!("{needed} bytes are needed, more than the {allowed} allowed"),
+            ErrorKind::Interrupted => "interrupted on the way back".to_string(),
+            ErrorKind::TooMuchTime(seconds) => format!("gave up after {seconds} s on the way back"),
             _ => "a matrix on the way back is singular".to_string(),
         })
     }
@@ -141,6 +146,11 @@ impl Recorded<'_> {
         &self.solution
     }
 
+    /// What it is a run of.
+    pub(super) fn problem(&self) -> &Problem<'_> {
+        &self.problem
+    }
+
     /// Bytes that the steps take.
     pub fn bytes(&self) -> u64 {
         self.tape.bytes()
@@ -187,7 +197,13 @@ impl Recorded<'_> {
             let found = weights.len();
             return Err(DerivativeError::Refused(format!("expected {expected} weights, found {found}")));
         }
-        Ok(self.tape.pull(system, self.problem.options(), weights, watch)?)
+        let mut repeat = |again: &mut Again| match self.problem.unwatched().run_told(self.start.clone(), Some(again)) {
+            // What was sought is found.
+            Err(SolveError::Failed(_)) if again.is_done() => Ok(()),
+            Err(SolveError::Failed(failure)) => Err(failure.kind),
+            _ => Err(ErrorKind::Options("the run cannot be repeated".to_string())),
+        };
+        Ok(self.tape.pull(system, self.problem.options(), weights, watch, &mut repeat)?)
     }
 }
 
@@ -204,9 +220,37 @@ impl<'a> Problem<'a> {
         let (s, q) = self.directions(&start, &wanted.map_err(DerivativeError::Name)?)?;
         let changes = q.clone();
         let mut forward = Forward::new(self.compiled().system(), names.len(), s, q)?;
-        let solution = self.run_told(start, Some(&mut forward))?;
+        let mut solution = self.run_told(start, Some(&mut forward))?;
+        if self.options().explain
+            && let Some(costs) = Prediction::new(self.compiled().system(), self.options().method, names.len())
+        {
+            solution
+                .statistics
+                .reasons
+                .push(format!("sensitivities of all numbers at all times: forward; {costs}, for each number"));
+        }
         let names = names.iter().map(|name| name.to_string()).collect();
         Ok(Tangents { solution, names, changes, values: forward.into_kept() })
+    }
+
+    /// Runs it and estimates how far the solution is from the exact one: what is returned as the only derivative of each state
+    /// and output is exact minus computed, to first order. The errors of the steps, each found by following the equations over it more
+    /// exactly, are carried along with the run, through events too: the sum of errors of steps weighted with adjoints, for all
+    /// numbers at once. Costs some ten plain runs.
+    ///
+    /// # Errors
+    /// [`DerivativeError`]
+    pub fn global_error(&self) -> Result<Tangents, DerivativeError> {
+        self.differentiable()?;
+        let (start, system) = (self.start()?, self.compiled().system());
+        let shape = system.shape();
+        let changes = vec![0.0; shape.discretes_at + shape.discretes.len()];
+        let options = Local::options(self.options());
+        let local = Local::new(system, &start.bound, &options);
+        let forward = Forward::new(system, 1, vec![0.0; start.y.len()], changes.clone())?;
+        let mut errors = Errors::new(forward, local);
+        let solution = self.run_told(start, Some(&mut errors))?;
+        Ok(Tangents { solution, names: vec!["error".to_string()], changes, values: errors.into_kept() })
     }
 
     /// Runs it and remembers the steps, for gradients.
@@ -216,67 +260,13 @@ impl<'a> Problem<'a> {
     pub fn record(&self) -> Result<Recorded<'a>, DerivativeError> {
         self.differentiable()?;
         let start = self.start()?;
-        let mut tape = Tape::new(self.compiled().system());
+        let mut tape = Tape::new(self.compiled().system(), self.options().max_tape);
         let solution = self.run_told(start.clone(), Some(&mut tape))?;
         Ok(Recorded { problem: self.clone(), solution, tape, start })
     }
 
-    /// The Hessian of Σ weights · values times a direction: how [`Recorded::pull`]'s gradient changes where each named
-    /// parameter or initial value changes at the given rate. `weights` are as there; the run has to keep points at given times,
-    /// since the model with its derivative takes steps of its own. All second derivatives of a small problem are the products
-    /// with its unit vectors. Costs the same however many parameters there are.
-    ///
-    /// # Errors
-    /// [`DerivativeError`]
-    pub fn hessian_product(&self, weights: &[f64], direction: &[(&str, f64)]) -> Result<Gradient, DerivativeError> {
-        self.differentiable()?;
-        if !self.compiled().model().checked().events.is_empty() {
-            return Err(DerivativeError::Refused("second derivatives do not go through events yet".to_string()));
-        }
-        if self.keeps_steps() {
-            let sentence = "second derivatives are of values at given times; give them, as in `save = 10`";
-            return Err(DerivativeError::Refused(sentence.to_string()));
-        }
-        let (start, model) = (self.start()?, self.compiled().model().checked());
-        let wanted = direction.iter().map(|(name, _)| wanted(model, name)).collect::<Result<Vec<_>, _>>();
-        let wanted = wanted.map_err(DerivativeError::Name)?;
-        let (_, q) = self.directions(&start, &wanted)?;
-        let k = wanted.len();
-        // Behind the parameters stand their changes, then those of the initial values.
-        let parameters = model.parameter_count();
-        let rate = |place: usize| (0..k).map(|j| q[place * k + j] * direction[j].1).sum::<f64>();
-        let mut changes: Vec<f64> = (0..parameters).map(rate).collect();
-        changes.resize(parameters + model.dim(), 0.0);
-        for (by, (_, rate)) in wanted.iter().zip(direction) {
-            let symbol = model.symbol(by.symbol);
-            if symbol.kind == Kind::State {
-                changes[parameters + symbol.offset + symbol.place(&by.element)] += rate;
-            }
-        }
-        let n = model.dim();
-        let starts: Vec<(usize, f64)> =
-            self.given_states().map(|place| (n + place, changes[parameters + place])).collect();
-        let larger = self.compiled().along().map_err(DerivativeError::Refused)?;
-        let changes = changes.into_iter().enumerate().map(|(place, change)| (parameters + place, change));
-        let recorded = self.along(larger, changes, starts).over_switches().record()?;
-        let m = self.compiled().system().shape().outputs.len();
-        if weights.len() != recorded.solution().len() * (n + m) {
-            let (expected, found) = (recorded.solution().len() * (n + m), weights.len());
-            return Err(DerivativeError::Refused(format!("expected {expected} weights, found {found}")));
-        }
-        let mut larger_weights = vec![0.0; 2 * weights.len()];
-        for (own, larger) in weights.chunks_exact(n + m).zip(larger_weights.chunks_exact_mut(2 * (n + m))) {
-            larger[n..2 * n].copy_from_slice(&own[..n]);
-            larger[2 * n + m..].copy_from_slice(&own[n..]);
-        }
-        let mut gradient = recorded.pull(&larger_weights)?;
-        gradient.parameters.truncate(parameters);
-        gradient.initial.truncate(n);
-        Ok(gradient)
-    }
-
     /// Whether derivatives go through everything the model has.
-    fn differentiable(&self) -> Result<(), DerivativeError> {
+    pub(super) fn differentiable(&self) -> Result<(), DerivativeError> {
         let model = self.compiled().model().checked();
         let refused = |what: &str| Err(DerivativeError::Refused(what.to_string()));
         if !model.constraints.is_empty() {
@@ -295,7 +285,7 @@ impl<'a> Problem<'a> {
 
     /// What the state at the start and the parameters change by in some directions: n rows, and a row per parameter and
     /// discrete quantity, of one number per direction.
-    fn directions(&self, start: &Start, wanted: &[Wanted]) -> Result<(Vec<f64>, Vec<f64>), DerivativeError> {
+    pub(super) fn directions(&self, start: &Start, wanted: &[Wanted]) -> Result<(Vec<f64>, Vec<f64>), DerivativeError> {
         let (system, model) = (self.compiled().system(), self.compiled().model().checked());
         let (n, k) = (system.shape().dim(), wanted.len());
         let mut initial = self.part(Matrix::Initial, start)?;

@@ -1,6 +1,6 @@
 //! Measured values: the rows of a file of data that observations read, and when they were measured.
 
-use super::objective::ObjectiveError;
+use super::objective_error::ObjectiveError;
 use crate::model::{self, ColumnName};
 use crate::source::DataFile;
 

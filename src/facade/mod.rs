@@ -2,6 +2,7 @@
 
 #[cfg(feature = "ahead")]
 mod ahead;
+mod asked;
 mod bind;
 mod derivatives;
 mod ensemble;
@@ -10,12 +11,15 @@ mod files;
 mod foreign;
 mod measured;
 mod objective;
+mod objective_error;
 mod page;
 mod problem;
 mod reach;
+mod second;
 mod show;
 mod steady;
 mod together;
+mod way;
 
 #[cfg(feature = "ahead")]
 pub use ahead::{AheadError, AheadOfTime, AheadOptions};
@@ -25,11 +29,13 @@ pub use ensemble::{Ensemble, EnsembleError, Keep, Quantiles, Record, Sketch, THR
 pub use errors::Errors;
 pub use files::FileLoader;
 pub use foreign::HostError;
-pub use objective::{LOG_LIKELIHOOD, Objective, ObjectiveError, Way};
+pub use objective::{LOG_LIKELIHOOD, Objective};
+pub use objective_error::ObjectiveError;
 pub use problem::{Problem, SolveError};
 pub use reach::OutsideData;
 pub use show::Show;
 pub use steady::Steady;
+pub use way::{Prediction, Way};
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

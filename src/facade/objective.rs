@@ -1,157 +1,16 @@
 //! What is asked of a solution as a function of parameters: its value, and its gradient.
 
-use std::fmt;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::measured::Measured;
+use super::objective_error::ObjectiveError;
 use super::together::Together;
-use super::{CompileError, Compiled, DerivativeError, SolveError, UnknownName, bind};
+use super::way::{Prediction, Way};
+use super::{Compiled, DerivativeError, SolveError, UnknownName, bind};
 use crate::diag::closest;
 use crate::model::{Kind, Question, Term, TermKind};
-use crate::sensitivity::Part;
-use crate::solve::{ErrorKind, Method, Options, Save, Solution};
+use crate::solve::{Method, Options, Save};
 use crate::source::DataFile;
-use crate::system::{Matrix, System};
-
-/// Why an objective, or its gradient, cannot be computed.
-#[derive(Clone, Debug)]
-pub enum ObjectiveError {
-    /// The model asks nothing of its solution.
-    Nothing,
-    /// No objective has the name.
-    Unknown {
-        /// The name.
-        name: String,
-        /// The closest known name.
-        suggestion: Option<String>,
-    },
-    /// The model has several objectives, and none was chosen.
-    Several(Vec<String>),
-    /// Observations need a file of data.
-    NoData,
-    /// A file of data was given to a model without observations.
-    NothingObserved,
-    /// There is something wrong with the file of data.
-    Data {
-        /// The file.
-        file: String,
-        /// A clause.
-        message: String,
-        /// What could be done.
-        help: Option<String>,
-    },
-    /// Something is asked for at a time that the run does not reach.
-    Window {
-        /// What: `row 3 of data.csv`, `value(x, 20)`.
-        what: String,
-        /// The time.
-        time: f64,
-        /// The run's start and end.
-        span: (f64, f64),
-    },
-    /// No parameter or state has the name.
-    Name(UnknownName),
-    /// There is no derivative by what has the name.
-    NoDerivative {
-        /// The name.
-        name: String,
-        /// What it is instead of a parameter or a state.
-        what: &'static str,
-        /// What could be done.
-        help: &'static str,
-    },
-    /// There are no derivatives.
-    Derivatives(DerivativeError),
-    /// The equations cannot be differentiated.
-    Unsupported(crate::diff::Unsupported),
-    /// Native code could not be made.
-    Compile(CompileError),
-    /// The run failed.
-    Solve(SolveError),
-    /// The value is no finite number.
-    Value {
-        /// What came out.
-        value: f64,
-        /// Where it came from.
-        what: String,
-    },
-    /// The value is a number, and a derivative of it is not.
-    Derivative {
-        /// The value.
-        value: f64,
-        /// By what.
-        name: String,
-    },
-}
-
-impl ObjectiveError {
-    /// What could be done, if that is known.
-    pub fn help(&self) -> Option<String> {
-        match self {
-            ObjectiveError::Nothing => Some(
-                "add for example `objective cost = final(x)`, or `observe y ~ Normal(x, sigma)` and a file of data"
-                    .into(),
-            ),
-            ObjectiveError::Unknown { suggestion, .. } => {
-                suggestion.as_ref().map(|name| format!("did you mean `{name}`?"))
-            }
-            ObjectiveError::Several(names) => names.first().map(|name| format!("choose one: `--objective {name}`")),
-            ObjectiveError::NoData => {
-                Some("name the file behind the model: `rhapsode gradient MODEL.ode DATA.csv`".into())
-            }
-            ObjectiveError::NothingObserved => {
-                Some("say what is compared with what: `observe y ~ Normal(x, sigma)`".into())
-            }
-            ObjectiveError::Data { help, .. } => help.clone(),
-            ObjectiveError::Window { time, span, .. } => {
-                let (from, to) = (time.min(span.0), time.max(span.1));
-                Some(format!("run through it: `--span {from}..{to}`"))
-            }
-            ObjectiveError::NoDerivative { help, .. } => Some((*help).to_string()),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for ObjectiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ObjectiveError::Nothing => {
-                f.write_str("the model asks nothing of its solution: it has no objective and observes nothing")
-            }
-            ObjectiveError::Unknown { name, .. } => write!(f, "no objective is called `{name}`"),
-            ObjectiveError::Several(names) => {
-                let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-                write!(f, "the model has several objectives: {}", names.join(", "))
-            }
-            ObjectiveError::NoData => {
-                f.write_str("the model compares its solution with measured values, and no file of data is given")
-            }
-            ObjectiveError::NothingObserved => f.write_str("a file of data is given, and the model observes nothing"),
-            ObjectiveError::Data { file, message, .. } => write!(f, "`{file}`: {message}"),
-            ObjectiveError::Window { what, time, span } => {
-                write!(f, "{what} is at {time}, outside the run from {} to {}", span.0, span.1)
-            }
-            ObjectiveError::Name(unknown) => unknown.fmt(f),
-            ObjectiveError::NoDerivative { name, what, .. } => {
-                write!(f, "there is no derivative by `{name}`: it is {what}")
-            }
-            ObjectiveError::Derivatives(error) => error.fmt(f),
-            ObjectiveError::Unsupported(error) => error.fmt(f),
-            ObjectiveError::Compile(error) => error.fmt(f),
-            ObjectiveError::Solve(error) => error.fmt(f),
-            ObjectiveError::Value { value, what } => {
-                write!(f, "{what} comes to {value}, which is no number to differentiate")
-            }
-            ObjectiveError::Derivative { value, name } => {
-                write!(f, "the value is {value}, and its derivative by `{name}` is not finite")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ObjectiveError {}
 
 /// What observations come to, by name.
 pub const LOG_LIKELIHOOD: &str = "log_likelihood";
@@ -161,14 +20,14 @@ pub const LOG_LIKELIHOOD: &str = "log_likelihood";
 #[derive(Clone)]
 pub struct Objective {
     /// The model that is run for it.
-    compiled: Compiled,
+    pub(super) compiled: Compiled,
     name: String,
-    question: Question,
-    measured: Measured,
-    file: String,
+    pub(super) question: Question,
+    pub(super) measured: Measured,
+    pub(super) file: String,
     by: Vec<String>,
     set: Vec<(String, f64)>,
-    span: (f64, f64),
+    pub(super) span: (f64, f64),
     rtol: Option<f64>,
     atol: Option<f64>,
     method: Option<Method>,
@@ -179,18 +38,6 @@ pub struct Objective {
     /// What they are run with, until something is set.
     ready: OnceLock<Option<(Vec<f64>, Options<'static>)>>,
 }
-
-/// How derivatives are computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// Those of the state by each name are carried along with the run.
-    Forward,
-    /// A sweep back through the run, whose cost does not depend on the number of names.
-    Adjoint,
-}
-
-/// So many names are carried along; with more it costs less to go back.
-const MOST_FORWARD: usize = 8;
 
 impl Compiled {
     /// The objective of that name, or the only one there is, as a function of the parameters and initial values `by`:
@@ -353,7 +200,7 @@ impl Objective {
         Ok(self.by.iter().filter_map(value).collect())
     }
 
-    fn problem(&self, at: &[f64]) -> Result<super::Problem<'_>, ObjectiveError> {
+    pub(super) fn problem(&self, at: &[f64]) -> Result<super::Problem<'_>, ObjectiveError> {
         let mut problem = self.compiled.problem().span(self.span.0..self.span.1);
         let own = self.set.iter().map(|(name, value)| (name, *value));
         for (name, value) in own.chain(self.by.iter().zip(at.iter().copied())) {
@@ -381,7 +228,7 @@ impl Objective {
         }
         let problem = self.problem(at)?.save(self.save()?);
         let solution = problem.solve().map_err(ObjectiveError::Solve)?;
-        self.sum(&solution, &parameters(&problem)?, &mut |_, _, _| {})
+        self.of(&problem, &solution)
     }
 
     /// The value at `at` and, in `gradient`, its derivatives, one per name of [`Self::by`]: those of exactly that value.
@@ -396,15 +243,57 @@ impl Objective {
             return Ok(value);
         }
         let problem = self.problem(at)?.save(self.save()?);
-        let way = self.way.unwrap_or(if self.by.len() > MOST_FORWARD { Way::Adjoint } else { Way::Forward });
+        let way = self.way.unwrap_or_else(|| self.prediction(&problem).map_or(Way::Adjoint, |costs| costs.way()));
         let value = match way {
             Way::Forward => self.forward(&problem, gradient)?,
-            Way::Adjoint => self.adjoint(&problem, gradient)?,
+            Way::Adjoint => {
+                let (value, all) = self.pulled(&problem.record().map_err(derivatives)?, false)?;
+                self.by.iter().zip(&mut *gradient).for_each(|(name, d)| *d = problem.of_name(&all, name));
+                value
+            }
         };
         match gradient.iter().position(|d| !d.is_finite()) {
             Some(k) => Err(ObjectiveError::Derivative { value, name: self.by[k].clone() }),
             None => Ok(value),
         }
+    }
+
+    /// What both ways are expected to cost.
+    fn prediction(&self, problem: &super::Problem) -> Option<Prediction> {
+        Prediction::new(self.compiled.system(), problem.options().method, self.by.len())
+    }
+
+    /// Which way [`Self::value_and_gradient`] takes, and why.
+    ///
+    /// # Errors
+    /// As [`Self::point`].
+    pub fn explain(&self) -> Result<String, ObjectiveError> {
+        let problem = self.problem(&[])?;
+        let costs = self.prediction(&problem).map_or(String::new(), |costs| format!("; {costs}"));
+        let at = self.point()?;
+        Ok(match self.way {
+            Some(Way::Forward) => format!("forward: as asked{costs}"),
+            Some(Way::Adjoint) => format!("adjoint: as asked{costs}"),
+            None if self.at_once(&at, &mut vec![0.0; at.len()]).is_some() => {
+                "together: states and derivatives are few, and stepped in compiled functions".to_string()
+            }
+            None => match self.prediction(&problem).map(|costs| costs.way()) {
+                Some(Way::Forward) => format!("forward{costs}"),
+                _ => format!("adjoint{costs}"),
+            },
+        })
+    }
+
+    /// Exact minus computed value at `at`, to first order: the error of the run that [`Self::value`] makes, from those of its
+    /// steps ([`super::Problem::global_error`]).
+    ///
+    /// # Errors
+    /// As [`Self::value_and_gradient`].
+    pub fn error_estimate(&self, at: &[f64]) -> Result<f64, ObjectiveError> {
+        let problem = self.problem(at)?.save(self.save()?);
+        let mut error = [0.0];
+        self.along(&problem, &problem.global_error().map_err(derivatives)?, &mut error)?;
+        Ok(error[0])
     }
 
     /// By steps of states and sensitivities together, where the model and the method allow it.
@@ -438,82 +327,11 @@ impl Objective {
     /// With the derivatives of the state carried along.
     fn forward(&self, problem: &super::Problem, gradient: &mut [f64]) -> Result<f64, ObjectiveError> {
         let names: Vec<&str> = self.by.iter().map(String::as_str).collect();
-        let tangents = problem.tangents(&names).map_err(derivatives)?;
-        let k = names.len();
-        let Places { n, m, own, at, slots } = self.places();
-        let mut q = tangents.changes.clone();
-        q[slots * k..].fill(0.0);
-        gradient.fill(0.0);
-        let mut out = vec![0.0; m * k];
-        self.sum(tangents.solution(), &parameters(problem)?, &mut |row, what, parts| {
-            let here = &tangents.values()[row * (n + m) * k..(row + 1) * (n + m) * k];
-            let (s, recorded) = here.split_at(n * k);
-            // The model's own discrete quantities, and time, are recorded.
-            q[at * k..slots * k].copy_from_slice(&recorded[own * k..(m - 1) * k]);
-            out.fill(0.0);
-            parts.by_state.add_product(s, k, 1.0, &mut out);
-            parts.by_parameter.add_product(&q, k, 1.0, &mut out);
-            parts.by_time.add_product(&recorded[(m - 1) * k..], k, 1.0, &mut out);
-            match what {
-                What::Term(j) => q[(slots + j) * k..(slots + j + 1) * k].copy_from_slice(&out[j * k..(j + 1) * k]),
-                What::Sum(rows) => {
-                    for out in out[rows.start * k..rows.end * k].chunks_exact(k) {
-                        gradient.iter_mut().zip(out).for_each(|(sum, d)| *sum += d);
-                    }
-                }
-            }
-        })
-    }
-
-    /// With a sweep back through the run.
-    fn adjoint(&self, problem: &super::Problem, gradient: &mut [f64]) -> Result<f64, ObjectiveError> {
-        let recorded = problem.record().map_err(derivatives)?;
-        let solution = recorded.solution();
-        let Places { n, m, own, at, slots } = self.places();
-        let mut weights = vec![0.0; solution.len() * (n + m)];
-        let mut direct = vec![0.0; slots + self.slots()];
-        let mut one = vec![0.0; m];
-        // How a sum of outputs depends on the point's state and what is recorded of it, and on parameters and slots.
-        let mut pull = |rows: Range<usize>, parts: &Parts| {
-            one.fill(0.0);
-            one[rows].fill(1.0);
-            let (mut here, mut by_parameter, mut time) = (vec![0.0; n + m], vec![0.0; slots + self.slots()], [0.0]);
-            parts.by_state.add_transposed(&one, 1.0, &mut here[..n]);
-            parts.by_parameter.add_transposed(&one, 1.0, &mut by_parameter);
-            parts.by_time.add_transposed(&one, 1.0, &mut time);
-            here[n + own..n + m - 1].copy_from_slice(&by_parameter[at..slots]);
-            here[n + m - 1] = time[0];
-            (here, by_parameter)
-        };
-        let mut add = |row: usize, weight: f64, (here, by_parameter): &(Vec<f64>, Vec<f64>)| {
-            let place = row * (n + m);
-            weights[place..place + n + m].iter_mut().zip(here).for_each(|(w, x)| *w += weight * x);
-            direct[..at].iter_mut().zip(by_parameter).for_each(|(sum, x)| *sum += weight * x);
-        };
-        // What the terms of an objective count for is known when all are: they wait for it.
-        let mut waiting = Vec::new();
-        let value = self.sum(solution, &parameters(problem)?, &mut |row, what, parts| match what {
-            What::Term(j) => waiting.push((row, pull(j..j + 1, parts))),
-            What::Sum(rows) => {
-                let pulled = pull(rows, parts);
-                add(row, 1.0, &pulled);
-                for ((row, term), weight) in waiting.drain(..).zip(&pulled.1[slots..]) {
-                    add(row, *weight, &term);
-                }
-            }
-        })?;
-        let all = recorded.pull_with(&weights, &direct).map_err(derivatives)?;
-        let model = self.compiled.model();
-        let (names, states) = (model.parameters(), model.states());
-        for (name, d) in self.by.iter().zip(gradient) {
-            let parameter = names.find(name).map(|place| all.parameters[place]);
-            *d = parameter.or_else(|| states.find(name).map(|place| all.initial[place])).unwrap_or(0.0);
-        }
-        Ok(value)
+        self.along(problem, &problem.tangents(&names).map_err(derivatives)?, gradient)
     }
 
     /// The points to keep; of a run until rest, whose end is not known, those of all steps.
-    fn save(&self) -> Result<Save, ObjectiveError> {
+    pub(super) fn save(&self) -> Result<Save, ObjectiveError> {
         let times = self.times()?;
         Ok(if self.span.1.is_infinite() && self.question != Question::Likelihood {
             Save::Steps
@@ -552,75 +370,8 @@ impl Objective {
         Ok(times)
     }
 
-    /// The value, from the solution at [`Self::times`]. `each` hears, for every point that counts, of its row in the
-    /// solution, what it gives, and the derivatives there.
-    fn sum(
-        &self,
-        solution: &Solution,
-        parameters: &[f64],
-        each: &mut dyn FnMut(usize, What, &Parts),
-    ) -> Result<f64, ObjectiveError> {
-        let system = self.compiled.system();
-        let mut bound = self.compiled.bind(parameters);
-        let Places { n, m, own, at, slots } = self.places();
-        let (mut work, mut y, mut out) = (vec![0.0; system.shape().work], vec![0.0; n], vec![0.0; m]);
-        let mut parts = Parts::new(system).map_err(|kind| derivatives(kind.into()))?;
-        let mut look = |row: usize, bound: &mut [f64], out: &mut [f64], parts: &mut Parts| {
-            let time = solution.times()[row];
-            y.iter_mut().enumerate().for_each(|(k, y)| *y = solution.state(k)[row]);
-            (at..slots).for_each(|place| bound[place] = solution.output(own + place - at)[row]);
-            system.outputs(time, &y, bound, &mut work, out);
-            let all = [&mut parts.by_state, &mut parts.by_parameter, &mut parts.by_time];
-            all.into_iter().for_each(|part| part.evaluate(time, &y, bound, &[]));
-        };
-        let last = solution.len().saturating_sub(1);
-        let row_at = |what: &dyn Fn() -> String, time: f64| {
-            let row = solution.times().partition_point(|t| *t < time);
-            match solution.times().get(row) {
-                Some(found) if *found == time => Ok(row),
-                // An event has ended the run.
-                _ => Err(ObjectiveError::Window { what: what(), time, span: (self.span.0, solution.times()[last]) }),
-            }
-        };
-        let mut value = 0.0;
-        match self.question {
-            Question::Likelihood => {
-                for k in 0..self.measured.times.len() {
-                    let named = || format!("row {} of `{}`", self.measured.rows[k], self.file);
-                    let row = row_at(&named, self.measured.times[k])?;
-                    bound[slots..slots + self.measured.width].copy_from_slice(self.measured.row(k));
-                    look(row, &mut bound, &mut out, &mut parts);
-                    let sum: f64 = out[..own].iter().sum();
-                    if !sum.is_finite() {
-                        return Err(ObjectiveError::Value { value: sum, what: named() });
-                    }
-                    value += sum;
-                    each(row, What::Sum(0..own), &parts);
-                }
-            }
-            Question::Objective(_) => {
-                for (j, term) in self.terms().iter().enumerate() {
-                    let row = match term.kind {
-                        TermKind::At(time) => row_at(&|| format!("`{}`", term.text), time)?,
-                        TermKind::Integral | TermKind::Final => last,
-                    };
-                    look(row, &mut bound, &mut out, &mut parts);
-                    bound[slots + j] = out[j];
-                    each(row, What::Term(j), &parts);
-                }
-                look(last, &mut bound, &mut out, &mut parts);
-                value = out[own - 1];
-                if !value.is_finite() {
-                    return Err(ObjectiveError::Value { value, what: format!("`{}`", self.name) });
-                }
-                each(last, What::Sum(own - 1..own), &parts);
-            }
-        }
-        Ok(value)
-    }
-
     /// The terms of an objective.
-    fn terms(&self) -> &[Term] {
+    pub(super) fn terms(&self) -> &[Term] {
         match self.question {
             Question::Likelihood => &[],
             Question::Objective(k) => &self.compiled.model().checked().asked.objectives[k].terms,
@@ -628,71 +379,17 @@ impl Objective {
     }
 
     /// How many slots of the question stand behind the model's own discrete quantities.
-    fn slots(&self) -> usize {
+    pub(super) fn slots(&self) -> usize {
         match self.question {
             Question::Likelihood => self.measured.width,
             Question::Objective(_) => self.terms().len(),
         }
     }
-
-    fn places(&self) -> Places {
-        let shape = self.compiled.system().shape();
-        let own = match self.question {
-            Question::Likelihood => self.compiled.model().checked().asked.observations.len(),
-            Question::Objective(_) => self.terms().len() + 1,
-        };
-        let at = shape.discretes_at;
-        let slots = at + shape.discretes.len() - self.slots();
-        Places { n: shape.dim(), m: shape.outputs.len(), own, at, slots }
-    }
 }
 
-/// Which of the numbers of the model that is run are what.
-#[derive(Clone, Copy)]
-struct Places {
-    /// Number of states.
-    n: usize,
-    /// Number of outputs: what is asked, the model's own discrete quantities, time.
-    m: usize,
-    /// How many of them are what is asked.
-    own: usize,
-    /// Where discrete quantities begin among the parameters, and the slots behind the model's own.
-    at: usize,
-    slots: usize,
-}
-
-/// What a point gives.
-enum What {
-    /// A term of the objective.
-    Term(usize),
-    /// Outputs whose sum is added to the value.
-    Sum(Range<usize>),
-}
-
-/// The derivatives of outputs at a point.
-struct Parts {
-    by_state: Part,
-    by_parameter: Part,
-    by_time: Part,
-}
-
-impl Parts {
-    fn new(system: &dyn System) -> Result<Self, ErrorKind> {
-        Ok(Parts {
-            by_state: Part::new(system, Matrix::Outputs)?,
-            by_parameter: Part::new(system, Matrix::OutputParameters)?,
-            by_time: Part::new(system, Matrix::OutputTime)?,
-        })
-    }
-}
-
-fn derivatives(error: DerivativeError) -> ObjectiveError {
+pub(super) fn derivatives(error: DerivativeError) -> ObjectiveError {
     match error {
         DerivativeError::Solve(error) => ObjectiveError::Solve(error),
         other => ObjectiveError::Derivatives(other),
     }
-}
-
-fn parameters(problem: &super::Problem) -> Result<Vec<f64>, ObjectiveError> {
-    problem.parameter_values().map_err(|error| ObjectiveError::Solve(SolveError::Missing(error)))
 }

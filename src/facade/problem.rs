@@ -241,6 +241,14 @@ impl<'a> Problem<'a> {
         self
     }
 
+    /// So many bytes may the steps of [`Self::record`] take: 256 MiB unless said otherwise, six million steps of three states.
+    /// Of a longer run the last ones are kept, and the run is repeated on the way back, as often as it takes; gradients are the
+    /// same, bit for bit.
+    pub fn max_tape(mut self, bytes: u64) -> Self {
+        self.options.max_tape = bytes;
+        self
+    }
+
     /// Gives up after so many steps.
     pub fn max_steps(mut self, steps: u64) -> Self {
         self.options.max_steps = steps;
@@ -343,6 +351,13 @@ impl<'a> Problem<'a> {
         self.options.save == Save::Steps && self.points_are_settled()
     }
 
+    /// The same run with nobody who looks on.
+    pub(super) fn unwatched(&self) -> Self {
+        let mut problem = self.clone();
+        (problem.options.observe, problem.options.progress, problem.options.dense) = (None, None, false);
+        problem
+    }
+
     /// What it is a run of.
     pub(super) fn compiled(&self) -> &'a Compiled {
         self.compiled
@@ -362,6 +377,9 @@ impl<'a> Problem<'a> {
         let mut problem = Problem { compiled: larger, ..self.clone() };
         problem.parameters.extend(changes);
         problem.initial.extend(starts);
+        // A discrete quantity that is set depends on nothing.
+        let behind = self.compiled.system().shape().discretes.len();
+        problem.discretes.extend(self.discretes.keys().map(|place| (behind + place, 0.0)));
         if let Tolerance::PerState(list) = &mut problem.options.atol {
             list.extend_from_within(..);
         }

@@ -1,7 +1,9 @@
 //! The slot for factorisations with planned pivots, and the implementation by loops over the plan's tables. A compiled
 //! system brings its own, as machine code.
 
+use super::rows::add_scaled;
 use super::{Elimination, Pattern, Scalar};
+use crate::math::{Wide, wide};
 
 /// Factorises `J − s·I` by an [`Elimination`] and solves with the factors. Immutable; all memory is the caller's.
 pub trait Eliminator: Send + Sync {
@@ -14,6 +16,13 @@ pub trait Eliminator: Send + Sync {
 
     /// `x = (s·I − J)⁻¹ b`
     fn solve(&self, factors: &[f64], b: &[f64], scratch: &mut [f64], x: &mut [f64]);
+
+    /// The same for k vectors side by side, in place: b is by rows of k numbers, the scratch k times as long. False, and
+    /// nothing done, where solving them one by one is as good.
+    fn solve_rows(&self, factors: &[f64], k: usize, b: &mut [f64], scratch: &mut [f64]) -> bool {
+        let _ = (factors, k, b, scratch);
+        false
+    }
 
     /// Whether x solves a system within 1e-11 of `(s·I − J) x = b`, row by row: |b − W x| ≤ 1e-11·(|W|·|x| + |b|) + 1e-250
     /// (Oettli & Prager, Numer. Math. 6 (1964) 405).
@@ -168,6 +177,48 @@ impl Tables {
     }
 }
 
+/// [`Tables::solve`] for k vectors side by side, in place: b and z are by rows of k numbers.
+struct SolveRows<'a> {
+    tables: &'a Tables,
+    factors: &'a [f64],
+    k: usize,
+    b: &'a mut [f64],
+    z: &'a mut [f64],
+}
+
+impl Wide for SolveRows<'_> {
+    type Value = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let SolveRows { tables, factors, k, b, z } = self;
+        for block in tables.blocks.windows(2) {
+            for i in block[0]..block[1] {
+                let (done, rest) = z.split_at_mut(i * k);
+                let sum = &mut rest[..k];
+                let equation = tables.equations[i] * k;
+                sum.copy_from_slice(&b[equation..equation + k]);
+                for place in tables.starts[i]..tables.pivot[i] {
+                    let from = tables.columns[place] as usize * k;
+                    add_scaled(sum, factors[place], &done[from..from + k]);
+                }
+                let d = factors[tables.pivot[i]];
+                sum.iter_mut().for_each(|sum| *sum *= d);
+            }
+            for i in (block[0]..block[1]).rev() {
+                let (before, later) = z.split_at_mut((i + 1) * k);
+                for place in tables.pivot[i] + 1..tables.starts[i + 1] {
+                    let from = (tables.columns[place] as usize - i - 1) * k;
+                    add_scaled(&mut before[i * k..], factors[place], &later[from..from + k]);
+                }
+            }
+        }
+        for (unknown, z) in tables.unknowns.iter().zip(z.chunks_exact(k)) {
+            b[unknown * k..(unknown + 1) * k].copy_from_slice(z);
+        }
+    }
+}
+
 impl TableEliminator {
     /// With a plan made for this pattern.
     pub fn new(plan: &Elimination, pattern: &Pattern) -> Self {
@@ -191,6 +242,12 @@ impl Eliminator for TableEliminator {
 
     fn solve(&self, factors: &[f64], b: &[f64], scratch: &mut [f64], x: &mut [f64]) {
         self.rows.solve(factors, b, scratch, x);
+    }
+
+    fn solve_rows(&self, factors: &[f64], k: usize, b: &mut [f64], scratch: &mut [f64]) -> bool {
+        let room = b.len();
+        wide(SolveRows { tables: &self.rows, factors, k, b, z: &mut scratch[..room] });
+        true
     }
 
     fn check(&self, shift: f64, jacobian: &[f64], x: &[f64], b: &[f64], scratch: &mut [f64]) -> bool {

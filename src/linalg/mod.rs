@@ -11,6 +11,7 @@ mod krylov;
 mod order;
 mod pattern;
 mod pivoted;
+pub mod rows;
 mod scalar;
 mod shifted;
 mod shifted_complex;

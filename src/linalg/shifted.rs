@@ -190,6 +190,32 @@ impl Shifted {
         }
     }
 
+    /// Solves `W x = b` in place for k vectors side by side: b is by rows of k numbers. `room` becomes as long as is needed.
+    pub fn solve_rows(&mut self, b: &mut [f64], k: usize, room: &mut Vec<f64>) {
+        if k == 1 {
+            return self.solve(b);
+        }
+        let n = self.pattern.nrows();
+        room.resize(n * k, 0.0);
+        let take = |j: usize, b: &[f64], single: &mut [f64]| {
+            single.iter_mut().zip(b[j..].iter().step_by(k)).for_each(|(x, b)| *x = *b);
+        };
+        if !self.pivoting && self.planned.as_ref().is_some_and(|planned| !planned.checked) {
+            // Whether pivots are good shows with a first solution.
+            take(0, b, &mut room[..n]);
+            self.solve(&mut room[..n]);
+        }
+        let planned = self.planned.as_ref().filter(|planned| planned.checked && !self.pivoting);
+        if planned.is_some_and(|planned| planned.code.solve_rows(&planned.factors, k, b, room)) {
+            return;
+        }
+        for j in 0..k {
+            take(j, b, &mut room[..n]);
+            self.solve(&mut room[..n]);
+            b[j..].iter_mut().step_by(k).zip(&room[..n]).for_each(|(b, x)| *b = *x);
+        }
+    }
+
     fn solve_otherwise(&mut self, b: &mut [f64]) {
         match (&mut self.krylov, &mut self.pivoted) {
             (Some(krylov), _) => krylov.solve(b),

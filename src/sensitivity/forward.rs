@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::happening::Moments;
-use super::linear::{Linear, Part, forget};
+use super::linear::{Changes, Linear, Part, forget};
 use super::moment::{Moment, Registers};
-use super::program::{Op, Program, Terms};
+use super::program::{Op, Program};
+use crate::linalg::rows::weigh;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
 use crate::solve::{Place, Recorder, Taken, Turn};
@@ -17,6 +18,7 @@ pub struct Forward {
     k: usize,
     /// What the parameters and discrete quantities change by: a row of k numbers each.
     q: Vec<f64>,
+    changes: Changes,
     linear: Linear,
     outputs: Option<(Part, Part)>,
     /// S of what the method carries, n·k numbers each; the state's first.
@@ -29,6 +31,8 @@ pub struct Forward {
     /// How many instructions have been followed.
     done: usize,
     point: Vec<f64>,
+    /// What S changes by besides, inside the last step.
+    pub(super) inside: Vec<f64>,
     kept: Vec<f64>,
     /// What happens, what is known of executions to come, and how the last moment moves.
     moments: Option<Moments>,
@@ -55,6 +59,7 @@ impl Forward {
         Ok(Forward {
             n,
             k,
+            changes: Changes::of(&q, k),
             q,
             linear: Linear::new(system)?,
             outputs,
@@ -65,6 +70,7 @@ impl Forward {
             tangents: Vec::new(),
             done: 0,
             point: vec![0.0; n * k],
+            inside: Vec::new(),
             kept: Vec::new(),
             moments: None,
             remembered: BTreeMap::new(),
@@ -84,6 +90,17 @@ impl Forward {
     /// S where the run stands, by rows of k.
     pub fn state(&self) -> &[f64] {
         &self.carried[..self.n * self.k]
+    }
+
+    /// Changes S at the end of the last step.
+    pub fn change(&mut self, by: &[f64]) {
+        self.carried.iter_mut().zip(by).for_each(|(s, by)| *s += by);
+    }
+
+    /// The state at the end of the last step.
+    pub fn end(&self) -> &[f64] {
+        let end = self.program.leaves.first().map_or(0, |slot| slot * self.n);
+        &self.values[end..end + self.n]
     }
 
     /// The algebraic unknowns follow the others.
@@ -112,12 +129,13 @@ impl Forward {
         if let Some(taken) = &self.taken {
             weigh(&self.program.inside(taken, t), &self.tangents, &mut self.point);
         }
+        self.point.iter_mut().zip(&self.inside).for_each(|(s, by)| *s += by);
         if problem.algebraic.is_empty() { Ok(()) } else { self.follow(problem, t, y) }
     }
 
     fn tangent(&mut self, problem: &mut Problem, op: &Op) -> Result<(), ErrorKind> {
         let (n, k) = (self.n, self.k);
-        let (linear, values, q) = (&mut self.linear, &self.values, &self.q);
+        let (linear, values, q) = (&mut self.linear, &self.values, &self.changes);
         let value = |slot: usize| &values[slot * n..(slot + 1) * n];
         let size = n * k;
         match op {
@@ -132,7 +150,7 @@ impl Forward {
                 let (before, rest) = self.tangents.split_at_mut(out * size);
                 let out = &mut rest[..size];
                 out.fill(0.0);
-                linear.add_product(problem, &before[at * size..(at + 1) * size], q, k, *h, out);
+                linear.add_product(problem, &before[at * size..(at + 1) * size], q, *h, out);
                 clear_algebraic(problem, out, k);
             }
             // W is factorised with the values.
@@ -146,9 +164,9 @@ impl Forward {
                 out_s.iter_mut().for_each(|x| *x /= h);
                 clear_algebraic(problem, out_s, k);
                 linear.evaluate(problem, *t, value(*at));
-                linear.add_product(problem, &before[at * size..(at + 1) * size], q, k, 1.0, out_s);
+                linear.add_product(problem, &before[at * size..(at + 1) * size], q, 1.0, out_s);
                 linear.curve(problem, t0, value(from), value(*out), *d)?;
-                linear.add_curved(&before[from * size..(from + 1) * size], q, k, out_s);
+                linear.add_curved(&before[from * size..(from + 1) * size], q, out_s);
                 linear.solve(out_s, k);
             }
             Op::Implicit { out, base, t, g } => {
@@ -159,7 +177,7 @@ impl Forward {
                 let base = &before[base * size..(base + 1) * size];
                 out.iter_mut().zip(base).for_each(|(x, b)| *x = b / g);
                 clear_algebraic(problem, out, k);
-                linear.add_parameters(q, k, 1.0, out);
+                linear.add_parameters(q, 1.0, out);
                 linear.solve(out, k);
             }
             Op::Coupled { first, base, t, a } => {
@@ -173,7 +191,7 @@ impl Forward {
                     let base = &self.tangents[base * size..(base + 1) * size];
                     right.iter_mut().zip(base).for_each(|(x, b)| *x = sum * b);
                     clear_algebraic(problem, right, k);
-                    linear.add_parameters(q, k, 1.0, right);
+                    linear.add_parameters(q, 1.0, right);
                 }
                 linear.factor_coupled(at, a, false)?;
                 linear.solve_coupled(at, &mut right, k, false);
@@ -181,15 +199,6 @@ impl Forward {
             }
         }
         Ok(())
-    }
-}
-
-/// `out += Σ c x`
-fn weigh(terms: &Terms, slots: &[f64], out: &mut [f64]) {
-    let size = out.len();
-    for (slot, c) in terms {
-        let x = &slots[slot * size..(slot + 1) * size];
-        out.iter_mut().zip(x).for_each(|(out, x)| *out += c * x);
     }
 }
 
@@ -257,9 +266,7 @@ impl Recorder for Forward {
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
         let (n, size) = (self.n, self.n * self.k);
-        if !self.program.renew(&taken) {
-            self.program = Program::new(&taken);
-        }
+        self.program.of(&taken);
         let program = &self.program;
         // Behind the slots there is room for an evaluation of f.
         self.values.resize(((program.slots + 1) * n).max(self.values.len()), 0.0);
@@ -279,11 +286,7 @@ impl Recorder for Forward {
             carried.copy_from_slice(&self.tangents[slot * size..(slot + 1) * size]);
         }
         forget(&mut self.carried[..leaves.len() * size]);
-        if self.state().iter().all(|s| s.is_finite()) {
-            Ok(())
-        } else {
-            Err(ErrorKind::NotFinite(vec!["the sensitivities".to_string()]))
-        }
+        if self.state().iter().all(|s| s.is_finite()) { Ok(()) } else { Err(ErrorKind::Overflow) }
     }
 
     fn cut(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
@@ -304,6 +307,7 @@ impl Recorder for Forward {
             let (y, q, kept) = (&mut self.carried[..size], self.q.as_mut_slice(), &mut self.remembered);
             let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
             self.moved = moment.push(problem, &mut self.linear, registers)?;
+            self.changes = Changes::of(&self.q, self.k);
             self.ended = moment.stopped;
             self.just = Some(moment);
         }
@@ -328,7 +332,7 @@ impl Recorder for Forward {
             by_state.evaluate(t, y, p, &[]);
             by_state.add_product(&self.point, k, 1.0, out);
             by_parameter.evaluate(t, y, p, &[]);
-            by_parameter.add_product(&self.q, k, 1.0, out);
+            by_parameter.add_changes(&self.changes, 1.0, out);
             if self.ended {
                 // The end moves with the event that brought it about.
                 let by_time = self.by_time.get_or_insert(Part::new(problem.system, Matrix::OutputTime)?);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::linalg::rows::{self, add_product};
 use crate::linalg::{Pattern, Shifted, Strategy};
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
@@ -42,6 +43,17 @@ impl Part {
         add_product(self.of.pattern(), &self.values, x, k, factor, out);
     }
 
+    /// The same of changes.
+    pub fn add_changes(&self, q: &Changes, factor: f64, out: &mut [f64]) {
+        let (pattern, k) = (self.of.pattern(), q.k);
+        for (j, direction, change) in &q.entries {
+            let change = factor * change;
+            for place in pattern.column(*j) {
+                out[pattern.rows()[place] * k + direction] += change * self.values[place];
+            }
+        }
+    }
+
     /// `out += factor Aᵀ x`
     pub fn add_transposed(&self, x: &[f64], factor: f64, out: &mut [f64]) {
         add_transposed(self.of.pattern(), &self.values, x, factor, out);
@@ -56,15 +68,18 @@ impl Part {
     }
 }
 
-/// `out += factor A x` for k vectors side by side.
-pub fn add_product(pattern: &Pattern, values: &[f64], x: &[f64], k: usize, factor: f64, out: &mut [f64]) {
-    for j in 0..pattern.ncols() {
-        let x = &x[j * k..(j + 1) * k];
-        for place in pattern.column(j) {
-            let (row, value) = (pattern.rows()[place], factor * values[place]);
-            let out = &mut out[row * k..(row + 1) * k];
-            out.iter_mut().zip(x).for_each(|(out, x)| *out += value * x);
-        }
+/// What parameters and discrete quantities change by in k directions, most by nothing: place, direction, change.
+#[derive(Default)]
+pub struct Changes {
+    k: usize,
+    entries: Vec<(usize, usize, f64)>,
+}
+
+impl Changes {
+    /// From rows of k numbers.
+    pub fn of(q: &[f64], k: usize) -> Self {
+        let entries = q.iter().enumerate().filter(|(_, q)| **q != 0.0).map(|(at, q)| (at / k, at % k, *q));
+        Changes { k, entries: entries.collect() }
     }
 }
 
@@ -93,7 +108,7 @@ pub struct Linear {
     shifted: Option<Shifted>,
     transposed: Option<Transposed>,
     coupled: Vec<Coupled>,
-    single: Vec<f64>,
+    room: Vec<f64>,
 }
 
 /// W's transpose.
@@ -138,7 +153,7 @@ impl Linear {
             shifted: None,
             transposed: None,
             coupled: Vec::new(),
-            single: vec![0.0; n],
+            room: Vec::new(),
         })
     }
 
@@ -154,14 +169,14 @@ impl Linear {
     }
 
     /// `out += factor (J x + ∂f/∂p q)` for k vectors side by side.
-    pub fn add_product(&self, problem: &Problem, x: &[f64], q: &[f64], k: usize, factor: f64, out: &mut [f64]) {
-        add_product(problem.system.jacobian_pattern(), &self.jacobian, x, k, factor, out);
-        self.add_parameters(q, k, factor, out);
+    pub fn add_product(&self, problem: &Problem, x: &[f64], q: &Changes, factor: f64, out: &mut [f64]) {
+        add_product(problem.system.jacobian_pattern(), &self.jacobian, x, q.k, factor, out);
+        self.add_parameters(q, factor, out);
     }
 
     /// `out += factor ∂f/∂p q`
-    pub fn add_parameters(&self, q: &[f64], k: usize, factor: f64, out: &mut [f64]) {
-        self.parameters.add_product(q, k, factor, out);
+    pub fn add_parameters(&self, q: &Changes, factor: f64, out: &mut [f64]) {
+        self.parameters.add_changes(q, factor, out);
     }
 
     /// `y += Jᵀ x`, `g += (∂f/∂p)ᵀ x`
@@ -195,10 +210,10 @@ impl Linear {
     }
 
     /// `out += ` its product with x and q.
-    pub fn add_curved(&self, x: &[f64], q: &[f64], k: usize, out: &mut [f64]) {
+    pub fn add_curved(&self, x: &[f64], q: &Changes, out: &mut [f64]) {
         if let Some((by_state, by_parameter)) = &self.curvature {
-            by_state.add_product(x, k, 1.0, out);
-            by_parameter.add_product(q, k, 1.0, out);
+            by_state.add_product(x, q.k, 1.0, out);
+            by_parameter.add_changes(q, 1.0, out);
         }
     }
 
@@ -237,7 +252,7 @@ impl Linear {
         self.factor(problem, 1.0)?;
         // (M − J) S = S, or ∂f/∂p q + ∂f/∂t τ.
         let mut right = vec![0.0; s.len()];
-        self.add_parameters(q, k, 1.0, &mut right);
+        self.add_parameters(&Changes::of(q, k), 1.0, &mut right);
         if tau.iter().any(|tau| *tau != 0.0) {
             self.keep_slope(problem, t, y);
             for (right, slope) in right.chunks_exact_mut(k).zip(&self.slope) {
@@ -312,8 +327,9 @@ impl Linear {
 
     /// Solves W x = b for k vectors side by side.
     pub fn solve(&mut self, b: &mut [f64], k: usize) {
-        let Some(w) = &mut self.shifted else { return };
-        side_by_side(b, k, &mut self.single, |b| w.solve(b));
+        if let Some(w) = &mut self.shifted {
+            w.solve_rows(b, k, &mut self.room);
+        }
     }
 
     /// Factorises the transpose of W.
@@ -372,7 +388,7 @@ impl Linear {
     pub fn solve_coupled(&mut self, at: usize, b: &mut [f64], k: usize, transposed: bool) {
         let coupled = &mut self.coupled[at];
         if let Some(w) = &mut coupled.w[usize::from(transposed)] {
-            side_by_side(b, k, &mut vec![0.0; b.len() / k], |b| w.solve(b));
+            w.solve_rows(b, k, &mut self.room);
         }
     }
 }
@@ -380,21 +396,7 @@ impl Linear {
 /// Sets to 0 what is less than a 10¹⁰⁰th of the largest number: what fast processes forget shrinks step by step, and numbers
 /// below the normal ones take a hundred times as long to calculate with.
 pub fn forget(x: &mut [f64]) {
-    let most = x.iter().fold(0.0f64, |most, x| most.max(x.abs()));
-    let least = 1e-100 * most;
-    x.iter_mut().filter(|x| x.abs() < least).for_each(|x| *x = 0.0);
-}
-
-/// Solves for each of k vectors that stand side by side.
-fn side_by_side(b: &mut [f64], k: usize, single: &mut [f64], mut solve: impl FnMut(&mut [f64])) {
-    if k == 1 {
-        return solve(b);
-    }
-    for j in 0..k {
-        single.iter_mut().zip(b[j..].iter().step_by(k)).for_each(|(x, b)| *x = *b);
-        solve(single);
-        b[j..].iter_mut().step_by(k).zip(&*single).for_each(|(b, x)| *b = *x);
-    }
+    rows::forget(x, 1e-100);
 }
 
 impl Coupled {

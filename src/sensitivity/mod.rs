@@ -5,18 +5,27 @@
 //! instructions ([`program`]), one down, the other up, so that they are transposes of each other but for rounding. The
 //! lengths of steps, orders and methods are taken as they were: what the run would do at other parameters near by.
 //!
+//! [`Errors`] carries along what the steps themselves are off by: how far the run is from the exact solution.
+//!
+//! Of a run with more steps than fit into memory the last are remembered; the others are found again by running once more
+//! (`steps`).
+//!
 //! At events `moment` says what becomes of S and of its adjoint.
 //!
 //! Nothing here knows of models: what is differentiated comes from [`crate::system::System::derivative`].
 
+mod errors;
 mod forward;
 mod happening;
 mod linear;
 mod moment;
 pub mod program;
+mod steps;
 mod tape;
 mod whole;
 
+pub use errors::Errors;
 pub use forward::Forward;
 pub use linear::Part;
+pub use steps::Again;
 pub use tape::{Gradient, Tape};

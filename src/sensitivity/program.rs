@@ -53,6 +53,8 @@ pub struct Program {
     /// Whether slots that are not known have to be calculated before derivatives can be.
     pub explicit: bool,
     dense: Interpolant,
+    /// Lists of instructions of earlier steps, for the room they have.
+    spare: Vec<Terms>,
 }
 
 /// The solution inside the step.
@@ -77,11 +79,17 @@ impl Program {
         self.slots - 1
     }
 
-    fn sum(&mut self, terms: Terms) -> usize {
+    fn sum(&mut self, terms: impl IntoIterator<Item = (usize, f64)>) -> usize {
         let out = self.slot();
-        let terms = terms.into_iter().filter(|(_, c)| *c != 0.0).collect();
+        let terms = self.terms(terms);
         self.ops.push(Op::Sum { out, terms });
         out
+    }
+
+    fn terms(&mut self, terms: impl IntoIterator<Item = (usize, f64)>) -> Terms {
+        let mut list = self.spare.pop().unwrap_or_default();
+        list.extend(terms.into_iter().filter(|(_, c)| *c != 0.0));
+        list
     }
 
     fn slope(&mut self, at: usize, t: f64, h: f64) -> usize {
@@ -97,25 +105,35 @@ impl Program {
         out
     }
 
-    /// The step that was taken.
-    pub fn new(taken: &Taken) -> Self {
-        let mut program = Program::default();
+    /// Becomes the list of another step. The room of the one before is used again.
+    pub fn of(&mut self, taken: &Taken) {
+        if self.renew(taken) {
+            return;
+        }
+        for op in self.ops.drain(..) {
+            if let Op::Sum { mut terms, .. } | Op::Stage { mut terms, .. } = op {
+                terms.clear();
+                self.spare.push(terms);
+            }
+        }
+        self.known.clear();
+        self.leaves.clear();
+        self.explicit = false;
         let (t, h) = (taken.t, taken.h);
         match &taken.formula {
-            Formula::Explicit(method) => program.explicit(method, t, h),
-            Formula::Rosenbrock(method) => program.rosenbrock(method, t, h),
-            Formula::Esdirk(method) => program.esdirk(method, t, h, taken.began),
-            Formula::Radau(method) => program.radau(method, t, h),
-            Formula::Bdf(step) => program.bdf(step, t, h, taken.began),
-            Formula::Adams(step) => program.adams(step, t, h, taken.began),
-            Formula::LowStorage(method) => program.low_storage(method, t, h),
-            Formula::Rkc(stages) => program.rkc(*stages, t, h),
+            Formula::Explicit(method) => self.explicit(method, t, h),
+            Formula::Rosenbrock(method) => self.rosenbrock(method, t, h),
+            Formula::Esdirk(method) => self.esdirk(method, t, h, taken.began),
+            Formula::Radau(method) => self.radau(method, t, h),
+            Formula::Bdf(step) => self.bdf(step, t, h, taken.began),
+            Formula::Adams(step) => self.adams(step, t, h, taken.began),
+            Formula::LowStorage(method) => self.low_storage(method, t, h),
+            Formula::Rkc(stages) => self.rkc(*stages, t, h),
         }
-        program
     }
 
-    /// Makes it that of another step of the same formula; false where the list depends on more than time and length.
-    pub fn renew(&mut self, taken: &Taken) -> bool {
+    /// Changes time and length only; false where the list depends on more than those.
+    fn renew(&mut self, taken: &Taken) -> bool {
         let (t, h) = (taken.t, taken.h);
         let (same, c): (bool, &[f64]) = match (&self.dense, &taken.formula) {
             (Interpolant::Explicit(known), Formula::Explicit(method)) => (std::ptr::eq(*known, *method), method.c),
@@ -158,10 +176,10 @@ impl Program {
         for (i, row) in method.a.iter().enumerate() {
             if i > 0 {
                 let terms = row.iter().enumerate().map(|(j, a)| (1 + 2 * j, *a));
-                at = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+                at = self.sum(std::iter::once((0, 1.0)).chain(terms));
             }
             if i + 1 == method.stages {
-                self.leaves = vec![at];
+                self.leaves.push(at);
             }
             self.slope(at, t + method.c[i] * h, h);
             if i + 1 == method.stages {
@@ -182,15 +200,15 @@ impl Program {
         for i in 0..method.c.len() {
             if i > 0 {
                 let terms = method.a[i].iter().enumerate().map(|(j, a)| (u(j), *a));
-                at = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+                at = self.sum(std::iter::once((0, 1.0)).chain(terms));
             }
-            let terms = method.cc[i].iter().enumerate().map(|(j, c)| (u(j), *c)).filter(|(_, c)| *c != 0.0).collect();
+            let terms = self.terms(method.cc[i].iter().enumerate().map(|(j, c)| (u(j), *c)));
             let out = self.slot();
             self.ops.push(Op::Stage { out, at, t: t + method.c[i] * h, terms, h, d: h * method.d[i] });
         }
         let terms = method.m.iter().enumerate().map(|(i, m)| (u(i), *m));
-        let end = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
-        self.leaves = vec![end];
+        let end = self.sum(std::iter::once((0, 1.0)).chain(terms));
+        self.leaves.push(end);
         self.main = self.ops.len();
         self.dense = Interpolant::Rosenbrock(method);
     }
@@ -199,16 +217,16 @@ impl Program {
     fn esdirk(&mut self, method: &'static Esdirk, t: f64, h: f64, began: bool) {
         self.carry(1, began);
         let first = if began { self.slope(0, t, 1.0) } else { 1 };
-        let mut z = vec![self.sum(vec![(first, h)])];
+        let mut z = vec![self.sum([(first, h)])];
         let mut at = 0;
         for i in 1..method.c.len() {
             let terms = method.a[i].iter().zip(&z).map(|(a, z)| (*z, *a));
-            let base = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+            let base = self.sum(std::iter::once((0, 1.0)).chain(terms));
             at = self.implicit(base, t + method.c[i] * h, method.gamma * h);
-            z.push(self.sum(vec![(at, 1.0 / method.gamma), (base, -1.0 / method.gamma)]));
+            z.push(self.sum([(at, 1.0 / method.gamma), (base, -1.0 / method.gamma)]));
         }
-        let slope = self.sum(vec![(z[z.len() - 1], 1.0 / h)]);
-        self.leaves = vec![at, slope];
+        let slope = self.sum([(z[z.len() - 1], 1.0 / h)]);
+        self.leaves.extend([at, slope]);
         self.main = self.ops.len();
         self.dense = Interpolant::Esdirk(method, z);
     }
@@ -217,11 +235,11 @@ impl Program {
         self.carry(0, false);
         let s = method.stages();
         self.slots += s;
-        self.known = (1..=s).collect();
+        self.known.extend(1..=s);
         let a = method.inverse_matrix().iter().map(|a| a / h).collect();
         let times = method.c.iter().map(|c| t + c * h).collect();
         self.ops.push(Op::Coupled { first: 1, base: 0, t: times, a });
-        self.leaves = vec![s];
+        self.leaves.push(s);
         self.main = self.ops.len();
         self.dense = Interpolant::Radau(method);
     }
@@ -232,29 +250,29 @@ impl Program {
         let mut table: Vec<usize> = (0..self.carried).collect();
         if began {
             table.push(self.slope(0, t, step.first));
-            let zero = self.sum(Vec::new());
+            let zero = self.sum([]);
             table.resize(MAX_ORDER + 3, zero);
         }
         for (q, factor) in &step.changes {
             let weights = differences::change(*q, *factor);
             let old = table.clone();
             for i in 1..=*q {
-                table[i] = self.sum((0..*q).map(|l| (old[l + 1], weights[i][l])).collect());
+                table[i] = self.sum((0..*q).map(|l| (old[l + 1], weights[i][l])));
             }
         }
         let q = step.order;
         let (weights, alpha) = differences::implicit_part(q);
-        let base = self.sum((0..=q).map(|k| (table[k], weights[k])).collect());
+        let base = self.sum((0..=q).map(|k| (table[k], weights[k])));
         let point = self.implicit(base, t + h, h / alpha);
-        let d = self.sum(std::iter::once((point, 1.0)).chain((0..=q).map(|k| (table[k], -1.0))).collect());
-        table[q + 2] = self.sum(vec![(d, 1.0), (table[q + 1], -1.0)]);
+        let d = self.sum(std::iter::once((point, 1.0)).chain((0..=q).map(|k| (table[k], -1.0))));
+        table[q + 2] = self.sum([(d, 1.0), (table[q + 1], -1.0)]);
         table[q + 1] = d;
         for k in (1..=q).rev() {
-            table[k] = self.sum(vec![(table[k], 1.0), (table[k + 1], 1.0)]);
+            table[k] = self.sum([(table[k], 1.0), (table[k + 1], 1.0)]);
         }
         table[0] = point;
         self.main = self.ops.len();
-        self.leaves = table.clone();
+        self.leaves.extend_from_slice(&table);
         self.dense = Interpolant::Bdf(q, table);
     }
 
@@ -265,34 +283,34 @@ impl Program {
         let mut phi: Vec<usize> = (0..self.carried).collect();
         if began {
             phi.push(self.slope(0, t, 1.0));
-            let zero = self.sum(Vec::new());
+            let zero = self.sum([]);
             phi.resize(most + 1, zero);
         }
         let k = step.k;
         for i in step.equal + 1..=k {
-            phi[i] = self.sum(vec![(phi[i], step.beta[i])]);
+            phi[i] = self.sum([(phi[i], step.beta[i])]);
         }
         let before = phi[k + 1];
         let terms = (1..=k).map(|i| (phi[i], h * step.g[i]));
-        let prediction = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+        let prediction = self.sum(std::iter::once((0, 1.0)).chain(terms));
         // φ_k as if f were its prediction: φ_{k+1} is 0.
         for i in (1..k).rev() {
-            phi[i] = self.sum(vec![(phi[i], 1.0), (phi[i + 1], 1.0)]);
+            phi[i] = self.sum([(phi[i], 1.0), (phi[i + 1], 1.0)]);
         }
         let f = self.slope(prediction, t + h, 1.0);
         let factor = h * step.g[k + 1];
-        let end = self.sum(vec![(prediction, 1.0), (f, factor), (phi[1], -factor)]);
+        let end = self.sum([(prediction, 1.0), (f, factor), (phi[1], -factor)]);
         let f = self.slope(end, t + h, 1.0);
-        let difference = self.sum(vec![(f, 1.0), (phi[1], -1.0)]);
+        let difference = self.sum([(f, 1.0), (phi[1], -1.0)]);
         phi[k + 1] = difference;
-        phi[k + 2] = self.sum(vec![(difference, 1.0), (before, -1.0)]);
+        phi[k + 2] = self.sum([(difference, 1.0), (before, -1.0)]);
         for i in 1..=k {
-            phi[i] = self.sum(vec![(phi[i], 1.0), (difference, 1.0)]);
+            phi[i] = self.sum([(phi[i], 1.0), (difference, 1.0)]);
         }
         phi[0] = end;
-        self.known = vec![prediction, end];
+        self.known.extend([prediction, end]);
         self.main = self.ops.len();
-        self.leaves = phi.clone();
+        self.leaves.extend_from_slice(&phi);
         self.dense = Interpolant::Adams(Box::new(step.clone()), phi);
     }
 
@@ -305,7 +323,7 @@ impl Program {
         for (i, row) in rows.iter().enumerate() {
             if i > 0 {
                 let terms = z.iter().zip(row).map(|(z, a)| (*z, *a));
-                at = self.sum(std::iter::once((0, 1.0)).chain(terms).collect());
+                at = self.sum(std::iter::once((0, 1.0)).chain(terms));
             }
             if i + 1 < rows.len() {
                 z.push(self.slope(at, t + method.c[i] * h, h));
@@ -319,7 +337,7 @@ impl Program {
         self.explicit = true;
         let recurrence = Recurrence::new(stages);
         let z0 = self.slope(0, t, h);
-        let (mut before, mut last) = (0, self.sum(vec![(0, 1.0), (z0, recurrence.first)]));
+        let (mut before, mut last) = (0, self.sum([(0, 1.0), (z0, recurrence.first)]));
         let mut time = t + recurrence.first * h;
         for Stage { mu, nu, slope, gamma, c } in recurrence {
             let z = self.slope(last, time, h);
@@ -330,7 +348,7 @@ impl Program {
     }
 
     fn hermite(&mut self, end: usize, z0: usize, t: f64, h: f64) {
-        self.leaves = vec![end];
+        self.leaves.push(end);
         self.main = self.ops.len();
         let z1 = self.slope(end, t + h, h);
         self.dense = Interpolant::Hermite([0, end, z0, z1]);

@@ -9,19 +9,17 @@ use super::happening::Moments;
 use super::linear::{Linear, Part, forget};
 use super::moment::{Moment, Registers};
 use super::program::{Op, Program, Terms};
+use super::steps::{Again, Steps};
 use super::whole::Whole;
 use crate::solve::problem::Problem;
-use crate::solve::{ErrorKind, Formula, Options, Place, Recorder, Taken, Turn};
+use crate::solve::{ErrorKind, Options, Place, Recorder, Taken, Turn};
 use crate::system::{Matrix, System};
 
-/// The steps of a run, in order. Of a step there are its time and length, its formula where that is not the one of the step
-/// before, the state before it, and the points its formula keeps: for explicit methods 16 bytes and the state.
-#[derive(Default)]
+/// A run that was recorded.
 pub struct Tape {
     n: usize,
-    times: Blocks,
-    formulas: Vec<Known>,
-    points: Blocks,
+    steps: Steps,
+    window: u64,
     kept: Vec<Kept>,
     /// What happened, and behind how many steps.
     moments: Vec<(usize, Moment)>,
@@ -35,58 +33,8 @@ pub struct Tape {
     start: Option<(f64, Vec<f64>)>,
 }
 
-/// The formula of some steps in a row.
-struct Known {
-    /// The first of them.
-    from: usize,
-    formula: Formula,
-    began: bool,
-    /// Where their points begin, and the numbers of each.
-    at: usize,
-    size: usize,
-}
-
-/// Numbers in blocks, so that growing moves none.
-#[derive(Default)]
-struct Blocks {
-    blocks: Vec<Vec<f64>>,
-    len: usize,
-}
-
-/// Numbers of a block.
-const BLOCK: usize = 1 << 16;
-
-impl Blocks {
-    fn extend(&mut self, mut values: &[f64]) {
-        while !values.is_empty() {
-            let room = BLOCK - self.len % BLOCK;
-            if room == BLOCK {
-                // The first grows with what there is, for short runs.
-                self.blocks.push(Vec::with_capacity(if self.blocks.is_empty() { 0 } else { BLOCK }));
-            }
-            let (now, later) = values.split_at(room.min(values.len()));
-            if let Some(block) = self.blocks.last_mut() {
-                block.extend_from_slice(now);
-            }
-            self.len += now.len();
-            values = later;
-        }
-    }
-
-    fn copy(&self, at: usize, out: &mut [f64]) {
-        let (mut at, mut done) = (at, 0);
-        while done < out.len() {
-            let block = &self.blocks[at / BLOCK][at % BLOCK..];
-            let now = block.len().min(out.len() - done);
-            out[done..done + now].copy_from_slice(&block[..now]);
-            (at, done) = (at + now, done + now);
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        8 * self.blocks.iter().map(Vec::capacity).sum::<usize>()
-    }
-}
+/// Runs the same run once more for a listener; a run that the listener has ended is no error.
+pub type Repeat<'r> = dyn FnMut(&mut Again) -> Result<(), ErrorKind> + 'r;
 
 /// A point kept: behind so many steps and moments.
 struct Kept {
@@ -113,60 +61,50 @@ pub struct Gradient {
 }
 
 impl Tape {
-    /// For a system, nothing recorded yet.
-    pub fn new(system: &dyn System) -> Self {
-        Tape { n: system.shape().dim(), ..Tape::default() }
+    /// For a system, nothing recorded yet. Steps may take `most` bytes; of a longer run the last ones are kept in half of
+    /// that, and the others found again, in the other half, when they are needed.
+    pub fn new(system: &dyn System, most: u64) -> Self {
+        Tape {
+            n: system.shape().dim(),
+            steps: Steps::new(most, most / 2),
+            window: most / 2,
+            kept: Vec::new(),
+            moments: Vec::new(),
+            building: None,
+            states: Vec::new(),
+            stretches: Vec::new(),
+            cuts: Vec::new(),
+            start: None,
+        }
     }
 
     /// Bytes it takes.
     pub fn bytes(&self) -> u64 {
-        let lists = self.formulas.capacity() * size_of::<Known>() + self.kept.capacity() * size_of::<Kept>();
-        (self.times.bytes() + self.points.bytes() + 8 * self.states.capacity() + lists) as u64
-    }
-
-    /// Number of steps.
-    pub fn steps(&self) -> usize {
-        self.times.len / 2
-    }
-
-    /// A step, and its points into `points`.
-    fn step_at(&self, index: usize, known: &Known, points: &mut Vec<f64>) -> Taken {
-        let mut times = [0.0; 2];
-        self.times.copy(2 * index, &mut times);
-        points.resize(known.size, 0.0);
-        self.points.copy(known.at + (index - known.from) * known.size, points);
-        Taken { formula: known.formula.clone(), t: times[0], h: times[1], began: known.began }
-    }
-
-    /// How long the last step was.
-    fn last_length(&self) -> f64 {
-        let mut times = [0.0; 2];
-        if self.steps() > 0 {
-            self.times.copy(2 * (self.steps() - 1), &mut times);
-        }
-        times[1]
+        let lists = self.kept.capacity() * size_of::<Kept>() + 8 * self.states.capacity();
+        self.steps.bytes() + lists as u64
     }
 
     fn look(&mut self, problem: &Problem) {
         let (p, inside) = (problem.parameters(), problem.interval());
         let same = |known: &Stretch| known.inside == inside && known.p == p;
         if !self.stretches.last().is_some_and(same) {
-            self.stretches.push(Stretch { from: self.steps(), p: p.to_vec(), inside });
+            self.stretches.push(Stretch { from: self.steps.count(), p: p.to_vec(), inside });
         }
     }
 
     /// Pulls weights back: the gradient of Σ weights · values over the kept points, each with n states and then the outputs,
     /// in the order of [`crate::solve::Solution`]'s times. `watch` is told the adjoint of the state before every step, from the
-    /// last one on.
+    /// last one on; `repeat` is asked for steps that were dropped.
     ///
     /// # Errors
-    /// If a matrix on the way is singular, or the system has no derivatives by parameters.
+    /// If a matrix on the way is singular, the system has no derivatives by parameters, or the run cannot be repeated.
     pub fn pull(
         &self,
         system: &dyn System,
         options: &Options,
         weights: &[f64],
         watch: &mut dyn FnMut(usize, &[f64]),
+        repeat: &mut Repeat,
     ) -> Result<Gradient, ErrorKind> {
         let Some(stretch) = self.stretches.last() else {
             return Err(ErrorKind::Options("nothing was recorded".to_string()));
@@ -174,9 +112,9 @@ impl Tape {
         let mut problem = Problem::new(system, &stretch.p, options);
         let mut sweep = Sweep::new(system)?;
         let (mut kept, mut stretches) = (self.kept.len(), self.stretches.len());
-        let (mut formulas, mut cuts, mut points) = (self.formulas.len(), self.cuts.len(), Vec::new());
-        let mut moments = self.moments.len();
-        for index in (0..=self.steps()).rev() {
+        let (mut cuts, mut points, mut moments) = (self.cuts.len(), Vec::new(), self.moments.len());
+        let mut earlier: Option<Steps> = None;
+        for index in (0..=self.steps.count()).rev() {
             while stretches > 1 && self.stretches[stretches - 1].from > index {
                 stretches -= 1;
             }
@@ -193,10 +131,14 @@ impl Tape {
             }
             self.keep_back(&mut problem, &mut sweep, first..kept, moments, weights)?;
             if index > 0 {
-                while self.formulas[formulas - 1].from >= index {
-                    formulas -= 1;
+                let mut steps = earlier.as_ref().unwrap_or(&self.steps);
+                if index <= steps.first() {
+                    earlier = None;
+                    let mut again = Again::new(index, self.window);
+                    repeat(&mut again)?;
+                    steps = earlier.insert(again.into_steps());
                 }
-                let taken = self.step_at(index - 1, &self.formulas[formulas - 1], &mut points);
+                let taken = steps.get(index - 1, &mut points);
                 if stretch.from >= index
                     && let Some(before) = self.stretches[..stretches].iter().rfind(|before| before.from < index)
                 {
@@ -295,17 +237,7 @@ impl Recorder for Tape {
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
         self.look(problem);
-        let (size, index) = (y.len() + points.len(), self.steps());
-        // Formulas that are the same for every step are noted once.
-        let same =
-            |known: &Known| known.size == size && known.began == taken.began && same(&known.formula, &taken.formula);
-        if !self.formulas.last().is_some_and(same) {
-            let (formula, began, at) = (taken.formula, taken.began, self.points.len);
-            self.formulas.push(Known { from: index, formula, began, at, size });
-        }
-        self.times.extend(&[taken.t, taken.h]);
-        self.points.extend(y);
-        self.points.extend(points);
+        self.steps.push(taken, y, points);
         match self.bytes() {
             bytes if bytes > problem.max_memory() => Err(ErrorKind::Memory(bytes, problem.max_memory())),
             _ => Ok(()),
@@ -313,7 +245,7 @@ impl Recorder for Tape {
     }
 
     fn cut(&mut self, _problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        self.cuts.push((self.steps(), t, y.to_vec()));
+        self.cuts.push((self.steps.count(), t, y.to_vec()));
         Ok(())
     }
 
@@ -321,10 +253,10 @@ impl Recorder for Tape {
         if self.building.is_none() {
             self.building = Moments::new(problem.system)?;
         }
-        let h = self.last_length();
+        let h = self.steps.last_length();
         let Some(moments) = &mut self.building else { return Ok(()) };
         if let Some(moment) = moments.turn(problem, t, y, turn, h)? {
-            self.moments.push((self.steps(), moment));
+            self.moments.push((self.steps.count(), moment));
             // What is kept from here on is kept with what has been set.
             self.look(problem);
         }
@@ -332,26 +264,13 @@ impl Recorder for Tape {
     }
 
     fn keep(&mut self, _problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        let (steps, moments) = (self.steps(), self.moments.len());
+        let (steps, moments) = (self.steps.count(), self.moments.len());
         if let (Place::Happening, Some((_, moment))) = (place, self.moments.last()) {
             moment.asked_for_by_all()?;
         }
         self.kept.push(Kept { steps, moments, place, t });
         self.states.extend_from_slice(y);
         Ok(())
-    }
-}
-
-/// Whether two formulas are one and carry nothing of their steps.
-pub(super) fn same(a: &Formula, b: &Formula) -> bool {
-    match (a, b) {
-        (Formula::Explicit(a), Formula::Explicit(b)) => std::ptr::eq(*a, *b),
-        (Formula::Rosenbrock(a), Formula::Rosenbrock(b)) => std::ptr::eq(*a, *b),
-        (Formula::Esdirk(a), Formula::Esdirk(b)) => std::ptr::eq(*a, *b),
-        (Formula::Radau(a), Formula::Radau(b)) => std::ptr::eq(*a, *b),
-        (Formula::LowStorage(a), Formula::LowStorage(b)) => std::ptr::eq(*a, *b),
-        (Formula::Rkc(a), Formula::Rkc(b)) => a == b,
-        _ => false,
     }
 }
 
@@ -467,9 +386,7 @@ impl Sweep {
     /// The list of a step, its known values, and no adjoints yet.
     fn list(&mut self, taken: &Taken, points: &[f64]) {
         let n = self.n;
-        if !self.program.renew(taken) {
-            self.program = Program::new(taken);
-        }
+        self.program.of(taken);
         let program = &self.program;
         self.values.resize(((program.slots + 1) * n).max(self.values.len()), 0.0);
         let (state, points) = points.split_at(n);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::program::Program;
-use super::tape::same;
+use super::steps::same;
 use crate::solve::problem::Problem;
 use crate::solve::{Formula, Taken};
 use crate::system::{CompiledStep, LIMITS, System};
@@ -33,11 +33,13 @@ impl Whole {
             Formula::Rosenbrock(method) => (system.rosenbrock_adjoint(&method.formula()), method.c.len()),
             _ => return None,
         };
+        let mut program = Program::default();
+        program.of(taken);
         let work = step.as_ref().map_or(0, |step| step.work());
         Some(Whole {
             formula: taken.formula.clone(),
             step,
-            program: Program::new(taken),
+            program,
             n,
             seeds: vec![0.0; LIMITS + n + stages * n],
             old: vec![0.0; n],

@@ -77,8 +77,17 @@ pub enum ErrorKind {
         /// Why.
         why: &'static str,
     },
+    /// The sensitivities are no finite numbers any more, though the solution is.
+    Overflow,
     /// The method needs more memory than allowed; bytes needed and allowed.
     Memory(u64, u64),
+}
+
+impl ErrorKind {
+    /// Whether the derivatives have failed and not the run.
+    pub fn is_of_derivatives(&self) -> bool {
+        matches!(self, ErrorKind::NoDerivative { .. } | ErrorKind::Overflow)
+    }
 }
 
 /// The sentence of [`ErrorKind::NoDerivative`].
@@ -108,6 +117,9 @@ impl fmt::Display for Failure {
                 "the derivative of {of}' by {by} is not finite at t = {t}, and the method needs it; an explicit method (Tsit5) does not"
             ),
             ErrorKind::NoDerivative { event, time, why } => f.write_str(&no_derivative(event, *time, why)),
+            ErrorKind::Overflow => {
+                write!(f, "the sensitivities are no finite numbers any more at t = {t} (step {h:e})")
+            }
             ErrorKind::Singular => write!(f, "the iteration matrix stays singular at t = {t} (step {h:e})"),
             ErrorKind::Inconsistent { state, left, singular: false } => write!(
                 f,

@@ -16,6 +16,7 @@ pub mod explicit;
 mod failure;
 mod fused;
 mod lanes;
+pub mod local;
 pub mod low_storage;
 pub mod methods;
 mod options;

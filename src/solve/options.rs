@@ -35,6 +35,9 @@ pub struct Options<'a> {
     pub max_time: Option<Duration>,
     /// Bytes the kept points may take. Default 8 GiB.
     pub max_memory: u64,
+    /// Bytes that the steps of a run may take that is recorded for a way back; of a longer one the run is repeated for steps
+    /// that were dropped, with the same bits. Default 256 MiB.
+    pub max_tape: u64,
     /// Times at which f or a derivative jumps: steps end exactly there and the method starts afresh behind.
     pub breakpoints: Vec<f64>,
     /// Let steps run over the switches of the equations, as if f were smooth: neither their times nor their crossings are
@@ -71,6 +74,7 @@ impl Options<'_> {
             max_steps: 10_000_000,
             max_time: None,
             max_memory: 8 << 30,
+            max_tape: 256 << 20,
             breakpoints: Vec::new(),
             over_switches: false,
             explain: false,

@@ -20,7 +20,7 @@ pub use closure::ClosureSystem;
 pub use delays::{DelayArgument, DelayedState, Delays, TimeSource};
 pub use derivatives::{Derivative, Matrix};
 pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
-pub use names::Names;
+pub use names::{Block, Names};
 pub use reduced::{Eliminated, Reduced};
 pub use step::{CompiledLanes, CompiledNewton, CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS};
 pub use step::{HISTORY, NEWTON_LIMITS, NEWTON_PARTS, RosenbrockFormula};

@@ -164,7 +164,7 @@ pub fn kind(failure: &Failure) -> &'static str {
         ErrorKind::Interrupted => "interrupted",
         ErrorKind::EventsForEver(_) | ErrorKind::Zeno(_) | ErrorKind::Slides(_) => "events",
         ErrorKind::NotSteady(_) => "not_steady",
-        ErrorKind::NoDerivative { .. } => "no_derivative",
+        ErrorKind::NoDerivative { .. } | ErrorKind::Overflow => "no_derivative",
         ErrorKind::Memory(..) => "memory",
     }
 }

@@ -94,6 +94,7 @@ fn request(args: &Args) -> Request {
         points,
         over_switches: args.over_switches,
         explain: false,
+        error_estimate: false,
         max_steps: args.max_steps,
         max_time: args.max_time,
     }

@@ -1,0 +1,149 @@
+//! Derivatives of a run beside the run itself: HIRES by its twelve rates, carried along and by a sweep back, and an estimate
+//! of its error, over the plain run, method by method. Run: `cargo bench --bench sensitivities`; ratios of the fastest of many runs, taken in turn.
+//!
+//! `cargo bench --bench sensitivities -- --profile RUNS METHOD` carries along so often, for callgrind; `-- --memory STEPS` goes back
+//! through a long run of Lorenz' equations and says how much memory the process has taken at most (Linux); `-- --parameters` what a
+//! gradient by ten thousand rates costs.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use rhapsode::solve::{Method, Save};
+use rhapsode::{Compiled, Model, Problem, Way};
+
+const MODEL: &str = "
+    model hires
+    param k1 = 1.71, k2 = 0.43, k3 = 8.32, k4 = 0.0007, k5 = 8.75, k6 = 10.03
+    param k7 = 0.035, k8 = 1.12, k9 = 1.745, k10 = 280, k11 = 0.69, k12 = 1.81
+    init y1 = 1, y2 = 0, y3 = 0, y4 = 0, y5 = 0, y6 = 0, y7 = 0, y8 = 0.0057
+    bind = k10*y6*y8
+    y1' = -k1*y1 + k2*y2 + k3*y3 + k4
+    y2' =  k1*y1 - k5*y2
+    y3' = -k6*y3 + k2*y4 + k7*y5
+    y4' =  k3*y2 + k1*y3 - k8*y4
+    y5' = -k9*y5 + k2*y6 + k2*y7
+    y6' = -bind + k11*y4 + k1*y5 - k2*y6 + k11*y7
+    y7' =  bind - k12*y7
+    y8' = -bind + k12*y7
+    solve t = 0..321.8122 { rtol = 1e-6, atol = 1e-9, save = 10 }
+";
+
+const NAMES: [&str; 12] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k11", "k12"];
+
+fn problem(compiled: &Compiled, method: Method) -> Problem<'_> {
+    compiled.problem().method(method)
+}
+
+/// Seconds.
+fn once(call: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    call();
+    start.elapsed().as_secs_f64()
+}
+
+/// What a gradient by all rates between a hundred species costs, ten thousand of them, in plain runs, and one by a single
+/// rate.
+fn parameters() {
+    let text = "
+        index i, j = 1..100
+        param W[i,j] = 0.02 + 0.01*sin(i + 7*j), k = 1
+        init x[i] = 1 + 0.5*sin(i)
+        x[i]' = sum[j](W[i,j]*x[j]) - 2*k*x[i] - x[i]^2
+        objective o = final(sum[i](x[i]^2))
+        solve t = 0..10 { rtol = 1e-6 }
+    ";
+    let compiled = Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap_or_else(|e| panic!("{e}"));
+    for (what, names) in [("one rate", "k"), ("10,000 rates", "W")] {
+        for method in [Method::Tsit5, Method::Dop853, Method::Rodas5P, Method::Bdf] {
+            let objective = compiled.objective(None, None, &[names]).unwrap_or_else(|e| panic!("{e}"));
+            let objective = objective.method(method).way(Way::Adjoint);
+            let at = objective.point().unwrap_or_else(|e| panic!("{e}"));
+            let (mut gradient, mut best) = (vec![0.0; at.len()], [f64::INFINITY; 2]);
+            for _ in 0..10 {
+                let runs = [
+                    once(|| _ = black_box(objective.value(&at))),
+                    once(|| _ = black_box(objective.value_and_gradient(&at, &mut gradient))),
+                ];
+                best.iter_mut().zip(runs).for_each(|(best, run)| *best = best.min(run));
+            }
+            println!(
+                "{what} by {}: {:.1} ms, value and gradient {:.2} ×",
+                method.name(),
+                best[0] * 1e3,
+                best[1] / best[0]
+            );
+        }
+    }
+}
+
+/// A gradient through so many steps of Lorenz' equations, and the largest size of the process.
+fn memory(steps: u32) {
+    let text = "
+        param s = 10, r = 28, b = 8/3
+        init x = 1, y = 1, z = 1
+        x' = s*(y - x)
+        y' = x*(r - z) - y
+        z' = x*y - b*z
+    ";
+    let compiled = Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap_or_else(|e| panic!("{e}"));
+    let end = 1e-3 * f64::from(steps);
+    let problem = compiled.problem().span(0.0..end).method(Method::Tsit5).save(Save::At(vec![end]));
+    let problem = problem.first_step(1e-3).max_step(1e-3);
+    let recorded = problem.record().unwrap_or_else(|e| panic!("{e}"));
+    black_box(recorded.pull(&[1.0, 0.0, 0.0]).unwrap_or_else(|e| panic!("{e}")));
+    let (taken, bytes) = (recorded.solution().statistics.steps, recorded.bytes());
+    println!("{taken} steps take {:.1} MB", bytes as f64 / 1e6);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().filter(|line| line.starts_with("VmHWM")).for_each(|line| println!("{line}"));
+}
+
+fn main() {
+    let compiled = Model::parse(MODEL).unwrap_or_else(|e| panic!("{e}")).compile().unwrap_or_else(|e| panic!("{e}"));
+    let carried = |problem: &Problem| _ = black_box(problem.tangents(&NAMES).unwrap_or_else(|e| panic!("{e}")));
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.iter().any(|a| a == "--parameters") {
+        return parameters();
+    }
+    if let Some(at) = arguments.iter().position(|a| a == "--memory") {
+        return memory(arguments.get(at + 1).and_then(|n| n.parse().ok()).unwrap_or(1_000_000));
+    }
+    if let Some(at) = arguments.iter().position(|a| a == "--profile") {
+        let count = arguments.get(at + 1).and_then(|n| n.parse().ok()).unwrap_or(100);
+        let method = arguments.get(at + 2).and_then(|name| Method::find(name)).unwrap_or(Method::Rodas5P);
+        (0..count).for_each(|_| carried(&problem(&compiled, method)));
+        return;
+    }
+    println!("method        steps   plain µs   forward ×   adjoint ×   error ×");
+    for method in [
+        Method::Auto,
+        Method::Rodas5P,
+        Method::Rodas4,
+        Method::Rosenbrock23,
+        Method::KenCarp4,
+        Method::Kvaerno5,
+        Method::TrBdf2,
+        Method::Bdf,
+        Method::RadauIIA5,
+    ] {
+        let problem = problem(&compiled, method);
+        let weights = vec![1.0; problem.solve().unwrap_or_else(|e| panic!("{e}")).len() * 8];
+        let mut best = [f64::INFINITY; 4];
+        for _ in 0..40 {
+            let runs = [
+                once(|| _ = black_box(problem.solve().unwrap_or_else(|e| panic!("{e}")))),
+                once(|| carried(&problem)),
+                once(|| {
+                    let recorded = problem.record().unwrap_or_else(|e| panic!("{e}"));
+                    black_box(recorded.pull(&weights).unwrap_or_else(|e| panic!("{e}")));
+                }),
+                once(|| _ = black_box(problem.global_error().unwrap_or_else(|e| panic!("{e}")))),
+            ];
+            best.iter_mut().zip(runs).for_each(|(best, run)| *best = best.min(run));
+        }
+        let steps = problem.solve().map_or(0, |solution| solution.statistics.steps);
+        let [plain, ratios @ ..] = best;
+        let [forward, adjoint, error] = ratios.map(|seconds| seconds / plain);
+        let (name, micros) = (method.name(), plain * 1e6);
+        println!("{name:12} {steps:6} {micros:10.1} {forward:11.1} {adjoint:11.1} {error:9.1}");
+    }
+}
