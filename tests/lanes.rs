@@ -92,7 +92,7 @@ fn alone(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(Str
 }
 
 fn together(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(usize, (String, Vec<u64>))> {
-    let mut lanes = Lanes::new(compiled.system(), options).unwrap_or_else(|reason| panic!("{reason}"));
+    let mut lanes = Lanes::<f64>::new(compiled.system(), options).unwrap_or_else(|reason| panic!("{reason}"));
     let mut rest = members.iter().cloned();
     let mut found = Vec::new();
     lanes.run(&mut || rest.next(), &mut |number, result| found.push((number, fingerprint(&result))));
@@ -265,7 +265,7 @@ fn reference_problems_are_the_same_in_lanes() {
             let mut options =
                 options(method, if stiff { 1e-5 } else { 1e-6 }, t1, Save::At(vec![t0 + 0.3 * (t1 - t0), t1]));
             options.t0 = t0;
-            match Lanes::new(compiled.system(), &options) {
+            match Lanes::<f64>::new(compiled.system(), &options) {
                 Ok(_) => {
                     compare(&problem.name, &compiled, &members, &options);
                 }
@@ -283,7 +283,7 @@ fn what_cannot_go_in_lanes_says_why() {
         let compiled = compile(text, Backend::Jit);
         let mut options = options(Method::Tsit5, 1e-6, 1.0, Save::Steps);
         change(&mut options);
-        Lanes::new(compiled.system(), &options).err().unwrap_or_default()
+        Lanes::<f64>::new(compiled.system(), &options).err().unwrap_or_default()
     };
     let plain = "init x = 1\nx' = -x";
     assert_eq!(reason(plain, &|_| ()), "");
@@ -308,7 +308,7 @@ fn a_cancelled_run_ends_every_lane() {
     let flag = std::sync::atomic::AtomicBool::new(true);
     let mut options = options(Method::Tsit5, 1e-6, 1.0, Save::Steps);
     options.cancel = Some(&flag);
-    let mut lanes = Lanes::new(compiled.system(), &options).unwrap();
+    let mut lanes = Lanes::<f64>::new(compiled.system(), &options).unwrap();
     let (members, mut kinds) = (members(&compiled, 7, (0.1, 0.1)), Vec::new());
     let mut rest = members.into_iter();
     lanes.run(&mut || rest.next(), &mut |_, result| kinds.extend(result.err().map(|failure| failure.kind)));

@@ -11,7 +11,7 @@ use rhapsode::diag::{closest, render};
 use rhapsode::lang::format::{self, Refusal};
 use rhapsode::model::Grid;
 use rhapsode::name::{plain, split, with_subscripts};
-use rhapsode::solve::{Approach, ErrorKind, Failure, Method, Save, Solution};
+use rhapsode::solve::{Approach, ErrorKind, Failure, Method, Precision, Save, Solution};
 use rhapsode::source::{Loader, Source, Sources};
 use rhapsode::system::Names;
 use rhapsode::{
@@ -35,6 +35,8 @@ pub struct Request {
     pub rtol: Option<f64>,
     /// Absolute tolerance.
     pub atol: Option<f64>,
+    /// The numbers of the steps.
+    pub precision: Option<Precision>,
     /// Which points to keep.
     pub points: Option<Points>,
     /// Limit on steps.
@@ -296,6 +298,9 @@ fn problem<'a>(compiled: &'a Compiled, request: &Request, cancel: &'a AtomicBool
     }
     if let Some(atol) = request.atol {
         problem = problem.atol(atol);
+    }
+    if let Some(precision) = request.precision {
+        problem = problem.precision(precision);
     }
     if let Some(steps) = request.max_steps {
         problem = problem.max_steps(steps);

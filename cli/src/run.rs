@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, ValueEnum};
 use rhapsode::Backend;
-use rhapsode::solve::Method;
+use rhapsode::solve::{Method, Precision};
 
 use crate::engine::{self, Points, Request};
 use crate::exit::Stop;
@@ -53,6 +53,10 @@ pub struct Args {
     /// Absolute tolerance, for all states
     #[arg(long, value_parser = values::not_negative, allow_hyphen_values = true)]
     atol: Option<f64>,
+
+    /// The numbers of the steps: f64, or f32 for ensembles at loose tolerances (explicit Runge–Kutta and Rosenbrock methods)
+    #[arg(long, value_parser = precision_parser())]
+    precision: Option<Precision>,
 
     /// Native code, or the reference interpreter
     #[arg(long, value_enum, default_value_t)]
@@ -257,6 +261,7 @@ fn request(args: &Args) -> Request {
         method: args.method,
         rtol: args.rtol,
         atol: args.atol,
+        precision: args.precision,
         points,
         over_switches: args.over_switches,
         explain: args.explain,
@@ -268,6 +273,10 @@ fn request(args: &Args) -> Request {
 
 pub fn method_parser() -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(Method::ALL.iter().map(|m| m.name())).try_map(|name| Method::find(&name).ok_or("unknown"))
+}
+
+pub fn precision_parser() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(["f64", "f32"]).try_map(|name| Precision::find(&name).ok_or("unknown"))
 }
 
 /// One line on standard error, if anyone listens.

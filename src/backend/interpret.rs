@@ -4,14 +4,14 @@
 //! loop variable) live behind the kernel's own part of `w`, so that a call allocates nothing. Truth values are kept
 //! as 1 and 0, loop variables as the bits of an `i64`.
 
-use super::{Arguments, KernelId, Kernels, Signature};
+use super::{Arguments, KernelId, Kernels, Signature, SingleKernels};
 use crate::curve::Curve;
 use crate::foreign::{Foreign, Part};
 use crate::kernel::program::{
     Address, Affine, Binary, Buffer, Carried, Compare, Kernel, Lengths, LoopVar, Op, Piece, Program, Stmt, Unary, Value,
 };
 use crate::kernel::{Invalid, verify};
-use crate::math::Entry;
+use crate::math::{Entry, Real};
 use std::sync::Arc;
 
 /// A program flattened to instructions.
@@ -40,11 +40,34 @@ impl Kernels for Interpreter {
     fn call(&self, kernel: KernelId, arguments: Arguments<'_>) {
         let flat = &self.kernels[kernel.0];
         arguments.check(&flat.signature.lengths);
-        flat.run(arguments);
+        let Arguments { t, y, p, v, w, out } = arguments;
+        let (w, registers) = w.split_at_mut(flat.own);
+        flat.run(Arguments { t, y, p, v, w, out }, registers);
     }
 
     fn another(&self, program: &Program) -> Option<Self> {
         Interpreter::new(program).ok()
+    }
+
+    fn single(&self, program: &Program) -> Option<Arc<dyn SingleKernels>> {
+        Some(Arc::new(Single(Interpreter::new(program).ok()?)))
+    }
+}
+
+/// The same in single precision. Sums, products, quotients and roots of single numbers rounded as doubles and then again are
+/// rounded rightly: a double has more than twice the digits and two.
+struct Single(Interpreter);
+
+impl SingleKernels for Single {
+    fn lengths(&self, kernel: KernelId) -> Lengths {
+        let flat = &self.0.kernels[kernel.0];
+        Lengths { w: flat.own, ..flat.signature.lengths }
+    }
+
+    fn call(&self, kernel: KernelId, arguments: Arguments<'_, f32>) {
+        let flat = &self.0.kernels[kernel.0];
+        arguments.check(&self.lengths(kernel));
+        flat.run(arguments, &mut vec![0.0; flat.signature.lengths.w - flat.own]);
     }
 }
 
@@ -244,9 +267,9 @@ impl Flat {
         flattener.spare
     }
 
-    fn run(&self, arguments: Arguments<'_>) {
+    /// Runs it on numbers of one precision or other; a register holds a double that is such a number.
+    fn run<T: Real>(&self, arguments: Arguments<'_, T>, registers: &mut [f64]) {
         let Arguments { t, y, p, v, w, out } = arguments;
-        let (w, registers) = w.split_at_mut(self.own);
         let mut at = 0;
         macro_rules! reg {
             ($r:expr) => {
@@ -255,15 +278,15 @@ impl Flat {
         }
         macro_rules! binary {
             ($dst:expr, $a:expr, $op:tt, $b:expr) => {
-                reg!($dst) = reg!($a) $op reg!($b)
+                reg!($dst) = T::round(reg!($a) $op reg!($b))
             };
         }
         while let Some(&instruction) = self.code.get(at) {
             at += 1;
             match instruction {
-                Instruction::Const { dst, value } => reg!(dst) = value,
-                Instruction::Time { dst } => reg!(dst) = t,
-                Instruction::Index { dst, var } => reg!(dst) = integer(reg!(var)) as f64,
+                Instruction::Const { dst, value } => reg!(dst) = T::round(value),
+                Instruction::Time { dst } => reg!(dst) = T::round(t),
+                Instruction::Index { dst, var } => reg!(dst) = T::round(integer(reg!(var)) as f64),
                 Instruction::Load { dst, buffer, element } => reg!(dst) = read(buffer, element as usize, y, p, v, w),
                 Instruction::LoadAt { dst, buffer, subscript } => {
                     let element = self.subscript(subscript, registers) as usize;
@@ -271,11 +294,11 @@ impl Flat {
                 }
                 Instruction::Store { buffer, element, src } => {
                     let to = if buffer == Buffer::W { &mut *w } else { &mut *out };
-                    to[element as usize] = reg!(src);
+                    to[element as usize] = T::of(reg!(src));
                 }
                 Instruction::StoreAt { buffer, subscript, src } => {
                     let to = if buffer == Buffer::W { &mut *w } else { &mut *out };
-                    to[self.subscript(subscript, registers) as usize] = reg!(src);
+                    to[self.subscript(subscript, registers) as usize] = T::of(reg!(src));
                 }
                 Instruction::Add { dst, a, b } => binary!(dst, a, +, b),
                 Instruction::Sub { dst, a, b } => binary!(dst, a, -, b),
@@ -283,18 +306,18 @@ impl Flat {
                 Instruction::Div { dst, a, b } => binary!(dst, a, /, b),
                 Instruction::Min { dst, a, b } => reg!(dst) = if reg!(a) < reg!(b) { reg!(a) } else { reg!(b) },
                 Instruction::Max { dst, a, b } => reg!(dst) = if reg!(a) > reg!(b) { reg!(a) } else { reg!(b) },
-                Instruction::Unary { op, dst, a } => reg!(dst) = unary(op, reg!(a)),
-                Instruction::Fma { dst, a, b, c } => reg!(dst) = reg!(a).mul_add(reg!(b), reg!(c)),
-                Instruction::Call1 { function, dst, a } => reg!(dst) = function(reg!(a)),
+                Instruction::Unary { op, dst, a } => reg!(dst) = T::round(unary(op, reg!(a))),
+                Instruction::Fma { dst, a, b, c } => reg!(dst) = T::fma(reg!(a), reg!(b), reg!(c)),
+                Instruction::Call1 { function, dst, a } => reg!(dst) = T::round(function(reg!(a))),
                 Instruction::Curve { curve, order, dst, a } => {
-                    reg!(dst) = self.curves[curve as usize].value(order, reg!(a));
+                    reg!(dst) = T::round(self.curves[curve as usize].value(order, reg!(a)));
                 }
                 Instruction::Foreign { call, dst } => {
                     let (foreign, part, arguments) = &self.foreigns[call as usize];
                     let arguments: Vec<f64> = arguments.iter().map(|a| reg!(*a)).collect();
-                    reg!(dst) = foreign.evaluate(*part, &arguments);
+                    reg!(dst) = T::round(foreign.evaluate(*part, &arguments));
                 }
-                Instruction::Call2 { function, dst, a, b } => reg!(dst) = function(reg!(a), reg!(b)),
+                Instruction::Call2 { function, dst, a, b } => reg!(dst) = T::round(function(reg!(a), reg!(b))),
                 Instruction::Compare { op, dst, a, b } => reg!(dst) = truth(compare(op, reg!(a), reg!(b))),
                 Instruction::And { dst, a, b } => reg!(dst) = truth(reg!(a) != 0.0 && reg!(b) != 0.0),
                 Instruction::Or { dst, a, b } => reg!(dst) = truth(reg!(a) != 0.0 || reg!(b) != 0.0),
@@ -449,13 +472,14 @@ fn small(address: &Address) -> Option<u32> {
 }
 
 #[inline(always)]
-fn read(buffer: Buffer, element: usize, y: &[f64], p: &[f64], v: &[f64], w: &[f64]) -> f64 {
-    match buffer {
+fn read<T: Real>(buffer: Buffer, element: usize, y: &[T], p: &[T], v: &[T], w: &[T]) -> f64 {
+    let number = match buffer {
         Buffer::Y => y[element],
         Buffer::P => p[element],
         Buffer::V => v[element],
         Buffer::W | Buffer::Out => w[element],
-    }
+    };
+    number.double()
 }
 
 fn unary(op: Unary, x: f64) -> f64 {

@@ -19,26 +19,27 @@ pub use eliminator::CompiledEliminator;
 pub use system::{CompiledSystem, MatrixMaker, SeriesMaker};
 
 use crate::kernel::program::{Lengths, Program};
+use std::sync::Arc;
 
 /// The position of a kernel in its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KernelId(pub usize);
 
-/// The arguments all kernels share. Each slice must be at least as long as [`Kernels::lengths`] says.
+/// The arguments all kernels share, in the precision of their numbers. Each slice must be at least as long as [`Kernels::lengths`] says.
 #[derive(Debug)]
-pub struct Arguments<'a> {
+pub struct Arguments<'a, T = f64> {
     /// Independent variable.
     pub t: f64,
     /// State.
-    pub y: &'a [f64],
+    pub y: &'a [T],
     /// Bound parameters.
-    pub p: &'a [f64],
+    pub p: &'a [T],
     /// Direction (products only).
-    pub v: &'a [f64],
+    pub v: &'a [T],
     /// Work space; contents need not survive between calls.
-    pub w: &'a mut [f64],
+    pub w: &'a mut [T],
     /// Result.
-    pub out: &'a mut [f64],
+    pub out: &'a mut [T],
 }
 
 /// The kernels of one program, ready to run.
@@ -60,10 +61,26 @@ pub trait Kernels: Send + Sync {
     where
         Self: Sized;
 
+    /// A program made ready in single precision: every number of it, and the value of every operation, rounded to that;
+    /// elementary functions are those of doubles. `None` if that fails.
+    fn single(&self, program: &Program) -> Option<Arc<dyn SingleKernels>>;
+
     /// Bytes of machine code; 0 where there is none.
     fn code_bytes(&self) -> usize {
         0
     }
+}
+
+/// The kernels of one program in single precision.
+pub trait SingleKernels: Send + Sync {
+    /// How long the buffers of a call must be at least.
+    fn lengths(&self, kernel: KernelId) -> Lengths;
+
+    /// Runs a kernel.
+    ///
+    /// # Panics
+    /// If a slice is shorter than [`SingleKernels::lengths`] says.
+    fn call(&self, kernel: KernelId, arguments: Arguments<'_, f32>);
 }
 
 /// Whether this machine fuses multiply-adds in one instruction.
@@ -81,7 +98,7 @@ pub(crate) struct Signature {
     pub lengths: Lengths,
 }
 
-impl Arguments<'_> {
+impl<T> Arguments<'_, T> {
     /// Panics unless every slice is long enough.
     #[inline]
     pub(crate) fn check(&self, lengths: &Lengths) {

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::interpret::Interpreter;
-use super::{Arguments, KernelId, Kernels};
+use super::{Arguments, KernelId, Kernels, SingleKernels};
 use crate::kernel::program::{Kernel, Program};
 use crate::kernel::step::{
-    BackParts, Entries, Parts, explicit_adjoint, explicit_interpolant, explicit_step, newton_iterations, operations,
-    rosenbrock_adjoint, rosenbrock_step, side_by_side,
+    BackParts, Entries, Parts, explicit_adjoint, explicit_interpolant, explicit_step, for_single, newton_iterations,
+    operations, rosenbrock_adjoint, rosenbrock_step, side_by_side,
 };
-use crate::kernel::{Lowered, MatrixPlan, Target64, lower_elimination};
+use crate::kernel::{Lowered, MatrixPlan, Target64, lower_elimination, lower_elimination_within};
 use crate::linalg::{Elimination, Pattern};
 use crate::system::{CompiledLanes, CompiledNewton, CompiledStep, ExplicitFormula, RosenbrockFormula};
 
@@ -74,7 +74,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
         self.known_or(formula.name, || {
             let plan = Elimination::plan(pattern, OPERATIONS, true)?;
-            let elimination = lower_elimination(&plan, pattern, self.target);
+            let elimination = lower_elimination_within(formula.good, &plan, pattern, self.target);
             let time_derivative = self.time_derivative.as_ref();
             let parts = Parts { rhs, jacobian, time_derivative, pattern, places, elimination: &elimination };
             let step = rosenbrock_step(&parts, formula, self.target).filter(|step| operations(step) <= STEP)?;
@@ -213,13 +213,19 @@ pub struct Step<K> {
     factors: usize,
     /// The same for several trajectories side by side.
     lanes: OnceLock<Option<Arc<Lanes<K>>>>,
+    lanes_in_single: OnceLock<Option<Arc<LanesInSingle>>>,
 }
 
-/// So many trajectories side by side.
+/// So many trajectories side by side: two vectors, whose operations fill the gaps of each other's.
 const LANES: usize = 4;
+/// The same in single precision.
+const LANES_IN_SINGLE: usize = 8;
 
 /// One step of several trajectories.
 struct Lanes<K>(Step<K>);
+
+/// The same in single precision.
+struct LanesInSingle(Arc<dyn SingleKernels>);
 
 /// The longest work buffer of some kernels.
 fn most_work(kernels: usize, length: impl Fn(KernelId) -> usize) -> usize {
@@ -249,6 +255,7 @@ impl<K: Kernels> Step<K> {
             work,
             factors: 0,
             lanes: OnceLock::new(),
+            lanes_in_single: OnceLock::new(),
         })
     }
 
@@ -295,6 +302,29 @@ impl<K: Kernels + Clone + 'static> CompiledStep for Step<K> {
             Some(Arc::new(Lanes(Step::new(Program { kernels: vec![kernel] }, self.kind.clone())?)))
         };
         self.lanes.get_or_init(make).clone().map(|lanes| lanes as Arc<dyn CompiledLanes>)
+    }
+
+    fn lanes_in_single(&self) -> Option<Arc<dyn CompiledLanes<f32>>> {
+        let make = || {
+            let kernel = for_single(side_by_side(&self.program.kernels[STEP_KERNEL.0], LANES_IN_SINGLE)?);
+            Some(Arc::new(LanesInSingle(self.kind.single(&Program { kernels: vec![kernel] })?)))
+        };
+        self.lanes_in_single.get_or_init(make).clone().map(|lanes| lanes as Arc<dyn CompiledLanes<f32>>)
+    }
+}
+
+impl CompiledLanes<f32> for LanesInSingle {
+    fn lanes(&self) -> usize {
+        LANES_IN_SINGLE
+    }
+
+    fn work(&self) -> usize {
+        self.0.lengths(STEP_KERNEL).w
+    }
+
+    #[inline]
+    fn attempt(&self, y: &[f32], p: &[f32], limits: &[f32], w: &mut [f32], out: &mut [f32]) {
+        self.0.call(STEP_KERNEL, Arguments { t: 0.0, y, p, v: limits, w, out });
     }
 }
 

@@ -19,8 +19,8 @@ use crate::diag::closest;
 use crate::model::{Grid, LOOK_BACK, LeadIn};
 use crate::name::plain;
 use crate::solve::{
-    Approach, End, ErrorKind, Failure, Method, Observer, Options, Recorder, Save, Solution, SteadyState, Steps,
-    Tolerance, integrate, integrate_to, integrate_told, steady, steps,
+    Approach, End, ErrorKind, Failure, Method, Observer, Options, Precision, Recorder, Save, Solution, SteadyState,
+    Steps, Tolerance, integrate, integrate_to, integrate_told, steady, steps,
 };
 use crate::system::{Eliminated, Reduced};
 
@@ -205,6 +205,13 @@ impl<'a> Problem<'a> {
     pub fn method(mut self, method: Method) -> Self {
         self.options.method = method;
         self.method_error = None;
+        self
+    }
+
+    /// The numbers in which steps are computed. Single precision is for explicit Runge–Kutta and Rosenbrock methods, asked for
+    /// by name, and models that run in lanes; a run says why where it cannot have it.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.options.precision = precision;
         self
     }
 
@@ -517,6 +524,9 @@ impl<'a> Problem<'a> {
         let Start { mut bound, y: mut y0 } = start;
         let mut options = Cow::Borrowed(&self.options);
         if let Some(lead_in) = self.compiled.model().checked().lead_in {
+            if options.precision == Precision::Single {
+                return Err(self.refused("doses before the start ask for double precision".to_string()));
+            }
             let begun;
             (begun, bound, y0) = self.led_in(lead_in, bound, y0)?;
             options.to_mut().begun = Some(begun);

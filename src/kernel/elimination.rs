@@ -18,7 +18,12 @@ use crate::linalg::{Elimination, GOOD, Pattern, TINY};
 
 /// The kernels of a plan for `s·I − J`, J of `pattern`.
 pub fn lower_elimination(plan: &Elimination, pattern: &Pattern, target: Target64) -> Program {
-    Program { kernels: vec![factor(plan, pattern, target), solve(plan, target), check(pattern)] }
+    lower_elimination_within(GOOD, plan, pattern, target)
+}
+
+/// The same, whose `check` accepts another error.
+pub fn lower_elimination_within(good: f64, plan: &Elimination, pattern: &Pattern, target: Target64) -> Program {
+    Program { kernels: vec![factor(plan, pattern, target), solve(plan, target), check(pattern, good)] }
 }
 
 fn factor(plan: &Elimination, pattern: &Pattern, target: Target64) -> Kernel {
@@ -114,7 +119,7 @@ fn solve(plan: &Elimination, target: Target64) -> Kernel {
     Kernel { name: "solve", lengths, pieces: code.finish() }
 }
 
-fn check(pattern: &Pattern) -> Kernel {
+fn check(pattern: &Pattern, good: f64) -> Kernel {
     let n = pattern.nrows();
     let mut rows: Vec<Vec<(usize, usize)>> = vec![Vec::new(); n];
     for j in 0..n {
@@ -142,7 +147,7 @@ fn check(pattern: &Pattern) -> Kernel {
             let term = magnitude(&mut code, term);
             size = code.op(Op::Binary(Binary::Add, size, term));
         }
-        let good = code.op(Op::Const(GOOD));
+        let good = code.op(Op::Const(good));
         let limit = code.op(Op::Binary(Binary::Mul, size, good));
         let tiny = code.op(Op::Const(TINY));
         let limit = code.op(Op::Binary(Binary::Add, limit, tiny));

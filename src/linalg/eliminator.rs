@@ -34,6 +34,8 @@ pub trait Eliminator: Send + Sync {
 
 /// The backward error up to which the solution of a factorisation with planned pivots is taken.
 pub const GOOD: f64 = 1e-11;
+/// The same in single precision, whose rounding is as much as 6e-8.
+pub const GOOD_IN_SINGLE: f64 = 1e-4;
 /// A residual as small as this is what underflow leaves.
 pub const TINY: f64 = 1e-250;
 

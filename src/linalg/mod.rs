@@ -24,7 +24,7 @@ pub use band::BandLu;
 pub use dense::{DenseFactors, DenseLu};
 pub use eigenvalues::eigenvalues;
 pub use elimination::{Elimination, Sources};
-pub use eliminator::{Eliminator, GOOD, TINY, TableEliminator};
+pub use eliminator::{Eliminator, GOOD, GOOD_IN_SINGLE, TINY, TableEliminator};
 pub use hybrid::HybridEliminator;
 pub use krylov::Krylov;
 pub use order::reverse_cuthill_mckee;

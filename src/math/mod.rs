@@ -20,11 +20,13 @@ mod logic;
 mod operations;
 mod polynomials;
 mod power;
+mod real;
 mod trigonometric;
 
 pub use dispatch::{Wide, wide};
 pub use logic::Logic;
 pub use operations::{Binary, Compare, Unary};
+pub use real::Real;
 
 use exponential::{Cosh, Exp, Expm1, Sinh, Tanh};
 use kernel::{one, two};

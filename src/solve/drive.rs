@@ -23,7 +23,7 @@ use super::settled::Settled;
 use super::stepper::Stepper;
 use super::symplectic::SymplecticStepper;
 use super::taken::{Place, Recorder, Turn};
-use super::{Dense, ErrorKind, Failure, Method, Options, Solution};
+use super::{Dense, ErrorKind, Failure, Method, Options, Precision, Solution, lanes};
 use crate::system::System;
 
 /// Integrates `y' = f(t, y, p)` from `y0`.
@@ -71,6 +71,9 @@ pub fn integrate_told(
     end: &mut Option<End>,
     recorder: Option<&mut dyn Recorder>,
 ) -> Result<Solution, Failure> {
+    if options.precision == Precision::Single {
+        return lanes::in_single(system, y0, p, options, recorder.is_some());
+    }
     let mut run = Run::new(system, p, options, recorder);
     let outcome = validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0));
     *end = run.end.take();

@@ -23,6 +23,8 @@ pub struct Options<'a> {
     pub atol: Tolerance,
     /// Which integrator. Default [`Method::Auto`].
     pub method: Method,
+    /// In which numbers steps are computed. Default: [`Precision::Double`].
+    pub precision: Precision,
     /// Which points to keep. Default: every accepted step.
     pub save: Save,
     /// First step; found automatically when absent.
@@ -68,6 +70,7 @@ impl Options<'_> {
             rtol: 1e-6,
             atol: Tolerance::Scalar(1e-9),
             method: Method::Auto,
+            precision: Precision::Double,
             save: Save::Steps,
             first_step: None,
             max_step: f64::INFINITY,
@@ -86,6 +89,30 @@ impl Options<'_> {
         }
     }
 }
+
+/// The numbers in which steps are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// `f64`.
+    #[default]
+    Double,
+    /// `f32`: states, stages and W; time and step sizes stay double. For what runs in lanes ([`super::Lanes`]).
+    Single,
+}
+
+impl Precision {
+    /// The precision of that name: `f64` or `f32`.
+    pub fn find(name: &str) -> Option<Precision> {
+        match name {
+            "f64" => Some(Precision::Double),
+            "f32" => Some(Precision::Single),
+            _ => None,
+        }
+    }
+}
+
+/// The least relative tolerance in single precision: 16 units of its rounding.
+const LEAST_IN_SINGLE: f64 = 2e-6;
 
 /// An absolute tolerance, for all components or for each.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +148,13 @@ pub(super) fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Opt
     check(
         options.rtol >= 1e-14 && options.rtol < 1.0,
         format!("rtol must lie between 1e-14 and 1, found {:e}", options.rtol),
+    )?;
+    check(
+        options.precision == Precision::Double || options.rtol >= LEAST_IN_SINGLE,
+        format!(
+            "rtol must be at least {LEAST_IN_SINGLE:e} in single precision, found {:e}; ask for 1e-4, or use double precision",
+            options.rtol
+        ),
     )?;
     let good = |atol: f64| atol >= 0.0 && atol.is_finite();
     match &options.atol {

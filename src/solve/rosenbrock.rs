@@ -13,13 +13,15 @@ use super::problem::Problem;
 use super::stepper::{Controller, Pace, Stepper, first_step};
 use super::taken::{Formula, Taken};
 use super::{ErrorKind, Statistics};
-use crate::linalg::Shifted;
+use crate::linalg::{GOOD, GOOD_IN_SINGLE, Shifted};
 use crate::system::{CompiledStep, EXTRA, LIMITS, RosenbrockFormula};
 
 /// A Rosenbrock–Wanner method of s stages.
 pub struct Rosenbrock {
     /// The name on the command line.
     pub name: &'static str,
+    /// What its step in single precision is known by.
+    pub name_in_single: &'static str,
     /// Order of the solution.
     pub order: u32,
     /// Order of the embedded solution where the solution itself advances; the error estimate falls as h^(order + 1).
@@ -73,7 +75,12 @@ impl Rosenbrock {
     /// The step as a system is asked for it.
     pub fn formula(&self) -> RosenbrockFormula<'static> {
         let Rosenbrock { name, gamma, c, d, a, cc, m, e, .. } = *self;
-        RosenbrockFormula { name, gamma, c, d, a, cc, m, e }
+        RosenbrockFormula { name, gamma, c, d, a, cc, m, e, good: GOOD }
+    }
+
+    /// The same in single precision.
+    pub fn formula_in_single(&self) -> RosenbrockFormula<'static> {
+        RosenbrockFormula { name: self.name_in_single, good: GOOD_IN_SINGLE, ..self.formula() }
     }
 
     /// Whether the argument of stage i is that of the stage before and the u of that.
@@ -288,7 +295,7 @@ impl RosenbrockStepper {
         self.limits[0] = h;
         let (here, next) = (&self.here.values, &mut self.next.values);
         step.attempt(self.pace.t, here, problem.parameters(), &self.limits, &mut self.u, next);
-        self.count_whole(&mut problem.statistics);
+        self.count_whole(&mut problem.statistics, 1);
         let [error, good, norm] = self.next.said()?;
         if good == 0.0 {
             self.bad += 1;
@@ -298,14 +305,14 @@ impl RosenbrockStepper {
         Some(error)
     }
 
-    /// Counts what a whole step takes.
+    /// Counts what so many whole steps take.
     #[inline]
-    fn count_whole(&self, counts: &mut Statistics) {
+    fn count_whole(&self, counts: &mut Statistics, steps: u64) {
         let stages = self.method.c.len() as u64;
-        counts.rhs += stages - u64::from(self.first_same_as_last);
-        counts.jacobians += 1;
-        counts.factorizations += 1;
-        counts.solves += stages;
+        counts.rhs += steps * (stages - u64::from(self.first_same_as_last));
+        counts.jacobians += steps;
+        counts.factorizations += steps;
+        counts.solves += steps * stages;
     }
 
     /// A step h, whole or by stages.

@@ -51,6 +51,8 @@ pub struct RosenbrockFormula<'a> {
     pub m: &'a [f64],
     /// The error: Σ e_i u_i.
     pub e: &'a [f64],
+    /// The backward error up to which solutions by planned pivots are taken.
+    pub good: f64,
 }
 
 impl RosenbrockFormula<'_> {
@@ -92,12 +94,17 @@ pub trait CompiledStep: Send + Sync {
     fn lanes(&self) -> Option<Arc<dyn CompiledLanes>> {
         None
     }
+
+    /// The same in single precision.
+    fn lanes_in_single(&self) -> Option<Arc<dyn CompiledLanes<f32>>> {
+        None
+    }
 }
 
 /// One step of a method for several trajectories of one system side by side. Number j of lane l of each buffer of
 /// [`CompiledStep::attempt`] stands at place j·lanes + l. Each lane's numbers are, bit for bit, what the step alone gives,
-/// whatever its neighbours hold.
-pub trait CompiledLanes: Send + Sync {
+/// whatever its neighbours hold; in single precision, what it gives with every number and every operation rounded to that.
+pub trait CompiledLanes<T = f64>: Send + Sync {
     /// How many trajectories a call serves.
     fn lanes(&self) -> usize;
 
@@ -108,7 +115,7 @@ pub trait CompiledLanes: Send + Sync {
     ///
     /// # Panics
     /// If a slice is too short.
-    fn attempt(&self, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+    fn attempt(&self, y: &[T], p: &[T], limits: &[T], w: &mut [T], out: &mut [T]);
 }
 
 /// Numbers in front of the absolute tolerances in `limits`.

@@ -23,13 +23,13 @@ use std::time::{Duration, Instant};
 use clap::{ArgGroup, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rhapsode::Backend;
-use rhapsode::solve::Method;
+use rhapsode::solve::{Method, Precision};
 
 use crate::engine;
 use crate::engine::ensemble::{Runs, run as run_all, threads};
 use crate::exit::Stop;
 use crate::output::Output;
-use crate::run::method_parser;
+use crate::run::{method_parser, precision_parser};
 use crate::{interrupt, plot, values as flags, write};
 use design::{Indices, Sampling};
 use finish::Finish;
@@ -100,6 +100,10 @@ pub struct Args {
     /// Absolute tolerance, for all states
     #[arg(long, value_parser = flags::not_negative, allow_hyphen_values = true)]
     atol: Option<f64>,
+
+    /// The numbers of the steps: f64, or f32 for loose tolerances (explicit Runge–Kutta and Rosenbrock methods)
+    #[arg(long, value_parser = precision_parser())]
+    precision: Option<Precision>,
 
     /// What to keep of each run, or of all
     #[arg(long, value_enum, default_value_t)]

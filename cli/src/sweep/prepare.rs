@@ -91,6 +91,7 @@ fn request(args: &Args) -> Request {
         method: args.method,
         rtol: args.rtol,
         atol: args.atol,
+        precision: args.precision,
         points,
         over_switches: args.over_switches,
         explain: false,
@@ -105,8 +106,8 @@ fn settings(r: &Request) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let method = r.method.map(|method| method.name());
     format!(
-        "{version} {:?} {:?} {method:?} {:?} {:?} {} {:?} {:?}",
-        r.set, r.span, r.rtol, r.atol, r.over_switches, r.max_steps, r.max_time
+        "{version} {:?} {:?} {method:?} {:?} {:?} {:?} {} {:?} {:?}",
+        r.set, r.span, r.rtol, r.atol, r.precision, r.over_switches, r.max_steps, r.max_time
     )
 }
 

@@ -7,7 +7,7 @@ use crate::backend::Arguments;
 use crate::curve::Curve;
 use crate::foreign::{Foreign, Part};
 use crate::kernel::program::Lengths;
-use crate::math::{Entry, Gather};
+use crate::math::{Entry, Gather, Real};
 use cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift::module::{Linkage, Module, default_libcall_names};
 use cranelift::prelude::Signature;
@@ -120,15 +120,16 @@ impl Code {
 
 /// Runs the kernel that `pointer` is, whose buffers must be as long as `lengths` says.
 ///
-/// It is not `unsafe` to call, so only types of this folder that pair a pointer with its own lengths and keep its code
-/// alive may do so.
+/// It is not `unsafe` to call, so only types of this folder that pair a pointer with its own lengths, keep its code alive and
+/// know the precision it was emitted for, `T`, may do so.
 #[inline]
-pub(super) fn checked_call(pointer: Pointer, lengths: &Lengths, arguments: Arguments<'_>) {
+pub(super) fn checked_call<T: Real>(pointer: Pointer, lengths: &Lengths, arguments: Arguments<'_, T>) {
     arguments.check(lengths);
     let Arguments { t, y, p, v, w, out } = arguments;
+    let (y, p, v) = (y.as_ptr().cast(), p.as_ptr().cast(), v.as_ptr().cast());
     // SAFETY: the program was verified: every access lies within the lengths the slices were just checked against,
     // and Rust's borrows keep what is written disjoint from everything else.
-    unsafe { pointer(t, y.as_ptr(), p.as_ptr(), v.as_ptr(), w.as_mut_ptr(), out.as_mut_ptr()) };
+    unsafe { pointer(t, y, p, v, w.as_mut_ptr().cast(), out.as_mut_ptr().cast()) };
 }
 
 /// Where an import is; of functions without a form for several arguments, that form is nowhere.

@@ -1,7 +1,8 @@
 //! From one piece to one Cranelift function: statements, loops, addresses.
 //!
 //! Everything is emitted in the order of the program. A value is a Cranelift value (`f64`, or `i8` 0/1 for a truth
-//! value); in the turns of a vectorised loop (see `vector`) it is two lanes (`f64x2`, or an `i64x2` mask).
+//! value); in the turns of a vectorised loop (see `vector`) it is two lanes (`f64x2`, or an `i64x2` mask). In single precision it is `f32`,
+//! or four lanes; elementary functions are those of doubles, rounded.
 
 use super::gather::{gather, run};
 use super::plan::{Plan, far};
@@ -304,7 +305,7 @@ impl<'a> Emitter<'a> {
 
     fn load_now(&mut self, from: &Address) -> ir::Value {
         let (pointer, offset) = self.place(from);
-        let kind = if self.wide { types::F64X2 } else { types::F64 };
+        let kind = if self.wide { self.vector() } else { self.real() };
         let flags = self.flags();
         self.builder.ins().load(kind, flags, pointer, offset)
     }
@@ -318,20 +319,43 @@ impl<'a> Emitter<'a> {
     fn place(&self, address: &Address) -> (ir::Value, i32) {
         let group = self.plan.group(address);
         let base = address.element.base;
-        let mut offset = (base - far(base)) as i32 * 8;
+        let mut offset = (base - far(base)) as i32 * self.bytes();
         if let (Some((var, turns)), Some((_, last, coefficient))) = (self.ahead, self.plan.groups[group].parent)
             && var == last
         {
-            offset += turns * coefficient as i32 * 8;
+            offset += turns * coefficient as i32 * self.bytes();
         }
         (self.pointers[group], offset)
     }
 
-    /// `pointer + elements·8`
+    /// The type of a number.
+    pub fn real(&self) -> ir::Type {
+        if self.features.single { types::F32 } else { types::F64 }
+    }
+
+    /// The type of numbers in the lanes of a vector.
+    pub fn vector(&self) -> ir::Type {
+        if self.features.single { types::F32X4 } else { types::F64X2 }
+    }
+
+    /// Numbers in a vector.
+    pub fn lanes(&self) -> usize {
+        if self.features.single { 4 } else { 2 }
+    }
+
+    /// Bytes of a number.
+    fn bytes(&self) -> i32 {
+        if self.features.single { 4 } else { 8 }
+    }
+
+    /// The pointer so many elements on.
     fn shifted(&mut self, pointer: ir::Value, elements: i64) -> ir::Value {
         match elements {
             0 => pointer,
-            elements => self.builder.ins().iadd_imm_s(pointer, elements.wrapping_mul(8)),
+            elements => {
+                let bytes = elements.wrapping_mul(i64::from(self.bytes()));
+                self.builder.ins().iadd_imm_s(pointer, bytes)
+            }
         }
     }
 
@@ -363,7 +387,7 @@ impl<'a> Emitter<'a> {
             self.pointers[group] = self.builder.append_block_param(head, self.pointer_type);
         }
         for c in carried {
-            let acc = self.builder.append_block_param(head, types::F64);
+            let acc = self.builder.append_block_param(head, self.real());
             self.set(c.acc, acc);
         }
         head
@@ -458,7 +482,7 @@ impl<'a> Emitter<'a> {
         self.vars[var.0 as usize] = value;
         for &group in &self.plan.born[var.0 as usize] {
             if let Some((parent, _, coefficient)) = self.plan.groups[group].parent {
-                let bytes = self.scaled(value, coefficient.wrapping_mul(8));
+                let bytes = self.scaled(value, coefficient.wrapping_mul(i64::from(self.bytes())));
                 self.pointers[group] = self.builder.ins().iadd(self.pointers[parent], bytes);
             }
         }

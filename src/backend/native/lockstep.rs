@@ -15,7 +15,7 @@ struct Turns {
 impl<'a> Emitter<'a> {
     /// Whether so many calls, the first of them `statement`, are worth one call.
     pub fn serves(&self, statement: &Stmt, calls: usize) -> bool {
-        let lanes = if self.wide { 2 } else { 1 };
+        let lanes = if self.wide { self.lanes() } else { 1 };
         self.features.several && called(statement).is_some_and(|function| calls * lanes >= fewest(function))
     }
 
@@ -75,7 +75,7 @@ impl<'a> Emitter<'a> {
     fn of(&mut self, var: LoopVar, number: usize, own: &mut Turns, emit: impl FnOnce(&mut Self)) {
         std::mem::swap(&mut self.vectors, &mut own.vectors);
         std::mem::swap(&mut self.recent, &mut own.recent);
-        self.ahead = Some((var, 2 * number as i32));
+        self.ahead = Some((var, (self.lanes() * number) as i32));
         emit(self);
         std::mem::swap(&mut self.vectors, &mut own.vectors);
         std::mem::swap(&mut self.recent, &mut own.recent);
@@ -96,15 +96,14 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Appends the lanes of an operand.
+    /// Appends the lanes of an operand, as doubles.
     fn lanes_of(&mut self, operand: Value, lanes: &mut Vec<ir::Value>) {
         let value = self.operand(operand);
-        if self.wide {
-            for lane in 0..2 {
-                lanes.push(self.builder.ins().extractlane(value, lane));
-            }
-        } else {
-            lanes.push(value);
+        let count = if self.wide { self.lanes() as u8 } else { 1 };
+        for lane in 0..count {
+            let number = if self.wide { self.builder.ins().extractlane(value, lane) } else { value };
+            let double = self.double(number);
+            lanes.push(double);
         }
     }
 
@@ -114,10 +113,10 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// The function's values, in one lane or two as they are being emitted.
+    /// The function's values, in one lane or all as they are being emitted.
     fn values(&mut self, arguments: &Arguments) -> Vec<ir::Value> {
         let Some(function) = arguments.function else { return Vec::new() };
-        let (lanes, kind) = if self.wide { (2, types::F64X2) } else { (1, types::F64) };
+        let (lanes, kind) = if self.wide { (self.lanes(), self.vector()) } else { (1, types::F64) };
         let size = if function.arity() == 1 { 8 } else { 4 };
         let mut values = Vec::new();
         for from in (0..arguments.first.len()).step_by(size) {
@@ -136,7 +135,17 @@ impl<'a> Emitter<'a> {
             }
             let slot = self.call_several(function, &given);
             for lane in (0..count).step_by(lanes) {
-                values.push(self.builder.ins().stack_load(self.pointer_type, kind, slot, 8 * lane as i32));
+                if self.features.single {
+                    let load = |emitter: &mut Self, at: usize| {
+                        let offset = 8 * at as i32;
+                        emitter.builder.ins().stack_load(emitter.pointer_type, types::F64, slot, offset)
+                    };
+                    let doubles: Vec<_> = (lane..lane + lanes).map(|at| load(self, at)).collect();
+                    let value = self.of_doubles(&doubles);
+                    values.push(value);
+                } else {
+                    values.push(self.builder.ins().stack_load(self.pointer_type, kind, slot, 8 * lane as i32));
+                }
             }
         }
         values
@@ -148,13 +157,14 @@ impl<'a> Emitter<'a> {
             given.extend(arguments.second.get(at));
             emitter.call(Import::Function(function), &given)
         };
-        let first = value(self, from);
-        if lanes == 1 {
-            return first;
-        }
-        let second = value(self, from + 1);
-        let pair = self.builder.ins().scalar_to_vector(types::F64X2, first);
-        self.builder.ins().insertlane(pair, second, 1u8)
+        let doubles: Vec<_> = (from..from + lanes).map(|at| value(self, at)).collect();
+        self.of_doubles(&doubles)
+    }
+
+    /// What is being emitted of one lane or all, from doubles.
+    fn of_doubles(&mut self, doubles: &[ir::Value]) -> ir::Value {
+        let numbers: Vec<_> = doubles.iter().map(|double| self.rounded(*double)).collect();
+        if let [number] = numbers[..] { number } else { self.side_by_side(&numbers) }
     }
 }
 

@@ -25,7 +25,7 @@ pub use code::Pointer;
 pub use object::{ObjectTarget, object};
 pub use target::{Target, target};
 
-use super::{Arguments, KernelId, Kernels, Signature};
+use super::{Arguments, KernelId, Kernels, Signature, SingleKernels};
 use crate::kernel::program::{Lengths, Op, Program, Stmt};
 use crate::kernel::{Invalid, verify};
 use code::{Code, Held};
@@ -152,8 +152,28 @@ impl Kernels for Native {
         Native::new(program).ok()
     }
 
+    fn single(&self, program: &Program) -> Option<Arc<dyn SingleKernels>> {
+        let features = Features { single: true, ..Features::host().ok()? };
+        Some(Arc::new(Single(Native::with_features(program, features).ok()?)))
+    }
+
     fn code_bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+/// Kernels whose numbers are of single precision.
+struct Single(Native);
+
+impl SingleKernels for Single {
+    fn lengths(&self, kernel: KernelId) -> Lengths {
+        Kernels::lengths(&self.0, kernel)
+    }
+
+    #[inline]
+    fn call(&self, kernel: KernelId, arguments: Arguments<'_, f32>) {
+        let kernel = &self.0.kernels[kernel.0];
+        code::checked_call(kernel.pointer, &kernel.signature.lengths, arguments);
     }
 }
 
@@ -255,7 +275,7 @@ mod tests {
             let expected = run(&Interpreter::new(&program)?);
             for (fma, round) in [(false, false), (true, false), (false, true)] {
                 let fma = fma && Features::host().map_err(NativeError::Host)?.fma;
-                let native = Native::with_features(&program, Features { fma, round, several: true })?;
+                let native = Native::with_features(&program, Features { fma, round, several: true, single: false })?;
                 assert_eq!(run(&native), expected, "{turns} turns, fma {fma}, round {round}");
             }
         }

@@ -1,4 +1,4 @@
-//! From one operation to Cranelift instructions, in one lane or two.
+//! From one operation to Cranelift instructions, in one lane or all lanes of a vector.
 
 use super::emit::{Emitter, Import};
 use crate::kernel::program::{Binary, Compare, LoopVar, Op, Unary, Value};
@@ -22,7 +22,7 @@ impl<'a> Emitter<'a> {
         let result = match *op {
             Op::Load(ref from) => return self.load(dst, from),
             Op::Const(value) => self.constant(value),
-            Op::Time => self.t,
+            Op::Time => self.rounded(self.t),
             Op::Index(var) => self.index(var),
             Op::Unary(op, a) => {
                 let a = self.operand(a);
@@ -89,7 +89,11 @@ impl<'a> Emitter<'a> {
 
     /// A constant in the lanes being emitted.
     pub fn constant(&mut self, value: f64) -> ir::Value {
-        if self.wide { self.pair(value, value) } else { self.builder.ins().f64const(value) }
+        match (self.wide, self.features.single) {
+            (true, _) => self.constants(|_| value),
+            (false, true) => self.builder.ins().f32const(value as f32),
+            (false, false) => self.builder.ins().f64const(value),
+        }
     }
 
     /// The number a one-lane value was defined as, if it is a constant.
@@ -97,33 +101,66 @@ impl<'a> Emitter<'a> {
         let dfg = &self.builder.func.dfg;
         match dfg.value_def(value).inst().map(|inst| dfg.insts[inst]) {
             Some(InstructionData::UnaryIeee64 { imm, .. }) => Some(f64::from_bits(imm.bits())),
+            Some(InstructionData::UnaryIeee32 { imm, .. }) => Some(f64::from(f32::from_bits(imm.bits()))),
             _ => None,
         }
     }
 
-    /// Two constants in two lanes.
-    pub fn pair(&mut self, first: f64, second: f64) -> ir::Value {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&first.to_le_bytes());
-        bytes[8..].copy_from_slice(&second.to_le_bytes());
-        let constant = self.builder.func.dfg.constants.insert(bytes.to_vec().into());
-        self.builder.ins().vconst(types::F64X2, constant)
+    /// Constants in the lanes of a vector.
+    pub fn constants(&mut self, lane: impl Fn(usize) -> f64) -> ir::Value {
+        let numbers = (0..self.lanes()).map(lane);
+        let bytes: Vec<u8> = if self.features.single {
+            numbers.flat_map(|number| (number as f32).to_le_bytes()).collect()
+        } else {
+            numbers.flat_map(f64::to_le_bytes).collect()
+        };
+        let constant = self.builder.func.dfg.constants.insert(bytes.into());
+        let kind = self.vector();
+        self.builder.ins().vconst(kind, constant)
+    }
+
+    /// A double as a number of the code.
+    pub fn rounded(&mut self, double: ir::Value) -> ir::Value {
+        if self.features.single { self.builder.ins().fdemote(types::F32, double) } else { double }
+    }
+
+    /// A number of the code as a double.
+    pub fn double(&mut self, number: ir::Value) -> ir::Value {
+        if self.features.single { self.builder.ins().fpromote(types::F64, number) } else { number }
+    }
+
+    /// Numbers side by side in a vector.
+    pub fn side_by_side(&mut self, numbers: &[ir::Value]) -> ir::Value {
+        let kind = self.vector();
+        let first = self.builder.ins().scalar_to_vector(kind, numbers[0]);
+        let rest = numbers.iter().enumerate().skip(1);
+        rest.fold(first, |vector, (lane, number)| self.builder.ins().insertlane(vector, *number, lane as u8))
     }
 
     /// A loop variable as a real: below 2^48, so sums are exact.
     fn index(&mut self, var: LoopVar) -> ir::Value {
-        let mut integer = self.vars[var.0 as usize];
+        let integer = self.vars[var.0 as usize];
         let turns = self.ahead.filter(|&(ahead, _)| ahead == var).map_or(0, |(_, turns)| turns);
-        if self.wide {
+        if self.wide && !self.features.single {
             let real = self.builder.ins().fcvt_from_sint(types::F64, integer);
             let both = self.builder.ins().splat(types::F64X2, real);
-            let ahead = self.pair(f64::from(turns), f64::from(turns + 1));
+            let ahead = self.constants(|lane| f64::from(turns) + lane as f64);
             return self.builder.ins().fadd(both, ahead);
         }
-        if turns != 0 {
-            integer = self.builder.ins().iadd_imm_s(integer, i64::from(turns));
+        if self.wide {
+            // Of four lanes sums need not be exact.
+            let lanes: Vec<_> = (0..4).map(|lane| self.index_at(integer, i64::from(turns) + lane)).collect();
+            return self.side_by_side(&lanes);
         }
-        self.builder.ins().fcvt_from_sint(types::F64, integer)
+        self.index_at(integer, i64::from(turns))
+    }
+
+    fn index_at(&mut self, mut integer: ir::Value, turns: i64) -> ir::Value {
+        if turns != 0 {
+            integer = self.builder.ins().iadd_imm_s(integer, turns);
+        }
+        let real = self.builder.ins().fcvt_from_sint(types::F64, integer);
+        self.rounded(real)
     }
 
     fn unary(&mut self, op: Unary, a: ir::Value) -> ir::Value {
@@ -161,7 +198,8 @@ impl<'a> Emitter<'a> {
             return self.builder.ins().select(c, a, b);
         }
         let lanes = MemFlagsData::new().with_endianness(Endianness::Little);
-        let mask = self.builder.ins().bitcast(types::F64X2, lanes, c);
+        let kind = self.vector();
+        let mask = self.builder.ins().bitcast(kind, lanes, c);
         self.builder.ins().bitselect(mask, a, b)
     }
 
@@ -170,20 +208,22 @@ impl<'a> Emitter<'a> {
         self.each_lane(arguments, |emitter, parts| emitter.call(import, parts))
     }
 
-    /// Emits what gives a value from one lane of each argument, once per lane.
+    /// Emits what gives a double from doubles, one lane of each argument, once per lane.
     fn each_lane(&mut self, arguments: &[ir::Value], one: impl Fn(&mut Self, &[ir::Value]) -> ir::Value) -> ir::Value {
-        if !self.wide {
-            return one(self, arguments);
+        let wide = self.wide;
+        let of_lane = |emitter: &mut Self, lane: u8| {
+            let part = |&argument: &ir::Value| {
+                let number = if wide { emitter.builder.ins().extractlane(argument, lane) } else { argument };
+                emitter.double(number)
+            };
+            let parts: Vec<_> = arguments.iter().map(part).collect();
+            let result = one(emitter, &parts);
+            emitter.rounded(result)
+        };
+        if !wide {
+            return of_lane(self, 0);
         }
-        let mut results = [arguments[0]; 2];
-        for (lane, result) in results.iter_mut().enumerate() {
-            let mut parts = [arguments[0]; 3];
-            for (part, &argument) in parts.iter_mut().zip(arguments) {
-                *part = self.builder.ins().extractlane(argument, lane as u8);
-            }
-            *result = one(self, &parts[..arguments.len()]);
-        }
-        let first = self.builder.ins().scalar_to_vector(types::F64X2, results[0]);
-        self.builder.ins().insertlane(first, results[1], 1u8)
+        let results: Vec<_> = (0..self.lanes() as u8).map(|lane| of_lane(self, lane)).collect();
+        self.side_by_side(&results)
     }
 }

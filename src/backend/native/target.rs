@@ -22,6 +22,8 @@ pub(super) struct Features {
     pub round: bool,
     /// Elementary functions of several arguments at a time; code that runs without this library has none.
     pub several: bool,
+    /// Numbers are of single precision, four to a vector.
+    pub single: bool,
 }
 
 /// The host as `rhapsode show --target` describes it.
@@ -67,7 +69,12 @@ impl Features {
         let flags = isa.isa_flags();
         let has = |name: &str| flags.iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
         // Other targets have both in their base instruction set.
-        Features { fma: !x86 || (has("has_avx") && has("has_fma")), round: !x86 || has("has_sse41"), several: true }
+        Features {
+            fma: !x86 || (has("has_avx") && has("has_fma")),
+            round: !x86 || has("has_sse41"),
+            several: true,
+            single: false,
+        }
     }
 }
 

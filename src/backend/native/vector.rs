@@ -1,7 +1,7 @@
-//! Innermost loops two turns at a time: consecutive turns in the two lanes of a vector.
+//! Innermost loops two turns at a time (four in single precision): consecutive turns in the lanes of a vector.
 //!
 //! Legal when nothing is carried, subscripts advance by one element per turn or not at all, and no element that one turn
-//! of a pair writes is touched by the other. Every lane computes exactly what its turn would alone, so results keep
+//! of a vector writes is touched by another. Every lane computes exactly what its turn would alone, so results keep
 //! their bits. What does not depend on the loop variable is computed once before the loop. Turns left over run in
 //! straight-line code after it.
 
@@ -49,7 +49,7 @@ impl<'a> Emitter<'a> {
         if lo == hi || !carried.is_empty() {
             return false;
         }
-        let Some(lanes) = self.lanes(var, body) else { return false };
+        let Some(lanes) = self.plan_of(var, body) else { return false };
         let turns = hi - lo + 1;
         // Eight turns in step let calls of one statement be made together.
         let in_step = lanes.several > 0 && turns >= LOCKSTEP && lanes.apart >= LOCKSTEP;
@@ -62,18 +62,19 @@ impl<'a> Emitter<'a> {
         for &value in &lanes.spread {
             self.spread(value);
         }
-        let (pairs, per_turn) = (turns / 2, if in_step { LOCKSTEP / 2 } else { unroll(lanes.operations) });
-        let looped = if pairs <= per_turn { 0 } else { pairs - pairs % per_turn };
+        let width = self.lanes() as i64;
+        let (vectors, per_turn) = (turns / width, if in_step { LOCKSTEP / width } else { unroll(lanes.operations) });
+        let looped = if vectors <= per_turn { 0 } else { vectors - vectors % per_turn };
         if looped > 0 {
             let head = self.open(var, lo, &[]);
-            self.pairs(var, per_turn, body, &lanes, in_step);
-            self.close(head, var, 2 * per_turn, lo + 2 * looped, &[]);
+            self.vectors(var, per_turn, body, &lanes, in_step);
+            self.close(head, var, width * per_turn, lo + width * looped, &[]);
         } else {
             self.enter_at(var, lo);
         }
-        self.pairs(var, pairs - looped, body, &lanes, in_step);
-        if turns % 2 == 1 {
-            self.ahead = Some((var, 2 * (pairs - looped) as i32));
+        self.vectors(var, vectors - looped, body, &lanes, in_step);
+        for turn in width * (vectors - looped)..turns - width * looped {
+            self.ahead = Some((var, turn as i32));
             self.next_epoch();
             self.body(body);
         }
@@ -82,8 +83,8 @@ impl<'a> Emitter<'a> {
         true
     }
 
-    /// Emits `count` pairs of turns from where the pointers are.
-    fn pairs(&mut self, var: LoopVar, count: i64, body: &'a [Stmt], lanes: &Lanes<'a>, in_step: bool) {
+    /// Emits `count` vectors of turns from where the pointers are.
+    fn vectors(&mut self, var: LoopVar, count: i64, body: &'a [Stmt], lanes: &Lanes<'a>, in_step: bool) {
         self.wide = true;
         let mut before = lanes.before.iter().peekable();
         let varies = |statement: &&Stmt| before.next_if(|&&known| std::ptr::eq(known, *statement)).is_none();
@@ -91,8 +92,8 @@ impl<'a> Emitter<'a> {
         if in_step {
             self.lockstep(var, count, &statements);
         } else {
-            for pair in 0..count {
-                self.ahead = Some((var, 2 * pair as i32));
+            for vector in 0..count {
+                self.ahead = Some((var, self.lanes() as i32 * vector as i32));
                 self.next_epoch();
                 self.body_of(&statements);
             }
@@ -107,16 +108,18 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Makes a value of one lane one of two equal lanes.
+    /// Makes a value of one lane one of equal lanes.
     fn spread(&mut self, value: Value) {
         let scalar = self.operand(value);
         let pair = if let Some(number) = self.as_constant(scalar) {
-            self.pair(number, number)
+            self.constants(|_| number)
         } else if self.builder.func.dfg.value_type(scalar) == types::I8 {
-            let mask = self.builder.ins().bmask(types::I64, scalar);
-            self.builder.ins().splat(types::I64X2, mask)
+            let (one, all) = if self.features.single { (types::I32, types::I32X4) } else { (types::I64, types::I64X2) };
+            let mask = self.builder.ins().bmask(one, scalar);
+            self.builder.ins().splat(all, mask)
         } else {
-            self.builder.ins().splat(types::F64X2, scalar)
+            let kind = self.vector();
+            self.builder.ins().splat(kind, scalar)
         };
         self.wide = true;
         self.set(value, pair);
@@ -124,7 +127,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// What vectorising takes, or nothing if it is not legal.
-    fn lanes(&self, var: LoopVar, body: &'a [Stmt]) -> Option<Lanes<'a>> {
+    fn plan_of(&self, var: LoopVar, body: &'a [Stmt]) -> Option<Lanes<'a>> {
         let mut lanes = Lanes { apart: i64::MAX, ..Lanes::default() };
         // Of many constants each is read where it is used: registers would not hold them.
         let long = body.len() > LONG;
@@ -178,7 +181,7 @@ impl<'a> Emitter<'a> {
                 lanes.apart = lanes.apart.min(self.apart(store, other));
             }
         }
-        (lanes.apart > 1).then_some(lanes)
+        (lanes.apart >= self.lanes() as i64).then_some(lanes)
     }
 
     fn is_call(&self, op: &Op) -> bool {

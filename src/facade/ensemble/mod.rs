@@ -26,7 +26,7 @@ use std::sync::atomic::Ordering;
 use super::bind::UnknownName;
 use super::problem::{Problem, SolveError};
 use super::{Compiled, ObjectiveError};
-use crate::solve::{ErrorKind, Failure, Solution};
+use crate::solve::{ErrorKind, Failure, Precision, Solution};
 use pool::{Desk, in_order};
 use starts::Starts;
 
@@ -179,6 +179,17 @@ impl<'a> Ensemble<'a> {
     /// Number of trajectories.
     pub fn len(&self) -> usize {
         self.count
+    }
+
+    /// How many trajectories a thread runs side by side.
+    ///
+    /// # Errors
+    /// A sentence that says why they go one by one.
+    pub fn lanes(&self) -> Result<usize, String> {
+        match self.problem.options().precision {
+            Precision::Double => self.problem.lanes::<f64>().map(|lanes| lanes.width()),
+            Precision::Single => self.problem.lanes::<f32>().map(|lanes| lanes.width()),
+        }
     }
 
     /// Whether there is none.

@@ -5,6 +5,7 @@
 //! the step alone would, so that its bits do not depend on its neighbours.
 
 use crate::kernel::program::{Address, Affine, Buffer, Kernel, Lengths, LoopVar, Op, Piece, Stmt};
+use crate::math::Real;
 
 /// The kernel with every buffer `lanes` times as long. In front of `v` stand the times of the lanes. `None` if the kernel has
 /// loops of its own.
@@ -13,6 +14,23 @@ pub fn side_by_side(kernel: &Kernel, lanes: usize) -> Option<Kernel> {
     let Lengths { y, p, v, w, out } = kernel.lengths;
     let lengths = Lengths { y: y * lanes, p: p * lanes, v: (v + 1) * lanes, w: w * lanes, out: out * lanes };
     Some(Kernel { name: kernel.name, lengths, pieces })
+}
+
+/// The kernel with constants that single precision can tell from 0.
+pub fn for_single(mut kernel: Kernel) -> Kernel {
+    let body = |piece: &mut Piece| piece.body.iter_mut().for_each(legible);
+    kernel.pieces.iter_mut().for_each(body);
+    kernel
+}
+
+fn legible(statement: &mut Stmt) {
+    match statement {
+        Stmt::Let { op: Op::Const(value), .. } if *value != 0.0 && value.abs() < f32::LEAST => {
+            *value = f32::LEAST.copysign(*value);
+        }
+        Stmt::Loop { body, .. } => body.iter_mut().for_each(legible),
+        _ => {}
+    }
 }
 
 const LANE: LoopVar = LoopVar(0);

@@ -21,7 +21,7 @@ pub use adjoint::{Entries, explicit_adjoint};
 pub use dense::{explicit_dense, rosenbrock_dense, rosenbrock_prepare};
 pub use explicit::{explicit_interpolant, explicit_step};
 pub use inline::operations;
-pub use lanes::side_by_side;
+pub use lanes::{for_single, side_by_side};
 pub use newton::newton_iterations;
 pub use rosenbrock::{Parts, rosenbrock_step};
 pub use rosenbrock_adjoint::{BackParts, rosenbrock_adjoint};

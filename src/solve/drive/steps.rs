@@ -2,7 +2,7 @@
 
 use super::{Going, Run};
 use crate::solve::options::validate;
-use crate::solve::{Dense, ErrorKind, Failure, Options, Solution, Statistics};
+use crate::solve::{Dense, ErrorKind, Failure, Options, Precision, Solution, Statistics};
 use crate::system::System;
 
 /// The steps of a run that is made while they are asked for. Dropped, the run ends where it stands; after an error or the end
@@ -57,7 +57,13 @@ pub fn steps<'a>(
     options: &'a Options<'a>,
 ) -> Result<Steps<'a>, Failure> {
     let run = Run::new(system, p, options, None);
-    match validate(system, y0, p, options) {
+    let double = match options.precision {
+        Precision::Double => Ok(()),
+        Precision::Single => {
+            Err("in single precision a run is not made step by step; use double precision".to_string())
+        }
+    };
+    match double.and_then(|()| validate(system, y0, p, options)) {
         Ok(()) => Ok(Steps { state: State::Going(Box::new(run), None, y0.to_vec()) }),
         Err(sentence) => Err(run.failed(ErrorKind::Options(sentence))),
     }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::ExplicitStepper;
-use crate::solve::lanes::{Block, Single, Widths};
+use crate::solve::lanes::{Single, Widths};
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Pace, Stepper};
 use crate::solve::{ErrorKind, Statistics};
 use crate::system::CompiledStep;
 
 impl Single for ExplicitStepper {
-    fn whole(&self) -> Option<&Arc<dyn CompiledStep>> {
-        self.compiled.as_ref()
+    fn whole(&self, _problem: &Problem, _single: bool) -> Option<Arc<dyn CompiledStep>> {
+        self.compiled.clone()
     }
 
     fn widths(&self) -> Widths {
@@ -22,8 +22,8 @@ impl Single for ExplicitStepper {
         self.pace
     }
 
-    fn count(&self, counts: &mut Statistics) {
-        counts.rhs += (self.method.stages - 1) as u64;
+    fn count(&self, counts: &mut Statistics, steps: u64) {
+        counts.rhs += steps * (self.method.stages - 1) as u64;
     }
 
     fn begin(&mut self, problem: &mut Problem, y: &[f64], (t, h): (f64, f64), end: f64) -> Result<Pace, ErrorKind> {
@@ -32,23 +32,21 @@ impl Single for ExplicitStepper {
         Ok(self.pace)
     }
 
-    fn give(&self, block: &mut Block, lane: usize) {
-        block.set_point(lane, &self.y[..self.n], &self.k[..self.n]);
+    fn here(&self) -> (&[f64], &[f64]) {
+        (&self.y[..self.n], &self.k[..self.n])
     }
 
-    fn stand(&mut self, block: &Block, lane: usize, pace: Pace, _fresh: bool) {
+    fn stand(&mut self, pace: Pace, _fresh: bool) -> (&mut [f64], &mut [f64]) {
         self.pace = pace;
-        block.point(lane, &mut self.y[..self.n]);
-        block.stages(lane, &mut self.k[..self.n]);
+        (&mut self.y[..self.n], &mut self.k[..self.n])
     }
 
-    fn passed(&mut self, block: &Block, lane: usize, (t, h): (f64, f64)) {
+    fn passed(&mut self, (t, h): (f64, f64)) -> [&mut [f64]; 3] {
         (self.t_old, self.h_old) = (t, h);
-        block.point(lane, &mut self.y_old[..self.n]);
-        block.new_point(lane, &mut self.y[..self.n]);
-        block.stages(lane, &mut self.k_old[..self.method.stages * self.n]);
         self.dense_ready = false;
         self.extra_ready = self.method.a.len() == self.method.stages;
+        let stages = &mut self.k_old[..self.method.stages * self.n];
+        [&mut self.y_old[..self.n], &mut self.y[..self.n], stages]
     }
 
     fn refuse(&mut self, problem: &mut Problem, h: f64, _t_new: f64) -> ErrorKind {

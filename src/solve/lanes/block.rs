@@ -1,5 +1,6 @@
 //! The numbers of several trajectories side by side, as a step of them all reads and writes them.
 
+use crate::math::Real;
 use crate::system::{CompiledLanes, EXTRA, LIMITS};
 
 /// How long the parts are that one trajectory has.
@@ -16,48 +17,48 @@ pub struct Widths {
 }
 
 /// The buffers of [`CompiledLanes::attempt`].
-pub struct Block {
+pub struct Block<T> {
     lanes: usize,
     pub widths: Widths,
-    points: Vec<f64>,
-    parameters: Vec<f64>,
-    limits: Vec<f64>,
-    work: Vec<f64>,
-    out: Vec<f64>,
+    points: Vec<T>,
+    parameters: Vec<T>,
+    limits: Vec<T>,
+    work: Vec<T>,
+    out: Vec<T>,
 }
 
 /// A lane's numbers in a buffer, from a row on.
-fn column(buffer: &[f64], (lanes, lane): (usize, usize), row: usize) -> impl Iterator<Item = &f64> {
+fn column<T>(buffer: &[T], (lanes, lane): (usize, usize), row: usize) -> impl Iterator<Item = &T> {
     buffer.iter().skip(row * lanes + lane).step_by(lanes)
 }
 
 /// The same, to be written.
-fn column_mut(buffer: &mut [f64], (lanes, lane): (usize, usize), row: usize) -> impl Iterator<Item = &mut f64> {
+fn column_mut<T>(buffer: &mut [T], (lanes, lane): (usize, usize), row: usize) -> impl Iterator<Item = &mut T> {
     buffer.iter_mut().skip(row * lanes + lane).step_by(lanes)
 }
 
 /// Writes numbers of a lane.
-fn put(buffer: &mut [f64], lane: (usize, usize), row: usize, numbers: &[f64]) {
-    column_mut(buffer, lane, row).zip(numbers).for_each(|(to, from)| *to = *from);
+fn put<T: Real>(buffer: &mut [T], lane: (usize, usize), row: usize, numbers: &[f64]) {
+    column_mut(buffer, lane, row).zip(numbers).for_each(|(to, from)| *to = T::of(*from));
 }
 
 /// Reads them.
-fn get(buffer: &[f64], lane: (usize, usize), numbers: &mut [f64]) {
-    numbers.iter_mut().zip(column(buffer, lane, 0)).for_each(|(to, from)| *to = *from);
+fn get<T: Real>(buffer: &[T], lane: (usize, usize), numbers: &mut [f64]) {
+    numbers.iter_mut().zip(column(buffer, lane, 0)).for_each(|(to, from)| *to = from.double());
 }
 
-impl Block {
+impl<T: Real> Block<T> {
     /// Memory for a step. `limits` are those of every lane.
-    pub fn new(step: &dyn CompiledLanes, widths: Widths, parameters: usize, limits: &[f64]) -> Self {
+    pub fn new(step: &dyn CompiledLanes<T>, widths: Widths, parameters: usize, limits: &[f64]) -> Self {
         let lanes = step.lanes();
-        let zeros = |rows: usize| vec![0.0; rows * lanes];
+        let zeros = |rows: usize| vec![T::of(0.0); rows * lanes];
         let mut block = Block {
             lanes,
             widths,
             points: zeros(widths.point),
             parameters: zeros(parameters),
             limits: zeros(1 + LIMITS + widths.n),
-            work: vec![0.0; step.work()],
+            work: vec![T::of(0.0); step.work()],
             out: zeros(widths.point.max(widths.n + EXTRA)),
         };
         (0..lanes).for_each(|lane| put(&mut block.limits, (lanes, lane), 1, &limits[..LIMITS + widths.n]));
@@ -66,33 +67,37 @@ impl Block {
 
     /// Tries a step of every lane.
     #[inline]
-    pub fn attempt(&mut self, step: &dyn CompiledLanes) {
+    pub fn attempt(&mut self, step: &dyn CompiledLanes<T>) {
         step.attempt(&self.points, &self.parameters, &self.limits, &mut self.work, &mut self.out);
     }
 
     /// Where a lane's next attempt begins, and its length.
     #[inline]
     pub fn aim(&mut self, lane: usize, t: f64, h: f64) {
-        self.limits[lane] = t;
-        self.limits[self.lanes + lane] = h;
+        self.limits[lane] = T::of(t);
+        self.limits[self.lanes + lane] = T::of(h);
     }
 
     /// What the step says of itself behind the new state, by place.
     #[inline]
     pub fn said(&self, lane: usize, place: usize) -> f64 {
-        self.out[(self.widths.n + place) * self.lanes + lane]
+        self.out[(self.widths.n + place) * self.lanes + lane].double()
     }
 
     /// The new point becomes the point.
     #[inline]
     pub fn move_on(&mut self, lane: usize) {
-        let (lane, Widths { n, point, stages, carries }) = ((self.lanes, lane), self.widths);
-        let pairs = column_mut(&mut self.points, lane, 0).zip(column(&self.out, lane, 0));
-        pairs.take(point).for_each(|(to, from)| *to = *from);
+        let (lanes, Widths { n, point, stages, carries }) = (self.lanes, self.widths);
+        let end = point * lanes;
+        for (to, from) in self.points[..end].chunks_exact_mut(lanes).zip(self.out[..end].chunks_exact(lanes)) {
+            to[lane] = from[lane];
+        }
         if carries {
-            let (first, last) = self.work.split_at_mut((stages - 1) * n * self.lanes);
-            let pairs = column_mut(first, lane, 0).zip(column(last, lane, 0));
-            pairs.take(n).for_each(|(to, from)| *to = *from);
+            let (first, last) = self.work.split_at_mut((stages - 1) * n * lanes);
+            let end = n * lanes;
+            for (to, from) in first[..end].chunks_exact_mut(lanes).zip(last[..end].chunks_exact(lanes)) {
+                to[lane] = from[lane];
+            }
         }
     }
 

@@ -22,7 +22,8 @@ use super::problem::Problem;
 use super::rosenbrock::RosenbrockStepper;
 use super::stepper::Pace;
 use super::{ErrorKind, Failure, Method, Options, Solution, Statistics};
-use crate::system::{CompiledLanes, LIMITS, Shape, System};
+use crate::math::Real;
+use crate::system::{CompiledLanes, CompiledStep, LIMITS, Shape, System};
 
 /// A trajectory to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,16 +37,36 @@ pub struct Member {
 }
 
 /// Lanes ready to run trajectories of one system with one set of options.
-pub struct Lanes<'a> {
+pub struct Lanes<'a, T = f64> {
     options: &'a Options<'a>,
     shape: Arc<Shape>,
     /// The system with the parameters and counts of the lane at hand.
     problem: Problem<'a>,
     single: Box<dyn Single>,
-    step: Arc<dyn CompiledLanes>,
-    block: Block,
+    step: Arc<dyn CompiledLanes<T>>,
+    block: Block<T>,
+    /// [`Single::patience`]
+    patience: u32,
     lanes: Vec<Option<Lane<'a>>>,
     point: Vec<f64>,
+}
+
+/// A precision that lanes have.
+pub trait Number: Real {
+    /// The step in this precision.
+    fn lanes(step: &dyn CompiledStep) -> Option<Arc<dyn CompiledLanes<Self>>>;
+}
+
+impl Number for f64 {
+    fn lanes(step: &dyn CompiledStep) -> Option<Arc<dyn CompiledLanes>> {
+        step.lanes()
+    }
+}
+
+impl Number for f32 {
+    fn lanes(step: &dyn CompiledStep) -> Option<Arc<dyn CompiledLanes<f32>>> {
+        step.lanes_in_single()
+    }
 }
 
 /// Receives the number of a trajectory and what it came to.
@@ -61,6 +82,8 @@ struct Lane<'a> {
     kept: Points<'a>,
     statistics: Statistics,
     started: Instant,
+    /// Attempts that were whole steps.
+    whole: u64,
     /// Steps whose planned pivots were bad.
     bad: u32,
     /// The stepper of its own, once a step was not to be had together: what it remembers of pivots is the trajectory's.
@@ -85,7 +108,7 @@ pub fn suit(system: &dyn System, options: &Options) -> Result<(), String> {
     refuse(watched, "every step is looked at")
 }
 
-impl<'a> Lanes<'a> {
+impl<'a, T: Number> Lanes<'a, T> {
     /// Lanes for a system and options.
     ///
     /// # Errors
@@ -97,13 +120,20 @@ impl<'a> Lanes<'a> {
         let problem = Problem::new(system, &vec![0.0; parameters], options);
         let single = single(options.method, &problem)?;
         let none = || format!("{} has no step of one function for this system", single.name());
-        let step = single.whole().and_then(|step| step.lanes()).ok_or_else(none)?;
+        let whole = single.whole(&problem, T::EPSILON > f64::EPSILON);
+        let step = whole.and_then(|step| T::lanes(step.as_ref())).ok_or_else(none)?;
         let mut limits = vec![0.0; LIMITS + n];
         problem.limits(&mut limits);
         let widths = single.widths();
         let block = Block::new(step.as_ref(), widths, parameters, &limits);
         let lanes = (0..step.lanes()).map(|_| None).collect();
-        Ok(Lanes { options, shape, problem, single, step, block, lanes, point: vec![0.0; n] })
+        let patience = single.patience();
+        Ok(Lanes { options, shape, problem, single, step, block, patience, lanes, point: vec![0.0; n] })
+    }
+
+    /// How many trajectories run side by side.
+    pub fn width(&self) -> usize {
+        self.lanes.len()
     }
 
     /// Runs the trajectories that `next` gives until it has no more, and hands over each as it ends.
@@ -131,7 +161,7 @@ impl<'a> Lanes<'a> {
 
     /// Puts a trajectory into a lane.
     fn begin(&mut self, lane: usize, member: Member, done: &mut Done) {
-        let Member { number, y, p } = member;
+        let Member { number, mut y, p } = member;
         let mut own = Lane {
             number,
             p,
@@ -140,12 +170,13 @@ impl<'a> Lanes<'a> {
             kept: Points::new(self.options, &self.shape),
             statistics: Statistics::default(),
             started: Instant::now(),
+            whole: 0,
             bad: 0,
             single: None,
             fresh: false,
         };
         own.pace.start(self.options.t0, 0.0);
-        match self.start(lane, &mut own, &y) {
+        match self.start(lane, &mut own, &mut y) {
             Ok(()) => self.lanes[lane] = Some(own),
             Err(kind) => {
                 own.pace.h = 0.0;
@@ -154,9 +185,11 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    fn start(&mut self, lane: usize, own: &mut Lane<'a>, y: &[f64]) -> Result<(), ErrorKind> {
+    fn start(&mut self, lane: usize, own: &mut Lane<'a>, y: &mut [f64]) -> Result<(), ErrorKind> {
         let Options { t0, t1, first_step, .. } = *self.options;
         validate(self.problem.system, y, &own.p, self.options).map_err(ErrorKind::Options)?;
+        legible::<T>(&self.shape, y, &own.p).map_err(ErrorKind::Options)?;
+        y.iter_mut().for_each(|y| *y = T::round(*y));
         own.statistics.method = self.single.name().to_string();
         let h = first_step.map_or(0.0, |h| h * self.problem.direction);
         own.kept.reserve()?;
@@ -165,7 +198,8 @@ impl<'a> Lanes<'a> {
         self.leave(own);
         note(self.single.as_ref(), &mut own.statistics);
         own.pace = begun?;
-        self.single.give(&mut self.block, lane);
+        let (point, stage) = self.single.here();
+        self.block.set_point(lane, point, stage);
         self.block.set_parameters(lane, &own.p);
         Ok(())
     }
@@ -201,10 +235,8 @@ impl<'a> Lanes<'a> {
         let Some(own) = &mut self.lanes[lane] else { return };
         let (end, h) = (self.options.t1, own.h);
         let mut error = self.block.said(lane, 0);
-        let patience = self.single.patience();
-        if patience == 0 || own.bad < patience {
-            self.single.count(&mut own.statistics);
-        }
+        let patience = self.patience;
+        own.whole += u64::from(patience == 0 || own.bad < patience);
         if patience > 0 && (own.bad >= patience || self.block.said(lane, 1) == 0.0) {
             error = self.repeat(lane);
         }
@@ -237,27 +269,32 @@ impl<'a> Lanes<'a> {
     fn repeat(&mut self, lane: usize) -> f64 {
         let Some(mut own) = self.lanes[lane].take() else { return f64::NAN };
         own.bad = own.bad.saturating_add(1);
-        let outcome = self
-            .alone(lane, &mut own, |single, problem, block, (h, t_new)| single.repeat(problem, block, lane, h, t_new));
+        let outcome = self.alone(lane, &mut own, |single, problem, block, (h, t_new)| {
+            let (error, point, stages) = single.repeat(problem, h, t_new)?;
+            block.set_new(lane, point, stages);
+            Some(error)
+        });
         own.fresh = true;
         self.lanes[lane] = Some(own);
-        outcome.unwrap_or(f64::NAN)
+        outcome.ok().flatten().unwrap_or(f64::NAN)
     }
 
     /// Does something with the lane's own stepper, where the lane stands.
-    fn alone<T>(
+    fn alone<R>(
         &mut self,
         lane: usize,
         own: &mut Lane,
-        work: impl FnOnce(&mut dyn Single, &mut Problem, &mut Block, (f64, f64)) -> T,
-    ) -> Result<T, ErrorKind> {
+        work: impl FnOnce(&mut dyn Single, &mut Problem, &mut Block<T>, (f64, f64)) -> R,
+    ) -> Result<R, ErrorKind> {
         self.attend(own);
         let single = match own.single.take() {
             Some(single) => Ok(single),
             None => single(self.options.method, &self.problem).map_err(ErrorKind::Options),
         };
         let outcome = single.map(|mut single| {
-            single.stand(&self.block, lane, own.pace, own.fresh);
+            let (point, stage) = single.stand(own.pace, own.fresh);
+            self.block.point(lane, point);
+            self.block.stages(lane, stage);
             let step = (own.h, own.pace.behind(own.h, self.options.t1));
             let value = work(single.as_mut(), &mut self.problem, &mut self.block, step);
             note(single.as_ref(), &mut self.problem.statistics);
@@ -291,7 +328,10 @@ impl<'a> Lanes<'a> {
                 self.block.new_point(lane, &mut self.point);
             } else {
                 if !std::mem::replace(&mut passed, true) {
-                    self.single.passed(&self.block, lane, from);
+                    let [old, new, stages] = self.single.passed(from);
+                    self.block.point(lane, old);
+                    self.block.new_point(lane, new);
+                    self.block.stages(lane, stages);
                 }
                 self.single.interpolate(&mut self.problem, t, &mut self.point);
             }
@@ -332,7 +372,8 @@ impl<'a> Lanes<'a> {
 
     /// Hands over what a trajectory came to.
     fn end(&mut self, own: Lane<'a>, outcome: Result<(), ErrorKind>, done: &mut Done) {
-        let Lane { number, pace, kept, mut statistics, started, .. } = own;
+        let Lane { number, pace, kept, mut statistics, started, whole, .. } = own;
+        self.single.count(&mut statistics, whole);
         statistics.solve_seconds = started.elapsed().as_secs_f64();
         let solution = kept.into_solution(self.shape.clone(), statistics);
         done(
@@ -345,12 +386,56 @@ impl<'a> Lanes<'a> {
     }
 }
 
+/// Says which number is so large or small that the precision would lose it, if one is.
+fn legible<T: Number>(shape: &Shape, y: &[f64], p: &[f64]) -> Result<(), String> {
+    let lost = |x: &f64| x.is_finite() && (!T::round(*x).is_finite() || (*x != 0.0 && x.abs() < T::LEAST));
+    let what = match (y.iter().position(lost), p.iter().find(|p| lost(p))) {
+        (Some(k), _) => format!("the initial value {:e} of {}", y[k], shape.states.get(k)),
+        (None, Some(value)) => format!("{value:e}, a parameter or what follows from parameters,"),
+        (None, None) => return Ok(()),
+    };
+    Err(format!("{what} is out of the range of single precision; use other units, or double precision"))
+}
+
 /// What a method has to say of W.
 fn note(single: &dyn Single, statistics: &mut Statistics) {
     if let Some(w) = single.shifted() {
         statistics.linear = w.kind().to_string();
         statistics.fallbacks = w.fallbacks();
     }
+}
+
+/// A run in single precision: a single trajectory in lanes.
+///
+/// # Errors
+/// [`Failure`], also where it cannot run in lanes, for a reason that it says; `watched`: somebody wants to hear of its steps.
+pub fn in_single(
+    system: &dyn System,
+    y0: &[f64],
+    p: &[f64],
+    options: &Options,
+    watched: bool,
+) -> Result<Solution, Failure> {
+    let lanes = match watched {
+        true => Err("the steps have no derivatives".to_string()),
+        false => Lanes::<f32>::new(system, options),
+    };
+    let reason = match lanes {
+        Ok(mut lanes) => {
+            let (y, p) = (y0.to_vec(), p.to_vec());
+            let (mut member, mut found) = (Some(Member { number: 0, y, p }), None);
+            lanes.run(&mut || member.take(), &mut |_, result| found = Some(result));
+            match found {
+                Some(result) => return result,
+                None => "the run has no end".to_string(),
+            }
+        }
+        Err(reason) => reason,
+    };
+    let kind = ErrorKind::Options(format!("there is no run in single precision: {reason}; use double precision"));
+    let shape = Arc::new(system.shape().clone());
+    let partial = Box::new(Solution::from_rows(Vec::new(), &[], shape, Statistics::default()));
+    Err(Failure { kind, time: options.t0, step: 0.0, partial })
 }
 
 /// The stepper for one trajectory of a method whose steps run in lanes.

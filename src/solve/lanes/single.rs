@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Block, Widths};
+use super::Widths;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Pace, Stepper};
 use crate::solve::{ErrorKind, Statistics};
@@ -11,8 +11,8 @@ use crate::system::CompiledStep;
 /// The stepper of a method whose whole step runs in lanes. It starts trajectories, looks at points inside a step, takes steps
 /// that those of several cannot, and knows why none is small enough: by its own means, so that nothing is written twice.
 pub trait Single: Stepper {
-    /// The whole step for one trajectory, where the system has one.
-    fn whole(&self) -> Option<&Arc<dyn CompiledStep>>;
+    /// The whole step for one trajectory, where the system has one; `single`: one to be made for single precision.
+    fn whole(&self, problem: &Problem, single: bool) -> Option<Arc<dyn CompiledStep>>;
 
     /// How long the parts of a lane are.
     fn widths(&self) -> Widths;
@@ -20,8 +20,8 @@ pub trait Single: Stepper {
     /// Where it stands, and its controller.
     fn pace(&self) -> Pace;
 
-    /// Counts what a whole step takes.
-    fn count(&self, counts: &mut Statistics);
+    /// Counts what so many whole steps take.
+    fn count(&self, counts: &mut Statistics, steps: u64);
 
     /// Starts at (t, y) with a step h to try, or one of its own if h is 0, on the way to `end`; says where it stands.
     ///
@@ -29,14 +29,14 @@ pub trait Single: Stepper {
     /// If f is not finite there.
     fn begin(&mut self, problem: &mut Problem, y: &[f64], at: (f64, f64), end: f64) -> Result<Pace, ErrorKind>;
 
-    /// Gives a lane the point it stands at.
-    fn give(&self, block: &mut Block, lane: usize);
+    /// The point it stands at, and the first stage.
+    fn here(&self) -> (&[f64], &[f64]);
 
-    /// Stands at the point of a lane; `fresh`: J has been evaluated there.
-    fn stand(&mut self, block: &Block, lane: usize, pace: Pace, fresh: bool);
+    /// Where a point and a first stage are to be written, to stand there; `fresh`: J has been evaluated there.
+    fn stand(&mut self, pace: Pace, fresh: bool) -> (&mut [f64], &mut [f64]);
 
-    /// Has taken the lane's step from t of length h: for points inside.
-    fn passed(&mut self, block: &Block, lane: usize, from: (f64, f64));
+    /// Where two points and the stages between them are to be written, to have taken that step from t of length h.
+    fn passed(&mut self, from: (f64, f64)) -> [&mut [f64]; 3];
 
     /// Why no step is small enough, where it stands: the last was h, to `t_new`.
     fn refuse(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> ErrorKind;
@@ -46,9 +46,9 @@ pub trait Single: Stepper {
         0
     }
 
-    /// Takes a step h to `t_new` from where it stands, by stages and with pivoting, for the lane. Its error in units of the
-    /// tolerance, NaN if it cannot be taken.
-    fn repeat(&mut self, _problem: &mut Problem, _block: &mut Block, _lane: usize, _h: f64, _t_new: f64) -> f64 {
-        f64::NAN
+    /// Takes a step h to `t_new` from where it stands, by stages and with pivoting: its error in units of the tolerance, the
+    /// new point and the stages. `None` if it cannot be taken.
+    fn repeat(&mut self, _problem: &mut Problem, _h: f64, _t_new: f64) -> Option<(f64, &[f64], &[f64])> {
+        None
     }
 }

@@ -9,6 +9,7 @@ use crate::solve::rosenbrock::Rosenbrock;
 /// The tableau; y1 is the argument of the sixth stage and u6, which is also the error estimate.
 pub const RODAS4: Rosenbrock = Rosenbrock {
     name: "Rodas4",
+    name_in_single: "Rodas4, single",
     order: 4,
     error_order: 3,
     dense_order: 3,

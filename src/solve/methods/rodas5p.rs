@@ -8,6 +8,7 @@ use crate::solve::rosenbrock::Rosenbrock;
 /// The tableau; y1 is the argument of the eighth stage and u8, which is also the error estimate.
 pub const RODAS5P: Rosenbrock = Rosenbrock {
     name: "Rodas5P",
+    name_in_single: "Rodas5P, single",
     order: 5,
     error_order: 4,
     dense_order: 4,

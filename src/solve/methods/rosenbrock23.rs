@@ -14,6 +14,7 @@ const E32: f64 = 6.0 + std::f64::consts::SQRT_2;
 /// The tableau; the third stage stands at the solution.
 pub const ROSENBROCK23: Rosenbrock = Rosenbrock {
     name: "Rosenbrock23",
+    name_in_single: "Rosenbrock23, single",
     order: 2,
     error_order: 2,
     dense_order: 2,

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::{Outcome, PATIENCE, RosenbrockStepper};
-use crate::solve::lanes::{Block, Single, Widths};
+use crate::solve::lanes::{Single, Widths};
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Pace, Stepper};
 use crate::solve::{ErrorKind, Statistics};
 use crate::system::CompiledStep;
 
 impl Single for RosenbrockStepper {
-    fn whole(&self) -> Option<&Arc<dyn CompiledStep>> {
-        self.compiled.as_ref()
+    fn whole(&self, problem: &Problem, single: bool) -> Option<Arc<dyn CompiledStep>> {
+        if single { problem.system.rosenbrock_step(&self.method.formula_in_single()) } else { self.compiled.clone() }
     }
 
     fn widths(&self) -> Widths {
@@ -22,8 +22,8 @@ impl Single for RosenbrockStepper {
         self.pace
     }
 
-    fn count(&self, counts: &mut Statistics) {
-        self.count_whole(counts);
+    fn count(&self, counts: &mut Statistics, steps: u64) {
+        self.count_whole(counts, steps);
     }
 
     fn patience(&self) -> u32 {
@@ -36,28 +36,26 @@ impl Single for RosenbrockStepper {
         Ok(self.pace)
     }
 
-    fn give(&self, block: &mut Block, lane: usize) {
-        block.set_point(lane, &self.here.values, &[]);
+    fn here(&self) -> (&[f64], &[f64]) {
+        (&self.here.values, &[])
     }
 
-    fn stand(&mut self, block: &Block, lane: usize, pace: Pace, fresh: bool) {
+    fn stand(&mut self, pace: Pace, fresh: bool) -> (&mut [f64], &mut [f64]) {
         self.pace = pace;
         self.fresh = fresh;
-        block.point(lane, &mut self.here.values);
+        (&mut self.here.values, &mut [])
     }
 
-    fn repeat(&mut self, problem: &mut Problem, block: &mut Block, lane: usize, h: f64, t_new: f64) -> f64 {
-        let Outcome::Error(error) = self.by_stages(problem, h, t_new) else { return f64::NAN };
-        block.set_new(lane, &self.next.values, &self.u[..self.method.c.len() * self.n]);
-        error
+    fn repeat(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Option<(f64, &[f64], &[f64])> {
+        let Outcome::Error(error) = self.by_stages(problem, h, t_new) else { return None };
+        Some((error, &self.next.values, &self.u[..self.method.c.len() * self.n]))
     }
 
-    fn passed(&mut self, block: &Block, lane: usize, (t, h): (f64, f64)) {
+    fn passed(&mut self, (t, h): (f64, f64)) -> [&mut [f64]; 3] {
         (self.t_old, self.h_old) = (t, h);
-        block.point(lane, &mut self.before.values);
-        block.new_point(lane, &mut self.here.values);
-        block.stages(lane, &mut self.u_old[..self.method.c.len() * self.n]);
         self.dense_ready = false;
+        let stages = &mut self.u_old[..self.method.c.len() * self.n];
+        [&mut self.before.values, &mut self.here.values, stages]
     }
 
     fn refuse(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> ErrorKind {
