@@ -11,12 +11,15 @@ use super::interpret::Interpreter;
 use super::{Arguments, KernelId, Kernels, SingleKernels};
 use crate::kernel::program::{Kernel, Program};
 use crate::kernel::step::{
-    BackParts, Entries, Parts, explicit_adjoint, explicit_interpolant, explicit_step, for_single, newton_iterations,
-    operations, rosenbrock_adjoint, rosenbrock_step, side_by_side,
+    BackParts, CollocationParts, Entries, Parts, collocation_step, explicit_adjoint, explicit_interpolant,
+    explicit_step, for_single, newton_iterations, operations, rosenbrock_adjoint, rosenbrock_step, side_by_side,
 };
 use crate::kernel::{Lowered, MatrixPlan, Target64, lower_elimination, lower_elimination_within};
 use crate::linalg::{Elimination, Pattern};
-use crate::system::{CompiledLanes, CompiledNewton, CompiledStep, ExplicitFormula, RosenbrockFormula};
+use crate::system::{
+    CollocationFormula, CompiledCollocation, CompiledLanes, CompiledNewton, CompiledStep, ExplicitFormula,
+    RosenbrockFormula,
+};
 
 /// Systems with more states have no steps of one kernel: vectors of that length are worth loops.
 const STATES: usize = 40;
@@ -92,6 +95,25 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
             Some(Step { factors, ..Step::new(program, kernels.clone())? })
         });
         made.map(|step| step as Arc<dyn CompiledNewton>)
+    }
+
+    /// The parts of a collocation step.
+    pub fn collocation(
+        &self,
+        formula: &CollocationFormula,
+        kernels: &K,
+        (pattern, places): (&Pattern, Option<&[usize]>),
+    ) -> Option<Arc<dyn CompiledCollocation>> {
+        let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
+        let made = self.known(formula.name, || {
+            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
+            let elimination = lower_elimination(&plan, pattern, self.target);
+            let parts = CollocationParts { rhs, jacobian, pattern, places, elimination: &elimination };
+            let program = collocation_step(&parts, formula, self.target)?;
+            let small = program.kernels.iter().map(operations).sum::<usize>() <= 2 * STEP;
+            if small { Step::new(program, kernels.clone()) } else { None }
+        });
+        made.map(|step| step as Arc<dyn CompiledCollocation>)
     }
 
     /// The way back through a step of an explicit method; the second kernel also starts from points inside the step.
@@ -235,6 +257,11 @@ fn most_work(kernels: usize, length: impl Fn(KernelId) -> usize) -> usize {
 const STEP_KERNEL: KernelId = KernelId(0);
 const INTERPOLANT: KernelId = KernelId(1);
 const AGAIN: KernelId = KernelId(1);
+const JACOBIAN: KernelId = KernelId(2);
+const FACTOR: KernelId = KernelId(3);
+const PREDICT: KernelId = KernelId(4);
+const ESTIMATE: KernelId = KernelId(5);
+const DAMP: KernelId = KernelId(6);
 
 impl<K: Kernels> Step<K> {
     /// From a program whose first kernel is the step; becomes kernels of that kind.
@@ -361,5 +388,39 @@ impl<K: Kernels + Clone + 'static> CompiledNewton for Step<K> {
     #[inline]
     fn again(&self, t: f64, factors: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
         self.call(AGAIN, Arguments { t, y: factors, p, v: limits, w, out });
+    }
+}
+
+impl<K: Kernels + Clone + 'static> CompiledCollocation for Step<K> {
+    fn work(&self) -> usize {
+        CompiledStep::work(self)
+    }
+
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(JACOBIAN, Arguments { t, y, p, v: limits, w, out });
+    }
+
+    fn factor(&self, limits: &[f64], w: &mut [f64]) {
+        self.call(FACTOR, Arguments { t: 0.0, y: &[], p: &[], v: limits, w, out: &mut [] });
+    }
+
+    fn predict(&self, ratio: f64, w: &mut [f64]) {
+        self.call(PREDICT, Arguments { t: ratio, y: &[], p: &[], v: &[], w, out: &mut [] });
+    }
+
+    fn first(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(STEP_KERNEL, Arguments { t, y, p, v: limits, w, out });
+    }
+
+    fn again(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(AGAIN, Arguments { t, y, p, v: limits, w, out });
+    }
+
+    fn estimate(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(ESTIMATE, Arguments { t, y, p, v: limits, w, out });
+    }
+
+    fn damp(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]) {
+        self.call(DAMP, Arguments { t, y, p, v: limits, w, out });
     }
 }

@@ -10,8 +10,8 @@ use crate::kernel::program::Program;
 use crate::kernel::{DelayPlan, EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
-    CompiledNewton, CompiledStep, Constraints, Delays, Derivative, Events, ExplicitFormula, Matrix, RosenbrockFormula,
-    SecondOrder, Shape, Split, System, Taylor,
+    CollocationFormula, CompiledCollocation, CompiledNewton, CompiledStep, Constraints, Delays, Derivative, Events,
+    ExplicitFormula, Matrix, RosenbrockFormula, SecondOrder, Shape, Split, System, Taylor,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -490,6 +490,14 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
             return None;
         }
         self.steps.newton(&self.kernels, &self.pattern_and_places().0)
+    }
+
+    fn collocation(&self, formula: &CollocationFormula) -> Option<Arc<dyn CompiledCollocation>> {
+        if !self.delays.is_empty() {
+            return None;
+        }
+        let (pattern, places) = self.pattern_and_places();
+        self.steps.collocation(formula, &self.kernels, (pattern, places.as_deref()))
     }
 
     fn rosenbrock_step(&self, formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {

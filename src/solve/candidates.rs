@@ -80,6 +80,15 @@ pub const STIFF: &[Candidate] = &[
         // Four iterations a step, each with one real and three complex solves, and as many factorisations.
         cost: |c| 30.0 * c.rhs + 13.0 * c.factor + 52.0 * c.solve + 300.0 * c.n + 2000.0,
     },
+    // Of few equations high order pays early: a step is one compiled function after the other.
+    Candidate {
+        method: Method::Radau,
+        rtol: (1e-10, 3e-8),
+        states: 0..8,
+        decaying: false,
+        steps: 0.15,
+        cost: |c| 30.0 * c.rhs + 13.0 * c.factor + 52.0 * c.solve + 300.0 * c.n + 2000.0,
+    },
     Candidate {
         method: Method::Rodas5P,
         rtol: (1e-10, 1.0),

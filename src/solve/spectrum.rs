@@ -15,6 +15,10 @@ pub struct Dominant {
 
 /// Iterations of the power method, and how many of the first do not count.
 const ITERATIONS: (u32, u32) = (16, 8);
+/// The same where they go on from the vector of the last look.
+const FURTHER: (u32, u32) = (6, 2);
+/// The share of the vector of a first look that is added then, for what has become dominant since.
+const FRESH: f64 = 0.01;
 /// A Rayleigh quotient of at least this share of |λ| is that of a real eigenvalue.
 const REAL: f64 = 0.9;
 
@@ -22,6 +26,7 @@ const REAL: f64 = 0.9;
 #[derive(Debug, Default)]
 pub struct Spectrum {
     values: Vec<f64>,
+    /// Where the last look ended; empty at first.
     v: Vec<f64>,
     image: Vec<f64>,
 }
@@ -35,7 +40,6 @@ impl Spectrum {
         let system = problem.system;
         let pattern = system.jacobian_pattern();
         self.values.resize(pattern.nnz(), 0.0);
-        self.v.resize(n, 0.0);
         self.image.resize(n, 0.0);
         let Spectrum { values, v, image } = self;
         problem.jacobian(t, y, values);
@@ -44,14 +48,24 @@ impl Spectrum {
             return Dominant { radius: bound, decays: false };
         }
         // A start with a share in every direction.
-        v.iter_mut().enumerate().for_each(|(k, x)| *x = 1.0 + ((k * 7 + 3) % 11) as f64 / 11.0);
+        let start = |k: usize| 1.0 + ((k * 7 + 3) % 11) as f64 / 11.0;
+        let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let (most, settling) = if v.len() == n && length.is_finite() {
+            let share = FRESH * length / (n as f64).sqrt();
+            v.iter_mut().enumerate().for_each(|(k, x)| *x += share * start(k));
+            FURTHER
+        } else {
+            *v = (0..n).map(start).collect();
+            ITERATIONS
+        };
         let (mut growth, mut counted, mut rayleigh) = (0.0, 0u32, 0.0);
-        for iteration in 0..ITERATIONS.0 {
+        for iteration in 0..most {
             let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
             if norm == 0.0 || !norm.is_finite() {
+                v.clear();
                 return Dominant { radius: if norm == 0.0 { 0.0 } else { f64::NAN }, decays: false };
             }
-            if iteration >= ITERATIONS.1 {
+            if iteration >= settling {
                 growth += math::log(norm);
                 counted += 1;
             }

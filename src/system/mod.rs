@@ -22,8 +22,9 @@ pub use derivatives::{Derivative, Matrix};
 pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 pub use names::{Block, Names};
 pub use reduced::{Eliminated, Reduced};
-pub use step::{CompiledLanes, CompiledNewton, CompiledStep, EXTRA, ErrorFormula, ExplicitFormula, LIMITS};
-pub use step::{HISTORY, NEWTON_LIMITS, NEWTON_PARTS, RosenbrockFormula};
+pub use step::{COLLOCATION_PARTS, EXTRA, HISTORY, LIMITS, NEWTON_LIMITS, NEWTON_PARTS};
+pub use step::{CollocationFormula, ErrorFormula, ExplicitFormula, RosenbrockFormula};
+pub use step::{CompiledCollocation, CompiledLanes, CompiledNewton, CompiledStep};
 
 use std::sync::Arc;
 
@@ -185,6 +186,11 @@ pub trait System: Send + Sync {
     /// The values before the start at the times `s`, one per [`Delays::arguments`], and as many derivatives behind them;
     /// what belongs to times after the start or to states whose past is not given is arbitrary.
     fn past(&self, _s: &[f64], _p: &[f64], _w: &mut [f64], _values: &mut [f64]) {}
+
+    /// A collocation step in parts, where the system has them to offer.
+    fn collocation(&self, _formula: &CollocationFormula) -> Option<Arc<dyn CompiledCollocation>> {
+        None
+    }
 
     /// A whole step of a Rosenbrock method as one function, where the system has one to offer.
     fn rosenbrock_step(&self, _formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {

@@ -151,6 +151,67 @@ pub trait CompiledNewton: Send + Sync {
     fn again(&self, t: f64, factors: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
 }
 
+/// A collocation method whose stages are decoupled by A⁻¹ = T Λ T⁻¹ (H&W IV.8): a real system and complex pairs.
+#[derive(Clone, Copy, Debug)]
+pub struct CollocationFormula<'a> {
+    /// What the formula is known by; formulas of one name are the same.
+    pub name: &'static str,
+    /// Nodes, s of them, the last 1.
+    pub c: &'a [f64],
+    /// The real eigenvalue of A⁻¹.
+    pub gamma: f64,
+    /// The pairs α ± iβ.
+    pub pairs: &'a [(f64, f64)],
+    /// T, by rows: the real eigenvector, then real and imaginary part of each pair's for α + iβ; the last row is 1, 1, 0, …
+    pub t: &'a [&'a [f64]],
+    /// T⁻¹, by rows.
+    pub inverse: &'a [&'a [f64]],
+    /// The error estimate: (γ/h I − J)⁻¹ (f(t, y) + Σ e_i z_i/h).
+    pub e: &'a [f64],
+    /// 1/(c_i Π (c_i − c_k)), for Lagrange's polynomials on 0 and the nodes.
+    pub lagrange: &'a [f64],
+}
+
+/// A collocation step of s stages for one system of n states, as functions that share the numbers in `w`. Pure functions of
+/// their arguments; safe from many threads.
+///
+/// - `limits`: as of [`CompiledStep::attempt`], with f(t, y) behind them, n numbers;
+/// - `w`: T⁻¹z is in front of all, s n numbers; then, as many each, z of the step before, which the host puts there, z, and f
+///   at the stages; then the error, n numbers, and behind [`COLLOCATION_PARTS`] parts of n J, in the order of the pattern
+///   ([`CollocationFormula`] has the names).
+pub trait CompiledCollocation: Send + Sync {
+    /// Numbers `w` must have.
+    fn work(&self) -> usize;
+
+    /// J at (t, y), and its norm in `out`.
+    ///
+    /// # Panics
+    /// If a slice is too short, as all of these.
+    fn jacobian(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// Factorises γ/h I − J and (α − iβ)/h I − J.
+    fn factor(&self, limits: &[f64], w: &mut [f64]);
+
+    /// Starting values T⁻¹z on the collocation polynomial of the step before, this one being `ratio` times as long.
+    fn predict(&self, ratio: f64, w: &mut [f64]);
+
+    /// The first of Newton's iterations on T⁻¹z (H&W IV.8.4). `out`: the norm of its correction; 1 if the planned pivots were
+    /// good, else 0.
+    fn first(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// Another iteration.
+    fn again(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// z, the new state, n numbers in `out`, and behind it the norm of the error (H&W IV.8.19).
+    fn estimate(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+
+    /// The norm of the error once more, damped by evaluating f at y + error (H&W IV.8.20); in the same place of `out`.
+    fn damp(&self, t: f64, y: &[f64], p: &[f64], limits: &[f64], w: &mut [f64], out: &mut [f64]);
+}
+
+/// Parts of n numbers behind the stages in the work buffer of a [`CompiledCollocation`].
+pub const COLLOCATION_PARTS: usize = 3;
+
 /// Differences ∇^k y that [`CompiledNewton`] finds in `w`: k = 0 … 7.
 pub const HISTORY: usize = 8;
 /// Parts of n numbers behind them.

@@ -6,18 +6,23 @@
 //! are made and are read back where they are used, so that few values are alive at a time.
 
 mod adjoint;
+mod collocation;
+mod complex;
 mod dense;
 mod explicit;
 mod inline;
+mod jacobian;
 mod lanes;
 mod newton;
 mod norm;
 mod rosenbrock;
 mod rosenbrock_adjoint;
+mod sums;
 mod taylor;
 mod time;
 
 pub use adjoint::{Entries, explicit_adjoint};
+pub use collocation::{CollocationParts, collocation_step};
 pub use dense::{explicit_dense, rosenbrock_dense, rosenbrock_prepare};
 pub use explicit::{explicit_interpolant, explicit_step};
 pub use inline::operations;

@@ -4,7 +4,9 @@
 //! J, the factors and the stages pass through the work buffer, where each use finds them as a memory operand.
 
 use super::inline::{Operands, Place, inline, reads_time};
+use super::jacobian::jacobian;
 use super::norm::{scale, unless_finite};
+use super::sums::{row, weighted};
 use super::time::stage_time;
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Program, Unary, Value};
@@ -27,9 +29,6 @@ pub struct Parts<'a> {
     /// `factor`, `solve` and `check` for s·I − J.
     pub elimination: &'a Program,
 }
-
-/// So many sums are formed side by side.
-const SIDE: usize = 8;
 
 /// The kernel `step` of a formula; `None` if a part cannot be unrolled.
 pub fn rosenbrock_step(parts: &Parts, formula: &RosenbrockFormula, target: Target64) -> Option<Kernel> {
@@ -111,21 +110,10 @@ impl<'a> Step<'a> {
     fn matrix(&mut self) -> Option<()> {
         let parts = self.parts;
         let t = self.time(0.0, parts.jacobian);
-        let values = inline(&mut self.code, parts.jacobian, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
-        let mut entries: Vec<Option<Value>> = vec![None; parts.pattern.nnz()];
-        for (k, value) in values.into_iter().enumerate() {
-            let place = parts.places.map_or(k, |places| places[k]);
-            let entry = entries.get_mut(place)?;
-            *entry = Some(match *entry {
-                Some(sum) => self.code.op(Op::Binary(Binary::Add, sum, value)),
-                None => value,
-            });
-        }
-        let entries = entries.into_iter().collect::<Option<Vec<_>>>()?;
-        for (k, value) in entries.iter().enumerate() {
-            self.code.keep(self.jacobian + k, *value);
-        }
-        self.norm(&entries);
+        let operands = Operands::at(t, Place::Memory(Buffer::Y, 0));
+        let kernels = (parts.jacobian, parts.pattern, parts.places);
+        let norm = jacobian(&mut self.code, kernels, &operands, self.jacobian)?;
+        self.code.store(Buffer::Out, self.n + 2, norm);
         if let Some(kernel) = parts.time_derivative {
             let t = self.time(0.0, kernel);
             let ft = inline(&mut self.code, kernel, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
@@ -144,54 +132,9 @@ impl<'a> Step<'a> {
         Some(())
     }
 
-    /// The smaller of the norms by rows and by columns, an upper bound of |λ|.
-    fn norm(&mut self, entries: &[Value]) {
-        let (mut columns, mut rows) = (vec![None; self.n], vec![None; self.n]);
-        for j in 0..self.n {
-            for k in self.parts.pattern.column(j) {
-                let value = self.code.op(Op::Unary(Unary::Abs, entries[k]));
-                for sum in [&mut columns[j], &mut rows[self.parts.pattern.rows()[k]]] {
-                    *sum = Some(match *sum {
-                        Some(sum) => self.code.op(Op::Binary(Binary::Add, sum, value)),
-                        None => value,
-                    });
-                }
-            }
-        }
-        let most = [columns, rows].map(|sums: Vec<Option<Value>>| {
-            let zero = self.code.op(Op::Const(0.0));
-            sums.into_iter().flatten().fold(zero, |most, sum| self.code.op(Op::Binary(Binary::Max, sum, most)))
-        });
-        let least = self.code.op(Op::Binary(Binary::Min, most[0], most[1]));
-        self.code.store(Buffer::Out, self.n + 2, least);
-    }
-
     /// `base + Σ weight_l u_l`; sums from 0 where there is no base.
     fn weighted(&mut self, base: Option<(Buffer, usize)>, weights: &[f64]) -> Vec<Value> {
-        let n = self.n;
-        let row: Vec<(usize, f64)> = weights.iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect();
-        let mut sums = Vec::with_capacity(n);
-        for from in (0..n).step_by(SIDE) {
-            let to = n.min(from + SIDE);
-            for j in from..to {
-                sums.push(match base {
-                    Some((Buffer::W, at)) => self.code.kept(at + j),
-                    Some((buffer, at)) => self.code.load(buffer, at + j),
-                    None => self.code.op(Op::Const(0.0)),
-                });
-            }
-            for (term, (l, weight)) in row.iter().enumerate() {
-                let weight = self.code.op(Op::Const(*weight));
-                for (j, sum) in sums.iter_mut().enumerate().take(to).skip(from) {
-                    let u = self.code.kept(l * n + j);
-                    *sum = match (term, base) {
-                        (0, None) => self.code.op(Op::Binary(Binary::Mul, u, weight)),
-                        _ => self.code.multiply_add(weight, u, *sum, self.fma),
-                    };
-                }
-            }
-        }
-        sums
+        weighted(&mut self.code, self.n, base, &row(0, self.n, weights), self.fma)
     }
 
     /// The argument of stage i, or the solution with the weights m.

@@ -7,16 +7,20 @@
 //! nodes are the zeros of d^(s−1)/dx^(s−1) (x^(s−1) (x − 1)^s), A the collocation matrix; eigenvalues and eigenvectors of
 //! A⁻¹ and the error weights of an embedded formula of order s with weight 1/γ at the start were calculated to 60 digits.
 
-use crate::solve::collocation::Radau;
+use crate::solve::collocation::{Radau, lagrange};
 
 /// The method of fixed order.
 pub const FIXED: &[&Radau] = &[&RADAU5];
 /// The method of variable order.
 pub const VARIABLE: &[&Radau] = &[&RADAU5, &RADAU9, &RADAU13];
 
+const C5: [f64; 3] = [0.155_051_025_721_682_2, 0.644_948_974_278_317_8, 1.0];
+
 /// 3 stages, order 5.
 pub const RADAU5: Radau = Radau {
-    c: &[0.155_051_025_721_682_2, 0.644_948_974_278_317_8, 1.0],
+    name: "RadauIIA5",
+    c: &C5,
+    lagrange: &lagrange(&C5),
     gamma: 3.637_834_252_744_496,
     pairs: &[(2.681_082_873_627_752_3, 3.050_430_199_247_410_5)],
     t: &[
@@ -32,9 +36,14 @@ pub const RADAU5: Radau = Radau {
     e: &[-10.048_809_399_827_416, 1.382_142_733_160_749, -0.333_333_333_333_333_3],
 };
 
+const C9: [f64; 5] =
+    [0.057_104_196_114_517_68, 0.276_843_013_638_123_8, 0.583_590_432_368_916_8, 0.860_240_135_656_219_5, 1.0];
+
 /// 5 stages, order 9.
 pub const RADAU9: Radau = Radau {
-    c: &[0.057_104_196_114_517_68, 0.276_843_013_638_123_8, 0.583_590_432_368_916_8, 0.860_240_135_656_219_5, 1.0],
+    name: "RadauIIA9",
+    c: &C9,
+    lagrange: &lagrange(&C9),
     gamma: 6.286_704_751_729_276_5,
     pairs: &[(5.700_953_298_671_79, 3.210_265_600_308_549_7), (3.655_694_325_463_572, 6.543_736_899_360_077)],
     t: &[
@@ -108,17 +117,21 @@ pub const RADAU9: Radau = Radau {
     e: &[-27.780_933_944_064_64, 3.641_478_498_049_213, -1.252_547_721_169_118_7, 0.592_003_167_184_542_8, -0.2],
 };
 
+const C13: [f64; 7] = [
+    0.029_316_427_159_784_893,
+    0.148_078_599_668_484_3,
+    0.336_984_690_281_154_3,
+    0.558_671_518_771_550_1,
+    0.769_233_862_030_054_5,
+    0.926_945_671_319_741_1,
+    1.0,
+];
+
 /// 7 stages, order 13.
 pub const RADAU13: Radau = Radau {
-    c: &[
-        0.029_316_427_159_784_893,
-        0.148_078_599_668_484_3,
-        0.336_984_690_281_154_3,
-        0.558_671_518_771_550_1,
-        0.769_233_862_030_054_5,
-        0.926_945_671_319_741_1,
-        1.0,
-    ],
+    name: "RadauIIA13",
+    c: &C13,
+    lagrange: &lagrange(&C13),
     gamma: 8.936_832_788_405_216,
     pairs: &[
         (8.511_834_825_102_946, 3.281_013_624_325_059),
