@@ -49,7 +49,7 @@ pub struct Args {
     span: Option<(f64, f64)>,
 
     /// The integrator
-    #[arg(long, value_parser = crate::run::method_parser(), ignore_case = true)]
+    #[arg(long, value_parser = crate::settings::method_parser(), ignore_case = true)]
     method: Option<Method>,
 
     /// Relative tolerance

@@ -19,6 +19,7 @@ mod plot;
 mod progress;
 mod read;
 mod run;
+mod settings;
 mod show;
 mod stats;
 mod steady;
@@ -41,7 +42,7 @@ Examples:
   rhapsode run predator.ode --plot predator.svg  integrate it and draw it
   rhapsode run predator.ode --set a=2 -o out.csv change a parameter, keep the numbers
   rhapsode steady predator.ode                   where it rests, and whether it stays there
-  rhapsode sweep predator.ode --param a=lin(1,3,21) -o ends.csv
+  rhapsode sweep predator.ode --param 'a=lin(1,3,21)' -o ends.csv
                                                  run it for many values
   rhapsode gradient predator.ode data.csv --wrt a,b
                                                  the likelihood of measured values, and its derivatives

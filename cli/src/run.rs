@@ -2,17 +2,15 @@
 //! that it can be written, and what was computed is written even when the run ends early.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, ValueEnum};
+use clap::ValueEnum;
 use rhapsode::Backend;
-use rhapsode::solve::{Method, Precision};
 
-use crate::engine::{self, Points, Request};
+use crate::engine::{self, Request};
 use crate::exit::Stop;
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::settings::Settings;
 use crate::{interrupt, plot, stats, values, write};
 
 const EXAMPLES: &str = "\
@@ -29,51 +27,17 @@ What is not given comes from the model's solve block.";
 
 /// Integrate a model
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES, group = ArgGroup::new("points"))]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The model file; `-` reads standard input
     model: String,
 
-    /// Set a parameter or an initial value, as in `k1=0.05` or `u[3]=1` (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = values::assignment, allow_hyphen_values = true)]
-    set: Vec<(String, f64)>,
-
-    /// Start and end of the independent variable
-    #[arg(long, value_name = "FROM..TO", value_parser = values::span, allow_hyphen_values = true)]
-    span: Option<(f64, f64)>,
-
-    /// The integrator (upper or lower case)
-    #[arg(long, value_parser = method_parser(), ignore_case = true)]
-    method: Option<Method>,
-
-    /// Relative tolerance
-    #[arg(long, value_parser = values::positive, allow_hyphen_values = true)]
-    rtol: Option<f64>,
-
-    /// Absolute tolerance, for all states
-    #[arg(long, value_parser = values::not_negative, allow_hyphen_values = true)]
-    atol: Option<f64>,
-
-    /// The numbers of the steps: f64, or f32 for ensembles at loose tolerances (explicit Runge–Kutta and Rosenbrock methods)
-    #[arg(long, value_parser = precision_parser())]
-    precision: Option<Precision>,
+    #[command(flatten)]
+    settings: Settings,
 
     /// Native code, or the reference interpreter
     #[arg(long, value_enum, default_value_t)]
     backend: BackendName,
-
-    /// Keep N evenly spaced points
-    #[arg(long, value_name = "N", value_parser = values::count, group = "points")]
-    save: Option<usize>,
-
-    /// Keep exactly these points, as in `0,0.5,10`
-    #[arg(long, value_name = "T,…", value_delimiter = ',', value_parser = values::number, group = "points",
-          allow_hyphen_values = true)]
-    save_at: Option<Vec<f64>>,
-
-    /// Keep a point every DT
-    #[arg(long, value_name = "DT", value_parser = values::positive, group = "points")]
-    save_every: Option<f64>,
 
     /// Write and draw only these states and outputs, as in `A,u[3,4]`; the name of an array means all of it
     #[arg(long, value_name = "NAME,…", value_parser = values::columns)]
@@ -104,18 +68,6 @@ pub struct Args {
     #[arg(long)]
     error_estimate: bool,
 
-    /// Let steps run over the switches of the equations (`if`, `max`, `floor`, …) instead of ending there
-    #[arg(long)]
-    over_switches: bool,
-
-    /// Give up after so many steps
-    #[arg(long, value_name = "N", value_parser = values::steps)]
-    max_steps: Option<u64>,
-
-    /// Give up after so much time: seconds, or as in `500ms`, `5min`
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    max_time: Option<Duration>,
-
     /// No summary and no progress bar
     #[arg(short, long)]
     quiet: bool,
@@ -137,7 +89,7 @@ pub fn run(args: &Args) -> Result<(), Stop> {
     let by: Vec<String> = args.sensitivities.iter().flat_map(|c| c.0.iter().cloned()).collect();
     let model = engine::load(&args.model)?;
     engine::validate_sensitivities(&model, &by)?;
-    let request = request(args);
+    let request = Request { explain: args.explain, error_estimate: args.error_estimate, ..args.settings.request() };
     engine::validate(&model, &request)?;
     let columns: Vec<String> = args.columns.iter().flat_map(|c| c.0.iter().cloned()).collect();
     engine::validate_columns(&model, &by, &columns)?;
@@ -241,42 +193,6 @@ impl Outputs {
         let stats = args.stats.as_ref().map(|path| Output::open("--stats", path)).transpose()?;
         Ok(Outputs { table, figure, stats })
     }
-}
-
-fn request(args: &Args) -> Request {
-    let points = match (args.save, &args.save_at, args.save_every) {
-        (Some(n), ..) => Some(Points::Count(n)),
-        (_, Some(times), _) => {
-            let mut times = times.clone();
-            times.sort_by(f64::total_cmp);
-            times.dedup();
-            Some(Points::At(times))
-        }
-        (.., Some(dt)) => Some(Points::Every(dt)),
-        _ => None,
-    };
-    Request {
-        set: args.set.clone(),
-        span: args.span,
-        method: args.method,
-        rtol: args.rtol,
-        atol: args.atol,
-        precision: args.precision,
-        points,
-        over_switches: args.over_switches,
-        explain: args.explain,
-        max_steps: args.max_steps,
-        max_time: args.max_time,
-        error_estimate: args.error_estimate,
-    }
-}
-
-pub fn method_parser() -> impl TypedValueParser<Value = Method> {
-    PossibleValuesParser::new(Method::ALL.iter().map(|m| m.name())).try_map(|name| Method::find(&name).ok_or("unknown"))
-}
-
-pub fn precision_parser() -> impl TypedValueParser<Value = Precision> {
-    PossibleValuesParser::new(["f64", "f32"]).try_map(|name| Precision::find(&name).ok_or("unknown"))
 }
 
 /// One line on standard error, if anyone listens.

@@ -18,18 +18,17 @@ mod values;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use clap::{ArgGroup, ValueEnum};
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rhapsode::Backend;
-use rhapsode::solve::{Method, Precision};
 
 use crate::engine;
 use crate::engine::ensemble::{Runs, run as run_all, threads};
 use crate::exit::Stop;
 use crate::output::Output;
-use crate::run::{method_parser, precision_parser};
+use crate::settings::Settings;
 use crate::{interrupt, plot, values as flags, write};
 use design::{Indices, Sampling};
 use finish::Finish;
@@ -43,9 +42,9 @@ pub use merge::{Args as MergeArgs, merge};
 
 const EXAMPLES: &str = "\
 Examples:
-  rhapsode sweep sir.ode --param R0=lin(1,4,61) -o epidemics.csv
-  rhapsode sweep robertson.ode --param k1=log(1e-3,1e3,50) --param k2=1e7,3e7 -o ends.parquet
-  rhapsode sweep pendulum.ode --param theta=lin(-3,3) --sample 10000 --keep quantiles --save 100 --plot bands.svg
+  rhapsode sweep sir.ode --param 'R0=lin(1,4,61)' -o epidemics.csv
+  rhapsode sweep robertson.ode --param 'k1=log(1e-3,1e3,50)' --param k2=1e7,3e7 -o ends.parquet
+  rhapsode sweep pendulum.ode --param 'theta=lin(-3,3)' --sample 10000 --keep quantiles --save 100 --plot bands.svg
   rhapsode sweep model.ode --sample 1024 --indices sobol -o shares.csv --plot shares.svg
   rhapsode sweep model.ode --from ends.csv --keep times --save-at 1,10 -o again.npz
   rhapsode sweep model.ode --sample 1e6 --shard 3/8 -o all.parquet
@@ -55,7 +54,7 @@ A sweep that was stopped goes on where it was when it is started again. What is 
 
 /// Run a model many times: over a grid, samples or the rows of a file
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES, group = ArgGroup::new("points"))]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The model file; `-` reads standard input
     model: String,
@@ -81,29 +80,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["param", "sample"])]
     from: Option<PathBuf>,
 
-    /// Set a parameter or an initial value for all runs, as in `k1=0.05` (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = flags::assignment, allow_hyphen_values = true)]
-    set: Vec<(String, f64)>,
-
-    /// Start and end of the independent variable
-    #[arg(long, value_name = "FROM..TO", value_parser = flags::span, allow_hyphen_values = true)]
-    span: Option<(f64, f64)>,
-
-    /// The integrator (upper or lower case)
-    #[arg(long, value_parser = method_parser(), ignore_case = true)]
-    method: Option<Method>,
-
-    /// Relative tolerance
-    #[arg(long, value_parser = flags::positive, allow_hyphen_values = true)]
-    rtol: Option<f64>,
-
-    /// Absolute tolerance, for all states
-    #[arg(long, value_parser = flags::not_negative, allow_hyphen_values = true)]
-    atol: Option<f64>,
-
-    /// The numbers of the steps: f64, or f32 for loose tolerances (explicit Runge–Kutta and Rosenbrock methods)
-    #[arg(long, value_parser = precision_parser())]
-    precision: Option<Precision>,
+    #[command(flatten)]
+    settings: Settings,
 
     /// What to keep of each run, or of all
     #[arg(long, value_enum, default_value_t)]
@@ -113,19 +91,6 @@ pub struct Args {
     #[arg(long, value_name = "Q,…", value_delimiter = ',', value_parser = flags::number,
           default_values_t = bands::PROBABILITIES)]
     quantiles: Vec<f64>,
-
-    /// Keep N evenly spaced times
-    #[arg(long, value_name = "N", value_parser = flags::count, group = "points")]
-    save: Option<usize>,
-
-    /// Keep exactly these times, as in `0,0.5,10`
-    #[arg(long, value_name = "T,…", value_delimiter = ',', value_parser = flags::number, group = "points",
-          allow_hyphen_values = true)]
-    save_at: Option<Vec<f64>>,
-
-    /// Keep a time every DT
-    #[arg(long, value_name = "DT", value_parser = flags::positive, group = "points")]
-    save_every: Option<f64>,
 
     /// Keep only these states and outputs, as in `A,u[3,4]`; the name of an array means all of it
     #[arg(long, value_name = "NAME,…", value_parser = flags::columns)]
@@ -155,18 +120,6 @@ pub struct Args {
     /// Run on so many threads; by default RHAPSODE_NUM_THREADS says how many, or the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-
-    /// Let steps run over the switches of the equations (`if`, `max`, `floor`, …) instead of ending there
-    #[arg(long)]
-    over_switches: bool,
-
-    /// Give a run up after so many steps
-    #[arg(long, value_name = "N", value_parser = flags::steps)]
-    max_steps: Option<u64>,
-
-    /// Give a run up after so much time: seconds, or as in `500ms`, `5min`
-    #[arg(long, value_name = "TIME", value_parser = flags::duration)]
-    max_time: Option<Duration>,
 
     /// No summary and no progress bar
     #[arg(short, long)]

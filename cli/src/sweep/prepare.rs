@@ -32,7 +32,7 @@ const MOST_VALUES: u64 = 4096;
 /// A sentence for what cannot be done.
 pub fn prepare(args: &Args) -> Result<Prepared, Stop> {
     let (model, bytes) = ensemble::load(&args.model)?;
-    let request = request(args);
+    let request = args.settings.request();
     engine::validate(&model, &request)?;
     let columns: Vec<String> = args.columns.iter().flat_map(|Columns(names)| names.iter().cloned()).collect();
     let columns = ensemble::column_names(&model, &columns)?;
@@ -71,34 +71,6 @@ pub fn prepare(args: &Args) -> Result<Prepared, Stop> {
         axes: axes(&design),
     };
     Ok(Prepared { plan, model, request, design, names, keep })
-}
-
-fn request(args: &Args) -> Request {
-    let points = match (args.save, &args.save_at, args.save_every) {
-        (Some(n), ..) => Some(Points::Count(n)),
-        (_, Some(times), _) => {
-            let mut times = times.clone();
-            times.sort_by(f64::total_cmp);
-            times.dedup();
-            Some(Points::At(times))
-        }
-        (.., Some(dt)) => Some(Points::Every(dt)),
-        _ => None,
-    };
-    Request {
-        set: args.set.clone(),
-        span: args.span,
-        method: args.method,
-        rtol: args.rtol,
-        atol: args.atol,
-        precision: args.precision,
-        points,
-        over_switches: args.over_switches,
-        explain: false,
-        error_estimate: false,
-        max_steps: args.max_steps,
-        max_time: args.max_time,
-    }
 }
 
 /// What numbers depend on besides the model and what varies.
