@@ -122,6 +122,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// One line on standard error, if anyone listens.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Writes text to standard output.
 fn print(text: &str) -> Result<(), Stop> {
     let mut out = std::io::stdout().lock();

@@ -11,7 +11,7 @@ use crate::exit::Stop;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::{interrupt, plot, stats, values, write};
+use crate::{interrupt, plot, stats, tell, values, write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -131,21 +131,18 @@ pub fn run(args: &Args) -> Result<(), Stop> {
         file.write_bytes(format!("{object:#}\n").as_bytes())?;
     }
     if args.explain {
-        statistics.reasons.iter().for_each(|reason| eprint_line(reason));
+        statistics.reasons.iter().for_each(|reason| tell(reason));
         let fallbacks = statistics.fallbacks;
         if fallbacks > 0 {
-            eprint_line(&format!(
-                "planned pivots were bad in {fallbacks} of {} factorisations",
-                statistics.factorizations
-            ));
+            tell(&format!("planned pivots were bad in {fallbacks} of {} factorisations", statistics.factorizations));
         }
     }
     if !args.quiet && !statistics.adjusted.is_empty() {
-        eprint_line(&stats::adjusted(statistics));
+        tell(&stats::adjusted(statistics));
     }
     if !args.quiet {
-        eprint_line(&stats::line(&table, statistics, compile_seconds));
-        stats::events(&outcome.solution, model.independent()).iter().for_each(|line| eprint_line(line));
+        tell(&stats::line(&table, statistics, compile_seconds));
+        stats::events(&outcome.solution, model.independent()).iter().for_each(|line| tell(line));
     }
     outcome.errors.iter().for_each(|estimate| eprint_line(&stats::good_to(estimate)));
     match outcome.failure {
@@ -193,10 +190,4 @@ impl Outputs {
         let stats = args.stats.as_ref().map(|path| Output::open("--stats", path)).transpose()?;
         Ok(Outputs { table, figure, stats })
     }
-}
-
-/// One line on standard error, if anyone listens.
-fn eprint_line(line: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

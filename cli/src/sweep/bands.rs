@@ -27,18 +27,23 @@ impl Bands {
     /// What reading them reports.
     pub fn new(source: &Source, probabilities: &[f64]) -> io::Result<Bands> {
         let (times, columns) = (source.plan.times().to_vec(), source.plan.columns.clone());
-        let mut sketches = vec![Sketch::default(); times.len() * columns.len()];
-        for trajectory in source.trajectories()? {
-            let (_, (_, record)) = trajectory?;
-            sketches.iter_mut().zip(&record.values).for_each(|(sketch, value)| sketch.add(*value));
+        let series = times.len() * columns.len();
+        let (mut values, mut counts, mut rank_error) = (Vec::new(), Vec::new(), 0.0_f64);
+        for start in (0..series).step_by(AT_ONCE) {
+            let mut sketches = vec![Sketch::default(); AT_ONCE.min(series - start)];
+            for trajectory in source.trajectories()? {
+                let (_, (_, record)) = trajectory?;
+                let own = record.values.iter().skip(start);
+                sketches.iter_mut().zip(own).for_each(|(sketch, value)| sketch.add(*value));
+            }
+            values.extend(sketches.iter().flat_map(|sketch| sketch.quantiles(probabilities)));
+            counts.extend(sketches.iter().map(|sketch| sketch.count() as i64));
+            rank_error = sketches.iter().map(Sketch::rank_error).fold(rank_error, f64::max);
         }
         Ok(Bands {
-            values: sketches.iter().flat_map(|sketch| sketch.quantiles(probabilities)).collect(),
-            counts: sketches
-                .chunks(columns.len().max(1))
-                .map(|row| row.first().map_or(0, |s| s.count() as i64))
-                .collect(),
-            rank_error: sketches.iter().map(Sketch::rank_error).fold(0.0, f64::max),
+            values,
+            counts: counts.into_iter().step_by(columns.len().max(1)).collect(),
+            rank_error,
             times,
             columns,
             probabilities: probabilities.to_vec(),
@@ -66,6 +71,9 @@ impl Bands {
         table
     }
 }
+
+/// So many quantities are gone through at a time, with less than half a megabyte for each.
+const AT_ONCE: usize = 512;
 
 /// Quantiles where none are named: the middle half and nine tenths of the trajectories, and their median.
 pub const PROBABILITIES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];

@@ -47,7 +47,7 @@ impl Finish<'_> {
     /// # Errors
     /// A sentence, where reading or writing fails.
     pub fn write(&self, source: &Source) -> Result<Totals, Stop> {
-        let reading = |error: std::io::Error| Stop::writing("the result from the journal", &error);
+        let reading = |error: std::io::Error| Stop::input(format!("error: cannot read the journal: {error}"));
         let mut totals = source.totals().map_err(reading)?;
         let small;
         let rows: &dyn Rows = match (&source.plan.kept, source.plan.indices) {

@@ -6,7 +6,7 @@
 //! its checksum (u64), and the records one after the other; numbers are little-endian.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ impl Journal {
                          begin anew with `--restart`"
                     )));
                 }
-                let (records, end) = whole(path).map_err(|error| failed(&error))?;
+                let (records, end) = whole(&file).map_err(|error| failed(&error))?;
                 file.set_len(end).map_err(|error| failed(&error))?;
                 finished = records;
             }
@@ -159,16 +159,22 @@ pub struct Records {
 /// # Errors
 /// What the file system reports, or that it is no journal.
 pub fn read(path: &Path) -> io::Result<(Plan, Records)> {
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+    read_from(File::open(path)?)
+}
+
+fn read_from(file: File) -> io::Result<(Plan, Records)> {
+    let mut reader = BufReader::with_capacity(1 << 16, file);
     let Some(plan) = read_plan(&mut reader)? else { return Err(io::Error::other("it is not complete")) };
-    let end = io::Seek::stream_position(&mut reader)?;
+    let end = reader.stream_position()?;
     let varied = plan.varied.len();
     Ok((plan, Records { reader, entry: io::Cursor::default(), left: 0, end, varied }))
 }
 
 /// The number of records in whole entries, and where those end.
-fn whole(path: &Path) -> io::Result<(u64, u64)> {
-    let (_, mut records) = read(path)?;
+fn whole(file: &File) -> io::Result<(u64, u64)> {
+    let mut file = file.try_clone()?;
+    file.rewind()?;
+    let (_, mut records) = read_from(file)?;
     let mut count = 0;
     while records.entry()? {
         count += u64::from(records.left);

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::eprintln_if_heard;
 use super::finish::{self, Finish};
 use super::journal;
 use super::source::Source;
 use crate::exit::Stop;
 use crate::output::Output;
+use crate::tell;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,7 +45,7 @@ pub fn merge(args: &Args) -> Result<(), Stop> {
     drop(Output::open("--output", &args.output)?);
     let totals = finish.write(&source)?;
     if !args.quiet {
-        finish::lines(&source.plan, &totals, None).iter().for_each(|line| eprintln_if_heard(line));
+        finish::lines(&source.plan, &totals, None).iter().for_each(|line| tell(line));
     }
     finish::verdict(&totals)
 }

@@ -29,7 +29,7 @@ use crate::engine::ensemble::{Runs, run as run_all, threads};
 use crate::exit::Stop;
 use crate::output::Output;
 use crate::settings::Settings;
-use crate::{interrupt, plot, values as flags, write};
+use crate::{interrupt, plot, tell, values as flags, write};
 use design::{Indices, Sampling};
 use finish::Finish;
 use journal::Journal;
@@ -167,13 +167,15 @@ pub fn sweep(args: &Args) -> Result<(), Stop> {
     let start = Instant::now();
     execute(args, &prepared, &compiled, &mut journal, threads, cancel)?;
     let solve_seconds = start.elapsed().as_secs_f64();
+    // Others may read it now.
+    drop(journal);
 
     let source = Source { plan: plan.clone(), journals: vec![path.clone()] };
     if let (Some(shard), Some(path)) = (args.shard, output) {
         let name = path.display().to_string();
-        std::fs::rename(journal.path(), &path).map_err(|error| Stop::writing(&format!("`{name}`"), &error))?;
+        std::fs::rename(&source.journals[0], &path).map_err(|error| Stop::writing(&format!("`{name}`"), &error))?;
         if !args.quiet {
-            eprintln_if_heard(&format!(
+            tell(&format!(
                 "{}: shard {shard} of the sweep is in `{name}`; `rhapsode merge` puts them together",
                 plan.model
             ));
@@ -185,9 +187,8 @@ pub fn sweep(args: &Args) -> Result<(), Stop> {
         std::fs::remove_file(&path).map_err(|error| Stop::writing("the journal", &error))?;
     }
     if !args.quiet {
-        finish::lines(plan, &totals, Some((compiled.compile_seconds(), solve_seconds)))
-            .iter()
-            .for_each(|l| eprintln_if_heard(l));
+        let lines = finish::lines(plan, &totals, Some((compiled.compile_seconds(), solve_seconds)));
+        lines.iter().for_each(|line| tell(line));
     }
     finish::verdict(&totals)
 }
@@ -277,10 +278,4 @@ fn journal_path(output: &Path) -> PathBuf {
     let mut name = output.as_os_str().to_os_string();
     name.push(".journal");
     PathBuf::from(name)
-}
-
-/// One line on standard error, if anyone listens.
-fn eprintln_if_heard(line: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::pool::Desk;
+use super::pool::{AHEAD, Desk};
 use super::{Ensemble, EnsembleError};
 use crate::facade::bind::UnknownName;
 use crate::facade::{Objective, ObjectiveError};
@@ -39,6 +39,6 @@ impl Ensemble<'_> {
                 desk.done(k, value.map(|value| (value, gradient)));
             }
         };
-        self.on_threads(&work, &mut sink)
+        self.on_threads(AHEAD, &work, &mut sink)
     }
 }

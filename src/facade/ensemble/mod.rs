@@ -27,7 +27,7 @@ use super::bind::UnknownName;
 use super::problem::{Problem, SolveError};
 use super::{Compiled, ObjectiveError};
 use crate::solve::{ErrorKind, Failure, Precision, Solution};
-use pool::{Desk, in_order};
+use pool::{AHEAD, Desk, in_order};
 use starts::Starts;
 
 /// Why an ensemble cannot be run.
@@ -220,13 +220,14 @@ impl<'a> Ensemble<'a> {
         keep: impl Fn(usize, Result<Solution, SolveError>) -> R + Sync,
         sink: impl FnMut(usize, R) -> ControlFlow<()>,
     ) -> Result<usize, EnsembleError> {
-        self.each_of(&self.problem, keep, sink)
+        self.each_of(&self.problem, AHEAD, keep, sink)
     }
 
-    /// The same with other settings of the same runs.
+    /// The same with other settings of the same runs, and with so many results that may wait for an earlier one.
     fn each_of<R: Send>(
         &self,
         problem: &Problem,
+        ahead: usize,
         keep: impl Fn(usize, Result<Solution, SolveError>) -> R + Sync,
         mut sink: impl FnMut(usize, R) -> ControlFlow<()>,
     ) -> Result<usize, EnsembleError> {
@@ -254,7 +255,7 @@ impl<'a> Ensemble<'a> {
                 desk.borrow_mut().close();
             }
         };
-        self.on_threads(&work, &mut sink)
+        self.on_threads(ahead, &work, &mut sink)
     }
 
     /// The same with the problem of each trajectory, to be run in whatever way: with derivatives, or until it rests.
@@ -273,7 +274,7 @@ impl<'a> Ensemble<'a> {
                 desk.done(k, result);
             }
         };
-        self.on_threads(&work, &mut sink)
+        self.on_threads(AHEAD, &work, &mut sink)
     }
 
     /// What trajectories start from; none where there is none.
@@ -286,6 +287,7 @@ impl<'a> Ensemble<'a> {
 
     fn on_threads<R: Send>(
         &self,
+        ahead: usize,
         work: &(dyn Fn(&mut Desk<R>) + Sync),
         sink: &mut dyn FnMut(usize, R) -> ControlFlow<()>,
     ) -> Result<usize, EnsembleError> {
@@ -295,7 +297,7 @@ impl<'a> Ensemble<'a> {
         };
         let cancel = self.problem.options().cancel;
         let stop = || cancel.is_some_and(|flag| flag.load(Ordering::Relaxed));
-        Ok(in_order(self.count, threads, &stop, work, sink))
+        Ok(in_order(self.count, (threads, ahead), &stop, work, sink))
     }
 }
 

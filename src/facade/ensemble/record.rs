@@ -2,12 +2,16 @@
 
 use std::ops::ControlFlow;
 
+use super::pool::AHEAD;
 use super::{Ensemble, EnsembleError};
 use crate::diag::closest;
 use crate::facade::bind::UnknownName;
 use crate::facade::problem::{Problem, SolveError};
 use crate::name::plain;
 use crate::solve::{Save, Solution, Statistics};
+
+/// Bytes of records that may wait for an earlier one.
+const MOST_WAITING: usize = 64 << 20;
 
 /// What is kept of each trajectory.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,7 +147,9 @@ impl Ensemble<'_> {
             Keep::Events => problem.save(Save::At(Vec::new())),
             Keep::Extremes => problem,
         };
-        self.each_of(&problem, |_, result| record(keep, columns, result), sink)
+        let rows = if let Keep::At(times) = keep { times.len() } else { 2 };
+        let bytes = 8 * rows * (columns.0.len() + 1);
+        self.each_of(&problem, (MOST_WAITING / bytes).clamp(16, AHEAD), |_, result| record(keep, columns, result), sink)
     }
 }
 
