@@ -63,9 +63,7 @@ impl Bands {
             .with("count", Values::Wholes(self.counts.clone()));
         for (k, column) in self.columns.iter().enumerate() {
             for (j, probability) in self.probabilities.iter().enumerate() {
-                // 0.07 · 100 is 7.000000000000001.
-                let percent = (probability * 1e10).round() / 1e8;
-                table = table.with(format!("{column}: {percent} %"), Values::Numbers(self.curve(k, j)));
+                table = table.with(format!("{column}: {} %", percent(*probability)), Values::Numbers(self.curve(k, j)));
             }
         }
         table
@@ -74,6 +72,11 @@ impl Bands {
 
 /// So many quantities are gone through at a time, with less than half a megabyte for each.
 const AT_ONCE: usize = 512;
+
+/// A probability in percent: 0.07 · 100 is 7.000000000000001.
+pub fn percent(probability: f64) -> f64 {
+    (probability * 1e10).round() / 1e8
+}
 
 /// Quantiles where none are named: the middle half and nine tenths of the trajectories, and their median.
 pub const PROBABILITIES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];

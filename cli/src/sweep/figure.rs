@@ -2,10 +2,11 @@
 
 use std::io;
 
-use super::bands::{Bands, probabilities};
-use super::indices::{Sensitivity, sensitivities};
+use super::bands::{Bands, percent, probabilities};
+use super::design::Indices;
+use super::indices::{Estimate, Sensitivity, sensitivities};
 use super::plan::{Kept, Plan};
-use super::regression::coefficients;
+use super::regression::{Fit, coefficients};
 use super::source::Source;
 use crate::plot::bars::{Group, Value};
 use crate::plot::maps::{Map, Side};
@@ -23,7 +24,7 @@ enum Drawing {
     /// Over two.
     Maps(usize, usize),
     Regression,
-    Indices(super::design::Indices),
+    Indices(Indices),
 }
 
 fn drawing(plan: &Plan) -> Result<Drawing, String> {
@@ -64,17 +65,7 @@ pub fn figure(source: &Source, format: Format) -> Result<Vec<u8>, String> {
         Drawing::Curves(axis) => {
             let ends = ends(source).map_err(read)?;
             let series = plan.columns.iter().zip(&ends).map(|(name, values)| Series::scalar(name, values)).collect();
-            let axis_values = &plan.axes[axis].values;
-            render(
-                &Table {
-                    model: plan.model.clone(),
-                    independent: plan.varied[axis].clone(),
-                    unit: None,
-                    axis: axis_values,
-                    series,
-                },
-                format,
-            )
+            render(&table(plan, &plan.varied[axis], &plan.axes[axis].values, series), format)
         }
         Drawing::Maps(slow, fast) => {
             let ends = ends(source).map_err(read)?;
@@ -97,25 +88,15 @@ pub fn figure(source: &Source, format: Format) -> Result<Vec<u8>, String> {
         }
         Drawing::Regression => {
             let fits = coefficients(source).map_err(read)?;
-            let group = |(name, fit): (&String, super::regression::Fit)| Group {
-                title: format!("{name} (R² = {:.2})", fit.explained),
-                bars: plan
-                    .varied
-                    .iter()
-                    .cloned()
-                    .zip(fit.coefficients.iter().map(|b| vec![Value { value: *b, reach: 0.0 }]))
-                    .collect(),
+            let group = |(name, fit): (&String, Fit)| {
+                let bars = fit.coefficients.iter().map(|b| vec![Value { value: *b, reach: 0.0 }]);
+                let bars = plan.varied.iter().cloned().zip(bars).collect();
+                Group { title: format!("{name} (R² = {:.2})", fit.explained), bars }
             };
             let groups = plan.columns.iter().zip(fits).map(group).collect();
             let note = "R² is the share of the variance that the sum of straight lines explains";
-            bars::render(
-                &format!("{} at the end", plan.model),
-                groups,
-                &[""],
-                "standardised regression coefficient",
-                note,
-                format,
-            )
+            let title = format!("{} at the end", plan.model);
+            bars::render(&title, groups, &[""], "standardised regression coefficient", note, format)
         }
         Drawing::Indices(kind) => {
             let mut list = sensitivities(source, kind).map_err(read)?;
@@ -123,27 +104,21 @@ pub fn figure(source: &Source, format: Format) -> Result<Vec<u8>, String> {
             list.retain(|s| s.time == last);
             let at = last.map_or("at the end".to_string(), |t| format!("at {} = {t}", plan.independent));
             let (kinds, quantity): (&[&str], &str) = match kind {
-                super::design::Indices::Sobol => (&["by itself", "with interactions"], "share of the variance"),
-                super::design::Indices::Morris => (&["μ*"], "mean magnitude of the elementary effect, μ*"),
+                Indices::Sobol => (&["by itself", "with interactions"], "share of the variance"),
+                Indices::Morris => (&["μ*"], "mean magnitude of the elementary effect, μ*"),
             };
             let groups = plan.columns.iter().map(|column| Group {
                 title: column.clone(),
                 bars: list.iter().filter(|s| s.column == *column).map(bar).collect(),
             });
-            bars::render(
-                &format!("{} {at}", plan.model),
-                groups.collect(),
-                kinds,
-                quantity,
-                "lines: 95 % confidence intervals",
-                format,
-            )
+            let title = format!("{} {at}", plan.model);
+            bars::render(&title, groups.collect(), kinds, quantity, "lines: 95 % confidence intervals", format)
         }
     }
 }
 
 fn bar(sensitivity: &Sensitivity) -> (String, Vec<Value>) {
-    let value = |e: &super::indices::Estimate| Value { value: e.value, reach: e.reach };
+    let value = |e: &Estimate| Value { value: e.value, reach: e.reach };
     (sensitivity.parameter.clone(), sensitivity.estimates.iter().map(value).collect())
 }
 
@@ -163,17 +138,16 @@ fn bands(source: &Source, format: Format) -> Result<Vec<u8>, String> {
     };
     let bands: Vec<Vec<Band>> = (0..found.columns.len()).map(around).collect();
     let series = found.columns.iter().zip(&curves).map(|(name, values)| Series::scalar(name, values)).collect();
-    let table = Table {
-        model: plan.model.clone(),
-        independent: plan.independent.clone(),
-        unit: None,
-        axis: &found.times,
-        series,
-    };
-    let percent = |q: f64| (q * 1e10).round() / 1e8;
+    let table = table(plan, &plan.independent, &found.times, series);
     let list: Vec<String> = pairs.iter().map(|(a, b)| format!("{} to {} %", percent(q[*a]), percent(q[*b]))).collect();
-    let note = format!("lines: {} %, bands: {} of {} trajectories", percent(q[middle]), list.join(", "), plan.count);
+    let around = if list.is_empty() { String::new() } else { format!(", bands: {}", list.join(", ")) };
+    let note = format!("lines: {} %{around} of {} trajectories", percent(q[middle]), plan.count);
     render_bands(&table, &bands, &note, format)
+}
+
+/// Columns over an axis.
+fn table<'a>(plan: &Plan, independent: &str, axis: &'a [f64], series: Vec<Series<'a>>) -> Table<'a> {
+    Table { model: plan.model.clone(), independent: independent.to_string(), unit: None, axis, series }
 }
 
 /// The values at the end, by column.
