@@ -144,7 +144,7 @@ pub fn run(args: &Args) -> Result<(), Stop> {
         tell(&stats::line(&table, statistics, compile_seconds));
         stats::events(&outcome.solution, model.independent()).iter().for_each(|line| tell(line));
     }
-    outcome.errors.iter().for_each(|estimate| eprint_line(&stats::good_to(estimate)));
+    outcome.errors.iter().for_each(|estimate| tell(&stats::good_to(estimate)));
     match outcome.failure {
         None => Ok(()),
         Some(failure) => {
