@@ -236,7 +236,7 @@ impl<'a> Problem<'a> {
     /// Runs it and estimates how far the solution is from the exact one: what is returned as the only derivative of each state
     /// and output is exact minus computed, to first order. The errors of the steps, each found by following the equations over it more
     /// exactly, are carried along with the run, through events too: the sum of errors of steps weighted with adjoints, for all
-    /// numbers at once. Costs some ten plain runs.
+    /// numbers at once. Costs five to twenty plain runs.
     ///
     /// # Errors
     /// [`DerivativeError`]

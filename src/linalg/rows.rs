@@ -119,7 +119,7 @@ impl Wide for Weigh<'_> {
             let mut sum = *out;
             for (slot, c) in terms {
                 let from = slot * size + at * SIZE;
-                let x: [f64; SIZE] = std::array::from_fn(|l| slots[from..from + SIZE][l]);
+                let x = &slots[from..from + SIZE];
                 for l in 0..SIZE {
                     sum[l] += c * x[l];
                 }
