@@ -143,9 +143,10 @@ fn elementary_functions_are_our_own() {
     }
 }
 
-/// Where `unsafe` may be: machine code is called, functions are compiled for instruction sets found at run time, and C hands
-/// in pointers.
-const UNSAFE: [&str; 3] = ["bindings/c/src/border.rs", "src/backend/native/code.rs", "src/math/dispatch.rs"];
+/// Where `unsafe` may be: machine code is called, functions are compiled for instruction sets found at run time, and C and
+/// XLA hand in pointers.
+const UNSAFE: [&str; 4] =
+    ["bindings/c/src/border.rs", "bindings/python/src/xla.rs", "src/backend/native/code.rs", "src/math/dispatch.rs"];
 
 #[test]
 fn unsafe_code_is_in_few_files_and_explained() {

@@ -250,11 +250,12 @@ fn objects_are_made_for_other_machines() {
 #[test]
 fn what_cannot_be_made_ahead_of_time_is_refused_and_nothing_is_written() {
     let folder = folder();
-    let cases: [(&str, &[&str], &str); 8] = [
+    let cases: [(&str, &[&str], &str); 9] = [
         (&format!("{GROWTH}when x > 2 {{ stop }}\n"), &[], "the model has events"),
         ("init x(t) = 1\nx' = -x(t - 1)\n", &[], "the model has delays"),
         ("init x = 1, z = 1\nx' = -z\n0 = z^3 - x\n", &[], "the model has algebraic equations"),
         ("param k\ninit x = 1\nx' = -k*x\n", &[], "`k` has no value"),
+        ("extern fn f(x)\ninit x = 1\nx' = -f(x)\n", &[], "it calls `f`, a function of the host"),
         ("init x = 1\nx' = -gamma(x)*x^2 + digamma(x)\n", &[], "the C library has no function digamma"),
         (GROWTH, &["--target", "nonsense"], "no target `nonsense`"),
         (GROWTH, &["--target", "aarch64-unknown-linux-gnu", "--cpu", "native"], "are not those of aarch64"),

@@ -28,6 +28,21 @@ fn standard_input_to_standard_output() {
 }
 
 #[test]
+fn functions_of_a_host_need_one() {
+    let text = "extern fn f(x)\ninit x = 1\nx' = -f(x)\nsolve t = 0..1\n";
+    for command in ["run", "steady"] {
+        let (code, out, err) = outcome(rhapsode().args([command, "-"]).write_stdin(text));
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(
+            err.starts_with(
+                "error: `f` is a function of a host program (`extern fn`), and this command has none\nhelp: "
+            ),
+            "{err}"
+        );
+    }
+}
+
+#[test]
 fn robertson_ends_where_the_literature_says() {
     let (code, out, err) = outcome(rhapsode().args(["run", &example("robertson"), "--quiet"]));
     assert_eq!((code, err.as_str()), (0, ""));

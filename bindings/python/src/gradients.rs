@@ -9,7 +9,7 @@ use rhapsode::{DerivativeError, Objective, ObjectiveError, SolveError};
 use crate::errors;
 use crate::model::{Model, interruptible, kind};
 use crate::request::{Request, numbers, read_method, read_span};
-use crate::solution::rows;
+use crate::solution::{Solution, rows};
 
 /// An objective of a model, or the logarithm of the likelihood of measured values, as a function of some of its parameters
 /// and initial values.
@@ -101,7 +101,10 @@ impl Asked {
             return Err(errors::input(py, format!("{} is NaN", self.objective.by()[k])));
         }
         let mut gradient = vec![0.0; n];
-        let value = py.detach(|| self.objective.value_and_gradient(&at, &mut gradient));
+        let (value, signal) = interruptible(py, |_| self.objective.value_and_gradient(&at, &mut gradient));
+        if let Some(signal) = signal {
+            return Err(signal);
+        }
         Ok((value.map_err(|error| refused(py, &error))?, gradient.into_pyarray(py)))
     }
 
@@ -117,18 +120,18 @@ pub type Pulled<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
 /// The gradient of Σ weights · values of a run, weights of shape (len(t), states + outputs).
 pub fn pull<'py>(
     py: Python<'py>,
-    model: &Model,
+    model: &Bound<'py, Model>,
     weights: &Bound<'py, PyAny>,
-    request: &Request,
+    request: Request,
 ) -> PyResult<Pulled<'py>> {
     let weights = numbers(weights)?.0;
-    let problem = request.problem(py, &model.compiled)?;
+    let problem = request.problem(py, &model.get().compiled)?;
     let (pulled, signal) =
         interruptible(py, |asked| problem.interrupt(asked).record().and_then(|recorded| recorded.pull(&weights)));
     if let Some(signal) = signal {
         return Err(signal);
     }
-    let gradient = pulled.map_err(|error| no_derivative(py, error))?;
+    let gradient = pulled.map_err(|error| no_derivative(model, &request, error))?;
     Ok((gradient.parameters.into_pyarray(py), gradient.initial.into_pyarray(py)))
 }
 
@@ -136,28 +139,32 @@ pub fn pull<'py>(
 /// more dimension.
 pub fn tangents<'py>(
     py: Python<'py>,
-    model: &Model,
+    model: &Bound<'py, Model>,
     by: &[String],
-    request: &Request,
+    request: Request,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     let names: Vec<&str> = by.iter().map(String::as_str).collect();
-    let problem = request.problem(py, &model.compiled)?;
+    let problem = request.problem(py, &model.get().compiled)?;
     let (result, signal) = interruptible(py, |asked| problem.interrupt(asked).tangents(&names));
     if let Some(signal) = signal {
         return Err(signal);
     }
-    let tangents = result.map_err(|error| no_derivative(py, error))?;
+    let tangents = result.map_err(|error| no_derivative(model, &request, error))?;
     let solution = tangents.solution();
     let width = solution.state_names().len() + solution.output_names().len();
     let values = PyArray1::from_slice(py, tangents.values()).reshape([solution.len(), width, by.len()])?;
     Ok((rows(py, solution)?, values.into_any()))
 }
 
-fn no_derivative(py: Python, error: DerivativeError) -> PyErr {
+fn no_derivative(model: &Bound<Model>, request: &Request, error: DerivativeError) -> PyErr {
+    let py = model.py();
     match error {
         DerivativeError::Name(name) => errors::unknown(py, name.to_string()),
         DerivativeError::Solve(SolveError::Failed(failure)) => {
-            errors::failed(py, &failure.to_string(), kind(&failure), failure.time, None)
+            let partial = (*failure.partial).clone();
+            let partial = Solution::of(partial, model.clone().unbind(), model.get().compiled.clone(), request.clone());
+            let partial = partial.into_pyobject(py).ok().map(Bound::into_any);
+            errors::failed(py, &failure.to_string(), kind(&failure), failure.time, partial)
         }
         error => errors::input(py, error.to_string()),
     }

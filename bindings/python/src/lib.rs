@@ -6,10 +6,12 @@
 mod crossings;
 mod errors;
 mod gradients;
+mod host;
 mod ivp;
 mod model;
 mod request;
 mod solution;
+mod xla;
 
 use pyo3::prelude::*;
 
@@ -23,8 +25,11 @@ fn _core(m: &Bound<PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(model::compile, m)?)?;
     m.add_function(wrap_pyfunction!(model::load, m)?)?;
     m.add_function(wrap_pyfunction!(model::rebuild, m)?)?;
+    m.add_function(wrap_pyfunction!(solution::restore, m)?)?;
     m.add_function(wrap_pyfunction!(ivp::solve_traced, m)?)?;
     m.add_function(wrap_pyfunction!(ivp::solve_called, m)?)?;
     m.add_function(wrap_pyfunction!(request::methods, m)?)?;
+    m.add_function(wrap_pyfunction!(xla::keep_curves, m)?)?;
+    m.add_function(wrap_pyfunction!(xla::xla_handlers, m)?)?;
     m.add("__version__", env!("CARGO_PKG_VERSION"))
 }

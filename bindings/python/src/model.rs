@@ -15,7 +15,7 @@ use rhapsode::{Compiled, Errors, FileLoader, Problem, Show, SolveError};
 
 use crate::request::{Request, numbers};
 use crate::solution::Solution;
-use crate::{errors, gradients};
+use crate::{errors, gradients, host};
 
 /// What a model was read from; enough to read it again elsewhere.
 struct Texts {
@@ -23,7 +23,11 @@ struct Texts {
     text: String,
     /// The files it uses and its data, by the names they were loaded under.
     files: BTreeMap<String, String>,
+    /// Its functions of the host: a callable, or a tuple of one and its derivatives.
+    functions: Functions,
 }
+
+type Functions = BTreeMap<String, Py<PyAny>>;
 
 /// Files from disk, kept as they are read.
 #[derive(Default)]
@@ -53,30 +57,46 @@ pub struct Model {
     sensitive: Mutex<HashMap<Vec<String>, Compiled>>,
 }
 
-/// Compiles a model from its text. `files` are texts that it uses, by name; `name` stands in diagnostics.
+/// Compiles a model from its text. `files` are texts that it uses, by name; `name` stands in diagnostics; `functions` are what its
+/// `extern fn`s call.
 #[pyfunction]
-#[pyo3(signature = (text, *, name="model", files=None))]
-pub fn compile(py: Python, text: String, name: &str, files: Option<BTreeMap<String, String>>) -> PyResult<Model> {
-    Model::read(py, Texts { name: name.to_string(), text, files: files.unwrap_or_default() })
+#[pyo3(signature = (text, *, name="model", files=None, functions=None))]
+pub fn compile(
+    py: Python,
+    text: String,
+    name: &str,
+    files: Option<BTreeMap<String, String>>,
+    functions: Option<Functions>,
+) -> PyResult<Model> {
+    let (files, functions) = (files.unwrap_or_default(), functions.unwrap_or_default());
+    Model::read(py, Texts { name: name.to_string(), text, files, functions })
 }
 
-/// Compiles a model from a file, and the files it uses.
+/// Compiles a model from a file, and the files it uses; `functions` are what its `extern fn`s call.
 #[pyfunction]
-pub fn load(py: Python, path: std::path::PathBuf) -> PyResult<Model> {
+#[pyo3(signature = (path, *, functions=None))]
+pub fn load(py: Python, path: std::path::PathBuf, functions: Option<Functions>) -> PyResult<Model> {
+    let functions = functions.unwrap_or_default();
     let recorder = Recorder::default();
     let name = path.display().to_string();
     let Ok(text) = FileLoader.load(&name) else {
-        let texts = Texts { name, text: String::new(), files: BTreeMap::new() };
+        let texts = Texts { name, text: String::new(), files: BTreeMap::new(), functions };
         return Model::compiled(py, rhapsode::Model::load(&path), texts);
     };
     let model = rhapsode::Model::parse_with(&recorder, &name, &text);
-    Model::compiled(py, model, Texts { name, text, files: recorder.0.into_inner() })
+    Model::compiled(py, model, Texts { name, text, files: recorder.0.into_inner(), functions })
 }
 
 /// What `pickle` calls.
 #[pyfunction]
-pub fn rebuild(py: Python, name: String, text: String, files: BTreeMap<String, String>) -> PyResult<Model> {
-    Model::read(py, Texts { name, text, files })
+pub fn rebuild(
+    py: Python,
+    name: String,
+    text: String,
+    files: BTreeMap<String, String>,
+    functions: Functions,
+) -> PyResult<Model> {
+    Model::read(py, Texts { name, text, files, functions })
 }
 
 impl Model {
@@ -86,14 +106,18 @@ impl Model {
     }
 
     fn compiled(py: Python, model: Result<rhapsode::Model, Errors>, texts: Texts) -> PyResult<Self> {
-        let model = model.map_err(|errors| errors::model(py, &errors))?;
+        let mut model = model.map_err(|errors| errors::model(py, &errors))?;
+        for (name, function) in &texts.functions {
+            let host = host::function(py, name, function.bind(py))?;
+            model = model.with_function(name, host).map_err(|error| errors::unknown(py, error.to_string()))?;
+        }
         let compiled = py.detach(|| model.compile());
         let compiled = compiled.map_err(|error| errors::input(py, format!("cannot compile the model: {error}")))?;
         Ok(Model { compiled, texts, sensitive: Mutex::default() })
     }
 
     /// The model with sensitivities, made once.
-    fn with_sensitivities(&self, py: Python, names: Vec<String>) -> PyResult<Compiled> {
+    pub fn with_sensitivities(&self, py: Python, names: Vec<String>) -> PyResult<Compiled> {
         let known = |map: &HashMap<Vec<String>, Compiled>| map.get(&names).cloned();
         if let Some(compiled) = self.sensitive.lock().ok().and_then(|map| known(&map)) {
             return Ok(compiled);
@@ -142,8 +166,10 @@ pub fn interruptible<T: Send>(
             }
         })
     };
+    // What was raised outside of runs is of no interest any more.
+    host::raised();
     let result = py.detach(|| work(&interrupt));
-    (result, signal.into_inner().unwrap_or_default())
+    (result, signal.into_inner().unwrap_or_default().or_else(host::raised))
 }
 
 /// Runs a problem.
@@ -194,28 +220,26 @@ impl Model {
     /// kept, and a column per state and output.
     #[pyo3(signature = (weights, span=None, params=None, **options))]
     fn vjp<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         weights: &Bound<'py, PyAny>,
         span: Option<&Bound<'py, PyAny>>,
         params: Option<&Bound<'py, PyDict>>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<gradients::Pulled<'py>> {
-        gradients::pull(py, self, weights, &Request::read(py, span, params, options)?)
+        gradients::pull(slf.py(), slf, weights, Request::read(slf.py(), span, params, options)?)
     }
 
     /// Values of a run, shape (len(t), states + outputs), and their derivatives by the parameters and initial values `by`,
     /// shape (len(t), states + outputs, len(by)).
     #[pyo3(signature = (by, span=None, params=None, **options))]
     fn tangents<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         by: Vec<String>,
         span: Option<&Bound<'py, PyAny>>,
         params: Option<&Bound<'py, PyDict>>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        gradients::tangents(py, self, &by, &Request::read(py, span, params, options)?)
+        gradients::tangents(slf.py(), slf, &by, Request::read(slf.py(), span, params, options)?)
     }
 
     /// An objective of the model as a function of the parameters and initial values `by`; with `data`, the logarithm of the
@@ -402,7 +426,9 @@ impl Model {
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let texts = &self.texts;
-        let arguments = (texts.name.as_str(), texts.text.as_str(), texts.files.clone()).into_pyobject(py)?;
+        let functions = PyDict::new(py);
+        texts.functions.iter().try_for_each(|(name, function)| functions.set_item(name, function))?;
+        let arguments = (texts.name.as_str(), texts.text.as_str(), texts.files.clone(), functions).into_pyobject(py)?;
         Ok((py.import("rhapsode._core")?.getattr("rebuild")?, arguments))
     }
 

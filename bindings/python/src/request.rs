@@ -99,6 +99,42 @@ impl Request {
         Ok(request)
     }
 
+    /// Span, parameters and options that [`Self::read`] reads as this.
+    pub fn arguments<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Option<(f64, f64)>, Bound<'py, PyDict>, Bound<'py, PyDict>)> {
+        let (params, options) = (PyDict::new(py), PyDict::new(py));
+        for (name, value) in &self.set {
+            match value {
+                Value::One(value) => params.set_item(name, value)?,
+                Value::All(values) => params.set_item(name, values)?,
+            }
+        }
+        options.set_item("method", self.method.map(Method::name))?;
+        options.set_item("rtol", self.rtol)?;
+        match &self.atol {
+            Some(Atol::All(atol)) => options.set_item("atol", atol)?,
+            Some(Atol::Each(list)) => options.set_item("atol", list)?,
+            None => {}
+        }
+        match &self.save {
+            Some(Points::Steps) => options.set_item("save", "steps")?,
+            Some(Points::Count(n)) => options.set_item("save", n)?,
+            Some(Points::At(times)) => options.set_item("save", times)?,
+            None => {}
+        }
+        options.set_item("first_step", self.first_step)?;
+        options.set_item("max_step", self.max_step)?;
+        options.set_item("max_steps", self.max_steps)?;
+        options.set_item("max_time", self.max_time.map(|time| time.as_secs_f64()))?;
+        options.set_item("reduce", self.reduce)?;
+        for (name, value) in [("over_switches", self.over_switches), ("explain", self.explain), ("dense", self.dense)] {
+            options.set_item(name, value)?;
+        }
+        Ok((self.span, params, options))
+    }
+
     fn option(&mut self, py: Python, name: &str, value: &Bound<PyAny>) -> PyResult<()> {
         let refused = |_: PyErr| errors::input(py, format!("{name} = {value} is not what is expected there"));
         match name {

@@ -6,7 +6,7 @@ use numpy::{PyArray1, PyArrayDyn, PyArrayMethods};
 use pyo3::exceptions::{PyAttributeError, PyIndexError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use rhapsode::name::plain;
 use rhapsode::solve::Dense;
 use rhapsode::system::Names;
@@ -33,15 +33,7 @@ impl Solution {
     /// Runs what is asked for.
     pub fn solve(py: Python, model: Py<Model>, compiled: Compiled, request: Request) -> PyResult<Self> {
         let (result, signal) = run(py, request.problem(py, &compiled)?);
-        let wrap = |inner: rhapsode::solve::Solution, compiled: Compiled| Solution {
-            inner: Arc::new(inner),
-            compiled,
-            model,
-            request,
-            dense: OnceLock::new(),
-            t: PyOnceLock::new(),
-            y: PyOnceLock::new(),
-        };
+        let wrap = |inner: rhapsode::solve::Solution, compiled| Solution::of(inner, model, compiled, request);
         match result {
             Ok(solution) => Ok(wrap(solution, compiled)),
             Err(SolveError::Failed(failure)) => {
@@ -61,6 +53,19 @@ impl Solution {
                 format!("{missing}; pass {}=VALUE, or give it a default in the model", missing.0),
             )),
             Err(error) => Err(errors::input(py, error.to_string())),
+        }
+    }
+
+    /// A solution that was computed before.
+    pub fn of(inner: rhapsode::solve::Solution, model: Py<Model>, compiled: Compiled, request: Request) -> Self {
+        Solution {
+            inner: Arc::new(inner),
+            compiled,
+            model,
+            request,
+            dense: OnceLock::new(),
+            t: PyOnceLock::new(),
+            y: PyOnceLock::new(),
         }
     }
 
@@ -121,6 +126,27 @@ impl Solution {
     fn display<'py>(slf: &Bound<'py, Self>, module: &str, function: &str) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import(module)?.call_method1(function, (slf,))
     }
+}
+
+/// What `pickle` calls: a solution from its data, and from what was asked for.
+#[pyfunction]
+#[pyo3(signature = (model, data, span, params, options, sensitivities))]
+pub fn restore(
+    model: &Bound<Model>,
+    data: &[u8],
+    span: Option<&Bound<PyAny>>,
+    params: &Bound<PyDict>,
+    options: &Bound<PyDict>,
+    sensitivities: Vec<String>,
+) -> PyResult<Solution> {
+    let py = model.py();
+    let inner = postcard::from_bytes(data);
+    let inner = inner.map_err(|error| errors::input(py, format!("the data are no solution: {error}")))?;
+    let request = Request::read(py, span, Some(params), Some(options))?;
+    let own = model.get();
+    let compiled =
+        if sensitivities.is_empty() { own.compiled.clone() } else { own.with_sensitivities(py, sensitivities)? };
+    Ok(Solution::of(inner, model.clone().unbind(), compiled, request))
 }
 
 /// States and outputs, shape (len, states + outputs).
@@ -293,11 +319,20 @@ impl Solution {
     #[pyo3(signature = (*names, ax=None, **style))]
     fn plot<'py>(
         slf: &Bound<'py, Self>,
-        names: &Bound<'py, pyo3::types::PyTuple>,
+        names: &Bound<'py, PyTuple>,
         ax: Option<Bound<'py, PyAny>>,
         style: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("rhapsode._display")?.call_method1("plot", (slf, names, ax, style))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let data = postcard::to_stdvec(&*self.inner).map_err(|error| errors::input(py, error.to_string()))?;
+        let (span, params, options) = self.request.arguments(py)?;
+        let sensitivities = self.compiled.model().sensitivities().to_vec();
+        let model = self.model.clone_ref(py);
+        let arguments = (model, PyBytes::new(py, &data), span, params, options, sensitivities).into_pyobject(py)?;
+        Ok((py.import("rhapsode._core")?.getattr("restore")?, arguments))
     }
 
     fn __repr__(&self) -> String {

@@ -95,15 +95,17 @@ y' = a*x - b*y^2
 """
 
 
-@pytest.mark.parametrize("few", [0, 16])
-def test_jax(few, monkeypatch):
+@pytest.mark.parametrize("direct", [True, False])
+def test_jax(direct, monkeypatch):
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)
     jnp = jax.numpy
     import rhapsode.jax
 
-    # Derivatives forwards and backwards.
-    monkeypatch.setattr(rhapsode._gradients, "FEW", few)
+    # By address where XLA can, and through Python.
+    assert rhapsode.jax._registered()
+    if not direct:
+        monkeypatch.setattr(rhapsode.jax, "_registered", lambda: False)
     model = rhapsode.compile(DECAYS)
     times = np.linspace(0.0, 3.0, 7)
     curves = rhapsode.jax.curves(model, times, ["a", "b", "x"], rtol=1e-10, atol=1e-12)
@@ -122,6 +124,25 @@ def test_jax(few, monkeypatch):
     batch = jax.vmap(jax.value_and_grad(loss))(many)
     np.testing.assert_allclose(batch[0], [loss(row) for row in many], rtol=1e-8)
     np.testing.assert_allclose(batch[1][0], gradient, rtol=1e-10)
+    single = rhapsode.jax.curves(model, times, ["a", "b", "x"])(jnp.array([1.2, 0.7, 1.0], dtype=jnp.float32))
+    assert single.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_jax_says_what_went_wrong(direct, monkeypatch):
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    import rhapsode.jax
+
+    if not direct:
+        monkeypatch.setattr(rhapsode.jax, "_registered", lambda: False)
+    model = rhapsode.compile("model m\nparam k = 1\ninit x = 1\nx' = k*x^2\n")
+    curves = jax.jit(rhapsode.jax.curves(model, [0.5, 2.0], ["k"]))
+    assert curves(jax.numpy.array([0.1])).shape == (2, 1)
+    with pytest.raises(Exception, match="step"):
+        jax.block_until_ready(curves(jax.numpy.array([1.0])))
+    with pytest.raises(Exception, match="k is NaN"):
+        jax.block_until_ready(curves(jax.numpy.array([float("nan")])))
 
 
 def test_torch():

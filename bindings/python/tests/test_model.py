@@ -279,3 +279,75 @@ def test_the_stubs_name_everything():
         for name in vars(kind):
             if not name.startswith("_"):
                 assert f"def {name}(" in body, f"{kind.__name__}.{name}"
+
+
+DRAG = "model m\nextern fn drag(v, k)\nparam k = 0.3\ninit v = 2\nv' = -drag(v, k)\n"
+
+
+def drag(v, k):
+    return k * v * v
+
+
+def slope(v, k):
+    return [2 * k * v, v * v]
+
+
+def test_functions_of_python_are_called_by_models():
+    own = rhapsode.compile(DRAG.replace("extern fn drag(v, k)", "fn drag(v, k) = k*v*v"))
+    for options in [dict(method="Tsit5"), dict(method="BDF"), dict()]:
+        model = rhapsode.compile(DRAG, functions={"drag": (drag, slope)})
+        a, b = (m.solve((0, 5), save=[1.0, 5.0], rtol=1e-9, **options) for m in (model, own))
+        np.testing.assert_allclose(a.y, b.y, rtol=1e-7)
+    np.testing.assert_allclose(
+        model.vjp([[1.0]], (0, 5), save=[5.0], method="Tsit5")[0],
+        own.vjp([[1.0]], (0, 5), save=[5.0], method="Tsit5")[0],
+        rtol=1e-6,
+    )
+    assert pickle.loads(pickle.dumps(model)).solve((0, 5), rtol=1e-9).y[0, -1] == a.y[0, -1]
+
+
+def test_functions_that_fail_raise_what_they_raised():
+    def broken(v, k):
+        raise LookupError("no table for this v")
+
+    with pytest.raises(LookupError, match="no table for this v"):
+        rhapsode.compile(DRAG, functions={"drag": broken}).solve((0, 1), method="Tsit5")
+    short = rhapsode.compile(DRAG, functions={"drag": (drag, lambda v, k: [1.0])})
+    with pytest.raises(rhapsode.InputError, match="the gradient of drag has 2 numbers, found 1"):
+        short.solve((0, 1), method="BDF")
+    assert short.solve((0, 1), method="Tsit5").y[0, -1] < 2
+    with pytest.raises(rhapsode.InputError, match="drag.* is a function of the host"):
+        rhapsode.compile(DRAG).solve((0, 1))
+    with pytest.raises(rhapsode.InputError, match="BDF needs the derivatives of `drag`"):
+        rhapsode.compile(DRAG, functions={"drag": drag}).solve((0, 1), method="BDF")
+    with pytest.raises(rhapsode.UnknownNameError, match="no `extern fn lift`; it has drag"):
+        rhapsode.compile(DRAG, functions={"lift": drag})
+    for wrong in [3, (), (drag, 2)]:
+        with pytest.raises(rhapsode.InputError, match="functions"):
+            rhapsode.compile(DRAG, functions={"drag": wrong})
+
+
+def test_solutions_pickle():
+    model = rhapsode.compile(
+        "model m\nparam k = 1\ninit x = 1, u = 0\nx' = -k*x\nu' = x\noutput z = 2*x\nwhen x < 0.5 { u := 0 }\n"
+    )
+    for options in [dict(), dict(dense=True), dict(save=[0.5, 1.0, 2.0], k=2.0), dict(atol=[1e-9, 1e-8], method="BDF")]:
+        before = model.solve((0, 3), **options)
+        after = pickle.loads(pickle.dumps(before))
+        np.testing.assert_array_equal(after.t, before.t)
+        np.testing.assert_array_equal(after.rows, before.rows)
+        assert after.events == before.events and after.statistics["steps"] == before.statistics["steps"]
+        # Between the points too, where it has to be computed again.
+        np.testing.assert_array_equal(after(1.234), before(1.234))
+    sensitive = rhapsode.compile("model m\nparam k = 1\ninit x = 1\nx' = -k*x\n").solve((0, 1), sensitivities=["k"])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(sensitive)).rows, sensitive.rows)
+    with pytest.raises(rhapsode.InputError, match="the data are no solution"):
+        rhapsode._core.restore(model, b"\x05", None, {}, {}, [])
+
+
+def test_gradients_that_fail_keep_what_was_computed():
+    model = rhapsode.compile("model m\nparam k = 1\ninit x = 1\nx' = k*x^2\n")
+    for call in [lambda: model.vjp([[1.0]], (0, 2), save=[2.0]), lambda: model.tangents(["k"], (0, 2))]:
+        with pytest.raises(rhapsode.SolveError) as failed:
+            call()
+        assert failed.value.partial.model is model and 0.9 < failed.value.time < 1.1

@@ -31,10 +31,6 @@ def value_and_grad(model, name, params, data, span, options):
     return value, dict(zip(made.by, gradient.tolist()))
 
 
-#: By so few parameters derivatives are carried along with the run; by more of them the run is gone through backwards.
-FEW = 16
-
-
 class Curves:
     """States and outputs of a model at fixed times as a function of a vector of parameters and initial values.
 
@@ -75,7 +71,3 @@ class Curves:
         weights = np.ascontiguousarray(weights, dtype=float)
         gradients = self.model.vjp(weights, self.span, self._params(p), save=self.times, **self.options)
         return np.array([gradients[kind][place] for kind, place in self.places])
-
-    def tangents(self, p):
-        """The values and their derivatives by p, shape (len(times), states + outputs, len(by))."""
-        return self.model.tangents(list(self.by), self.span, self._params(p), save=self.times, **self.options)

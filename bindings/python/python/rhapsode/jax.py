@@ -8,48 +8,61 @@
 Array([-0.13533528,  0.13533528], dtype=float64)
 """
 
+import ctypes
+import functools
+
 import jax
 import numpy as np
 
-from . import _gradients
+from . import _core, _gradients
+
+
+@functools.cache
+def _registered():
+    """Whether compiled computations can call the library by address; without it they call Python."""
+    try:
+        for name, address in zip(("rhapsode_values", "rhapsode_pull"), _core.xla_handlers(), strict=True):
+            handler = jax.ffi.pycapsule(ctypes.c_void_p(address))
+            jax.ffi.register_ffi_target(name, handler, platform="cpu", api_version=1)
+    except Exception:
+        return False
+    return True
 
 
 def curves(model, times, by, span=None, params=None, **options):
     """A function of an array of parameters and initial values `by`, shape (len(by),), that gives states and outputs at
     `times`, shape (len(times), states + outputs) in the order of `model.states + model.outputs`.
 
-    The gradient is exact for the steps of its own run at the same tolerances, carried along with the run for few parameters and computed backwards through its
-    steps for many. `params` are fixed values of other
-    parameters, `options` those of `Model.solve`.
+    The gradient is exact for the steps of its own run at the same tolerances. Of 64-bit numbers on a CPU compiled
+    computations call the library without Python. `params` are fixed values of other parameters, `options` those of `Model.solve`.
     """
     solver = _gradients.Curves(model, times, by, span, params, **options)
 
+    @functools.cache
+    def kept():
+        options = solver.options | {"save": solver.times}
+        places = [(kind == 1, place) for kind, place in solver.places]
+        return np.int64(_core.keep_curves(solver.model, list(solver.by), places, solver.span, solver.fixed, options))
+
+    def called(target, callback, shape, p, *others):
+        shape = jax.ShapeDtypeStruct(shape, p.dtype)
+        if p.dtype == np.float64 and jax.default_backend() == "cpu" and _registered():
+            return jax.ffi.ffi_call(target, shape, vmap_method="sequential")(p, *others, id=kept())
+        call = lambda *arrays: callback(*map(np.asarray, arrays)).astype(p.dtype)  # noqa: E731
+        return jax.pure_callback(call, shape, p, *others, vmap_method="sequential")
+
     def values(p):
-        call = lambda p: solver.values(p).astype(p.dtype)  # noqa: E731
-        return jax.pure_callback(call, jax.ShapeDtypeStruct(solver.shape, p.dtype), p, vmap_method="sequential")
+        return called("rhapsode_values", solver.values, solver.shape, p)
 
     @jax.custom_vjp
     def function(p):
         return values(p)
 
-    def carried(p):
-        call = lambda p: tuple(part.astype(p.dtype) for part in solver.tangents(p))  # noqa: E731
-        shapes = (solver.shape, (*solver.shape, len(solver.by)))
-        shapes = tuple(jax.ShapeDtypeStruct(shape, p.dtype) for shape in shapes)
-        return jax.pure_callback(call, shapes, p, vmap_method="sequential")
-
-    def combined(derivatives, weights):
-        return (jax.numpy.einsum("tk,tkn->n", weights, derivatives),)
-
     def forward(p):
         return values(p), p
 
     def backward(p, weights):
-        call = lambda p, weights: solver.pull(np.asarray(p), weights).astype(p.dtype)  # noqa: E731
-        shape = jax.ShapeDtypeStruct((len(solver.by),), p.dtype)
-        return (jax.pure_callback(call, shape, p, weights, vmap_method="sequential"),)
+        return (called("rhapsode_pull", solver.pull, (len(solver.by),), p, weights),)
 
-    if len(solver.by) <= _gradients.FEW:
-        forward, backward = carried, combined
     function.defvjp(forward, backward)
     return function
