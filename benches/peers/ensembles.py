@@ -105,7 +105,10 @@ def native(name):
         def loop(y0, p, rtol, atol, ends):
             for k in range(y0.shape[0]):
                 values, fine = solver(address, y0[k], grid, p[k], rtol=rtol, atol=atol)
-                ends[k] = values[1] if fine else np.nan
+                if fine:
+                    ends[k] = values[1]
+                else:
+                    ends[k] = np.nan
 
         def prepare(rtol):
             def run():
