@@ -116,7 +116,14 @@ fn main() {
     }
 }
 
-/// Where all end.
+/// Where all end, one after the other.
+fn one_by_one(system: &dyn System, options: &Options, members: &[Member]) -> Vec<Vec<f64>> {
+    let run =
+        |member: &Member| integrate(system, &member.y, &member.p, options).unwrap_or_else(|e| panic!("{e}")).last();
+    members.iter().map(run).collect()
+}
+
+/// Where all end, in lanes.
 fn in_lanes<T: Number>(system: &dyn System, options: &Options, members: &[Member]) -> Vec<Vec<f64>> {
     let mut lanes = Lanes::<T>::new(system, options).unwrap_or_else(|reason| panic!("{reason}"));
     let (mut rest, mut ends) = (members.iter().cloned(), vec![Vec::new(); COUNT]);
@@ -147,11 +154,7 @@ mod peers {
             options.method = if stiff { Method::Radau } else { Method::Vern9 };
             (options.rtol, options.atol) = (1e-13, Tolerance::Scalar(1e-13 * proportion));
             options.save = Save::At(vec![end]);
-            let exact = |member: &Member| {
-                let solution = integrate(compiled.system(), &member.y, &member.p, &options);
-                solution.unwrap_or_else(|e| panic!("{name}: {e}")).last()
-            };
-            let exact: Vec<Vec<f64>> = members.iter().map(exact).collect();
+            let exact = one_by_one(compiled.system(), &options, &members);
             let own = folder.join(name);
             fs::create_dir_all(&own).unwrap_or_else(|e| panic!("{}: {e}", own.display()));
             let rows = members.iter().zip(&parameters).zip(&exact).map(|((member, parameters), exact)| {
@@ -171,11 +174,20 @@ mod peers {
             for (file, content) in [("members.csv", rows.join("\n") + "\n"), ("problem.json", table.to_string())] {
                 fs::write(own.join(file), content).unwrap_or_else(|e| panic!("{file}: {e}"));
             }
-            let methods: &[Method] = if stiff {
-                &[Method::Rodas4, Method::Rodas5P]
+            let (methods, alone): (&[Method], &[Method]) = if stiff {
+                (&[Method::Rodas4, Method::Rodas5P], &[Method::Rodas5P, Method::Radau])
             } else {
-                &[Method::Tsit5, Method::Dop853, Method::Vern9]
+                (&[Method::Tsit5, Method::Dop853, Method::Vern9], &[Method::Dop853, Method::Taylor])
             };
+            for method in alone {
+                for rtol in TOLERANCES {
+                    (options.method, options.rtol, options.atol) =
+                        (*method, rtol, Tolerance::Scalar(rtol * proportion));
+                    report(&format!("{name},{} alone,{rtol:e}", method.name()), &exact, || {
+                        one_by_one(compiled.system(), &options, &members)
+                    });
+                }
+            }
             for method in methods {
                 for rtol in TOLERANCES {
                     (options.method, options.rtol, options.atol) =

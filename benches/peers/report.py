@@ -247,12 +247,13 @@ def machine():
     ])  # fmt: skip
 
 
-def write(text):
+def write(text, marks=(BEGIN, END)):
     path = ROOT / "benches/REPORT.md"
     page = path.read_text()
-    section = f"{BEGIN}\n{text}\n{END}"
-    if BEGIN in page:
-        page = page[: page.index(BEGIN)] + section + page[page.index(END) + len(END) :]
+    begin, end = marks
+    section = f"{begin}\n{text}\n{end}"
+    if begin in page:
+        page = page[: page.index(begin)] + section + page[page.index(end) + len(end) :]
     else:
         page = page.rstrip() + "\n\n" + section + "\n"
     path.write_text(page)

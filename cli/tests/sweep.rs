@@ -103,7 +103,7 @@ fn killed_three_times_and_resumed_the_result_is_the_same() {
     let model = example("robertson");
     let line = |output: &str| {
         format!(
-            "sweep {model} --param k1=log(1e-3,1,100) --param k2=log(1e6,1e8,40) --method BDF --rtol 1e-9 --atol 1e-14 --quiet -o {output}"
+            "sweep {model} --param k1=log(1e-3,1,200) --param k2=log(1e6,1e8,80) --method BDF --rtol 1e-9 --atol 1e-14 --quiet -o {output}"
         )
     };
     let journal = folder.path().join("killed.parquet.journal");
@@ -126,7 +126,7 @@ fn killed_three_times_and_resumed_the_result_is_the_same() {
             std::thread::sleep(Duration::from_millis(1));
         }
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        std::thread::sleep(Duration::from_millis(u64::from(random >> 16) % 200));
+        std::thread::sleep(Duration::from_millis(u64::from(random >> 16) % 100));
         killed += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();

@@ -58,6 +58,9 @@ pub struct Candidate {
     pub states: Range<usize>,
     /// It is only for systems whose fastest mode is known to decay without turning.
     pub decaying: bool,
+    /// It is only for systems of differential equations without events: what it says between its steps is not held to the
+    /// tolerance for algebraic unknowns, nor near enough for the times of events.
+    pub plain: bool,
     /// Its steps at equal achieved error, in units of those of Rodas5P: the geometric mean over the stiff reference
     /// problems (`cargo bench --bench methods`).
     pub steps: f64,
@@ -76,6 +79,7 @@ pub const STIFF: &[Candidate] = &[
         rtol: (0.0, 1e-10),
         states: 0..usize::MAX,
         decaying: false,
+        plain: false,
         steps: 0.35,
         // Four iterations a step, each with one real and three complex solves, and as many factorisations.
         cost: |c| 30.0 * c.rhs + 13.0 * c.factor + 52.0 * c.solve + 300.0 * c.n + 2000.0,
@@ -86,6 +90,7 @@ pub const STIFF: &[Candidate] = &[
         rtol: (1e-10, 3e-8),
         states: 0..8,
         decaying: false,
+        plain: true,
         steps: 0.15,
         cost: |c| 30.0 * c.rhs + 13.0 * c.factor + 52.0 * c.solve + 300.0 * c.n + 2000.0,
     },
@@ -94,6 +99,7 @@ pub const STIFF: &[Candidate] = &[
         rtol: (1e-10, 1.0),
         states: 0..usize::MAX,
         decaying: false,
+        plain: false,
         steps: 1.0,
         cost: |c| 10.0 * c.rhs + c.factor + 8.0 * c.solve + 60.0 * c.n + 300.0,
     },
@@ -103,6 +109,7 @@ pub const STIFF: &[Candidate] = &[
         // Smaller ones may oscillate stiffly (BEAM), which orders above 2 do not stand.
         states: LARGE..usize::MAX,
         decaying: false,
+        plain: false,
         steps: 5.5,
         cost: bdf_step,
     },
@@ -113,6 +120,7 @@ pub const STIFF: &[Candidate] = &[
         rtol: (1e-12, 3e-8),
         states: 8..LARGE,
         decaying: true,
+        plain: false,
         steps: 2.0,
         cost: bdf_step,
     },
@@ -231,10 +239,12 @@ const CLEARLY: f64 = 0.7;
 /// The methods for stiff systems that suit this problem, with their operations for a whole run.
 fn suitable(problem: &Problem, decays: bool) -> Vec<(Method, f64)> {
     let costs = costs(problem);
+    let plain = problem.system.events().is_none() && problem.algebraic.is_empty();
     let suits = |row: &&Candidate| {
         (row.rtol.0..row.rtol.1).contains(&problem.rtol)
             && row.states.contains(&problem.dim())
             && (decays || !row.decaying)
+            && (plain || !row.plain)
     };
     // f of neutral equations has no derivative by time.
     let neutral = problem.system.delays().is_some_and(|delays| delays.is_neutral());

@@ -75,6 +75,9 @@ const OPTIONS: &[&str] = &[
     "dense",
 ];
 
+/// Span, parameters and options.
+type Arguments<'py> = (Option<(f64, f64)>, Bound<'py, PyDict>, Bound<'py, PyDict>);
+
 impl Request {
     /// From the arguments of `Model.solve`.
     pub fn read(
@@ -100,10 +103,7 @@ impl Request {
     }
 
     /// Span, parameters and options that [`Self::read`] reads as this.
-    pub fn arguments<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Option<(f64, f64)>, Bound<'py, PyDict>, Bound<'py, PyDict>)> {
+    pub fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Arguments<'py>> {
         let (params, options) = (PyDict::new(py), PyDict::new(py));
         for (name, value) in &self.set {
             match value {

@@ -235,8 +235,9 @@ fn handle(frame: *mut CallFrame, work: impl Fn(&Curves, &[&[f64]], &mut [f64]) -
         if p.len() != curves.names.len() {
             return Err(format!("expected {} parameters, found {}", curves.names.len(), p.len()));
         }
-        let mut results = slices_mut(&frame.results).ok_or("expected an array of 64-bit numbers")?;
-        let Some(out) = results.first_mut() else { return Err("expected a result".to_string()) };
+        let out = result(&frame.results).ok_or("expected an array of 64-bit numbers for the result")?;
+        // SAFETY: as for arguments; results are written by this call alone and overlap nothing.
+        let out = unsafe { &mut *out };
         work(curves, &arguments, out)
     }));
     match worked {
@@ -279,12 +280,13 @@ fn slices(list: &Buffers) -> Option<Vec<&[f64]>> {
     Some(buffers(list)?.into_iter().map(slice).collect())
 }
 
-fn slices_mut(list: &Buffers) -> Option<Vec<&mut [f64]>> {
-    // SAFETY: as for arguments; results are written by this call alone and overlap nothing.
-    let slice = |buffer: &Buffer| unsafe {
-        if len(buffer) == 0 { &mut [] } else { std::slice::from_raw_parts_mut(buffer.data.cast::<f64>(), len(buffer)) }
-    };
-    Some(buffers(list)?.into_iter().map(slice).collect())
+/// The first of them, to be written to.
+fn result(list: &Buffers) -> Option<*mut [f64]> {
+    let buffers = buffers(list)?;
+    let buffer = buffers.first()?;
+    let length = len(buffer);
+    let data = if length == 0 { std::ptr::NonNull::dangling().as_ptr() } else { buffer.data.cast::<f64>() };
+    Some(std::ptr::slice_from_raw_parts_mut(data, length))
 }
 
 fn refuse(frame: &CallFrame, sentence: &str) -> *mut c_void {
