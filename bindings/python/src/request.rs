@@ -76,7 +76,7 @@ const OPTIONS: &[&str] = &[
 ];
 
 /// Span, parameters and options.
-type Arguments<'py> = (Option<(f64, f64)>, Bound<'py, PyDict>, Bound<'py, PyDict>);
+pub type Given<'py> = (Option<(f64, f64)>, Bound<'py, PyDict>, Bound<'py, PyDict>);
 
 impl Request {
     /// From the arguments of `Model.solve`.
@@ -103,7 +103,7 @@ impl Request {
     }
 
     /// Span, parameters and options that [`Self::read`] reads as this.
-    pub fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Arguments<'py>> {
+    pub fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Given<'py>> {
         let (params, options) = (PyDict::new(py), PyDict::new(py));
         for (name, value) in &self.set {
             match value {
