@@ -197,23 +197,26 @@ fn gradients_and_own_ways_to_run() {
 #[test]
 fn cancelled_ensembles_have_handed_on_the_first() {
     let compiled = compiled("model m\nparam k = 1\ninit x = 1\nx' = -k*x\nsolve t = 0..1\n");
-    let (flag, k) = (AtomicBool::new(false), grid(20_000, 0.0, 1.0));
-    let seen = AtomicUsize::new(0);
-    let ensemble = compiled.problem().cancel(&flag).ensemble(&[("k", &k)]).unwrap().threads(2);
-    let received = ensemble.each(
-        |_, result| {
-            if seen.fetch_add(1, Ordering::SeqCst) == 500 {
-                flag.store(true, Ordering::SeqCst);
-            }
-            result.is_ok()
-        },
-        |_, good| {
-            assert!(good);
-            ControlFlow::Continue(())
-        },
-    );
-    let received = received.unwrap();
-    assert!((400..=600).contains(&received), "{received}");
+    let k = grid(20_000, 0.0, 1.0);
+    for threads in [1, 2] {
+        let (flag, seen) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let ensemble = compiled.problem().cancel(&flag).ensemble(&[("k", &k)]).unwrap().threads(threads);
+        let received = ensemble.each(
+            |_, result| {
+                if seen.fetch_add(1, Ordering::SeqCst) == 500 {
+                    flag.store(true, Ordering::SeqCst);
+                }
+                result.is_ok()
+            },
+            |_, good| {
+                assert!(good);
+                ControlFlow::Continue(())
+            },
+        );
+        let received = received.unwrap();
+        // Of two threads one may be behind with the first trajectories, and those of the other are handed on only after them.
+        assert!(received <= 600 && (threads > 1 || received >= 400), "{threads} threads: {received}");
+    }
     // The receiver may end it, too.
     let ensemble = compiled.ensemble(&[("k", &k)]).unwrap().threads(2);
     let ended =
