@@ -2,11 +2,15 @@
 //! also where some fail or need pivots of their own.
 
 mod common;
+#[path = "common/lanes.rs"]
+mod material;
 
 use rhapsode::solve::methods;
 use rhapsode::solve::{ErrorKind, Failure, Lanes, Member, Method, Options, Save, Solution, Tolerance, integrate};
 use rhapsode::system::{EXTRA, LIMITS};
 use rhapsode::{Backend, Compiled, Model};
+
+use material::{FUNCTIONS, LORENZ, Random, compile};
 
 /// The methods whose steps run in lanes, and whether they are for stiff problems.
 const METHODS: [(Method, bool); 8] = [
@@ -20,35 +24,9 @@ const METHODS: [(Method, bool); 8] = [
     (Method::Rodas5P, true),
 ];
 
-/// Time, functions of one and two arguments, outputs, an array.
-const MIXED: &str = "
-const N = 3
-index i = 1..N
-param a = 0.3, b = 2, c = 1
-init x[i] = 0.1*i, z = 1
-x[i]' = -x[i]*i + a*sin(b*t) + tanh(z) + exp(-z)/sqrt(1 + z^2)
-z' = -z*c + pow(1 + x[1]^2, 0.3*a) - cbrt(2 + x[2]) + atan2(x[3], 1 + t) + log(1 + x[3]^2)
-output total = sum[i](x[i]) + t
-";
-const LORENZ: &str =
-    "param s = 10, r = 28\ninit x = 1, y = 0, z = 0\nx' = s*(y - x)\ny' = x*(r - z) - y\nz' = x*y - 8/3*z";
 const VAN_DER_POL: &str = "param m = 5\ninit x = 2, v = 0\nx' = v\nv' = m*(1 - x^2)*v - x";
 /// f is no number behind a time that depends on a parameter.
 const ENDING: &str = "param a = 1, s = 0\ninit x = 1, y = 1\nx' = -sqrt(a - t)*x + s*y\ny' = -y";
-
-fn compile(text: &str, backend: Backend) -> Compiled {
-    Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile_with(backend).unwrap()
-}
-
-/// Numbers in −1..1 that are the same every time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    }
-}
 
 /// `count` trajectories with parameters and initial values moved by up to these shares.
 fn members(compiled: &Compiled, count: usize, (by_parameter, by_state): (f64, f64)) -> Vec<Member> {
@@ -119,7 +97,8 @@ fn compare(name: &str, compiled: &Compiled, members: &[Member], options: &Option
 fn every_lane_is_what_it_is_alone() {
     let times = |end: f64| Save::At(vec![0.0, 0.1 * end, 0.11 * end, 0.5 * end, end, end]);
     for backend in [Backend::Jit, Backend::Interpret] {
-        for (name, text, end) in [("lorenz", LORENZ, 2.0), ("mixed", MIXED, 3.0), ("van der pol", VAN_DER_POL, 8.0)] {
+        for (name, text, end) in [("lorenz", LORENZ, 2.0), ("mixed", FUNCTIONS, 3.0), ("van der pol", VAN_DER_POL, 8.0)]
+        {
             let compiled = compile(text, backend);
             let members = members(&compiled, 23, (0.6, 0.3));
             for (method, _) in METHODS {
@@ -144,7 +123,7 @@ z' = clamp(x*y, 0, 0.3) + (if x != y then log(1 + abs(x)) else pow(abs(y), a))
 #[test]
 fn a_step_of_several_is_the_step_of_one() {
     for backend in [Backend::Jit, Backend::Interpret] {
-        for text in [BRANCHES, MIXED, LORENZ] {
+        for text in [BRANCHES, FUNCTIONS, LORENZ] {
             let compiled = compile(text, backend);
             let system = compiled.system();
             let (n, mut random) = (system.shape().dim(), Random(11));

@@ -1,24 +1,18 @@
 //! Single precision: interpreter and native code agree bit for bit, trajectories do not depend on their neighbours, errors are as
 //! asked for at tolerances it reaches, and what it cannot do is refused with a reason.
 
+#[path = "common/lanes.rs"]
+mod material;
+
 use rhapsode::solve::{
     Failure, Lanes, Member, Method, Options, Precision, Save, Solution, Tolerance, integrate, methods,
 };
 use rhapsode::system::{EXTRA, LIMITS};
-use rhapsode::{Backend, Compiled, Model};
+use rhapsode::{Backend, Compiled};
 
-const LORENZ: &str =
-    "param s = 10, r = 28\ninit x = 1, y = 0, z = 0\nx' = s*(y - x)\ny' = x*(r - z) - y\nz' = x*y - 8/3*z";
+use material::{FUNCTIONS, LORENZ, Random, compile};
+
 const VAN_DER_POL: &str = "param m = 50\ninit x = 2, v = 0\nx' = v\nv' = m*(1 - x^2)*v - x";
-const FUNCTIONS: &str = "
-const N = 3
-index i = 1..N
-param a = 0.3, b = 2, c = 1
-init x[i] = 0.1*i, z = 1
-x[i]' = -x[i]*i + a*sin(b*t) + tanh(z) + exp(-z)/sqrt(1 + z^2)
-z' = -z*c + pow(1 + x[1]^2, 0.3*a) - cbrt(2 + x[2]) + atan2(x[3], 1 + t) + log(1 + x[3]^2)
-output total = sum[i](x[i]) + t
-";
 /// Conditions of every kind, on the state and on time.
 const BRANCHES: &str = "
 param a = 0.3, b = 2
@@ -27,20 +21,6 @@ x' = (if x > 0.5 and not (y <= 1) then exp(-z) else sqrt(abs(z))) + max(x, min(y
 y' = -y*(if t >= 0.1 or x == z then a else b) + sign(z) + floor(3*x) - ceil(y*z)
 z' = clamp(x*y, 0, 0.3) + (if x != y then log(1 + abs(x)) else pow(abs(y), a))
 ";
-
-fn compile(text: &str, backend: Backend) -> Compiled {
-    Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile_with(backend).unwrap()
-}
-
-/// Numbers in −1..1 that are the same every time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    }
-}
 
 fn members(compiled: &Compiled, count: usize, share: f64) -> Vec<Member> {
     let values = compiled.problem().parameter_values().unwrap();

@@ -94,21 +94,8 @@ fn two_compartments_reach_the_closed_form() {
     }
 }
 
-const HIRES: &str = "
-    param k1 = 1.71, k2 = 0.43, k3 = 8.32, k4 = 0.0007, k5 = 8.75, k6 = 10.03
-    param k7 = 0.035, k8 = 1.12, k9 = 1.745, k10 = 280, k11 = 0.69, k12 = 1.81
-    init y1 = 1, y2 = 0, y3 = 0, y4 = 0, y5 = 0, y6 = 0, y7 = 0, y8 = 0.0057
-    bind = k10*y6*y8
-    y1' = -k1*y1 + k2*y2 + k3*y3 + k4
-    y2' =  k1*y1 - k5*y2
-    y3' = -k6*y3 + k2*y4 + k7*y5
-    y4' =  k3*y2 + k1*y3 - k8*y4
-    y5' = -k9*y5 + k2*y6 + k2*y7
-    y6' = -bind + k11*y4 + k1*y5 - k2*y6 + k11*y7
-    y7' =  bind - k12*y7
-    y8' = -bind + k12*y7
-    solve t = 0..321.8122 { rtol = 1e-10, atol = 1e-13 }
-    ";
+const HIRES: &str =
+    concat!(include_str!("common/hires_rates.ode"), "solve t = 0..321.8122 { rtol = 1e-10, atol = 1e-13 }");
 const RATES: [&str; 12] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k11", "k12"];
 
 /// The reference are the variational equations, integrated as states of a model of their own, far more closely and by another

@@ -84,8 +84,7 @@ pub const STIFF: &[Candidate] = &[
         decaying: false,
         plain: false,
         steps: 0.35,
-        // Four iterations a step, each with one real and three complex solves, and as many factorisations.
-        cost: |c| 30.0 * c.rhs + 13.0 * c.factor + 52.0 * c.solve + 300.0 * c.n + 2000.0,
+        cost: radau_step,
     },
     // Of few equations high order pays early: a step is one compiled function after the other.
     Candidate {
@@ -95,7 +94,7 @@ pub const STIFF: &[Candidate] = &[
         decaying: false,
         plain: true,
         steps: 0.15,
-        cost: |c| 30.0 * c.rhs + 13.0 * c.factor + 52.0 * c.solve + 300.0 * c.n + 2000.0,
+        cost: radau_step,
     },
     Candidate {
         method: Method::Rodas5P,
@@ -128,6 +127,11 @@ pub const STIFF: &[Candidate] = &[
         cost: bdf_step,
     },
 ];
+
+/// A step of Radau at order 13: four iterations, each with one real and three complex solves, and as many factorisations.
+fn radau_step(c: &Costs) -> f64 {
+    30.0 * c.rhs + 13.0 * c.factor + 52.0 * c.solve + 300.0 * c.n + 2000.0
+}
 
 /// A step of BDF: a factorisation every fourth step, or every tenth where it is dear.
 fn bdf_step(c: &Costs) -> f64 {

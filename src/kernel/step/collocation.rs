@@ -4,7 +4,7 @@
 use super::complex::{self, Number, Numbers, inline_complex};
 use super::inline::{Operands, Place, inline, reads_time};
 use super::jacobian::jacobian;
-use super::norm::scale;
+use super::norm::{root_of_mean, scale};
 use super::sums::{row, weighted};
 use super::time::stage_time;
 use crate::kernel::Target64;
@@ -266,7 +266,7 @@ impl<'a> Step<'a> {
                 squares = self.code.multiply_add(share, share, squares, self.fma);
             }
         }
-        let norm = self.root_of_mean(squares, n * formula.c.len());
+        let norm = root_of_mean(&mut self.code, squares, n * formula.c.len());
         self.code.store(Buffer::Out, 0, norm);
         if first {
             let good = self.code.kept(self.good);
@@ -329,12 +329,6 @@ impl<'a> Step<'a> {
         sums
     }
 
-    fn root_of_mean(&mut self, squares: Value, count: usize) -> Value {
-        let count = self.code.op(Op::Const(count as f64));
-        let mean = self.code.op(Op::Binary(Binary::Div, squares, count));
-        self.code.op(Op::Unary(Unary::Sqrt, mean))
-    }
-
     /// z = T w, the new state, and the error.
     fn estimate(&mut self) -> Option<()> {
         let (n, formula) = (self.n, self.formula);
@@ -387,7 +381,7 @@ impl<'a> Step<'a> {
             let share = self.code.op(Op::Binary(Binary::Div, error, scale));
             squares = self.code.multiply_add(share, share, squares, self.fma);
         }
-        let norm = self.root_of_mean(squares, n);
+        let norm = root_of_mean(&mut self.code, squares, n);
         self.code.store(Buffer::Out, n, norm);
         Some(())
     }

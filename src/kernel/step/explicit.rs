@@ -1,7 +1,7 @@
 //! Explicit Runge–Kutta steps. Layout of the buffers: [`crate::system::CompiledStep`].
 
 use super::inline::{Operands, Place, inline, reads_time};
-use super::norm::{scale, unless_finite};
+use super::norm::{root_of_mean, scale, unless_finite};
 use super::time::stage_time;
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Unary, Value};
@@ -204,9 +204,7 @@ impl<'a> Step<'a> {
             ErrorFormula::Weights(weights) => {
                 let sums = self.error_sums(weights);
                 let [squares] = self.squares([sums], new);
-                let n = self.code.op(Op::Const(self.n as f64));
-                let mean = self.code.op(Op::Binary(Binary::Div, squares, n));
-                self.code.op(Op::Unary(Unary::Sqrt, mean))
+                root_of_mean(&mut self.code, squares, self.n)
             }
             ErrorFormula::Pair(third, fifth) => {
                 // e5² / √((e5² + 0.01 e3²) n)  (H&N&W II.10.17)

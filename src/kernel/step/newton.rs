@@ -2,6 +2,7 @@
 //! at hand, the correction and its norms. Layout of the buffers: [`crate::system::CompiledNewton`].
 
 use super::inline::{Operands, Place, inline, reads_time};
+use super::norm::root_of_mean;
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Program, Unary, Value};
 use crate::kernel::straight::Straight;
@@ -157,9 +158,7 @@ impl Iteration<'_> {
             errors = self.code.multiply_add(share, share, errors, self.fma);
         }
         for (k, sum) in [squares, errors].into_iter().enumerate() {
-            let count = self.code.op(Op::Const(n as f64));
-            let mean = self.code.op(Op::Binary(Binary::Div, sum, count));
-            let root = self.code.op(Op::Unary(Unary::Sqrt, mean));
+            let root = root_of_mean(&mut self.code, sum, n);
             self.code.store(Buffer::Out, n + k, root);
         }
         Some(())

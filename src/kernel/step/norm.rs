@@ -16,6 +16,13 @@ pub fn scale(code: &mut Straight, j: usize, new: Value, fma: bool) -> Value {
     code.op(Op::Binary(Binary::Max, scale, least))
 }
 
+/// The root of the mean of so many squares.
+pub fn root_of_mean(code: &mut Straight, squares: Value, count: usize) -> Value {
+    let count = code.op(Op::Const(count as f64));
+    let mean = code.op(Op::Binary(Binary::Div, squares, count));
+    code.op(Op::Unary(Unary::Sqrt, mean))
+}
+
 /// The error, or NaN where f is not finite: behind such a point there is no going back, whatever weight the estimate
 /// gives it. 0·f is 0, or NaN.
 pub fn unless_finite(code: &mut Straight, error: Value, f: &[Value], fma: bool) -> Value {

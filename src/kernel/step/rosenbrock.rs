@@ -5,11 +5,11 @@
 
 use super::inline::{Operands, Place, inline, reads_time};
 use super::jacobian::jacobian;
-use super::norm::{scale, unless_finite};
+use super::norm::{root_of_mean, scale, unless_finite};
 use super::sums::{row, weighted};
 use super::time::stage_time;
 use crate::kernel::Target64;
-use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Program, Unary, Value};
+use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Program, Value};
 use crate::kernel::straight::Straight;
 use crate::linalg::Pattern;
 use crate::system::{EXTRA, LIMITS, RosenbrockFormula};
@@ -226,9 +226,7 @@ impl<'a> Step<'a> {
             let share = self.code.op(Op::Binary(Binary::Div, *error, scale));
             squares = self.code.multiply_add(share, share, squares, self.fma);
         }
-        let count = self.code.op(Op::Const(n as f64));
-        let mean = self.code.op(Op::Binary(Binary::Div, squares, count));
-        let error = self.code.op(Op::Unary(Unary::Sqrt, mean));
+        let error = root_of_mean(&mut self.code, squares, n);
         let f = if formula.first_same_as_last() {
             (0..n).map(|j| self.code.kept(self.last + j)).collect()
         } else {

@@ -1,7 +1,7 @@
 //! A step of the Taylor method: the series at its end, the coefficients there, and what the first series missed.
 
 use super::inline::{Operands, Place, inline};
-use super::norm::scale;
+use super::norm::{root_of_mean, scale};
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Unary, Value};
 use crate::kernel::straight::Straight;
@@ -51,9 +51,7 @@ pub fn taylor_step(series: &Kernel, order: usize, target: Target64) -> Option<Ke
         }
         finite = code.op(Op::Binary(Binary::Add, finite, sum));
     }
-    let n_real = code.op(Op::Const(n as f64));
-    let mean = code.op(Op::Binary(Binary::Div, squares, n_real));
-    let root = code.op(Op::Unary(Unary::Sqrt, mean));
+    let root = root_of_mean(&mut code, squares, n);
     let (h, next) = (code.load(Buffer::V, 0), code.op(Op::Const(1.0 / (order + 1) as f64)));
     let factor = code.op(Op::Binary(Binary::Mul, h, next));
     let error = code.op(Op::Binary(Binary::Mul, factor, root));

@@ -61,9 +61,8 @@ pub struct RadauStepper {
     stale: bool,
     real: Shifted,
     complex: Vec<ShiftedComplex>,
-    /// Per member what the system offers for it, once asked; and whether the factorisation at hand is of that kind.
+    /// Per member what the system offers for it, once in use; and whether the factorisation at hand is of that kind.
     whole: Vec<Option<Whole>>,
-    asked: Vec<bool>,
     by_code: bool,
     /// The last accepted step was of that kind, and of the method in use.
     follows: bool,
@@ -152,7 +151,6 @@ impl RadauStepper {
             real,
             complex: Vec::new(),
             whole: family.iter().map(|_| None).collect(),
-            asked: vec![false; family.len()],
             by_code: false,
             follows: false,
             evaluation: 0,
@@ -182,7 +180,8 @@ impl RadauStepper {
             stiffness: 0.0,
             relaxation: 1.0,
         };
-        if stepper.own(problem).is_none() {
+        stepper.ask(problem);
+        if stepper.whole[0].is_none() {
             stepper.make_complex(problem)?;
         }
         let rhs = 4.0 * (pattern.nnz() + n) as f64;
@@ -331,6 +330,7 @@ impl RadauStepper {
         if self.at != before {
             (self.since, self.factored, self.h_accepted, self.eta) = (0, 0.0, 0.0, 1.0);
             self.follows = false;
+            self.ask(problem);
             self.relax(problem);
         }
     }

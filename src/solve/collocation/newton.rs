@@ -78,42 +78,35 @@ impl Whole {
 }
 
 impl RadauStepper {
-    /// The system's functions for the method in use, if it has them and they are good.
-    pub(super) fn own(&mut self, problem: &Problem) -> Option<&mut Whole> {
-        if !self.asked[self.at] {
-            self.asked[self.at] = true;
+    /// Asks the system for its functions of the method that comes into use.
+    pub(super) fn ask(&mut self, problem: &Problem) {
+        if self.whole[self.at].is_none() {
             self.whole[self.at] = Whole::new(problem, self.family[self.at]);
         }
-        self.whole[self.at].as_mut().filter(|whole| whole.trusted())
     }
 
     /// J at the present point.
     pub(super) fn update_jacobian(&mut self, problem: &mut Problem) {
         self.evaluation += 1;
         (self.fresh, self.stale, self.factored) = (true, false, 0.0);
-        let (t, evaluation) = (self.t, self.evaluation);
-        if self.own(problem).is_some()
-            && let Some(whole) = &mut self.whole[self.at]
-        {
+        if let Some(whole) = self.whole[self.at].as_mut().filter(|whole| whole.trusted()) {
             problem.statistics.jacobians += 1;
-            whole.evaluation = evaluation;
+            whole.evaluation = self.evaluation;
             let Whole { code, limits, w, out, .. } = whole;
-            code.jacobian(t, &self.y, problem.parameters(), limits, w, out);
+            code.jacobian(self.t, &self.y, problem.parameters(), limits, w, out);
             self.norm = out[0];
             let values = whole.jacobian_mut(self.jacobian.len());
             self.jacobian.copy_from_slice(values);
             return;
         }
-        problem.jacobian(t, &self.y, &mut self.jacobian);
+        problem.jacobian(self.t, &self.y, &mut self.jacobian);
         // Scratch: the error of the step before is done with.
         self.norm = problem.system.jacobian_pattern().norm(&self.jacobian, &mut self.error);
     }
 
     /// Factorises γ/h I − J and (α − iβ)/h I − J; false if one is singular.
     pub(super) fn factor(&mut self, problem: &mut Problem, h: f64) -> bool {
-        if self.own(problem).is_some()
-            && let Some(whole) = &mut self.whole[self.at]
-        {
+        if let Some(whole) = self.whole[self.at].as_mut().filter(|whole| whole.trusted()) {
             if whole.evaluation != self.evaluation {
                 whole.evaluation = self.evaluation;
                 whole.jacobian_mut(self.jacobian.len()).copy_from_slice(&self.jacobian);
