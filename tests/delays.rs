@@ -388,12 +388,6 @@ fn what_cannot_be_is_told_with_its_name() {
 }
 
 #[test]
-fn sensitivities_are_refused() {
-    let model = Model::parse("param k = 1\ninit x = 1\nx' = -k*x(t - 1)").unwrap();
-    assert!(model.with_sensitivities(&["k"]).unwrap_err().to_string().contains("delays"));
-}
-
-#[test]
 fn algebraic_equations_beside_delays() {
     // z is given by 0 = z + z³ − x at all times; x' = −z(t − 1) needs its past.
     let text = "init x = 2, z = 1\nx' = -z(t - 1)\n0 = z + z^3 - x\nsolve t = 0..3 { rtol = 1e-8, atol = 1e-10 }";

@@ -49,6 +49,8 @@ pub struct Request {
     pub max_time: Option<Duration>,
     /// Say how far the solution is from the exact one.
     pub error_estimate: bool,
+    /// Sensitivities count in the error test.
+    pub control_sensitivities: bool,
 }
 
 /// Points to keep.
@@ -103,9 +105,10 @@ pub fn with_sensitivities(model: Model, by: &[String]) -> Result<Model, Stop> {
         SensitivityError::Name(name) => {
             unknown("--sensitivities", "parameter or state", &name.name, &[&model.parameters(), &model.states()])
         }
-        SensitivityError::Constrained | SensitivityError::Events | SensitivityError::Delays => {
-            Stop::input(format!("error: --sensitivities: {error}"))
-        }
+        SensitivityError::Constrained
+        | SensitivityError::Events
+        | SensitivityError::Delays
+        | SensitivityError::Follows(_) => Stop::input(format!("error: --sensitivities: {error}")),
         SensitivityError::Unsupported(reason) => Stop::input(format!("error: --sensitivities: {reason}")),
     })
 }
@@ -259,10 +262,13 @@ fn unknown(flag: &str, what: &str, name: &str, known: &[&Names]) -> Stop {
 /// A sentence with the likely name.
 pub fn validate_sensitivities(model: &Model, by: &[String]) -> Result<(), Stop> {
     let known = [&model.parameters(), &model.states()];
-    match by.iter().find(|name| known.iter().all(|names| names.find(name).is_none())) {
-        Some(name) => Err(unknown("--sensitivities", "parameter or state", name, &known)),
-        None => Ok(()),
-    }
+    let Some(name) = by.iter().find(|name| known.iter().all(|names| names.find(name).is_none())) else { return Ok(()) };
+    Err(match model.no_derivative_by(name) {
+        Some((what, help)) => Stop::input(format!(
+            "error: --sensitivities: there is no derivative by `{name}`: it is {what}\nhelp: {help}"
+        )),
+        None => unknown("--sensitivities", "parameter or state", name, &known),
+    })
 }
 
 /// Refuses columns that the result will not have.
@@ -508,6 +514,9 @@ pub fn solve<'a>(
         Some(Points::At(times)) => problem.save(Save::At(times.clone())),
         None => problem,
     };
+    if request.control_sensitivities {
+        problem = problem.control_sensitivities();
+    }
     let mut errors = Vec::new();
     let estimated = if request.error_estimate { Some(told("--error-estimate", problem.global_error())?) } else { None };
     if let Some(Ok(found)) = &estimated {

@@ -64,9 +64,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "adjoint")]
     forward: bool,
 
-    /// Go back through the run, at a cost that does not depend on the number of derivatives
-    #[arg(long)]
-    adjoint: bool,
+    /// Go back through the run, at a cost that does not depend on the number of derivatives: through the steps that were
+    /// taken, or by the adjoint equation along the solution
+    #[arg(long, value_name = "WAY", value_enum, num_args = 0..=1, default_missing_value = "discrete")]
+    adjoint: Option<Back>,
 
     /// Add the matrix of second derivatives: for small problems, as it takes a run for each name
     #[arg(long)]
@@ -83,6 +84,15 @@ pub struct Args {
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE.json")]
     output: Option<PathBuf>,
+}
+
+/// `--adjoint`.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Back {
+    /// The derivative of the numbers the run returns
+    Discrete,
+    /// That of the exact solution, to the tolerances
+    Continuous,
 }
 
 /// The command.
@@ -109,7 +119,13 @@ pub fn gradient(args: &Args) -> Result<(), Stop> {
     let mut objective = engine::objective(&model, &request, &asked)?;
     if args.forward {
         objective = objective.way(Way::Forward);
-    } else if args.adjoint {
+    } else if let Some(back) = args.adjoint {
+        objective = objective.way(match back {
+            Back::Discrete => Way::Adjoint,
+            Back::Continuous => Way::Continuous,
+        });
+    } else if args.error_estimate {
+        // The estimate is of a run whose steps are remembered.
         objective = objective.way(Way::Adjoint);
     }
     let found = engine::gradient(&objective, args.error_estimate)?;

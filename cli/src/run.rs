@@ -48,6 +48,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME,…", value_parser = values::columns)]
     sensitivities: Vec<values::Columns>,
 
+    /// Let the error test include the sensitivities, so that they are as accurate as the states
+    #[arg(long, requires = "sensitivities")]
+    control_sensitivities: bool,
+
     /// Write the trajectory to a file instead of standard output: .csv, .json, .npz or .parquet
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -89,7 +93,12 @@ pub fn run(args: &Args) -> Result<(), Stop> {
     let by: Vec<String> = args.sensitivities.iter().flat_map(|c| c.0.iter().cloned()).collect();
     let model = engine::load(&args.model)?;
     engine::validate_sensitivities(&model, &by)?;
-    let request = Request { explain: args.explain, error_estimate: args.error_estimate, ..args.settings.request() };
+    let request = Request {
+        explain: args.explain,
+        error_estimate: args.error_estimate,
+        control_sensitivities: args.control_sensitivities,
+        ..args.settings.request()
+    };
     engine::validate(&model, &request)?;
     let columns: Vec<String> = args.columns.iter().flat_map(|c| c.0.iter().cloned()).collect();
     engine::validate_columns(&model, &by, &columns)?;

@@ -88,6 +88,7 @@ impl Settings {
             over_switches: self.over_switches,
             explain: false,
             error_estimate: false,
+            control_sensitivities: false,
             max_steps: self.max_steps,
             max_time: self.max_time,
         }

@@ -111,3 +111,83 @@ fn second_derivatives_are_a_matrix_by_name() {
         assert!((found - wanted).abs() < 1e-7, "{row} {column}: {found} {wanted}");
     }
 }
+
+#[test]
+fn whatever_is_no_number_to_move_is_refused_by_name() {
+    let text = "const n = 3, c = 2\nindex i = 1..n\nparam p = c, k = 1\ninit u[i] = 1\ndiscrete d = 0\nz = 3*p\n\
+                u[i]' = -z*u[i] + d\nat 1 { d := 1 }\noutput s = sum[i](u[i])\nobjective o = final(u[1])\nsolve t = 0..5\n";
+    for (name, what) in [
+        ("n", "a number known when compiling"),
+        ("c", "a number known when compiling"),
+        ("d", "a discrete quantity, which events set"),
+        ("z", "computed from others"),
+        ("s", "computed from others"),
+        ("t", "the independent variable"),
+    ] {
+        let (code, out, err) = gradient(text, &["--wrt", name]);
+        let message = format!("there is no derivative by `{name}`: it is {what}\nhelp: ");
+        assert!(code == 2 && out.is_empty() && err.starts_with(&format!("error: {message}")), "{name}: {err}");
+        let arguments = ["run", "-", "--sensitivities", name, "--quiet"];
+        let (code, out, err) = outcome(rhapsode().args(arguments).write_stdin(text));
+        let message = format!("error: --sensitivities: {message}");
+        assert!(code == 2 && out.is_empty() && err.starts_with(&message), "{name}: {err}");
+    }
+    for name in ["u[4]", "u[0]", "q"] {
+        let (code, _, err) = gradient(text, &["--wrt", name]);
+        assert!(code == 2 && err.contains(&format!("no parameter or state is called `{name}`")), "{name}: {err}");
+    }
+}
+
+#[test]
+fn data_that_are_never_met_and_derivatives_that_overflow() {
+    let folder = folder();
+    let text = "model m\nparam k = 1, s = 0.1\ninit x = 1\nx' = -k*x\nobserve seen ~ Normal(x, s)\nsolve t = 0..5\n";
+    for (data, part) in [
+        ("t,seen\n", "there is no row of data"),
+        ("t,seen\n6,1\n7,2\n", "is at 6, outside the run from 0 to 5\nhelp: run through it: `--span 0..6`"),
+        ("t,seen\n-1,1\n", "is at -1, outside the run from 0 to 5"),
+        ("t,seen\n1,\n", "column `seen`: line 2: there is no value"),
+    ] {
+        let file = folder.path().join("d.csv");
+        std::fs::write(&file, data).unwrap();
+        let (code, out, err) = gradient(text, &[&file.display().to_string(), "--wrt", "k"]);
+        assert!(code == 2 && out.is_empty() && err.contains(part), "{data:?}: {err}");
+    }
+    let text = "model m\nparam x0 = 0\ninit x = x0, y = 1\nx' = 1000*x\ny' = -1e-6*y\nobjective o = final(x + y)\n\
+                solve t = 0..1e5 { max_step = 1e3 }\n";
+    for way in [&[][..], &["--forward"], &["--adjoint"]] {
+        let (code, out, err) = gradient(text, &[&["--wrt", "x0", "--method", "Tsit5"], way].concat());
+        assert!(code == 3 && out.contains("\"gradient\": null") && out.contains("\"value\": 0.904"), "{way:?}: {out}");
+        assert!(err.contains("not finite") || err.contains("no finite numbers any more"), "{way:?}: {err}");
+    }
+}
+
+#[test]
+fn the_adjoint_equation_and_delays() {
+    let found = |text: &str, arguments: &[&str]| {
+        let (code, out, err) = gradient(text, arguments);
+        assert_eq!(code, 0, "{err}");
+        let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+        object["gradient"].as_object().unwrap().values().map(|d| d.as_f64().unwrap()).collect::<Vec<f64>>()
+    };
+    for way in [&["--adjoint"][..], &["--adjoint", "discrete"], &["--adjoint", "continuous"], &["--forward"]] {
+        let [k, x] = found(TANK, &[&["--wrt", "k,x"], way].concat())[..] else { panic!() };
+        assert!((k + (-2f64).exp()).abs() < 1e-8 && (x - (-2f64).exp()).abs() < 1e-8, "{way:?}: {k} {x}");
+    }
+    let echo = "model m\nparam k = 0.5, tau = 1\ninit x = 1\nx' = -k*x(t - tau)\nobjective o = final(x)\n\
+                solve t = 0..1.5 { rtol = 1e-10, atol = 1e-12 }\n";
+    // x(3/2) = 1 − 3/2 k + k² (3/2 − τ)²/2
+    let [k, tau] = found(echo, &["--wrt", "k,tau"])[..] else { panic!() };
+    assert!((k + 1.375).abs() < 1e-8 && (tau + 0.125).abs() < 1e-8, "{k} {tau}");
+    let (code, out, err) = gradient(echo, &["--wrt", "tau", "--adjoint"]);
+    assert!(
+        code == 3 && out.contains("\"gradient\": null") && err.contains("no way back through a run with delays"),
+        "{err}"
+    );
+    let arguments = ["run", "-", "--sensitivities", "tau", "--save", "2", "--quiet"];
+    let (code, out, err) = outcome(rhapsode().args(arguments).write_stdin(echo));
+    assert!(code == 0 && out.starts_with("t,x,d[x]/d[tau]\n"), "{out} {err}");
+    let arguments = ["run", "-", "--sensitivities", "k", "--control-sensitivities", "--quiet"];
+    let (code, out, err) = outcome(rhapsode().args(arguments).write_stdin(TANK));
+    assert!(code == 0 && out.starts_with("t,x,d[x]/d[k]\n"), "{out} {err}");
+}

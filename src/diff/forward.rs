@@ -21,6 +21,8 @@ pub struct Direction {
     pub tangents: FxHashMap<SymbolId, SymbolId>,
     /// Of values at other times: their rate, the time, and the indices of both.
     pub delayed: FxHashMap<SymbolId, (SymbolId, ExprId, Vec<VarId>)>,
+    /// d of values at other times, where they change at a given time too: the symbol that holds it.
+    pub past: FxHashMap<SymbolId, SymbolId>,
 }
 
 /// ∂f/∂t: tangent arrays and the derivative of each equation; empty if f does not depend on t.
@@ -154,11 +156,18 @@ pub fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId
                 Some(tangent) => graph.intern(Node::Symbol(*tangent, subs)),
                 None => match (&direction.parameter, direction.delayed.get(&symbol)) {
                     (_, Some((rate, time, vars))) => {
-                        // d x(s) = x'(s) ds
+                        // d x(s) = x'(s) ds + (d x)(s)
                         let change = tangent(graph, *time, direction);
                         let change = graph.substitute(change, &placed(graph, vars, subs));
                         let rate = graph.intern(Node::Symbol(*rate, subs));
-                        graph.mul(rate, change)
+                        let change = graph.mul(rate, change);
+                        match direction.past.get(&symbol) {
+                            Some(own) => {
+                                let own = graph.intern(Node::Symbol(*own, subs));
+                                graph.add(change, own)
+                            }
+                            None => change,
+                        }
                     }
                     (Some((parameter, element)), _) if *parameter == symbol => unit(graph, subs, element),
                     _ => zero,

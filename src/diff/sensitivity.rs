@@ -5,9 +5,9 @@
 //! model's states are the original n, then n for each q, in the same order: S of state k by the j-th q stands at
 //! n(j + 1) + k.
 
-use super::forward::{Direction, declare, tangent_model, tangent_pieces};
+use super::forward::{Direction, declare, tangent, tangent_model, tangent_pieces};
 use crate::expr::{Node, Reads, Subscript, SymbolId};
-use crate::model::{Family, Kind, Model, Symbol};
+use crate::model::{Delayed, Family, History, Kind, Model, Piece, Symbol};
 
 /// What to differentiate by: an element of a parameter, or of a state's initial value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +20,14 @@ pub struct Wanted {
     pub element: Vec<i64>,
 }
 
-/// The model with the sensitivities of all its states and outputs as further states and outputs, named `d[x]/d[q]`.
-pub fn with_sensitivities(model: &Model, wanted: &[Wanted]) -> Model {
+/// The model with the sensitivities of all its states and outputs as further states and outputs, named `d[x]/d[q]`. What the
+/// discrete quantities `moving` change by are discrete quantities behind the model's own, for each q; others do not change.
+/// Behind what is read at other times stands what that changes by at those times.
+pub fn with_sensitivities(model: &Model, wanted: &[Wanted], moving: &[SymbolId]) -> Model {
     // Sensitivities obey the equations as a whole.
     let mut larger = Model { marked: None, ..model.clone() };
     for (k, q) in wanted.iter().enumerate() {
-        add(model, q, &mut larger);
+        add(model, q, moving, &mut larger);
         // The derivative of an algebraic equation is one for the sensitivities.
         larger.algebraic.extend(model.algebraic.iter().map(|place| place + (k + 1) * model.dim()));
     }
@@ -33,7 +35,7 @@ pub fn with_sensitivities(model: &Model, wanted: &[Wanted]) -> Model {
     larger
 }
 
-fn add(model: &Model, q: &Wanted, larger: &mut Model) {
+fn add(model: &Model, q: &Wanted, moving: &[SymbolId], larger: &mut Model) {
     let name = |of: &str| format!("d[{of}]/d[{}]", q.name);
     let mut direction = Direction::default();
     if model.symbol(q.symbol).kind == Kind::Parameter {
@@ -57,16 +59,61 @@ fn add(model: &Model, q: &Wanted, larger: &mut Model) {
         }
         larger.initials.push(Family { symbol: direction.tangents[state], pieces });
     }
+    for id in moving {
+        let of = model.symbol(*id);
+        let symbol = Symbol { name: name(&of.name), doc: None, ..of.clone() };
+        let change = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Time);
+        let zero = larger.graph.constant(0.0);
+        let start = model.discretes.iter().position(|known| known == id).map(|place| &model.discrete_starts[place]);
+        let pieces = start.into_iter().flat_map(|start| &start.pieces);
+        let pieces = pieces.map(|piece| Piece { value: zero, ..piece.clone() }).collect();
+        larger.discretes.push(change);
+        larger.discrete_starts.push(Family { symbol: change, pieces });
+        direction.tangents.insert(*id, change);
+    }
+    add_past(model, &start, &mut direction, larger, &name);
     let tangents = direction.tangents.clone();
     let (definitions, families, direction) = tangent_model(model, &mut larger.graph, &mut larger.symbols, direction);
     larger.definitions.extend(definitions);
     larger.derivatives.extend(families.into_iter().map(|f| Family { symbol: tangents[&f.symbol], ..f }));
+    // Where a time moves, rates are read at it, whose jumps do not fade.
+    for (argument, own) in model.delays.arguments.iter().zip(&mut larger.delays.arguments) {
+        let change = tangent(&mut larger.graph, argument.value, &direction);
+        own.neutral |= larger.graph.as_const(change) != Some(0.0);
+    }
     for output in &model.outputs {
         let of = model.symbol(output.symbol);
         let pieces = tangent_pieces(&mut larger.graph, output, &direction);
         let symbol = Symbol { name: name(&of.name), doc: None, ..of.clone() };
         let id = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Nothing);
         larger.outputs.push(Family { symbol: id, pieces });
+    }
+}
+
+/// What is read of the sensitivities at other times, and their past: d x(s) = x'(s) ds + S(s).
+fn add_past(
+    model: &Model,
+    start: &Direction,
+    direction: &mut Direction,
+    larger: &mut Model,
+    name: &dyn Fn(&str) -> String,
+) {
+    for delayed in &model.delays.values {
+        let mut like = |id: SymbolId| {
+            let of = model.symbol(id);
+            let symbol = Symbol { name: name(&of.name), doc: None, ..of.clone() };
+            declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::State)
+        };
+        let (value, rate) = (like(delayed.value), like(delayed.rate));
+        let state = direction.tangents[&delayed.state];
+        larger.delays.values.push(Delayed { value, rate, state, ..delayed.clone() });
+        direction.past.insert(delayed.value, value);
+    }
+    for history in &model.delays.histories {
+        let family = Family { symbol: history.state, pieces: history.pieces.clone() };
+        let pieces = tangent_pieces(&mut larger.graph, &family, start);
+        let state = direction.tangents[&history.state];
+        larger.delays.histories.push(History { state, pieces, ..history.clone() });
     }
 }
 

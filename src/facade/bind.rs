@@ -199,25 +199,30 @@ impl Compiled {
     /// The bound parameter vector the system's calls expect: parameter values, then discrete quantities as they are at the
     /// start, then modes (0: every switch means what was written), then hoisted quantities.
     pub fn bind(&self, values: &[f64]) -> Vec<f64> {
+        let mut bound = Vec::new();
+        self.bind_within(&mut Desk::default(), values, &mut bound);
+        bound
+    }
+
+    /// The same into `bound`, in memory that is there.
+    pub(super) fn bind_within(&self, desk: &mut Desk, values: &[f64], bound: &mut Vec<f64>) {
         let lowered = &self.inner.lowered;
-        let mut bound = values.to_vec();
+        bound.clear();
+        bound.extend_from_slice(values);
         bound.resize(lowered.bound, 0.0);
         if let Some(kernel) = self.kernel("bind") {
-            let mut work = vec![0.0; self.inner.kernels.lengths(kernel).w];
+            let w = zeros(&mut desk.work, self.inner.kernels.lengths(kernel).w);
             let (p, rest) = bound.split_at_mut(lowered.parameters);
             let out = &mut rest[lowered.discretes + lowered.modes + lowered.delayed..];
-            let arguments = Arguments { t: 0.0, y: &[], p, v: &[], w: &mut work, out };
-            self.inner.kernels.call(kernel, arguments);
+            self.inner.kernels.call(kernel, Arguments { t: 0.0, y: &[], p, v: &[], w, out });
         }
         if let Some(kernel) = self.kernel("discretes") {
             let lengths = self.inner.kernels.lengths(kernel);
-            let (mut work, zeros) = (vec![0.0; lengths.w], vec![0.0; lengths.y]);
-            let mut starts = vec![0.0; lowered.discretes];
-            let arguments = Arguments { t: 0.0, y: &zeros, p: &bound, v: &[], w: &mut work, out: &mut starts };
-            self.inner.kernels.call(kernel, arguments);
-            bound[lowered.parameters..lowered.parameters + lowered.discretes].copy_from_slice(&starts);
+            let (w, y) = (zeros(&mut desk.work, lengths.w), zeros(&mut desk.state, lengths.y));
+            let out = zeros(&mut desk.starts, lowered.discretes);
+            self.inner.kernels.call(kernel, Arguments { t: 0.0, y, p: bound, v: &[], w, out });
+            bound[lowered.parameters..lowered.parameters + lowered.discretes].copy_from_slice(&desk.starts);
         }
-        bound
     }
 
     /// The states that conserved sums determine: of each sum the one that is largest at the start, which loses fewest
@@ -242,15 +247,33 @@ impl Compiled {
 
     /// The initial state for bound parameters.
     pub fn initial(&self, t0: f64, bound: &[f64]) -> Vec<f64> {
-        let n = self.inner.model.checked().dim();
-        let mut y = vec![0.0; n];
-        if let Some(kernel) = self.kernel("init") {
-            let lengths = self.inner.kernels.lengths(kernel);
-            let mut work = vec![0.0; lengths.w];
-            let zeros = vec![0.0; lengths.y];
-            let arguments = Arguments { t: t0, y: &zeros, p: bound, v: &[], w: &mut work, out: &mut y };
-            self.inner.kernels.call(kernel, arguments);
-        }
+        let mut y = Vec::new();
+        self.initial_within(&mut Desk::default(), t0, bound, &mut y);
         y
     }
+
+    /// The same into `y`, in memory that is there.
+    pub(super) fn initial_within(&self, desk: &mut Desk, t0: f64, bound: &[f64], y: &mut Vec<f64>) {
+        let out = zeros(y, self.inner.model.checked().dim());
+        if let Some(kernel) = self.kernel("init") {
+            let lengths = self.inner.kernels.lengths(kernel);
+            let (w, state) = (zeros(&mut desk.work, lengths.w), zeros(&mut desk.state, lengths.y));
+            self.inner.kernels.call(kernel, Arguments { t: t0, y: state, p: bound, v: &[], w, out });
+        }
+    }
+}
+
+/// Memory for what is computed on the way from values to a start.
+#[derive(Default)]
+pub(super) struct Desk {
+    work: Vec<f64>,
+    state: Vec<f64>,
+    starts: Vec<f64>,
+}
+
+/// So many zeros, where numbers were before.
+fn zeros(list: &mut Vec<f64>, len: usize) -> &mut [f64] {
+    list.clear();
+    list.resize(len, 0.0);
+    list
 }

@@ -60,11 +60,11 @@ impl From<ErrorKind> for DerivativeError {
 /// A solution and its derivatives by some parameters and initial values.
 #[derive(Clone, Debug)]
 pub struct Tangents {
-    solution: Solution,
-    names: Vec<String>,
+    pub(super) solution: Solution,
+    pub(super) names: Vec<String>,
     /// What parameters and discrete quantities change by at the start, a row per parameter.
     pub(super) changes: Vec<f64>,
-    values: Vec<f64>,
+    pub(super) values: Vec<f64>,
 }
 
 impl Tangents {
@@ -128,6 +128,8 @@ pub struct Recorded<'a> {
     solution: Solution,
     tape: Tape,
     start: Start,
+    /// The way back is by the adjoint equation.
+    continuous: bool,
 }
 
 /// A gradient by everything at once.
@@ -197,6 +199,9 @@ impl Recorded<'_> {
             let found = weights.len();
             return Err(DerivativeError::Refused(format!("expected {expected} weights, found {found}")));
         }
+        if let Some(dense) = self.solution.dense().filter(|_| self.continuous) {
+            return Ok(self.tape.pull_continuously(system, self.problem.options(), dense, weights)?);
+        }
         let mut repeat = |again: &mut Again| match self.problem.unwatched().run_told(self.start.clone(), Some(again)) {
             // What was sought is found.
             Err(SolveError::Failed(_)) if again.is_done() => Ok(()),
@@ -214,6 +219,9 @@ impl<'a> Problem<'a> {
     /// [`DerivativeError`]
     pub fn tangents(&self, names: &[&str]) -> Result<Tangents, DerivativeError> {
         self.differentiable()?;
+        if self.controls_sensitivities() || !self.compiled().model().checked().delays.is_empty() {
+            return self.carried_in_states(names);
+        }
         let start = self.start()?;
         let model = self.compiled().model().checked();
         let wanted = names.iter().map(|name| wanted(model, name)).collect::<Result<Vec<_>, _>>();
@@ -241,6 +249,11 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`DerivativeError`]
     pub fn global_error(&self) -> Result<Tangents, DerivativeError> {
+        if !self.compiled().model().checked().delays.is_empty() {
+            let sentence =
+                "there is no estimate of the error of a run with delays; compare with a run at a tenth of rtol";
+            return Err(DerivativeError::Refused(sentence.to_string()));
+        }
         self.differentiable()?;
         let (start, system) = (self.start()?, self.compiled().system());
         let shape = system.shape();
@@ -258,11 +271,21 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`DerivativeError`]
     pub fn record(&self) -> Result<Recorded<'a>, DerivativeError> {
-        self.differentiable()?;
+        self.reversible()?;
         let start = self.start()?;
         let mut tape = Tape::new(self.compiled().system(), self.options().max_tape);
         let solution = self.run_told(start.clone(), Some(&mut tape))?;
-        Ok(Recorded { problem: self.clone(), solution, tape, start })
+        Ok(Recorded { problem: self.clone(), solution, tape, start, continuous: false })
+    }
+
+    /// The same, for gradients by the adjoint equation, integrated backward along the dense output: those of the exact
+    /// solution, to the tolerances, and not of the numbers the run returns. Rosenbrock methods, which ask for derivatives by time,
+    /// go back by Radau IIA.
+    ///
+    /// # Errors
+    /// As [`Self::record`]; where there are algebraic equations the gradient is refused.
+    pub fn record_continuously(&self) -> Result<Recorded<'a>, DerivativeError> {
+        Ok(Recorded { continuous: true, ..self.clone().dense().record()? })
     }
 
     /// Whether derivatives go through everything the model has.
@@ -277,8 +300,16 @@ impl<'a> Problem<'a> {
         if model.lead_in.is_some() {
             return refused("sensitivities are not there yet for doses that were given before the start (SS)");
         }
-        if !model.delays.is_empty() {
-            return refused("sensitivities of models with delays are not yet supported");
+        Ok(())
+    }
+
+    /// Whether there is a way back through the run.
+    pub(super) fn reversible(&self) -> Result<(), DerivativeError> {
+        self.differentiable()?;
+        if !self.compiled().model().checked().delays.is_empty() {
+            let sentence = "there is no way back through a run with delays; sensitivities are carried along with it, \
+                            as `--forward` and `run --sensitivities` do";
+            return Err(DerivativeError::Refused(sentence.to_string()));
         }
         Ok(())
     }

@@ -4,11 +4,13 @@
 mod ahead;
 mod asked;
 mod bind;
+mod carried;
 mod derivatives;
 mod ensemble;
 mod errors;
 mod files;
 mod foreign;
+mod jumps;
 mod measured;
 mod objective;
 mod objective_error;
@@ -38,7 +40,7 @@ pub use steady::Steady;
 pub use way::{Prediction, Way};
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
@@ -64,6 +66,8 @@ pub struct Model {
     located: Option<Arc<(model::Model, Derivatives)>>,
     parse_seconds: f64,
     sensitivities: Vec<String>,
+    /// Of a model with sensitivities, what makes them jump where nobody tells them to.
+    jump: Option<jumps::Jump>,
 }
 
 /// Why sensitivities could not be formed.
@@ -77,8 +81,10 @@ pub enum SensitivityError {
     Unsupported(crate::diff::Unsupported),
     /// The model has events or discrete quantities: sensitivities would jump.
     Events,
-    /// The model has delays: sensitivities would be delayed too.
+    /// The model reads derivatives at other times.
     Delays,
+    /// This parameter follows from another one that is differentiated by.
+    Follows(String),
 }
 
 impl std::fmt::Display for SensitivityError {
@@ -92,7 +98,13 @@ impl std::fmt::Display for SensitivityError {
             SensitivityError::Events => {
                 f.write_str("sensitivities of models with events or discrete quantities are not yet supported")
             }
-            SensitivityError::Delays => f.write_str("sensitivities of models with delays are not yet supported"),
+            SensitivityError::Follows(parameter) => write!(
+                f,
+                "sensitivities are not carried in states where parameters follow from others, as `{parameter}` does; set it"
+            ),
+            SensitivityError::Delays => {
+                f.write_str("sensitivities are not there yet for models that read derivatives at other times")
+            }
         }
     }
 }
@@ -192,6 +204,7 @@ impl Model {
             located,
             parse_seconds,
             sensitivities: Vec::new(),
+            jump: None,
         })
     }
 
@@ -234,6 +247,7 @@ impl Model {
                 defaults: OnceLock::new(),
                 laws: OnceLock::new(),
                 along: OnceLock::new(),
+                larger: Mutex::default(),
                 backend,
             }),
         })
@@ -303,27 +317,40 @@ impl Model {
         if !self.checked.constraints.is_empty() {
             return Err(SensitivityError::Constrained);
         }
-        if !self.checked.events.is_empty() || !self.checked.discretes.is_empty() {
+        if !self.checked.events.is_empty() || !together::discretes_are_numbers(&self.checked) {
             return Err(SensitivityError::Events);
         }
-        if !self.checked.delays.is_empty() {
+        if self.checked.delays.arguments.iter().any(|argument| argument.neutral) {
             return Err(SensitivityError::Delays);
         }
         let wanted = names.iter().map(|name| bind::wanted(&self.checked, name)).collect::<Result<Vec<_>, _>>();
-        self.with_directions(&wanted.map_err(SensitivityError::Name)?).map_err(SensitivityError::Unsupported)
+        let wanted = wanted.map_err(SensitivityError::Name)?;
+        if let Some(parameter) = carried::follower(&self.checked, &wanted) {
+            return Err(SensitivityError::Follows(parameter));
+        }
+        self.with_directions(&wanted, &[]).map_err(SensitivityError::Unsupported)
     }
 
-    /// The same by what names have been found to stand for.
-    fn with_directions(&self, wanted: &[crate::diff::Wanted]) -> Result<Model, crate::diff::Unsupported> {
-        let larger = crate::diff::with_sensitivities(&self.checked, wanted);
+    /// The same by what names have been found to stand for; the discrete quantities `moving` change in each direction too.
+    fn with_directions(
+        &self,
+        wanted: &[crate::diff::Wanted],
+        moving: &[SymbolId],
+    ) -> Result<Model, crate::diff::Unsupported> {
+        let larger = crate::diff::with_sensitivities(&self.checked, wanted, moving);
         let derivatives = derive(&larger)?;
+        let jump = jumps::jump(&self.checked, wanted);
+        // The control of the step size keeps to what was written, unless it must be known whether sensitivities jump.
+        let modes = if jump.is_some_and(|jump| jump.of_state) { model::with_modes(&larger) } else { None };
+        let located =
+            modes.map(|model| derive(&model).map(|derivatives| Arc::new((model, derivatives)))).transpose()?;
         Ok(Model {
             checked: Arc::new(larger),
             derivatives: Arc::new(derivatives),
-            // Sensitivities would jump with a branch; the control of the step size keeps to what was written.
-            located: None,
+            located,
             parse_seconds: self.parse_seconds,
             sensitivities: wanted.iter().map(|by| by.name.clone()).collect(),
+            jump,
         })
     }
 
@@ -339,12 +366,18 @@ impl Model {
             None => None,
         };
         let (checked, derivatives) = (Arc::new(asking), Arc::new(derivatives));
-        Ok(Model { checked, derivatives, located, parse_seconds: 0.0, sensitivities: Vec::new() })
+        Ok(Model { checked, derivatives, located, parse_seconds: 0.0, sensitivities: Vec::new(), jump: None })
     }
 
     /// The names given to [`Self::with_sensitivities`].
     pub fn sensitivities(&self) -> &[String] {
         &self.sensitivities
+    }
+
+    /// What a name stands for that there is no derivative by, and what to do about it; none if it is a parameter, a state, or
+    /// unknown.
+    pub fn no_derivative_by(&self, name: &str) -> Option<(&'static str, &'static str)> {
+        objective::no_derivative_by(&self.checked, name)
     }
 
     /// The checked model, as it was written.
@@ -448,6 +481,8 @@ struct Inner {
     laws: OnceLock<Vec<model::Law>>,
     /// The model with its derivative in one direction, compiled when first asked for.
     along: OnceLock<Result<Compiled, String>>,
+    /// The model with sensitivities that was asked for last, and by what.
+    larger: Mutex<Option<(Vec<String>, Compiled)>>,
     backend: Backend,
 }
 
@@ -501,6 +536,22 @@ impl Compiled {
         self.inner.kernels.code_bytes()
     }
 
+    /// The model with sensitivities by these names; the last one is kept.
+    fn larger(&self, names: &[&str]) -> Result<Compiled, DerivativeError> {
+        // What a thread that panicked left is as good.
+        let last = || self.inner.larger.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, larger)) = last().as_ref().filter(|(known, _)| known == names) {
+            return Ok(larger.clone());
+        }
+        let model = self.model().with_sensitivities(names).map_err(|error| match error {
+            SensitivityError::Name(unknown) => DerivativeError::Name(unknown),
+            other => DerivativeError::Refused(other.to_string()),
+        })?;
+        let larger = model.compile_with(self.inner.backend).map_err(|e| DerivativeError::Refused(e.to_string()))?;
+        *last() = Some((names.iter().map(|name| name.to_string()).collect(), larger.clone()));
+        Ok(larger)
+    }
+
     /// The model with its derivative in one direction ([`crate::diff::along`]).
     fn along(&self) -> Result<&Compiled, String> {
         let make = || {
@@ -513,6 +564,7 @@ impl Compiled {
                 located: None,
                 parse_seconds: 0.0,
                 sensitivities: Vec::new(),
+                jump: None,
             };
             model.compile_with(self.inner.backend).map_err(|error| error.to_string())
         };

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::measured::Measured;
 use super::objective_error::ObjectiveError;
-use super::together::Together;
+use super::together::{Asked, Together};
 use super::way::{Prediction, Way};
 use super::{Compiled, DerivativeError, SolveError, UnknownName, bind};
 use crate::diag::closest;
@@ -32,8 +32,7 @@ pub struct Objective {
     atol: Option<f64>,
     method: Option<Method>,
     way: Option<Way>,
-    /// Of a likelihood, the models that are run for its value and for its gradient where that can be done together, made when
-    /// first asked for.
+    /// The models that are run for its value and for its gradient where that can be done together, made when first asked for.
     together: Arc<[OnceLock<Option<Together>>; 2]>,
     /// What they are run with, until something is set.
     ready: OnceLock<Option<(Vec<f64>, Options<'static>)>>,
@@ -112,19 +111,26 @@ fn elements(model: &crate::model::Model, name: &str) -> Result<Vec<String>, Obje
         Ok(_) => return Ok(vec![name.to_string()]),
         Err(unknown) => unknown,
     };
-    let no = |what, help| Err(ObjectiveError::NoDerivative { name: name.to_string(), what, help });
+    match no_derivative_by(model, name) {
+        Some((what, help)) => Err(ObjectiveError::NoDerivative { name: name.to_string(), what, help }),
+        None => Err(ObjectiveError::Name(unknown)),
+    }
+}
+
+/// What a name stands for that there is no derivative by, and what to do; none of others.
+pub(super) fn no_derivative_by(model: &crate::model::Model, name: &str) -> Option<(&'static str, &'static str)> {
     if model.fixed.iter().any(|known| known == name) {
-        return no("a number known when compiling", "declare it with `param`, if no array's size depends on it");
+        return Some(("a number known when compiling", "declare it with `param`, if no array's size depends on it"));
     }
     if model.time == name {
-        return no("the independent variable", "the derivatives by time are the equations");
+        return Some(("the independent variable", "the derivatives by time are the equations"));
     }
-    match model.symbols.iter().find(|symbol| symbol.name == name).map(|symbol| symbol.kind) {
-        Some(Kind::Discrete) if model.discretes.iter().any(|id| model.symbol(*id).name == name) => {
-            no("a discrete quantity, which events set", "let it start from a parameter, and name that")
+    match model.symbols.iter().find(|symbol| symbol.name == name)?.kind {
+        Kind::Discrete if model.discretes.iter().any(|id| model.symbol(*id).name == name) => {
+            Some(("a discrete quantity, which events set", "let it start from a parameter, and name that"))
         }
-        Some(Kind::Definition | Kind::Output) => no("computed from others", "name the parameters it is computed from"),
-        _ => Err(ObjectiveError::Name(unknown)),
+        Kind::Definition | Kind::Output => Some(("computed from others", "name the parameters it is computed from")),
+        _ => None,
     }
 }
 
@@ -243,11 +249,11 @@ impl Objective {
             return Ok(value);
         }
         let problem = self.problem(at)?.save(self.save()?);
-        let way = self.way.unwrap_or_else(|| self.prediction(&problem).map_or(Way::Adjoint, |costs| costs.way()));
-        let value = match way {
+        let value = match self.way.unwrap_or_else(|| self.cheaper(&problem)) {
             Way::Forward => self.forward(&problem, gradient)?,
-            Way::Adjoint => {
-                let (value, all) = self.pulled(&problem.record().map_err(derivatives)?, false)?;
+            back @ (Way::Adjoint | Way::Continuous) => {
+                let recorded = if back == Way::Continuous { problem.record_continuously() } else { problem.record() };
+                let (value, all) = self.pulled(&recorded.map_err(derivatives)?, false)?;
                 self.by.iter().zip(&mut *gradient).for_each(|(name, d)| *d = problem.of_name(&all, name));
                 value
             }
@@ -255,6 +261,15 @@ impl Objective {
         match gradient.iter().position(|d| !d.is_finite()) {
             Some(k) => Err(ObjectiveError::Derivative { value, name: self.by[k].clone() }),
             None => Ok(value),
+        }
+    }
+
+    /// The way that is there, and costs less.
+    fn cheaper(&self, problem: &super::Problem) -> Way {
+        match self.prediction(problem) {
+            _ if problem.reversible().is_err() => Way::Forward,
+            Some(costs) => costs.way(),
+            None => Way::Adjoint,
         }
     }
 
@@ -274,11 +289,13 @@ impl Objective {
         Ok(match self.way {
             Some(Way::Forward) => format!("forward: as asked{costs}"),
             Some(Way::Adjoint) => format!("adjoint: as asked{costs}"),
+            Some(Way::Continuous) => "adjoint: by the adjoint equation, as asked".to_string(),
             None if self.at_once(&at, &mut vec![0.0; at.len()]).is_some() => {
                 "together: states and derivatives are few, and stepped in compiled functions".to_string()
             }
-            None => match self.prediction(&problem).map(|costs| costs.way()) {
-                Some(Way::Forward) => format!("forward{costs}"),
+            None if problem.reversible().is_err() => "forward: there is no way back through delays".to_string(),
+            None => match self.cheaper(&problem) {
+                Way::Forward => format!("forward{costs}"),
                 _ => format!("adjoint{costs}"),
             },
         })
@@ -298,14 +315,15 @@ impl Objective {
 
     /// By steps of states and sensitivities together, where the model and the method allow it.
     fn at_once(&self, at: &[f64], gradient: &mut [f64]) -> Option<f64> {
-        if self.question != Question::Likelihood {
-            return None;
-        }
         let derivatives = !gradient.is_empty();
-        let make = || Together::new(self.compiled.model(), &self.by, derivatives);
+        let make = || Together::new(self.compiled.model(), self.question, &self.by, derivatives);
         let together = self.together[usize::from(derivatives)].get_or_init(make).as_ref()?;
         let (base, options) = self.ready.get_or_init(|| self.ready()).as_ref()?;
-        together.value_and_gradient(base, at, options, &self.measured, gradient)
+        let asked = match self.question {
+            Question::Likelihood => Asked::Measured(&self.measured),
+            Question::Objective(_) => Asked::Terms(self.terms()),
+        };
+        together.value_and_gradient(base, at, options, asked, gradient)
     }
 
     /// Parameters and options for that; none where other things are set, or nothing was measured within the run.

@@ -38,6 +38,7 @@ pub struct Problem<'a> {
     grid: Option<Grid>,
     method_error: Option<String>,
     reduce: bool,
+    controlled: bool,
 }
 
 /// What a run starts from: bound parameters, and the states.
@@ -99,6 +100,7 @@ impl<'a> Problem<'a> {
             grid: run.save,
             method_error,
             reduce: run.reduce,
+            controlled: false,
         }
     }
 
@@ -242,6 +244,13 @@ impl<'a> Problem<'a> {
         self
     }
 
+    /// Lets the error test of [`Self::tangents`] include the sensitivities, each by the tolerances of its state over |q|, so that
+    /// they are as good as the states are; else the steps are those of the plain run. For smooth models.
+    pub fn control_sensitivities(mut self) -> Self {
+        self.controlled = true;
+        self
+    }
+
     /// Lets steps run over the switches of the equations (`if`, `max`, `floor`, …) as if there were none.
     pub fn over_switches(mut self) -> Self {
         self.options.over_switches = true;
@@ -362,6 +371,27 @@ impl<'a> Problem<'a> {
     pub(super) fn unwatched(&self) -> Self {
         let mut problem = self.clone();
         (problem.options.observe, problem.options.progress, problem.options.dense) = (None, None, false);
+        problem
+    }
+
+    /// Whether sensitivities count in the error test.
+    pub(super) fn controls_sensitivities(&self) -> bool {
+        self.controlled
+    }
+
+    /// The same run of the model with sensitivities, from these values of theirs, with these absolute tolerances.
+    pub(super) fn of_larger<'b>(
+        &self,
+        larger: &'b Compiled,
+        starts: impl IntoIterator<Item = (usize, f64)>,
+        atol: Tolerance,
+    ) -> Problem<'b>
+    where
+        'a: 'b,
+    {
+        let mut problem = Problem { compiled: larger, ..self.unwatched() };
+        problem.initial.extend(starts);
+        problem.options.atol = atol;
         problem
     }
 
@@ -496,14 +526,16 @@ impl<'a> Problem<'a> {
     }
 
     /// A run that does not begin, and why.
-    fn refused(&self, sentence: String) -> SolveError {
+    pub(super) fn refused(&self, sentence: String) -> SolveError {
         let shape = Arc::new(self.compiled.system().shape().clone());
         let partial = Box::new(Solution::from_rows(Vec::new(), &[], shape, Default::default()));
         SolveError::Failed(Failure { kind: ErrorKind::Options(sentence), time: self.options.t0, step: 0.0, partial })
     }
 
     fn run(&self) -> Result<Solution, SolveError> {
-        self.run_told(self.start()?, None)
+        let solution = self.run_told(self.start()?, None)?;
+        self.no_jump(Some(&solution))?;
+        Ok(solution)
     }
 
     /// The run step by step, each made when it is asked for: an iterator of [`crate::solve::Step`]s, which know the solution
@@ -521,6 +553,7 @@ impl<'a> Problem<'a> {
     /// Where the run really starts, and what depends on its whole span.
     fn prepared(&self, start: Start, told: bool) -> Result<(Start, Cow<'_, Options<'a>>), SolveError> {
         callable(self.compiled, self.options.method, told).map_err(SolveError::Host)?;
+        self.no_moving_jump(&start)?;
         let Start { mut bound, y: mut y0 } = start;
         let mut options = Cow::Borrowed(&self.options);
         if let Some(lead_in) = self.compiled.model().checked().lead_in {

@@ -12,6 +12,9 @@ pub enum Way {
     Forward,
     /// A sweep back through the run, whose cost does not depend on the number of names.
     Adjoint,
+    /// Back by the adjoint equation, integrated along the solution: the gradient of the exact solution, to the tolerances, and
+    /// not of the numbers the run returns.
+    Continuous,
 }
 
 /// Operations that calling a kernel and reading an instruction take.

@@ -119,6 +119,11 @@ impl Shifted {
         self.kind.name()
     }
 
+    /// Whether nothing is known of earlier matrices that a new one would not know: planned pivots have always been good.
+    pub fn is_as_made(&self) -> bool {
+        self.pivoted.is_none() && self.krylov.is_none() && !self.replanned && self.fallbacks == 0
+    }
+
     /// How often planned pivots were bad.
     pub fn fallbacks(&self) -> u64 {
         self.fallbacks

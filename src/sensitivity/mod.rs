@@ -12,8 +12,11 @@
 //!
 //! At events `moment` says what becomes of S and of its adjoint.
 //!
+//! [`Tape::pull_continuously`] goes back by the adjoint equation instead, along the solution between its points.
+//!
 //! Nothing here knows of models: what is differentiated comes from [`crate::system::System::derivative`].
 
+mod continuous;
 mod errors;
 mod forward;
 mod happening;

@@ -18,15 +18,15 @@ use crate::system::{Matrix, System};
 /// A run that was recorded.
 pub struct Tape {
     n: usize,
-    steps: Steps,
+    pub(super) steps: Steps,
     window: u64,
-    kept: Vec<Kept>,
+    pub(super) kept: Vec<Kept>,
     /// What happened, and behind how many steps.
-    moments: Vec<(usize, Moment)>,
+    pub(super) moments: Vec<(usize, Moment)>,
     building: Option<Moments>,
     /// States of the points kept, n numbers each.
     states: Vec<f64>,
-    stretches: Vec<Stretch>,
+    pub(super) stretches: Vec<Stretch>,
     /// Steps that the run left inside, and where: the time and the state there.
     cuts: Vec<(usize, f64, Vec<f64>)>,
     /// The start of a system with algebraic equations.
@@ -37,18 +37,18 @@ pub struct Tape {
 pub type Repeat<'r> = dyn FnMut(&mut Again) -> Result<(), ErrorKind> + 'r;
 
 /// A point kept: behind so many steps and moments.
-struct Kept {
-    steps: usize,
+pub(super) struct Kept {
+    pub(super) steps: usize,
     moments: usize,
-    place: Place,
-    t: f64,
+    pub(super) place: Place,
+    pub(super) t: f64,
 }
 
 /// Steps with the same parameters and the same interval for f, from this one on.
-struct Stretch {
-    from: usize,
-    p: Vec<f64>,
-    inside: (f64, f64),
+pub(super) struct Stretch {
+    pub(super) from: usize,
+    pub(super) p: Vec<f64>,
+    pub(super) inside: (f64, f64),
 }
 
 /// What one number made of the kept points changes by.
@@ -171,7 +171,7 @@ impl Tape {
     }
 
     /// The weights of the points kept here, behind so many moments.
-    fn keep_back(
+    pub(super) fn keep_back(
         &self,
         problem: &mut Problem,
         sweep: &mut Sweep,
@@ -204,7 +204,7 @@ impl Tape {
     }
 
     /// Puts the weights of a point's state into `own`, those of its outputs pulled to it.
-    fn weigh(&self, problem: &mut Problem, sweep: &mut Sweep, k: usize, point: &Kept, weights: &[f64]) {
+    pub(super) fn weigh(&self, problem: &mut Problem, sweep: &mut Sweep, k: usize, point: &Kept, weights: &[f64]) {
         let (n, m) = (self.n, problem.system.shape().outputs.len());
         let own = &weights[k * (n + m)..(k + 1) * (n + m)];
         let y = &self.states[k * n..(k + 1) * n];
@@ -275,13 +275,13 @@ impl Recorder for Tape {
 }
 
 /// The way back, step by step.
-struct Sweep {
+pub(super) struct Sweep {
     n: usize,
     linear: Linear,
     outputs: Option<(Part, Part)>,
     /// Adjoints of what the method carries, n numbers each; the state's first.
-    lambda: Vec<f64>,
-    gradient: Vec<f64>,
+    pub(super) lambda: Vec<f64>,
+    pub(super) gradient: Vec<f64>,
     program: Program,
     values: Vec<f64>,
     adjoints: Vec<f64>,
@@ -298,7 +298,7 @@ struct Sweep {
 }
 
 impl Sweep {
-    fn new(system: &dyn System) -> Result<Self, ErrorKind> {
+    pub(super) fn new(system: &dyn System) -> Result<Self, ErrorKind> {
         let n = system.shape().dim();
         let outputs = match system.shape().outputs.is_empty() {
             true => None,
@@ -325,13 +325,18 @@ impl Sweep {
     }
 
     /// Back through what happened at a moment.
-    fn through(&mut self, problem: &mut Problem, moment: &Moment) -> Result<(), ErrorKind> {
+    pub(super) fn through(&mut self, problem: &mut Problem, moment: &Moment) -> Result<(), ErrorKind> {
         let mut tau = [std::mem::take(&mut self.tau)];
         let (y, q, kept) = (&mut self.lambda[..self.n], self.gradient.as_mut_slice(), &mut self.remembered);
         moment.pull(problem, &mut self.linear, Registers { k: 1, y, q, tau: &mut tau, kept })?;
         // A method that starts anew carries nothing but the state.
         self.lambda.truncate(self.n);
         Ok(())
+    }
+
+    /// Adds the weights of a point to the adjoint of the state there.
+    pub(super) fn take_up(&mut self) {
+        add(&mut self.lambda, 1.0, &self.own);
     }
 
     /// The end of a run that moves with the event that brought it about.

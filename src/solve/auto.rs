@@ -108,8 +108,8 @@ impl Auto {
     }
 
     /// The methods used, in order of first use.
-    pub fn used(&self) -> String {
-        self.used.join("+")
+    pub fn used(&self) -> &[&'static str] {
+        &self.used
     }
 
     fn current(&mut self) -> &mut dyn Stepper {
@@ -251,6 +251,14 @@ impl Stepper for Auto {
             }
         }
         Ok(())
+    }
+
+    fn renew(&mut self) -> bool {
+        self.spectrum.forget();
+        self.used.truncate(usize::from(!self.only_implicit));
+        (self.stiff, self.evidence, self.enough, self.relaxed, self.probe) = (false, 0, ENOUGH, 0, (0, PROBES.0));
+        (self.pace, self.since_switch, self.before, self.trial) = (0.0, 0, (0.0, 0.0), RELAXED_STEPS);
+        self.explicit.renew() && self.implicit.as_mut().is_none_or(|implicit| implicit.renew())
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {

@@ -109,12 +109,23 @@ impl Dense {
         start.into_iter().chain(self.pieces.iter().map(|piece| piece.until)).collect()
     }
 
+    /// The same where an event makes the solution jump: with the values before.
+    pub(crate) fn state_before(&self, t: f64, out: &mut [f64]) {
+        let Some((start, end)) = self.span() else { return out.fill(f64::NAN) };
+        let direction = if end < start { -1.0 } else { 1.0 };
+        self.of_piece(self.pieces.partition_point(|piece| (piece.from - t) * direction < 0.0), t, out);
+    }
+
     /// The state at a time, NaN where there is no step. Outside the span it is what the nearest step's polynomial says up to a
     /// step's length away, and farther the parabola through that step's ends and middle.
     pub fn state(&self, t: f64, out: &mut [f64]) {
         let Some((start, end)) = self.span() else { return out.fill(f64::NAN) };
         let direction = if end < start { -1.0 } else { 1.0 };
-        let later = self.pieces.partition_point(|piece| (piece.from - t) * direction <= 0.0);
+        self.of_piece(self.pieces.partition_point(|piece| (piece.from - t) * direction <= 0.0), t, out);
+    }
+
+    /// The state at a time by the piece before the one at that place.
+    fn of_piece(&self, later: usize, t: f64, out: &mut [f64]) {
         let Some(piece) = self.pieces.get(later.saturating_sub(1)) else { return out.fill(f64::NAN) };
         piece.state(t, &self.values[piece.first..][..(piece.degree + 1) * self.dim], out);
     }

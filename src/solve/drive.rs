@@ -84,13 +84,13 @@ pub fn integrate_told(
 }
 
 /// The active method: `auto` is told apart because it may change method between steps.
-enum Active {
+pub(super) enum Active {
     Auto(Box<Auto>),
     Fixed(Box<dyn Stepper>),
 }
 
 impl Active {
-    fn new(method: Method, problem: &mut Problem) -> Result<Self, ErrorKind> {
+    pub(super) fn new(method: Method, problem: &mut Problem) -> Result<Self, ErrorKind> {
         if let Some(tableau) = methods::tableau(method) {
             return Ok(Active::Fixed(Box::new(ExplicitStepper::new(tableau, problem))));
         }
@@ -111,7 +111,7 @@ impl Active {
         })
     }
 
-    fn stepper(&mut self) -> &mut dyn Stepper {
+    pub(super) fn stepper(&mut self) -> &mut dyn Stepper {
         match self {
             Active::Auto(auto) => auto.as_mut(),
             Active::Fixed(stepper) => stepper.as_mut(),
@@ -347,7 +347,7 @@ impl<'a, 'r> Run<'a, 'r> {
             self.problem.statistics.linear = w.kind().to_string();
         }
         if let Active::Auto(auto) = active {
-            self.problem.statistics.method = format!("auto ({})", auto.used());
+            self.problem.statistics.method = format!("auto ({})", auto.used().join("+"));
         }
     }
 

@@ -235,6 +235,11 @@ impl Stepper for ExplicitStepper {
         }
     }
 
+    fn renew(&mut self) -> bool {
+        // A start says all.
+        true
+    }
+
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         let n = self.n;
         self.choose_first(problem, end);

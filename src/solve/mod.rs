@@ -23,6 +23,7 @@ mod options;
 mod past;
 mod points;
 pub mod problem;
+mod repeated;
 pub mod rosenbrock;
 #[cfg(feature = "serde")]
 mod serial;
@@ -41,6 +42,7 @@ pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure, no_derivative};
 pub use lanes::{Lanes, Member, Number};
 pub use options::{Options, Precision, Save, Tolerance};
+pub use repeated::Repeated;
 pub use solution::{Solution, Statistics, UnknownColumn};
 pub use steady::{Approach, Stability, SteadyState, steady};
 pub use taken::{Cause, Formula, Place, Recorder, Taken, Turn};

@@ -136,39 +136,39 @@ pub enum Save {
 pub(super) fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Options) -> Result<(), String> {
     let shape = system.shape();
     let n = shape.dim();
-    let check = |good: bool, sentence: String| if good { Ok(()) } else { Err(sentence) };
-    check(y0.len() == n, format!("expected {n} initial values, found {}", y0.len()))?;
-    check(p.len() == shape.parameters, format!("expected {} bound parameters, found {}", shape.parameters, p.len()))?;
+    let check = |good: bool, sentence: &dyn Fn() -> String| if good { Ok(()) } else { Err(sentence()) };
+    check(y0.len() == n, &|| format!("expected {n} initial values, found {}", y0.len()))?;
+    check(p.len() == shape.parameters, &|| {
+        format!("expected {} bound parameters, found {}", shape.parameters, p.len())
+    })?;
     let open = options.t1 == f64::INFINITY && matches!(&options.save, Save::At(times) if times.is_empty());
     check(
         options.t0.is_finite() && (options.t1.is_finite() || open || (options.t1 > 0.0 && options.save == Save::Steps)),
-        format!("the span {}..{} is not finite", options.t0, options.t1),
+        &|| format!("the span {}..{} is not finite", options.t0, options.t1),
     )?;
-    check(options.t0 != options.t1, format!("the span {}..{} is empty", options.t0, options.t1))?;
-    check(
-        options.rtol >= 1e-14 && options.rtol < 1.0,
-        format!("rtol must lie between 1e-14 and 1, found {:e}", options.rtol),
-    )?;
-    check(
-        options.precision == Precision::Double || options.rtol >= LEAST_IN_SINGLE,
+    check(options.t0 != options.t1, &|| format!("the span {}..{} is empty", options.t0, options.t1))?;
+    check(options.rtol >= 1e-14 && options.rtol < 1.0, &|| {
+        format!("rtol must lie between 1e-14 and 1, found {:e}", options.rtol)
+    })?;
+    check(options.precision == Precision::Double || options.rtol >= LEAST_IN_SINGLE, &|| {
         format!(
             "rtol must be at least {LEAST_IN_SINGLE:e} in single precision, found {:e}; ask for 1e-4, or use double precision",
             options.rtol
-        ),
-    )?;
+        )
+    })?;
     let good = |atol: f64| atol >= 0.0 && atol.is_finite();
     match &options.atol {
-        Tolerance::Scalar(atol) => check(good(*atol), format!("atol must be at least 0, found {atol:e}"))?,
+        Tolerance::Scalar(atol) => check(good(*atol), &|| format!("atol must be at least 0, found {atol:e}"))?,
         Tolerance::PerState(list) => {
-            check(list.len() == n, format!("expected {n} absolute tolerances, found {}", list.len()))?;
+            check(list.len() == n, &|| format!("expected {n} absolute tolerances, found {}", list.len()))?;
             if let Some(k) = list.iter().position(|atol| !good(*atol)) {
                 return Err(format!("the atol of {} must be at least 0, found {:e}", shape.states.get(k), list[k]));
             }
         }
     }
-    check(options.max_step > 0.0, format!("max_step must be positive, found {:e}", options.max_step))?;
+    check(options.max_step > 0.0, &|| format!("max_step must be positive, found {:e}", options.max_step))?;
     if let Some(h) = options.first_step {
-        check(h > 0.0 && h.is_finite(), format!("first_step must be positive, found {h:e}"))?;
+        check(h > 0.0 && h.is_finite(), &|| format!("first_step must be positive, found {h:e}"))?;
     }
     if let Some(k) = y0.iter().position(|y| !y.is_finite()) {
         return Err(format!("the initial value of {} is not finite: {}", shape.states.get(k), y0[k]));
@@ -187,23 +187,20 @@ pub(super) fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Opt
         ));
     }
     if let Some(delays) = system.delays() {
-        check(
-            options.t1.is_finite(),
-            "a run until nothing changes needs a model without delays; say how far to integrate".to_string(),
-        )?;
+        check(options.t1.is_finite(), &|| {
+            "a run until nothing changes needs a model without delays; say how far to integrate".to_string()
+        })?;
         let method = options.method;
         let rosenbrock = matches!(method, Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P);
-        check(
-            !method.is_second_order() && method != Method::Taylor,
-            format!("the method {} solves no equations with delays; try DOP853, RadauIIA5 or BDF", method.name()),
-        )?;
-        check(
-            !(rosenbrock && delays.is_neutral()),
+        check(!method.is_second_order() && method != Method::Taylor, &|| {
+            format!("the method {} solves no equations with delays; try DOP853, RadauIIA5 or BDF", method.name())
+        })?;
+        check(!(rosenbrock && delays.is_neutral()), &|| {
             format!(
                 "the method {} needs the derivative of f by time, which derivatives at other times do not have; try RadauIIA5 or BDF",
                 method.name()
-            ),
-        )?;
+            )
+        })?;
     }
     if let Some(b) = options.breakpoints.iter().find(|b| !b.is_finite()) {
         return Err(format!("the breakpoint {b} is not finite"));
@@ -214,10 +211,9 @@ pub(super) fn validate(system: &dyn System, y0: &[f64], p: &[f64], options: &Opt
         if let Some(t) = times.iter().find(|t| !inside(t)) {
             return Err(format!("the time {t} to save lies outside the span {}..{}", options.t0, options.t1));
         }
-        check(
-            times.windows(2).all(|w| (w[1] - w[0]) * direction >= 0.0),
-            "the times to save are not in order".to_string(),
-        )?;
+        check(times.windows(2).all(|w| (w[1] - w[0]) * direction >= 0.0), &|| {
+            "the times to save are not in order".to_string()
+        })?;
     }
     Ok(())
 }

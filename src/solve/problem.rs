@@ -50,6 +50,14 @@ pub struct Problem<'a> {
     pub looks: u64,
 }
 
+/// The memory of a problem that is over, for the next one.
+#[derive(Default)]
+pub struct Room {
+    p: Vec<f64>,
+    work: Vec<f64>,
+    algebraic: Vec<bool>,
+}
+
 /// How often the host is asked whether to go on, at most.
 const ASKED_EVERY: Duration = Duration::from_millis(30);
 /// How far inside a breakpoint f is asked for, as a share of the segment.
@@ -58,12 +66,23 @@ const MARGIN: f64 = 5.7e-14;
 impl<'a> Problem<'a> {
     /// The problem of an (already validated) set of options.
     pub fn new(system: &'a dyn System, p: &[f64], options: &'a Options<'a>) -> Self {
+        Problem::within(system, p, options, Room::default())
+    }
+
+    /// The same in the memory of another one.
+    pub fn within(system: &'a dyn System, p: &[f64], options: &'a Options<'a>, room: Room) -> Self {
         let started = Instant::now();
+        let Room { p: mut own, mut work, mut algebraic } = room;
+        own.clear();
+        own.extend_from_slice(p);
+        work.clear();
+        work.resize(system.shape().work, 0.0);
+        mark(system, &mut algebraic);
         Problem {
             system,
-            p: p.to_vec(),
-            algebraic: marks(system),
-            work: vec![0.0; system.shape().work],
+            p: own,
+            algebraic,
+            work,
             rtol: options.rtol,
             atol: &options.atol,
             loose: None,
@@ -80,6 +99,11 @@ impl<'a> Problem<'a> {
             statistics: Statistics::default(),
             looks: 0,
         }
+    }
+
+    /// Its memory, for the next one.
+    pub fn into_room(self) -> Room {
+        Room { p: self.p, work: self.work, algebraic: self.algebraic }
     }
 
     /// The bound parameters.
@@ -495,11 +519,11 @@ impl<'a> Problem<'a> {
 }
 
 /// Per state whether its equation is algebraic; empty where none is.
-fn marks(system: &dyn System) -> Vec<bool> {
+fn mark(system: &dyn System, marks: &mut Vec<bool>) {
     let shape = system.shape();
-    let mut marks = vec![false; if shape.algebraic.is_empty() { 0 } else { shape.dim() }];
+    marks.clear();
+    marks.resize(if shape.algebraic.is_empty() { 0 } else { shape.dim() }, false);
     shape.algebraic.iter().for_each(|k| marks[*k] = true);
-    marks
 }
 
 /// What an error of 1 is compared with. Never 0: with atol = 0 a component that is 0 and stays so has no error.

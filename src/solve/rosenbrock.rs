@@ -449,6 +449,10 @@ impl Stepper for RosenbrockStepper {
         }
     }
 
+    fn renew(&mut self) -> bool {
+        self.bad == 0 && self.w.is_as_made()
+    }
+
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         self.choose_first(problem, end);
         loop {

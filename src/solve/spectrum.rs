@@ -32,6 +32,11 @@ pub struct Spectrum {
 }
 
 impl Spectrum {
+    /// Forgets where the last look ended.
+    pub fn forget(&mut self) {
+        self.v.clear();
+    }
+
     /// The spectral radius of J at (t, y) by the power method: the geometric mean of the last growths, since complex pairs
     /// make single ones swing. An estimate that may fall short. Where a norm of J, which is an upper bound, does not exceed
     /// `enough`, that norm.
@@ -55,7 +60,8 @@ impl Spectrum {
             v.iter_mut().enumerate().for_each(|(k, x)| *x += share * start(k));
             FURTHER
         } else {
-            *v = (0..n).map(start).collect();
+            v.clear();
+            v.extend((0..n).map(start));
             ITERATIONS
         };
         let (mut growth, mut counted, mut rayleigh) = (0.0, 0u32, 0.0);

@@ -7,7 +7,7 @@ use crate::linalg::Shifted;
 use crate::math;
 
 /// One integration method in progress. A stepper owns its state vector and memory; it allocates when made, never later.
-pub trait Stepper {
+pub trait Stepper: Send {
     /// The method's name.
     fn name(&self) -> &'static str;
 
@@ -16,6 +16,11 @@ pub trait Stepper {
     /// # Errors
     /// If f is not finite there.
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind>;
+
+    /// Forgets the run before, keeping its memory; whether the next one will then be, bit for bit, that of a stepper just made.
+    fn renew(&mut self) -> bool {
+        false
+    }
 
     /// Takes one accepted step, not beyond `end`.
     ///

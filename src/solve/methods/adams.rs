@@ -281,6 +281,11 @@ impl Stepper for Adams {
         }
     }
 
+    fn renew(&mut self) -> bool {
+        // A start says all.
+        true
+    }
+
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         let n = self.n;
         if problem.past.is_some() {

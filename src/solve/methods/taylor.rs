@@ -220,6 +220,11 @@ impl Stepper for Taylor {
         Ok(())
     }
 
+    fn renew(&mut self) -> bool {
+        // A start says all.
+        true
+    }
+
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         let n = self.n;
         if self.h.is_infinite() {
