@@ -32,6 +32,7 @@ pub struct Objective {
     atol: Option<f64>,
     method: Option<Method>,
     way: Option<Way>,
+    interrupt: Option<&'static (dyn Fn() -> bool + Sync)>,
     /// The models that are run for its value and for its gradient where that can be done together, made when first asked for.
     together: Arc<[OnceLock<Option<Together>>; 2]>,
     /// What they are run with, until something is set.
@@ -93,6 +94,7 @@ impl Compiled {
             atol: None,
             method: None,
             way: None,
+            interrupt: None,
             together: Arc::default(),
             ready: OnceLock::new(),
         })
@@ -190,6 +192,13 @@ impl Objective {
         self
     }
 
+    /// Asks now and then during its runs whether to give up, as [`super::Problem::interrupt`].
+    pub fn interrupt(mut self, asked: &'static (dyn Fn() -> bool + Sync)) -> Self {
+        self.interrupt = Some(asked);
+        self.ready = OnceLock::new();
+        self
+    }
+
     /// The values of what it is a function of as they stand: defaults, and what was set.
     ///
     /// # Errors
@@ -220,6 +229,9 @@ impl Objective {
         }
         if let Some(method) = self.method {
             problem = problem.method(method);
+        }
+        if let Some(asked) = self.interrupt {
+            problem = problem.interrupt(asked);
         }
         Ok(problem)
     }
@@ -339,6 +351,7 @@ impl Objective {
         (options.rtol, options.atol, options.method) = (of.rtol, of.atol.clone(), of.method);
         (options.first_step, options.max_step, options.max_steps) = (of.first_step, of.max_step, of.max_steps);
         options.save = Save::At(times);
+        options.interrupt = self.interrupt;
         (suits && options.t1 > options.t0).then_some((problem.parameter_values().ok()?, options))
     }
 

@@ -348,6 +348,9 @@ pub enum Grid {
 }
 
 impl Grid {
+    /// So many points are asked for at most.
+    pub const MOST: u64 = 100_000_000;
+
     /// The points between `t0` and `t1` in the direction of integration.
     pub fn points(self, t0: f64, t1: f64) -> Option<Vec<f64>> {
         let spread = |from: f64, to: f64, n: u64, map: &dyn Fn(f64) -> f64| -> Vec<f64> {

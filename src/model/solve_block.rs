@@ -128,8 +128,7 @@ impl Checker<'_> {
     }
 
     fn grid(&mut self, name: &Ident, value: &Expr) -> Option<Grid> {
-        const MOST: f64 = 1e8;
-        let count = |x: f64| (2.0..=MOST).contains(&x) && x == x.trunc();
+        let count = |x: f64| (2.0..=Grid::MOST as f64).contains(&x) && x == x.trunc();
         let grid = match &value.kind {
             ExprKind::Name(word) if word == "steps" => Some(Grid::Steps),
             ExprKind::Call(shape, arguments) if ["every", "linear", "log"].contains(&shape.name.as_str()) => {

@@ -4,7 +4,9 @@ Prints the cost of `Model.solve` beyond the integration itself, the first call o
 beside SciPy's fastest method for the same tolerances. Times are medians; a busy machine makes all of them larger.
 """
 
+import pathlib
 import statistics
+import sys
 import time
 
 import numpy as np
@@ -12,33 +14,13 @@ from scipy import integrate
 
 import rhapsode
 
-
-def lorenz(t, y, sigma, rho, beta):
-    x, y, z = y
-    return [sigma * (y - x), x * (rho - z) - y, x * y - beta * z]
-
-
-def lotka_volterra(t, z, a, b, c, d):
-    x, y = z
-    return [a * x - b * x * y, -c * y + d * x * y]
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
+from functions import hires, lorenz, lotka_volterra  # noqa: E402
 
 
 def robertson(t, y):
     a, b, c = y
     return [-0.04 * a + 1e4 * b * c, 0.04 * a - 1e4 * b * c - 3e7 * b**2, 3e7 * b**2]
-
-
-def hires(t, y):
-    f = np.empty(8)
-    f[0] = -1.71 * y[0] + 0.43 * y[1] + 8.32 * y[2] + 0.0007
-    f[1] = 1.71 * y[0] - 8.75 * y[1]
-    f[2] = -10.03 * y[2] + 0.43 * y[3] + 0.035 * y[4]
-    f[3] = 8.32 * y[1] + 1.71 * y[2] - 1.12 * y[3]
-    f[4] = -1.745 * y[4] + 0.43 * y[5] + 0.43 * y[6]
-    f[5] = -280.0 * y[5] * y[7] + 0.69 * y[3] + 1.71 * y[4] - 0.43 * y[5] + 0.69 * y[6]
-    f[6] = 280.0 * y[5] * y[7] - 1.81 * y[6]
-    f[7] = -f[6]
-    return f
 
 
 PROBLEMS = [

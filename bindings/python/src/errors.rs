@@ -26,6 +26,32 @@ pub fn unknown(py: Python, message: impl AsRef<str>) -> PyErr {
     raised(exception(py, "UnknownNameError", message.as_ref()))
 }
 
+/// A request that makes no sense; becomes an exception where one is raised.
+pub enum Refusal {
+    /// As [`input`].
+    Input(String),
+    /// As [`unknown`].
+    Unknown(String),
+}
+
+impl Refusal {
+    /// What is wrong.
+    pub fn sentence(self) -> String {
+        match self {
+            Refusal::Input(sentence) | Refusal::Unknown(sentence) => sentence,
+        }
+    }
+}
+
+impl From<Refusal> for PyErr {
+    fn from(refusal: Refusal) -> PyErr {
+        Python::attach(|py| match refusal {
+            Refusal::Input(sentence) => input(py, sentence),
+            Refusal::Unknown(sentence) => unknown(py, sentence),
+        })
+    }
+}
+
 /// A model's diagnostics, rendered as the command does, and each as a dict.
 pub fn model(py: Python, errors: &Errors) -> PyErr {
     let build = || {
@@ -49,13 +75,12 @@ pub fn model(py: Python, errors: &Errors) -> PyErr {
     raised(build())
 }
 
-/// A run that could not reach its end, with what was computed.
-pub fn failed(py: Python, message: &str, kind: &str, time: f64, partial: Option<Bound<PyAny>>) -> PyErr {
+/// A run that could not reach its end.
+pub fn failed(py: Python, message: &str, kind: &str, time: f64) -> PyErr {
     let build = || {
         let value = exception(py, "SolveError", message)?;
         value.setattr("kind", kind)?;
         value.setattr("time", time)?;
-        value.setattr("partial", partial)?;
         Ok(value)
     };
     raised(build())

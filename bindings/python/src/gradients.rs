@@ -7,22 +7,52 @@ use rhapsode::source::DataFile;
 use rhapsode::{DerivativeError, Objective, ObjectiveError, SolveError};
 
 use crate::errors;
-use crate::model::{Model, interruptible, kind};
-use crate::request::{Request, numbers, read_method, read_span};
+use crate::host;
+use crate::model::{Model, interruptible};
+use crate::request::{Request, numbers, only_of_runs};
 use crate::solution::{Solution, rows};
+use crate::{Reduced, reduced};
 
 /// An objective of a model, or the logarithm of the likelihood of measured values, as a function of some of its parameters
 /// and initial values.
+///
+/// >>> import rhapsode
+/// >>> model = rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\nobjective end = final(x^2)\n")
+/// >>> objective = model.objective(["k"], "end", span=(0, 1), rtol=1e-8)
+/// >>> value, gradient = objective.value_and_grad([1.0])
+/// >>> round(value, 6), gradient.round(6), round(objective(objective.point), 6)
+/// (0.135335, array([-0.270671]), 0.018316)
 #[pyclass(name = "Objective", module = "rhapsode", frozen)]
 pub struct Asked {
     objective: Objective,
+    model: Py<Model>,
+    /// Its name as asked for, and the name and text of the file of data.
+    named: (Option<String>, Option<(String, String)>),
+    /// What was asked for, but for the point.
+    request: Request,
+}
+
+impl Asked {
+    /// What is raised for a run that did not reach its end. The run of an objective keeps what the objective asks for: that of the
+    /// model at that point, made for it, shows how far it came.
+    fn failed(&self, py: Python, error: SolveError, at: &[f64]) -> PyErr {
+        let request = self.request.at(self.objective.by(), at);
+        let compiled = self.model.get().compiled.clone();
+        let failed = Solution::failed(py, error, None, self.model.clone_ref(py), compiled.clone(), request.clone());
+        let partial = match Solution::solve(py, self.model.clone_ref(py), compiled, request) {
+            Ok(solution) => Py::new(py, solution).map(Py::into_any),
+            Err(again) => again.value(py).getattr("partial").map(Bound::unbind),
+        };
+        let Ok(partial) = partial else { return failed };
+        match failed.value(py).setattr("partial", partial) {
+            Ok(()) => failed,
+            Err(error) => error,
+        }
+    }
 }
 
 fn refused(py: Python, error: &ObjectiveError) -> PyErr {
     match error {
-        ObjectiveError::Solve(SolveError::Failed(failure)) => {
-            errors::failed(py, &failure.to_string(), kind(failure), failure.time, None)
-        }
         ObjectiveError::Name(name) => errors::unknown(py, name.to_string()),
         error => match error.help() {
             // What the command would have one type is no help here.
@@ -39,32 +69,26 @@ fn refused(py: Python, error: &ObjectiveError) -> PyErr {
 #[pyo3(signature = (model, by, name, data, span, options))]
 pub fn objective(
     py: Python,
-    model: &Model,
+    model: &Bound<Model>,
     by: Vec<String>,
-    name: Option<&str>,
+    name: Option<String>,
     data: Option<(String, String)>,
     span: Option<&Bound<PyAny>>,
     options: &Bound<PyDict>,
 ) -> PyResult<Asked> {
-    let file = data.map(|(name, text)| DataFile::new(name, text));
+    let file = data.clone().map(|(name, text)| DataFile::new(name, text));
     let list: Vec<&str> = by.iter().map(String::as_str).collect();
-    let made = py.detach(|| model.compiled.objective(name, file.as_ref(), &list));
-    let mut objective = made.map_err(|error| refused(py, &error))?;
-    if let Some(span) = span {
-        let (t0, t1) = read_span(span)?;
-        objective = objective.span(t0..t1);
+    for name in options.keys().extract::<Vec<String>>()? {
+        if only_of_runs(&name) {
+            return Err(errors::input(py, format!("{name} is no option of an objective")));
+        }
     }
-    for (key, value) in options {
-        let key: String = key.extract()?;
-        let number = || value.extract::<f64>().map_err(|_| errors::input(py, format!("{key} = {value} is no number")));
-        objective = match key.as_str() {
-            "method" => objective.method(read_method(py, value.extract()?)?),
-            "rtol" => objective.rtol(number()?),
-            "atol" => objective.atol(number()?),
-            name => objective.set(name, number()?).map_err(|error| errors::unknown(py, error.to_string()))?,
-        };
-    }
-    Ok(Asked { objective })
+    let request = Request::read(py, span, None, Some(options))?;
+    let compiled = &model.get().compiled;
+    let made = py.detach(|| compiled.objective(name.as_deref(), file.as_ref(), &list));
+    let objective = request.objective(made.map_err(|error| refused(py, &error))?)?;
+    let objective = objective.interrupt(&host::interrupted);
+    Ok(Asked { objective, model: model.clone().unbind(), named: (name, data), request })
 }
 
 #[pymethods]
@@ -93,7 +117,7 @@ impl Asked {
         py: Python<'py>,
         at: &Bound<'py, PyAny>,
     ) -> PyResult<(f64, Bound<'py, PyArray1<f64>>)> {
-        let (at, n) = (numbers(at)?.0, self.objective.by().len());
+        let (at, n) = (numbers("at", at)?.0, self.objective.by().len());
         if at.len() != n {
             return Err(errors::input(py, format!("expected {n} numbers, found {}", at.len())));
         }
@@ -101,11 +125,26 @@ impl Asked {
             return Err(errors::input(py, format!("{} is NaN", self.objective.by()[k])));
         }
         let mut gradient = vec![0.0; n];
-        let (value, signal) = interruptible(py, |_| self.objective.value_and_gradient(&at, &mut gradient));
-        if let Some(signal) = signal {
-            return Err(signal);
+        let (value, signal) = interruptible(py, || self.objective.value_and_gradient(&at, &mut gradient));
+        match (value, signal) {
+            (Ok(value), None) => Ok((value, gradient.into_pyarray(py))),
+            (_, Some(signal)) => Err(signal),
+            (Err(ObjectiveError::Solve(error)), None) => Err(self.failed(py, error, &at)),
+            (Err(error), None) => Err(refused(py, &error)),
         }
-        Ok((value.map_err(|error| refused(py, &error))?, gradient.into_pyarray(py)))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> Reduced<'py> {
+        let (span, given, options) = self.request.arguments(py)?;
+        for (name, value) in options.iter().filter(|(_, value)| !value.is_none()) {
+            if !only_of_runs(&name.extract::<String>()?) {
+                given.set_item(name, value)?;
+            }
+        }
+        let (name, data) = self.named.clone();
+        let model = self.model.clone_ref(py);
+        let arguments = (model, self.objective.by(), name, data, span, given).into_pyobject(py)?;
+        reduced("objective", arguments)
     }
 
     /// The value at a point.
@@ -124,14 +163,10 @@ pub fn pull<'py>(
     weights: &Bound<'py, PyAny>,
     request: Request,
 ) -> PyResult<Pulled<'py>> {
-    let weights = numbers(weights)?.0;
-    let problem = request.problem(py, &model.get().compiled)?;
-    let (pulled, signal) =
-        interruptible(py, |asked| problem.interrupt(asked).record().and_then(|recorded| recorded.pull(&weights)));
-    if let Some(signal) = signal {
-        return Err(signal);
-    }
-    let gradient = pulled.map_err(|error| no_derivative(model, &request, error))?;
+    let weights = numbers("weights", weights)?.0;
+    let problem = request.problem(&model.get().compiled)?;
+    let record = || problem.interrupt(&host::interrupted).record().and_then(|recorded| recorded.pull(&weights));
+    let gradient = or_refused(interruptible(py, record), model, &request)?;
     Ok((gradient.parameters.into_pyarray(py), gradient.initial.into_pyarray(py)))
 }
 
@@ -144,28 +179,30 @@ pub fn tangents<'py>(
     request: Request,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     let names: Vec<&str> = by.iter().map(String::as_str).collect();
-    let problem = request.problem(py, &model.get().compiled)?;
-    let (result, signal) = interruptible(py, |asked| problem.interrupt(asked).tangents(&names));
-    if let Some(signal) = signal {
-        return Err(signal);
-    }
-    let tangents = result.map_err(|error| no_derivative(model, &request, error))?;
+    let problem = request.problem(&model.get().compiled)?;
+    let run = || problem.interrupt(&host::interrupted).tangents(&names);
+    let tangents = or_refused(interruptible(py, run), model, &request)?;
     let solution = tangents.solution();
     let width = solution.state_names().len() + solution.output_names().len();
     let values = PyArray1::from_slice(py, tangents.values()).reshape([solution.len(), width, by.len()])?;
     Ok((rows(py, solution)?, values.into_any()))
 }
 
-fn no_derivative(model: &Bound<Model>, request: &Request, error: DerivativeError) -> PyErr {
+/// What a run with derivatives gives, or what is raised for it.
+fn or_refused<T>(
+    (result, signal): (Result<T, DerivativeError>, Option<PyErr>),
+    model: &Bound<Model>,
+    request: &Request,
+) -> PyResult<T> {
     let py = model.py();
-    match error {
-        DerivativeError::Name(name) => errors::unknown(py, name.to_string()),
-        DerivativeError::Solve(SolveError::Failed(failure)) => {
-            let partial = (*failure.partial).clone();
-            let partial = Solution::of(partial, model.clone().unbind(), model.get().compiled.clone(), request.clone());
-            let partial = partial.into_pyobject(py).ok().map(Bound::into_any);
-            errors::failed(py, &failure.to_string(), kind(&failure), failure.time, partial)
+    match (result, signal) {
+        (Ok(value), None) => Ok(value),
+        (Err(DerivativeError::Solve(error)), signal) => {
+            let compiled = model.get().compiled.clone();
+            Err(Solution::failed(py, error, signal, model.clone().unbind(), compiled, request.clone()))
         }
-        error => errors::input(py, error.to_string()),
+        (_, Some(signal)) => Err(signal),
+        (Err(DerivativeError::Name(name)), None) => Err(errors::unknown(py, name.to_string())),
+        (Err(error), None) => Err(errors::input(py, error.to_string())),
     }
 }

@@ -16,9 +16,18 @@ thread_local! {
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
 
-/// The first exception in this thread since it was last asked.
-pub fn raised() -> Option<PyErr> {
-    RAISED.take()
+/// Works, and gives the first exception of a function that was called meanwhile.
+pub fn watched<T>(work: impl FnOnce() -> T) -> (T, Option<PyErr>) {
+    // What was raised before is of no interest any more.
+    RAISED.take();
+    let result = work();
+    (result, RAISED.take())
+}
+
+/// Whether to give up: a function has raised an exception, or Ctrl-C was pressed, which is kept as one.
+pub fn interrupted() -> bool {
+    RAISED.with_borrow(Option::is_some)
+        || Python::attach(|py| py.check_signals().map_err(|error| RAISED.set(Some(error))).is_err())
 }
 
 /// From a callable, or a tuple of a callable and those of its first and second derivatives.
@@ -38,7 +47,7 @@ pub fn function(py: Python, name: &str, given: &Bound<PyAny>) -> PyResult<HostFu
         move |x: &[f64], out: &mut [f64]| {
             let wanted = out.len();
             let read = called(x, |py, x| {
-                let read = numbers(derivative.call1(py, x)?.bind(py))?.0;
+                let read = numbers(&what, derivative.call1(py, x)?.bind(py))?.0;
                 let found = read.len();
                 let sentence = || format!("{what} has {wanted} numbers, found {found}");
                 if found == wanted { Ok(read) } else { Err(errors::input(py, sentence())) }

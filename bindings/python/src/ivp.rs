@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 use rhapsode::solve::{Dense, Failure, Go, Observer, Options, Passed, Solution, integrate};
 use rhapsode::system::{ClosureSystem, System};
 
@@ -14,6 +14,7 @@ use crate::errors;
 use crate::model::{Model, kind};
 use crate::request::{Arguments, numbers};
 use crate::solution::states_at;
+use crate::{Reduced, reduced};
 
 /// An event function: an output of the traced model, or something to call with (t, y).
 #[derive(FromPyObject)]
@@ -63,6 +64,11 @@ impl Interpolant {
         states_at(py, &self.dense, self.n, t)
     }
 
+    fn __reduce__<'py>(&self, py: Python<'py>) -> Reduced<'py> {
+        let data = postcard::to_stdvec(&self.dense).map_err(|error| errors::input(py, error.to_string()))?;
+        reduced("restore_interpolant", (PyBytes::new(py, &data), self.n).into_pyobject(py)?)
+    }
+
     /// The ends of the steps.
     #[getter]
     fn ts<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
@@ -85,6 +91,14 @@ impl Interpolant {
     }
 }
 
+/// What `pickle` calls.
+#[pyfunction]
+pub fn restore_interpolant(py: Python, data: &[u8], n: usize) -> PyResult<Interpolant> {
+    let dense = postcard::from_bytes(data);
+    let dense = dense.map_err(|error| errors::input(py, format!("the data are no interpolant: {error}")))?;
+    Ok(Interpolant { dense, n })
+}
+
 /// Integrates a traced function: `p` are the values of the model's parameters.
 #[pyfunction]
 pub fn solve_traced<'py>(
@@ -97,7 +111,7 @@ pub fn solve_traced<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let compiled = &model.get().compiled;
     let bound = compiled.bind(&p);
-    let options = arguments.options(py)?;
+    let options = arguments.options()?;
     let trouble = Trouble::default();
     let system = compiled.system();
     py.detach(|| solve(system, &y0, &bound, options, &events, &trouble)).result(py, None)
@@ -116,7 +130,7 @@ pub fn solve_called<'py>(
     events: Events,
 ) -> PyResult<Bound<'py, PyDict>> {
     let n = y0.len();
-    let options = arguments.options(py)?;
+    let options = arguments.options()?;
     let trouble = std::sync::Arc::new(Trouble::default());
     let count = std::sync::Arc::new(AtomicU64::new(0));
     let (of_rhs, calls) = (trouble.clone(), count.clone());
@@ -154,7 +168,7 @@ fn call(py: Python, fun: &Py<PyAny>, t: f64, y: &[f64], out: &mut [f64], name: &
         out.copy_from_slice(values);
         return Ok(());
     }
-    let values = numbers(&value)?.0;
+    let values = numbers(&format!("what `{name}` returns"), &value)?.0;
     if values.len() != out.len() {
         let sentence =
             format!("`{name}` returned {} values for {} states, expected {}", values.len(), y.len(), out.len());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyDict;
 use rhapsode::solve::{ErrorKind, Failure};
 use rhapsode::source::{DataFile, Loader};
 use rhapsode::system::Names;
@@ -15,7 +15,7 @@ use rhapsode::{Compiled, Errors, FileLoader, Problem, Show, SolveError};
 
 use crate::request::{Request, numbers};
 use crate::solution::Solution;
-use crate::{errors, gradients, host};
+use crate::{Reduced, errors, gradients, host, reduced};
 
 /// What a model was read from; enough to read it again elsewhere.
 struct Texts {
@@ -48,7 +48,12 @@ impl Loader for Recorder {
     }
 }
 
-/// A model compiled to native code.
+/// A model compiled to native code. It cannot change, may be solved from several threads at once, pickles and copies.
+///
+/// >>> import rhapsode
+/// >>> model = rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n")
+/// >>> model.name, model.states, model.parameters
+/// ('decay', ['x'], {'k': 2.0})
 #[pyclass(module = "rhapsode", frozen, weakref)]
 pub struct Model {
     pub compiled: Compiled,
@@ -58,7 +63,15 @@ pub struct Model {
 }
 
 /// Compiles a model from its text. `files` are texts that it uses, by name; `name` stands in diagnostics; `functions` are what its
-/// `extern fn`s call.
+/// `extern fn`s call: a function each, or a tuple of it, its gradient and its hessian. Raises `ModelError`.
+///
+/// >>> import rhapsode
+/// >>> model = rhapsode.compile(
+/// ...     "model fall\nextern fn drag(v)\ninit v = 2\nv' = -drag(v)\n",
+/// ...     functions={"drag": (lambda v: v*v, lambda v: [2*v])},
+/// ... )
+/// >>> round(float(model.solve((0, 1), rtol=1e-8).v[-1]), 6)
+/// 0.666667
 #[pyfunction]
 #[pyo3(signature = (text, *, name="model", files=None, functions=None))]
 pub fn compile(
@@ -72,7 +85,14 @@ pub fn compile(
     Model::read(py, Texts { name: name.to_string(), text, files, functions })
 }
 
-/// Compiles a model from a file, and the files it uses; `functions` are what its `extern fn`s call.
+/// Compiles a model from a file, and the files it uses; `functions` are what its `extern fn`s call. Raises `ModelError`.
+///
+/// >>> import pathlib, rhapsode, tempfile
+/// >>> with tempfile.TemporaryDirectory() as folder:
+/// ...     path = pathlib.Path(folder, "decay.ode")
+/// ...     _ = path.write_text("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n")
+/// ...     rhapsode.load(path)
+/// <rhapsode.Model decay: 1 state, 1 parameter>
 #[pyfunction]
 #[pyo3(signature = (path, *, functions=None))]
 pub fn load(py: Python, path: std::path::PathBuf, functions: Option<Functions>) -> PyResult<Model> {
@@ -138,9 +158,9 @@ impl Model {
     fn point(&self, py: Python, y: &Bound<PyAny>, values: Option<&Bound<PyDict>>) -> PyResult<(Vec<f64>, Vec<f64>)> {
         let mut request = Request::read(py, None, None, values)?;
         request.span = Some((0.0, 1.0));
-        let problem = request.problem(py, &self.compiled)?;
+        let problem = request.problem(&self.compiled)?;
         let p = problem.parameter_values().map_err(|error| errors::input(py, error.to_string()))?;
-        let y = numbers(y)?.0;
+        let y = numbers("y", y)?.0;
         let n = self.compiled.system().shape().dim();
         if y.len() != n {
             return Err(errors::input(py, format!("y has {} elements, expected {n}", y.len())));
@@ -149,32 +169,20 @@ impl Model {
     }
 }
 
-/// Works without holding the interpreter's lock; what is asked now and then is whether Ctrl-C was pressed.
-pub fn interruptible<T: Send>(
-    py: Python,
-    work: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> T + Send,
-) -> (T, Option<PyErr>) {
-    let signal: Mutex<Option<PyErr>> = Mutex::new(None);
-    let interrupt = || {
-        Python::attach(|py| match py.check_signals() {
-            Ok(()) => false,
-            Err(error) => {
-                if let Ok(mut signal) = signal.lock() {
-                    *signal = Some(error);
-                }
-                true
-            }
-        })
-    };
-    // What was raised outside of runs is of no interest any more.
-    host::raised();
-    let result = py.detach(|| work(&interrupt));
-    (result, signal.into_inner().unwrap_or_default().or_else(host::raised))
+/// Works without holding the interpreter's lock, and gives what was raised meanwhile: by functions of Python that the model calls,
+/// or by Ctrl-C where runs ask [`host::interrupted`].
+pub fn interruptible<T: Send>(py: Python, work: impl FnOnce() -> T + Send) -> (T, Option<PyErr>) {
+    py.detach(|| host::watched(work))
+}
+
+/// The result, unless something was raised.
+pub fn raised<T>((result, signal): (T, Option<PyErr>)) -> PyResult<T> {
+    signal.map_or(Ok(result), Err)
 }
 
 /// Runs a problem.
 pub fn run(py: Python, problem: Problem<'_>) -> (Result<rhapsode::solve::Solution, SolveError>, Option<PyErr>) {
-    interruptible(py, |asked| problem.interrupt(asked).solve())
+    interruptible(py, || problem.interrupt(&host::interrupted).solve())
 }
 
 /// What a failure is called in `SolveError.kind`.
@@ -197,12 +205,31 @@ pub fn kind(failure: &Failure) -> &'static str {
 
 #[pymethods]
 impl Model {
-    /// Integrates the model.
+    /// Integrates the model from `span[0]` to `span[1]`; without a span as its solve block says.
+    ///
+    /// Values of parameters and first values are keywords, or items of `params` (`{"W[1,2]": 3}`); an array is set as a whole.
+    /// `sensitivities` names parameters and states whose derivatives become columns `d[y]/d[k]`. Options:
+    ///
+    /// - `method`: one of `rhapsode.methods()`; `auto` chooses.
+    /// - `rtol`, `atol`: tolerances, `atol` also one per state.
+    /// - `save`: `"steps"`, a number of points from start to end, or an array of times.
+    /// - `first_step`, `max_step`; `max_steps`, `max_time` (seconds): a run beyond them raises `SolveError`.
+    /// - `dense`: keep the curve between the points, which is else computed when it is first asked for.
+    /// - `reduce`: leave out states that conserved sums determine. `over_switches`: do not locate switches of the equations.
+    ///   `explain`: say in `statistics["reasons"]` what was chosen and why.
+    ///
+    /// Raises `InputError` or `UnknownNameError` where an argument makes no sense, `SolveError` where the end is not reached.
+    ///
+    /// >>> import rhapsode
+    /// >>> model = rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n")
+    /// >>> solution = model.solve((0, 1), k=3, x=2, rtol=1e-8, save=[0.5, 1.0], sensitivities=["k"])
+    /// >>> [round(float(solution[name][-1]), 6) for name in solution.names]
+    /// [0.099574, -0.099574]
     #[pyo3(signature = (span=None, params=None, sensitivities=None, **options))]
     fn solve(
         slf: &Bound<Self>,
         span: Option<&Bound<PyAny>>,
-        params: Option<&Bound<PyDict>>,
+        params: Option<&Bound<PyAny>>,
         sensitivities: Option<Vec<String>>,
         options: Option<&Bound<PyDict>>,
     ) -> PyResult<Solution> {
@@ -217,33 +244,46 @@ impl Model {
     }
 
     /// The gradient of Σ weights · values of a run: by every parameter, and by every initial value. `weights` has a row per point
-    /// kept, and a column per state and output.
+    /// kept, and a column per state and output. Arguments are otherwise those of `solve`.
+    ///
+    /// >>> import rhapsode
+    /// >>> model = rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n")
+    /// >>> by_parameters, by_states = model.vjp([[1.0]], (0, 1), save=[1.0], rtol=1e-8)
+    /// >>> by_parameters.round(6), by_states.round(6)
+    /// (array([-0.135335]), array([0.135335]))
     #[pyo3(signature = (weights, span=None, params=None, **options))]
     fn vjp<'py>(
         slf: &Bound<'py, Self>,
         weights: &Bound<'py, PyAny>,
         span: Option<&Bound<'py, PyAny>>,
-        params: Option<&Bound<'py, PyDict>>,
+        params: Option<&Bound<'py, PyAny>>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<gradients::Pulled<'py>> {
         gradients::pull(slf.py(), slf, weights, Request::read(slf.py(), span, params, options)?)
     }
 
     /// Values of a run, shape (len(t), states + outputs), and their derivatives by the parameters and initial values `by`,
-    /// shape (len(t), states + outputs, len(by)).
+    /// shape (len(t), states + outputs, len(by)). Arguments are otherwise those of `solve`.
+    ///
+    /// >>> import rhapsode
+    /// >>> model = rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n")
+    /// >>> values, derivatives = model.tangents(["k", "x"], (0, 1), save=[1.0], rtol=1e-8)
+    /// >>> derivatives.shape, derivatives[0, 0].round(6)
+    /// ((1, 1, 2), array([-0.135335,  0.135335]))
     #[pyo3(signature = (by, span=None, params=None, **options))]
     fn tangents<'py>(
         slf: &Bound<'py, Self>,
         by: Vec<String>,
         span: Option<&Bound<'py, PyAny>>,
-        params: Option<&Bound<'py, PyDict>>,
+        params: Option<&Bound<'py, PyAny>>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         gradients::tangents(slf.py(), slf, &by, Request::read(slf.py(), span, params, options)?)
     }
 
     /// An objective of the model as a function of the parameters and initial values `by`; with `data`, the logarithm of the
-    /// likelihood of measured values.
+    /// likelihood of measured values (`name="log_likelihood"`, if the model has objectives too). `data` is a path, or columns by name.
+    /// Options are `method`, `rtol`, `atol`, and values of other parameters.
     #[pyo3(signature = (by, name=None, data=None, span=None, **options))]
     fn objective<'py>(
         slf: &Bound<'py, Self>,
@@ -257,6 +297,14 @@ impl Model {
     }
 
     /// The value of an objective and its derivatives by the parameters and initial values in `params`, at their values there.
+    /// Arguments are otherwise those of `objective`.
+    ///
+    /// >>> import rhapsode
+    /// >>> model = rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\nobserve seen ~ Normal(x, 0.1)\n")
+    /// >>> data = {"t": [0.5, 1.0], "seen": [0.4, 0.1]}
+    /// >>> value, gradient = model.value_and_grad("log_likelihood", {"k": 2.0}, data, (0, 1), rtol=1e-8)
+    /// >>> round(value, 4), round(gradient["k"], 4)
+    /// (2.6533, -0.1126)
     #[pyo3(signature = (objective, params, data=None, span=None, **options))]
     fn value_and_grad<'py>(
         slf: &Bound<'py, Self>,
@@ -271,7 +319,14 @@ impl Model {
             .call_method1("value_and_grad", (slf, objective, params, data, span, options))
     }
 
-    /// Runs the model once for every row of `params`, a DataFrame or a dict of arrays, and gives the solutions in that order.
+    /// Runs the model once for every row of `params`, a DataFrame or a dict of arrays, and gives the solutions in that order: on threads,
+    /// or by an `executor`, anything with `map` as in `concurrent.futures`, a Dask client, or the module `ray`. Options are those of `solve`.
+    ///
+    /// >>> import rhapsode
+    /// >>> model = rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n")
+    /// >>> ensemble = model.ensemble({"k": [1.0, 2.0, 3.0]}, (0, 1), save=2, rtol=1e-8)
+    /// >>> ensemble["x"][:, -1].round(6)
+    /// array([0.367879, 0.135335, 0.049787])
     #[pyo3(signature = (params, span=None, executor=None, threads=None, **options))]
     fn ensemble<'py>(
         slf: &Bound<'py, Self>,
@@ -285,6 +340,11 @@ impl Model {
     }
 
     /// The derivatives dy/dt at (t, y).
+    ///
+    /// >>> import rhapsode
+    /// >>> model = rhapsode.compile("model spring\nparam w = 2\ninit x = 1, v = 0\nx' = v\nv' = -w^2*x\n")
+    /// >>> model.rhs(0, [1, 3], w=3), model.jacobian(0, [1, 3]).tolist()
+    /// (array([ 3., -9.]), [[0.0, 1.0], [-4.0, 0.0]])
     #[pyo3(signature = (t, y, **values))]
     fn rhs<'py>(
         &self,
@@ -296,7 +356,7 @@ impl Model {
         let (y, p) = self.point(py, y, values)?;
         let system = self.compiled.system();
         let (mut work, mut dy) = (vec![0.0; system.shape().work], vec![0.0; y.len()]);
-        system.rhs(t, &y, &p, &mut work, &mut dy);
+        raised(host::watched(|| system.rhs(t, &y, &p, &mut work, &mut dy)))?;
         Ok(PyArray1::from_vec(py, dy))
     }
 
@@ -313,7 +373,7 @@ impl Model {
         let (system, n) = (self.compiled.system(), y.len());
         let pattern = system.jacobian_pattern();
         let (mut work, mut entries) = (vec![0.0; system.shape().work], vec![0.0; pattern.nnz()]);
-        system.jacobian(t, &y, &p, &mut work, &mut entries);
+        raised(host::watched(|| system.jacobian(t, &y, &p, &mut work, &mut entries)))?;
         let mut dense = vec![0.0; n * n];
         for column in 0..n {
             for place in pattern.columns()[column]..pattern.columns()[column + 1] {
@@ -325,6 +385,10 @@ impl Model {
 
     /// A view of the model: "equations", "jacobian", "sparsity", "graph", "reactions", "conserved", "units", "program", "clif",
     /// "asm"; as "text" or "latex".
+    ///
+    /// >>> import rhapsode
+    /// >>> print(rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n").show("jacobian"))
+    /// d[x']/d[x] = -k
     #[pyo3(signature = (what="equations", format="text"))]
     fn show(&self, py: Python, what: &str, format: &str) -> PyResult<String> {
         let what = match what {
@@ -424,12 +488,12 @@ impl Model {
         self.compiled.model().doc(name).map(str::to_string)
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> Reduced<'py> {
         let texts = &self.texts;
         let functions = PyDict::new(py);
         texts.functions.iter().try_for_each(|(name, function)| functions.set_item(name, function))?;
         let arguments = (texts.name.as_str(), texts.text.as_str(), texts.files.clone(), functions).into_pyobject(py)?;
-        Ok((py.import("rhapsode._core")?.getattr("rebuild")?, arguments))
+        reduced("rebuild", arguments)
     }
 
     fn __copy__(slf: Py<Self>) -> Py<Self> {

@@ -8,11 +8,15 @@ use pyo3::types::{PyDict, PyString};
 use rhapsode::diag::closest;
 use rhapsode::model::Grid;
 use rhapsode::solve::{Method, Options, Save};
-use rhapsode::{Compiled, Problem};
+use rhapsode::{Compiled, Objective, Problem};
 
-use crate::errors;
+use crate::errors::{self, Refusal};
 
 /// The names of all methods, `auto` first.
+///
+/// >>> import rhapsode
+/// >>> rhapsode.methods()[:3]
+/// ['auto', 'Bosh3', 'Tsit5']
 #[pyfunction]
 pub fn methods() -> Vec<&'static str> {
     Method::ALL.iter().map(|method| method.name()).collect()
@@ -75,6 +79,14 @@ const OPTIONS: &[&str] = &[
     "dense",
 ];
 
+/// Those of them that an objective has too.
+const OF_OBJECTIVES: &[&str] = &["method", "rtol", "atol"];
+
+/// Whether there is such an option of runs, and not of objectives.
+pub fn only_of_runs(name: &str) -> bool {
+    OPTIONS.contains(&name) && !OF_OBJECTIVES.contains(&name)
+}
+
 /// Span, parameters and options.
 pub type Given<'py> = (Option<(f64, f64)>, Bound<'py, PyDict>, Bound<'py, PyDict>);
 
@@ -83,11 +95,11 @@ impl Request {
     pub fn read(
         py: Python,
         span: Option<&Bound<PyAny>>,
-        params: Option<&Bound<PyDict>>,
+        params: Option<&Bound<PyAny>>,
         keywords: Option<&Bound<PyDict>>,
     ) -> PyResult<Self> {
         let mut request = Request { span: span.map(read_span).transpose()?, ..Request::default() };
-        for (name, value) in params.into_iter().flat_map(|params| params.iter()) {
+        for (name, value) in params.map(mapping).transpose()?.into_iter().flatten() {
             request.set.push(named(py, &name, &value)?);
         }
         for (key, value) in keywords.into_iter().flat_map(|keywords| keywords.iter()) {
@@ -136,17 +148,22 @@ impl Request {
     }
 
     fn option(&mut self, py: Python, name: &str, value: &Bound<PyAny>) -> PyResult<()> {
-        let refused = |_: PyErr| errors::input(py, format!("{name} = {value} is not what is expected there"));
+        let refused = |_: PyErr| errors::input(py, format!("{name} = {} is not what is expected there", shown(value)));
         match name {
-            "method" => self.method = Some(read_method(py, value.extract().map_err(refused)?)?),
+            "method" => self.method = Some(read_method(value.extract().map_err(refused)?)?),
             "rtol" => self.rtol = Some(value.extract().map_err(refused)?),
             "atol" => {
                 self.atol = Some(match value.extract() {
                     Ok(atol) => Atol::All(atol),
-                    Err(_) => Atol::Each(numbers(value).map_err(refused)?.0),
+                    Err(_) => Atol::Each(numbers(name, value)?.0),
                 })
             }
-            "save" => self.save = Some(read_points(value).map_err(refused)?),
+            "save" => {
+                let most = Grid::MOST;
+                let expected = format!("\"steps\", a number of points from 2 to {most}, or an array of times");
+                let sentence = || format!("save = {} must be {expected}", shown(value));
+                self.save = Some(read_points(value).map_err(|_| errors::input(py, sentence()))?);
+            }
             "first_step" => self.first_step = Some(value.extract().map_err(refused)?),
             "max_step" => self.max_step = Some(value.extract().map_err(refused)?),
             "max_steps" => self.max_steps = Some(value.extract().map_err(refused)?),
@@ -164,12 +181,46 @@ impl Request {
         Ok(())
     }
 
+    /// The same with these values of parameters and initial values.
+    pub fn at(&self, names: &[String], values: &[f64]) -> Self {
+        let mut request = self.clone();
+        request.set.extend(names.iter().cloned().zip(values.iter().map(|value| Value::One(*value))));
+        request
+    }
+
+    /// The objective with what was asked for: method, tolerances, span and values.
+    pub fn objective(&self, mut objective: Objective) -> Result<Objective, Refusal> {
+        if let Some((t0, t1)) = self.span {
+            objective = objective.span(t0..t1);
+        }
+        for (name, value) in &self.set {
+            let Value::One(value) = value else {
+                return Err(Refusal::Input(format!("{name} is one number each in an objective; name its elements")));
+            };
+            objective = objective.set(name, *value).map_err(|error| Refusal::Unknown(error.to_string()))?;
+        }
+        if let Some(method) = self.method {
+            objective = objective.method(method);
+        }
+        if let Some(rtol) = self.rtol {
+            objective = objective.rtol(rtol);
+        }
+        match &self.atol {
+            Some(Atol::All(atol)) => objective = objective.atol(*atol),
+            Some(Atol::Each(_)) => {
+                return Err(Refusal::Input("atol is one number for all states in an objective".to_string()));
+            }
+            None => {}
+        }
+        Ok(objective)
+    }
+
     /// The run that was asked for.
-    pub fn problem<'a>(&self, py: Python, compiled: &'a Compiled) -> PyResult<Problem<'a>> {
+    pub fn problem<'a>(&self, compiled: &'a Compiled) -> Result<Problem<'a>, Refusal> {
         let model = compiled.model();
         let mut problem = compiled.problem();
         if let Some(name) = problem.unknown_method() {
-            return Err(unknown_method(py, "the solve block names", name));
+            return Err(unknown_method("the solve block names", name));
         }
         match self.span {
             Some((t0, t1)) => problem = problem.span(t0..t1),
@@ -177,7 +228,7 @@ impl Request {
             None => {
                 let t = model.independent();
                 let hint = format!("pass a span such as (0, 100), or write `solve {t} = 0..100` in the model");
-                return Err(errors::input(py, format!("the model does not say how far to integrate; {hint}")));
+                return Err(Refusal::Input(format!("the model does not say how far to integrate; {hint}")));
             }
         }
         for (name, value) in &self.set {
@@ -185,7 +236,7 @@ impl Request {
                 Value::One(value) => problem.set(name, *value).map_err(|error| error.to_string()),
                 Value::All(values) => problem.set_array(name, values).map_err(|error| error.to_string()),
             };
-            problem = set.map_err(|sentence| errors::unknown(py, sentence))?;
+            problem = set.map_err(Refusal::Unknown)?;
         }
         if let Some(method) = self.method {
             problem = problem.method(method);
@@ -233,23 +284,36 @@ impl Request {
 }
 
 /// The method of a name.
-pub fn read_method(py: Python, name: &str) -> PyResult<Method> {
-    Method::find(name).ok_or_else(|| unknown_method(py, "there is", name))
+pub fn read_method(name: &str) -> Result<Method, Refusal> {
+    Method::find(name).ok_or_else(|| unknown_method("there is", name))
 }
 
-fn unknown_method(py: Python, who: &str, name: &str) -> PyErr {
+fn unknown_method(who: &str, name: &str) -> Refusal {
     let known = methods();
     let hint = match closest(name, known.iter().copied()) {
         Some(guess) => format!("did you mean `{guess}`?"),
         None => format!("known methods: {}", known.join(", ")),
     };
     let what = if who == "there is" { "no method" } else { "an unknown method" };
-    errors::input(py, format!("{who} {what} `{name}`; {hint}"))
+    Refusal::Input(format!("{who} {what} `{name}`; {hint}"))
+}
+
+/// Parameters by name: a dict, or what can be made one.
+fn mapping<'py>(params: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let py = params.py();
+    if let Ok(dict) = params.cast::<PyDict>() {
+        return Ok(dict.clone());
+    }
+    let made = py.get_type::<PyDict>().call1((params,)).and_then(|made| Ok(made.cast_into::<PyDict>()?));
+    made.map_err(|_| {
+        errors::input(py, format!("params must be a dict of values by parameter, found {}", shown(params)))
+    })
 }
 
 fn named(py: Python, name: &Bound<PyAny>, value: &Bound<PyAny>) -> PyResult<(String, Value)> {
-    let name: String =
-        name.extract().map_err(|_| errors::input(py, format!("parameters are named by text, found {name}")))?;
+    let name: String = name
+        .extract()
+        .map_err(|_| errors::input(py, format!("parameters are named by text, found {}", shown(name))))?;
     let value = read_value(py, &name, value)?;
     Ok((name, value))
 }
@@ -257,11 +321,14 @@ fn named(py: Python, name: &Bound<PyAny>, value: &Bound<PyAny>) -> PyResult<(Str
 fn read_value(py: Python, name: &str, value: &Bound<PyAny>) -> PyResult<Value> {
     let read = match value.extract::<f64>() {
         Ok(value) => Value::One(value),
-        Err(_) => match numbers(value) {
-            Ok((_, shape)) if shape.is_empty() => Value::One(value.call_method0("item")?.extract()?),
+        Err(_) => match numbers(name, value) {
+            Ok((values, shape)) if shape.is_empty() => Value::One(values[0]),
             Ok((values, _)) => Value::All(values),
             Err(_) => {
-                return Err(errors::input(py, format!("{name} = {value} is neither a number nor an array of numbers")));
+                return Err(errors::input(
+                    py,
+                    format!("{name} = {} is neither a number nor an array of numbers", shown(value)),
+                ));
             }
         },
     };
@@ -272,11 +339,34 @@ fn read_value(py: Python, name: &str, value: &Bound<PyAny>) -> PyResult<Value> {
     if nan { Err(errors::input(py, format!("{name} is NaN"))) } else { Ok(read) }
 }
 
-/// An array-like of numbers in row-major order, and its shape.
-pub fn numbers(value: &Bound<PyAny>) -> PyResult<(Vec<f64>, Vec<usize>)> {
-    let array = value.py().import("numpy")?.call_method1("asarray", (value, "float64", "C"))?;
-    let array: PyReadonlyArrayDyn<f64> = array.extract()?;
-    Ok((array.to_vec()?, array.shape().to_vec()))
+/// An array-like of real numbers in row-major order, and its shape; `what` says in errors which one.
+pub fn numbers(what: &str, value: &Bound<PyAny>) -> PyResult<(Vec<f64>, Vec<usize>)> {
+    let py = value.py();
+    let read = || -> PyResult<_> {
+        let array = py.import("numpy")?.call_method1("asarray", (value,))?;
+        let kind: char = array.getattr("dtype")?.getattr("kind")?.extract()?;
+        // Truths, integers, floats, and objects that are numbers; NumPy would also read words and drop imaginary parts.
+        if !"biufO".contains(kind) || value.is_none() {
+            return Ok(None);
+        }
+        // A new array: the given one may have steps, or be nowhere near a multiple of eight bytes.
+        let array = array.call_method1("astype", ("float64", "C"))?;
+        let array: PyReadonlyArrayDyn<f64> = array.extract()?;
+        Ok(Some((array.to_vec()?, array.shape().to_vec())))
+    };
+    let refused = |cause: Option<PyErr>| {
+        let error = errors::input(py, format!("{what} must be numbers, found {}", shown(value)));
+        error.set_cause(py, cause);
+        error
+    };
+    read().map_err(|error| refused(Some(error)))?.ok_or_else(|| refused(None))
+}
+
+/// What was given, as far as a sentence can hold it.
+pub fn shown(value: &Bound<PyAny>) -> String {
+    const MOST: usize = 80;
+    let text = value.repr().map_or_else(|_| value.get_type().to_string(), |text| text.to_string());
+    if text.chars().count() <= MOST { text } else { text.chars().take(MOST).chain(['…']).collect() }
 }
 
 /// Start and end.
@@ -285,12 +375,13 @@ pub fn read_span(span: &Bound<PyAny>) -> PyResult<(f64, f64)> {
         if let Ok(pair) = span.extract() {
             return Ok(pair);
         }
-        match numbers(span)?.0.as_slice() {
+        match numbers("span", span)?.0.as_slice() {
             [t0, t1] => Ok((*t0, *t1)),
             _ => Err(errors::input(span.py(), "")),
         }
     };
-    read().map_err(|_| errors::input(span.py(), format!("the span must be a pair such as (0, 100), found {span}")))
+    let sentence = || format!("the span must be a pair such as (0, 100), found {}", shown(span));
+    read().map_err(|_| errors::input(span.py(), sentence()))
 }
 
 fn read_points(save: &Bound<PyAny>) -> PyResult<Points> {
@@ -298,10 +389,11 @@ fn read_points(save: &Bound<PyAny>) -> PyResult<Points> {
         let steps = word == "steps";
         return if steps { Ok(Points::Steps) } else { Err(errors::input(save.py(), "")) };
     }
-    if let Ok(count) = save.extract::<u64>() {
-        return Ok(Points::Count(count));
+    match save.extract::<i128>() {
+        Ok(count) if (2..=i128::from(Grid::MOST)).contains(&count) => Ok(Points::Count(count as u64)),
+        Ok(_) => Err(errors::input(save.py(), "")),
+        Err(_) => Ok(Points::At(numbers("save", save)?.0)),
     }
-    Ok(Points::At(numbers(save)?.0))
 }
 
 /// Options of a run from the arguments both ways of `solve_ivp` share.
@@ -321,9 +413,9 @@ pub struct Arguments {
 
 impl Arguments {
     /// The options, without observer and interrupt.
-    pub fn options(&self, py: Python) -> PyResult<Options<'static>> {
+    pub fn options(&self) -> Result<Options<'static>, Refusal> {
         let mut options = Options::new(self.t0, self.t1);
-        options.method = read_method(py, &self.method)?;
+        options.method = read_method(&self.method)?;
         options.rtol = self.rtol;
         options.atol = rhapsode::solve::Tolerance::PerState(self.atol.clone());
         options.first_step = self.first_step;

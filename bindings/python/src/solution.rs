@@ -15,8 +15,19 @@ use rhapsode::{Compiled, SolveError};
 use crate::errors;
 use crate::model::{Model, kind, plain_names, run};
 use crate::request::{Request, numbers};
+use crate::{Reduced, reduced};
 
 /// The result of a run: times, states and outputs at the points kept, and how it went.
+///
+/// Names are items and attributes; `solution(t)` are the states at any time; `to_pandas`, `to_xarray`, `plot`. Solutions pickle.
+///
+/// >>> import rhapsode
+/// >>> model = rhapsode.compile("model ball\ninit h = 1, v = 0\nh' = v\nv' = -9.81\nwhen h < 0 { stop }\n")
+/// >>> solution = model.solve((0, 5))
+/// >>> solution.stopped_by
+/// (0.45152364098573..., 'when h < 0')
+/// >>> solution.y.shape == (2, len(solution.t)), solution["v"][-1].round(4), solution(0.25)[1].round(4)
+/// (True, np.float64(-4.4294), np.float64(-2.4525))
 #[pyclass(module = "rhapsode", frozen)]
 pub struct Solution {
     inner: Arc<rhapsode::solve::Solution>,
@@ -32,27 +43,37 @@ pub struct Solution {
 impl Solution {
     /// Runs what is asked for.
     pub fn solve(py: Python, model: Py<Model>, compiled: Compiled, request: Request) -> PyResult<Self> {
-        let (result, signal) = run(py, request.problem(py, &compiled)?);
-        let wrap = |inner: rhapsode::solve::Solution, compiled| Solution::of(inner, model, compiled, request);
+        let (result, signal) = run(py, request.problem(&compiled)?);
         match result {
-            Ok(solution) => Ok(wrap(solution, compiled)),
-            Err(SolveError::Failed(failure)) => {
-                let partial = wrap((*failure.partial).clone(), compiled).into_pyobject(py)?.into_any();
-                if let Some(signal) = signal {
-                    signal.value(py).setattr("partial", partial)?;
-                    return Err(signal);
+            Ok(solution) => signal.map_or(Ok(Solution::of(solution, model, compiled, request)), Err),
+            Err(error) => Err(Solution::failed(py, error, signal, model, compiled, request)),
+        }
+    }
+
+    /// What is raised for a run that did not reach its end, or for what ended it; with what was computed.
+    pub fn failed(
+        py: Python,
+        error: SolveError,
+        signal: Option<PyErr>,
+        model: Py<Model>,
+        compiled: Compiled,
+        request: Request,
+    ) -> PyErr {
+        match error {
+            SolveError::Failed(failure) if signal.is_some() || kind(&failure) != "options" => {
+                let partial = Solution::of((*failure.partial).clone(), model, compiled, request);
+                let raised =
+                    signal.unwrap_or_else(|| errors::failed(py, &failure.to_string(), kind(&failure), failure.time));
+                match raised.value(py).setattr("partial", partial) {
+                    Ok(()) => raised,
+                    Err(error) => error,
                 }
-                let (kind, message) = (kind(&failure), failure.to_string());
-                if kind == "options" {
-                    return Err(errors::input(py, message));
-                }
-                Err(errors::failed(py, &message, kind, failure.time, Some(partial)))
             }
-            Err(SolveError::Missing(missing)) => Err(errors::input(
-                py,
-                format!("{missing}; pass {}=VALUE, or give it a default in the model", missing.0),
-            )),
-            Err(error) => Err(errors::input(py, error.to_string())),
+            SolveError::Missing(missing) => {
+                let hint = format!("pass {}=VALUE, or give it a default in the model", missing.0);
+                errors::input(py, format!("{missing}; {hint}"))
+            }
+            error => signal.unwrap_or_else(|| errors::input(py, error.to_string())),
         }
     }
 
@@ -110,7 +131,7 @@ impl Solution {
         }
         let mut request = self.request.clone();
         request.dense = true;
-        let (result, signal) = run(py, request.problem(py, &self.compiled)?);
+        let (result, signal) = run(py, request.problem(&self.compiled)?);
         if let Some(signal) = signal {
             return Err(signal);
         }
@@ -142,7 +163,7 @@ pub fn restore(
     let py = model.py();
     let inner = postcard::from_bytes(data);
     let inner = inner.map_err(|error| errors::input(py, format!("the data are no solution: {error}")))?;
-    let request = Request::read(py, span, Some(params), Some(options))?;
+    let request = Request::read(py, span, Some(params.as_any()), Some(options))?;
     let own = model.get();
     let compiled =
         if sensitivities.is_empty() { own.compiled.clone() } else { own.with_sensitivities(py, sensitivities)? };
@@ -159,7 +180,7 @@ pub fn rows<'py>(py: Python<'py>, solution: &rhapsode::solve::Solution) -> PyRes
 
 /// States at times from dense output, `(n, len(t))` or `(n,)` for one time.
 pub fn states_at<'py>(py: Python<'py>, dense: &Dense, n: usize, t: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let (times, shape) = numbers(t)?;
+    let (times, shape) = numbers("t", t)?;
     let mut states = vec![0.0; n * times.len()];
     let mut y = vec![0.0; n];
     for (row, t) in times.iter().enumerate() {
@@ -326,13 +347,13 @@ impl Solution {
         slf.py().import("rhapsode._display")?.call_method1("plot", (slf, names, ax, style))
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> Reduced<'py> {
         let data = postcard::to_stdvec(&*self.inner).map_err(|error| errors::input(py, error.to_string()))?;
         let (span, params, options) = self.request.arguments(py)?;
         let sensitivities = self.compiled.model().sensitivities().to_vec();
         let model = self.model.clone_ref(py);
         let arguments = (model, PyBytes::new(py, &data), span, params, options, sensitivities).into_pyobject(py)?;
-        Ok((py.import("rhapsode._core")?.getattr("restore")?, arguments))
+        reduced("restore", arguments)
     }
 
     fn __repr__(&self) -> String {

@@ -3,28 +3,33 @@
 //! The structures are those of XLA's foreign function interface (xla/ffi/api/c_api.h, major version 0), as far as they are read.
 //! The only unsafe file of the package.
 
+use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rhapsode::{Compiled, Problem};
 
-use crate::errors;
+use crate::errors::Refusal;
+use crate::host;
 use crate::model::Model;
 use crate::request::Request;
 
-/// What a number in a compiled computation stands for. A computation may outlive the function it was traced from, so curves are
-/// kept for good.
+/// What a number in a compiled computation stands for.
 struct Curves {
-    problem: Problem<'static>,
+    compiled: Compiled,
+    request: Request,
     names: Vec<String>,
     /// Of each name, whether it is an initial value, and its place in the gradient.
     places: Vec<(bool, usize)>,
 }
 
-static CURVES: RwLock<Vec<&'static Curves>> = RwLock::new(Vec::new());
+/// By number; no number is used again.
+static CURVES: RwLock<BTreeMap<usize, Arc<Curves>>> = RwLock::new(BTreeMap::new());
+static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 /// Keeps the curves of a model at given times as a function of the parameters and initial values `by`, and gives their number.
 /// `places` are those of [`Model::vjp`].
@@ -39,13 +44,23 @@ pub fn keep_curves(
     params: &Bound<PyDict>,
     options: &Bound<PyDict>,
 ) -> PyResult<usize> {
-    let request = Request::read(py, span, Some(params), Some(options))?;
-    let compiled: &'static Compiled = Box::leak(Box::new(model.compiled.clone()));
-    let problem = request.problem(py, compiled)?;
-    let curves: &'static Curves = Box::leak(Box::new(Curves { problem, names: by, places }));
-    let mut list = CURVES.write().map_err(|_| errors::input(py, "curves cannot be kept after a panic"))?;
-    list.push(curves);
-    Ok(list.len() - 1)
+    let request = Request::read(py, span, Some(params.as_any()), Some(options))?;
+    request.problem(&model.compiled)?;
+    let of = model.compiled.model();
+    let there = |(initial, place): &(bool, usize)| *place < if *initial { of.states() } else { of.parameters() }.len();
+    if by.len() != places.len() || !places.iter().all(there) {
+        return Err(Refusal::Input("places must be those of by in the model".to_string()).into());
+    }
+    let curves = Curves { compiled: model.compiled.clone(), request, names: by, places };
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    CURVES.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(curves));
+    Ok(number)
+}
+
+/// Forgets the curves of that number.
+#[pyfunction]
+pub fn drop_curves(number: usize) {
+    CURVES.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
 }
 
 /// The addresses of what XLA calls: values, and the transpose.
@@ -55,12 +70,12 @@ pub fn xla_handlers() -> (usize, usize) {
 }
 
 impl Curves {
-    fn problem(&self, p: &[f64]) -> Result<Problem<'static>, String> {
+    fn problem(&self, p: &[f64]) -> Result<Problem<'_>, String> {
         if let Some(k) = p.iter().position(|value| value.is_nan()) {
             return Err(format!("{} is NaN", self.names[k]));
         }
-        let interrupt: &'static (dyn Fn() -> bool + Sync) = &|| Python::attach(|py| py.check_signals().is_err());
-        let mut problem = self.problem.clone().interrupt(interrupt);
+        let mut problem =
+            self.request.problem(&self.compiled).map_err(Refusal::sentence)?.interrupt(&host::interrupted);
         for (name, value) in self.names.iter().zip(p) {
             problem = problem.set(name, *value).map_err(|error| error.to_string())?;
         }
@@ -228,8 +243,10 @@ fn handle(frame: *mut CallFrame, work: impl Fn(&Curves, &[&[f64]], &mut [f64]) -
         return std::ptr::null_mut();
     }
     let worked = catch_unwind(AssertUnwindSafe(|| {
-        let curves = number(&frame.attributes).and_then(|k| CURVES.read().ok()?.get(k).copied());
-        let curves = curves.ok_or("these curves are of another process")?;
+        let kept = CURVES.read().unwrap_or_else(PoisonError::into_inner);
+        let curves = number(&frame.attributes).and_then(|k| kept.get(&k).cloned());
+        drop(kept);
+        let curves = curves.ok_or("the function that made these curves is gone, or of another process")?;
         let arguments = slices(&frame.arguments).ok_or("expected arrays of 64-bit numbers")?;
         let [p, ..] = arguments[..] else { return Err("expected an argument".to_string()) };
         if p.len() != curves.names.len() {
@@ -238,7 +255,10 @@ fn handle(frame: *mut CallFrame, work: impl Fn(&Curves, &[&[f64]], &mut [f64]) -
         let out = result(&frame.results).ok_or("expected an array of 64-bit numbers for the result")?;
         // SAFETY: as for arguments; results are written by this call alone and overlap nothing.
         let out = unsafe { &mut *out };
-        work(curves, &arguments, out)
+        match host::watched(|| work(&curves, &arguments, out)) {
+            (_, Some(raised)) => Err(raised.to_string()),
+            (result, None) => result,
+        }
     }));
     match worked {
         Ok(Ok(())) => std::ptr::null_mut(),

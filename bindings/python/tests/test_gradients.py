@@ -1,5 +1,7 @@
 """Gradients of models, alone and in other packages."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,18 @@ def test_an_objective_and_its_gradient():
         slope = (objective(at + step) - objective(at - step)) / 2e-5
         assert gradient[name] == pytest.approx(slope, rel=1e-6)
     assert model.value_and_grad("cost", {"k": 2.0}, x0=0.5)[0] == pytest.approx(objective([2.0, 0.5]), rel=1e-9)
+
+
+def test_objectives_pickle():
+    model = rhapsode.compile(TANK)
+    data = {"t": [0.0, 0.5, 1.0], "level": [1.1, 0.3, 0.2]}
+    for objective in [
+        model.objective(["k"], "cost", span=(0, 2), x0=0.5, method="Tsit5"),
+        model.objective(["k", "x"], "log_likelihood", data, rtol=1e-5),
+    ]:
+        again = pickle.loads(pickle.dumps(objective))
+        (a, b), (c, d) = (o.value_and_grad([2.5, 0.7][: len(o.by)]) for o in (objective, again))
+        assert a == c and b.tolist() == d.tolist() and again.by == objective.by
 
 
 def test_a_likelihood_takes_columns_or_a_file(tmp_path):
@@ -144,15 +158,107 @@ def test_jax_says_what_went_wrong(direct, monkeypatch):
     with pytest.raises(Exception, match="k is NaN"):
         jax.block_until_ready(curves(jax.numpy.array([float("nan")])))
 
+    def broken(x):
+        raise LookupError("no table for this x")
 
-def test_torch():
+    calls = rhapsode.compile("model m\nextern fn f(x)\nparam k = 1\ninit x = 1\nx' = k*f(x)\n", functions={"f": broken})
+    fails = rhapsode.jax.curves(calls, [0.5], ["k"], method="Tsit5")
+    for _ in range(2):
+        with pytest.raises(Exception, match="no table for this x"):
+            jax.block_until_ready(fails(jax.numpy.array([1.0])))
+
+
+def test_jax_lets_models_go_with_the_computations_that_have_them(monkeypatch):
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    import gc
+
+    import rhapsode.jax
+
+    gone = []
+    drop = rhapsode._core.drop_curves
+    monkeypatch.setattr(rhapsode._core, "drop_curves", lambda number: (gone.append(number), drop(number)))
+    p = jax.numpy.array([1.2, 0.7])
+
+    def made():
+        curves = rhapsode.jax.curves(rhapsode.compile(DECAYS), [1.0, 2.0], ["a", "b"])
+        return jax.jit(jax.grad(lambda p: curves(p)[-1, 1]))
+
+    gradient = made()
+    before = gradient(p)
+    gc.collect()
+    assert not gone
+    np.testing.assert_array_equal(gradient(p), before)
+    del gradient
+    jax.clear_caches()
+    gc.collect()
+    assert len(gone) == 1
+    number = np.int64(gone[0])
+    shape = jax.ShapeDtypeStruct((2, 2), np.float64)
+    with pytest.raises(Exception, match="the function that made these curves is gone"):
+        jax.block_until_ready(jax.ffi.ffi_call("rhapsode_values", shape)(p, id=number))
+
+
+def _torch_curves(model=DECAYS):
     torch = pytest.importorskip("torch")
     import rhapsode.torch
 
-    model = rhapsode.compile(DECAYS)
-    curves = rhapsode.torch.curves(model, np.linspace(0.0, 3.0, 7), ["a", "b", "x"], rtol=1e-10, atol=1e-12)
-    p = torch.tensor([1.2, 0.7, 1.0], dtype=torch.float64, requires_grad=True)
+    by = ["a", "b", "x"]
+    curves = rhapsode.torch.curves(rhapsode.compile(model), np.linspace(0.0, 3.0, 7), by, rtol=1e-10, atol=1e-12)
+    return torch, curves, torch.tensor([1.2, 0.7, 1.0], dtype=torch.float64, requires_grad=True)
+
+
+def test_torch():
+    torch, curves, p = _torch_curves()
+    expected = rhapsode.compile(DECAYS).solve((0, 3), save=np.linspace(0, 3, 7), rtol=1e-10, atol=1e-12).rows
+    np.testing.assert_array_equal(curves(p).detach().numpy(), expected)
+    # Finite differences.
     assert torch.autograd.gradcheck(curves, (p,), eps=1e-6, atol=1e-6)
+    single = curves(p.detach().to(torch.float32).requires_grad_())
+    assert single.dtype == torch.float32
+    # A second derivative is refused, not taken for zero.
+    (slope,) = torch.autograd.grad(curves(p).sum(), p, create_graph=True)
+    with pytest.raises(NotImplementedError, match="no gradients themselves"):
+        torch.autograd.grad(slope.sum(), p)
+
+
+def test_torch_transforms():
+    torch, curves, p = _torch_curves()
+    p = p.detach()
+    many = torch.stack([p, 1.1 * p, 0.9 * p])
+    gradient = torch.func.grad(lambda p: (curves(p)[:, 1] ** 2).sum())
+    rows = torch.vmap(curves)(many)
+    assert rows.shape == (3, 7, 2) and torch.equal(rows[1], curves(many[1]))
+    assert torch.equal(torch.vmap(curves, in_dims=1)(many.T), rows)
+    gradients = torch.vmap(gradient)(many)
+    assert torch.equal(gradients[2], gradient(many[2]))
+    assert torch.func.jacrev(curves)(p).shape == (7, 2, 3)
+
+
+def test_torch_says_what_went_wrong():
+    torch, curves, p = _torch_curves("model m\nparam a = 1, b = 1\ninit x = 1\nx' = a*b*x^2\n")
+    with pytest.raises(rhapsode.SolveError, match="step"):
+        curves(p)
+    with pytest.raises(rhapsode.InputError, match="a is NaN"):
+        curves(torch.tensor([float("nan"), 1.0, 1.0]))
+    with pytest.raises(rhapsode.InputError, match="expected 3 values, one for each of a, b, x, found 2"):
+        curves(torch.tensor([1.0, 1.0]))
+
+
+def test_torch_gradients_are_those_of_torchdiffeq():
+    torchdiffeq = pytest.importorskip("torchdiffeq")
+    torch, curves, p = _torch_curves()
+
+    def rhs(t, y):
+        return torch.stack([-p[0] * y[0], p[0] * y[0] - p[1] * y[1] ** 2])
+
+    start = torch.stack([p[2], torch.zeros((), dtype=torch.float64)])
+    times = torch.linspace(0.0, 3.0, 7, dtype=torch.float64)
+    theirs = torchdiffeq.odeint(rhs, start, times, rtol=1e-10, atol=1e-12, method="dopri5")
+    ours = curves(p)
+    np.testing.assert_allclose(ours.detach(), theirs.detach(), rtol=1e-8, atol=1e-10)
+    (a,), (b,) = (torch.autograd.grad(((y[:, 1] - 0.3) ** 2).sum(), p) for y in (ours, theirs))
+    np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
 def test_pytensor():

@@ -197,14 +197,14 @@ def test_a_run_that_fails_keeps_what_it_has():
     [
         (dict(span=(0, 1), twiec=1), "no parameter or state is called `twiec`; did you mean `twice`?"),
         (dict(span=(0, 1), k=float("nan")), "k is NaN"),
-        (dict(span=(0, 1), k="fast"), "k = fast is neither a number nor an array of numbers"),
+        (dict(span=(0, 1), k="fast"), "k = 'fast' is neither a number nor an array of numbers"),
         (dict(span=(0, 1), x=float("inf")), "the initial value of x is not finite"),
         (dict(span=(0, 0)), "the span 0..0 is empty"),
         (dict(span=5), "the span must be a pair such as \\(0, 100\\), found 5"),
         (dict(), "the model does not say how far to integrate"),
         (dict(span=(0, 1), method="RK54"), "there is no method `RK54`"),
         (dict(span=(0, 1), rtol=0.0), "rtol must lie between"),
-        (dict(span=(0, 1), rtol="small"), "rtol = small"),
+        (dict(span=(0, 1), rtol="small"), "rtol = 'small'"),
         (dict(span=(0, 1), atol=[1, 2]), "expected 1 absolute tolerances, found 2"),
         (dict(span=(0, 1), atol=-1.0), "atol must be at least 0"),
         (dict(span=(0, 1), save=[2.0]), "the time 2 to save lies outside the span"),
@@ -322,6 +322,12 @@ def test_functions_that_fail_raise_what_they_raised():
         rhapsode.compile(DRAG, functions={"drag": drag}).solve((0, 1), method="BDF")
     with pytest.raises(rhapsode.UnknownNameError, match="no `extern fn lift`; it has drag"):
         rhapsode.compile(DRAG, functions={"lift": drag})
+    with pytest.raises(rhapsode.InputError, match="auto needs the derivatives of `drag`.* give its gradient too, or use Tsit5"):
+        rhapsode.compile(DRAG, functions={"drag": drag}).solve((0, 1))
+    # Where no run is, too.
+    for call in (lambda m: m.rhs(0, [1.0]), lambda m: m.objective(["k"], "end", span=(0, 1), method="Tsit5")([0.3])):
+        with pytest.raises(LookupError, match="no table for this v"):
+            call(rhapsode.compile(DRAG + "objective end = final(v)\n", functions={"drag": (broken, broken)}))
     for wrong in [3, (), (drag, 2)]:
         with pytest.raises(rhapsode.InputError, match="functions"):
             rhapsode.compile(DRAG, functions={"drag": wrong})
@@ -346,8 +352,28 @@ def test_solutions_pickle():
 
 
 def test_gradients_that_fail_keep_what_was_computed():
-    model = rhapsode.compile("model m\nparam k = 1\ninit x = 1\nx' = k*x^2\n")
-    for call in [lambda: model.vjp([[1.0]], (0, 2), save=[2.0]), lambda: model.tangents(["k"], (0, 2))]:
+    model = rhapsode.compile("model m\nparam k = 1\ninit x = 1\nx' = k*x^2\nobjective cost = integral(x^2)\n")
+    objective = model.objective(["k"], "cost", span=(0, 2), x=2.0)
+    for call, end in [
+        (lambda: model.vjp([[1.0]], (0, 2), save=[2.0]), 1.0),
+        (lambda: model.tangents(["k"], (0, 2)), 1.0),
+        (lambda: objective.value_and_grad([1.0]), 0.5),
+        (lambda: objective([0.3]), 1 / 0.6),
+    ]:
         with pytest.raises(rhapsode.SolveError) as failed:
             call()
-        assert failed.value.partial.model is model and 0.9 < failed.value.time < 1.1
+        partial = failed.value.partial
+        assert partial.model is model and failed.value.time == pytest.approx(end, rel=0.1)
+        assert partial.names == ["x"] and partial(0.4).shape == (1,)
+    assert partial(0.4)[0] == pytest.approx(1 / (0.5 - 0.3 * 0.4), rel=1e-3) and 1.5 < partial.t[-1] < 1.7
+
+
+def test_ctrl_c_ends_a_gradient():
+    model = rhapsode.compile(SPRING + "objective end = final(x)\n")
+    for call in [
+        lambda: model.objective(["w"], "end", span=(0, 1e12)).value_and_grad([2.0]),
+        lambda: model.vjp(np.ones((1, 2)), (0, 1e12), save=[1e12], max_steps=10**12),
+    ]:
+        threading.Timer(0.3, _thread.interrupt_main).start()
+        with pytest.raises(KeyboardInterrupt):
+            call()

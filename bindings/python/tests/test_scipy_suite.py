@@ -24,7 +24,6 @@ PRIVATE = {
 }  # fmt: skip
 
 
-
 class AnyCount(int):
     """A number that is as small or large as expected."""
 

@@ -1,5 +1,7 @@
 """Functions are traced, and traced functions are what they were."""
 
+import copy
+import pickle
 import warnings
 
 import functions
@@ -201,6 +203,15 @@ def test_complex_numbers():
     np.testing.assert_allclose(result.sol(1.5), np.exp(1.5j) * np.array([1, 2j]), rtol=1e-6)
     stiff = rhapsode.solve_ivp(rhs, (0, 3), [1 + 0j], "BDF", jac=lambda t, y: np.array([[1j]]), rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(stiff.y[0, -1], np.exp(3j), rtol=1e-5)
+
+
+@pytest.mark.parametrize("y0", [[1.0], [1.0 + 0j]])
+def test_results_pickle_and_copy(y0):
+    result = rhapsode.solve_ivp(lambda t, y: -y, (0, 1), y0, dense_output=True)
+    for again in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result)):
+        assert again.message == result.message and again.sol.n_segments == result.sol.n_segments
+        np.testing.assert_array_equal(again.y, result.y)
+        np.testing.assert_array_equal(again.sol([0.3, 0.6]), result.sol([0.3, 0.6]))
 
 
 def test_exceptions_of_callbacks_are_theirs():

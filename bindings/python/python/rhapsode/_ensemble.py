@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ._errors import SolveError
+from ._errors import InputError, SolveError
 
 
 class Ensemble:
@@ -64,13 +64,24 @@ def run(job):
 
 
 def ensemble(model, params, span, executor, threads, options):
-    params = {str(name): np.asarray(params[name], dtype=float) for name in params.keys()}
-    lengths = {len(values) for values in params.values()}
-    if len(lengths) != 1:
-        raise ValueError(f"`params` must have columns of one length, found {sorted(lengths)}")
+    params = _columns(params)
     rows = [dict(zip(params, row)) for row in zip(*(values.tolist() for values in params.values()))]
     jobs = [(model, row, span, options or {}) for row in rows]
     return Ensemble(model.states + model.outputs, params, list(_mapped(executor, threads, jobs)))
+
+
+def _columns(params):
+    """The columns of a table by name, all of one length."""
+    if isinstance(params, type) or not hasattr(params, "keys"):
+        raise InputError(f"params must be a dict of arrays or a DataFrame, found {params!r}")
+    try:
+        columns = {str(name): np.asarray(params[name], dtype=float) for name in params.keys()}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"params must have columns of numbers: {error}") from error
+    lengths = sorted({column.shape for column in columns.values()})
+    if len(lengths) != 1 or len(lengths[0]) != 1:
+        raise InputError(f"params must have columns of one length, found shapes {lengths}")
+    return columns
 
 
 #: Elsewhere so many runs are done at a time at most: a worker compiles the model once for them.
@@ -97,6 +108,8 @@ def _mapped(executor, threads, jobs):
         # The module ray.
         remote = executor.remote(max_retries=-1)(run_all)
         results = executor.get([remote.remote(part) for part in parts])
-    else:
+    elif not isinstance(executor, type) and callable(getattr(executor, "map", None)):
         results = executor.map(run_all, parts)
+    else:
+        raise InputError(f"executor must have a method map, or be a Dask client or the module ray, found {executor!r}")
     return [result for part in results for result in part]

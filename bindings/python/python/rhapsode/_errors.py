@@ -1,5 +1,12 @@
 """What can go wrong, as exceptions. Their texts are those of the command `rhapsode`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._core import Solution
+
 
 class RhapsodeError(Exception):
     """Any error of this package."""
@@ -18,7 +25,7 @@ class ModelError(RhapsodeError, ValueError):
     unknown name `rat` -> did you mean `rate`?
     """
 
-    diagnostics: list = []
+    diagnostics: list[dict[str, Any]] = []
 
 
 class InputError(RhapsodeError, ValueError):
@@ -28,7 +35,7 @@ class InputError(RhapsodeError, ValueError):
 class UnknownNameError(RhapsodeError, KeyError):
     """A model has no such parameter, state or output."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         # KeyError would put the sentence in quotes.
         return str(self.args[0]) if self.args else ""
 
@@ -42,7 +49,7 @@ class SolveError(RhapsodeError, RuntimeError):
 
     kind: str = ""
     time: float = float("nan")
-    partial = None
+    partial: Solution | None = None
 
 
 class TraceWarning(UserWarning):

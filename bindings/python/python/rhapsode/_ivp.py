@@ -3,8 +3,11 @@
 import inspect
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _trace
 from ._errors import InputError, TraceWarning
@@ -15,6 +18,8 @@ METHODS = {"RK23": "Bosh3", "RK45": "Tsit5", "DOP853": "DOP853", "Radau": "Rodas
 CALLED_METHODS = METHODS | {"Radau": "RadauIIA5"}
 #: Options of SciPy's solvers that there is no use for: the structure of the Jacobian is known, its entries are exact.
 IDLE_OPTIONS = {"jac_sparsity", "lband", "uband", "min_step"}
+_Function: TypeAlias = Callable[..., Any]
+
 #: So many models of traced functions are kept.
 MOST_MODELS = 256
 
@@ -25,6 +30,19 @@ class OdeResult(dict):
     `t`, `y`, `sol`, `t_events`, `y_events`, `nfev`, `njev`, `nlu`, `status`, `message`, `success` as in SciPy; `traced` says
     whether the function became equations.
     """
+
+    t: NDArray[np.float64]
+    y: NDArray[Any]
+    sol: _Function | None
+    t_events: list[NDArray[np.float64]] | None
+    y_events: list[NDArray[Any]] | None
+    nfev: int
+    njev: int
+    nlu: int
+    status: int
+    message: str
+    success: bool
+    traced: bool
 
     def __getattr__(self, name):
         try:
@@ -76,7 +94,9 @@ class _Refusal:
         self.reason = reason
 
 
-def trace(fun, y0, args=(), t_span=(0.0, 1.0)):
+def trace(
+    fun: _Function, y0: ArrayLike, args: Iterable[Any] = (), t_span: Sequence[float] | NDArray[Any] = (0.0, 1.0)
+) -> _core.Model:
     """The model that `fun(t, y, *args)` is traced into, with states `y1`, `y2`, …
 
     Raises `InputError` with the reason where it cannot be traced.
@@ -86,8 +106,11 @@ def trace(fun, y0, args=(), t_span=(0.0, 1.0)):
     >>> print(model.show("equations"))
     y1' = -p1*sin(y1)
     """
-    y0 = np.asarray(y0, dtype=float)
-    found = _model((fun,), tuple(args), t_span, y0, False)
+    _callable("fun", fun)
+    y0 = _numbers("y0", y0)
+    if y0.ndim != 1 or not len(y0):
+        raise InputError(f"`y0` must be 1-dimensional and not empty, found an array of shape {y0.shape}")
+    found = _model((fun,), _arguments(args), _span(t_span), y0, False)
     if isinstance(found, _Refusal):
         raise InputError(f"`{_name(fun)}` cannot be traced: {found.reason}")
     return found[0]
@@ -151,8 +174,17 @@ def _name(fun):
 
 
 def solve_ivp(
-    fun, t_span, y0, method="RK45", t_eval=None, dense_output=False, events=None, vectorized=False, args=None, **options
-):
+    fun: _Function,
+    t_span: Sequence[float] | NDArray[Any],
+    y0: ArrayLike,
+    method: str | type = "RK45",
+    t_eval: ArrayLike | None = None,
+    dense_output: bool = False,
+    events: _Function | Iterable[_Function] | None = None,
+    vectorized: bool = False,
+    args: Iterable[Any] | None = None,
+    **options: Any,
+) -> OdeResult:
     """Solves an initial value problem: `scipy.integrate.solve_ivp`, with `fun` traced into compiled equations.
 
     `fun(t, y, *args)` is written in NumPy. It is run once with expressions in the place of numbers, compiled, and the result kept:
@@ -170,18 +202,15 @@ def solve_ivp(
     >>> result.success, result.traced, result.y.shape[0]
     (True, True, 2)
     """
-    t0, tf = map(float, t_span)
-    y0 = np.asarray(y0)
+    _callable("fun", fun)
+    t0, tf = _span(t_span)
+    y0 = _numbers("y0", y0, or_complex=True)
     if y0.ndim != 1:
-        raise ValueError("`y0` must be 1-dimensional.")
+        raise InputError("`y0` must be 1-dimensional.")
     if not np.isfinite(y0).all():
-        raise ValueError("All components of the initial state `y0` must be finite.")
-    if args is not None:
-        try:
-            args = tuple(args)
-        except TypeError:
-            raise TypeError(f"Supplied 'args' cannot be unpacked: it is {args!r}; write `args=({args!r},)`.") from None
-    args = args or ()
+        raise InputError("All components of the initial state `y0` must be finite.")
+    args = _arguments(args)
+    vectorized = _truth("vectorized", vectorized)
     run = _Run(t0, tf, y0, method, t_eval, dense_output, options)
     watched, kinds = _events(events)
     if run.is_complex or not len(y0) or t0 == tf:
@@ -203,6 +232,54 @@ def solve_ivp(
     return result
 
 
+def _callable(name, value):
+    if not callable(value):
+        raise InputError(f"`{name}` must be a function, found {value!r}")
+
+
+def _numbers(name, value, or_complex=False):
+    """An array of numbers; of complex ones only where they may be."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf" or not or_complex:
+            return array.astype(float, casting="same_kind" if array.dtype.kind in "cmM" else "unsafe")
+        return array.astype(complex, casting="same_kind" if array.dtype.kind in "mM" else "unsafe")
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"`{name}` must be numbers, found {value!r}") from None
+
+
+def _number(name, value):
+    array = _numbers(name, value)
+    if array.size != 1:
+        raise InputError(f"`{name}` must be one number, found {value!r}")
+    return float(array.reshape(-1)[0])
+
+
+def _truth(name, value):
+    try:
+        return bool(value)
+    except ValueError:
+        raise InputError(f"`{name}` must be true or false, found {value!r}") from None
+
+
+def _span(t_span):
+    try:
+        t0, tf = t_span
+    except (TypeError, ValueError):
+        raise InputError(f"`t_span` must be a pair of numbers, found {t_span!r}") from None
+    t0, tf = _number("t_span", t0), _number("t_span", tf)
+    if not np.isfinite(t0) or np.isnan(tf):
+        raise InputError(f"`t_span` must be a pair of numbers, found {t_span!r}")
+    return t0, tf
+
+
+def _arguments(args):
+    try:
+        return () if args is None else tuple(args)
+    except TypeError:
+        raise TypeError(f"Supplied 'args' cannot be unpacked: it is {args!r}; write `args=({args!r},)`.") from None
+
+
 def _with_events(fun, watched, args, span, y0, vectorized):
     """The model with event functions as outputs, or with those called that cannot be traced."""
     found = _model((fun, *watched), args, span, y0, vectorized)
@@ -220,9 +297,13 @@ def _with_args(function, args):
 
 def _events(events):
     """Event functions, and direction and terminal count of each."""
-    watched = () if events is None else (events,) if callable(events) else tuple(events)
+    try:
+        watched = () if events is None else (events,) if callable(events) else tuple(events)
+    except TypeError:
+        raise InputError(f"`events` must be a function or a list of functions, found {events!r}") from None
     kinds = []
     for event in watched:
+        _callable("events", event)
         terminal = getattr(event, "terminal", None)
         if not terminal:
             count = 0
@@ -230,7 +311,7 @@ def _events(events):
             count = int(terminal)
         else:
             raise ValueError("The `terminal` attribute of each event must be a boolean or positive integer.")
-        kinds.append((float(getattr(event, "direction", 0)), count))
+        kinds.append((_number("direction", getattr(event, "direction", 0)), count))
     return watched, kinds
 
 
@@ -258,31 +339,34 @@ class _Run:
         self.n = len(y0)
         self.method, self.called_method = _method(method)
         self.t_eval = _times(t_eval, t0, tf)
-        self.dense_output = bool(dense_output)
+        self.dense_output = _truth("dense_output", dense_output)
         options = dict(options)
         # The core has one relative tolerance for all.
-        rtol = float(np.min(options.pop("rtol", 1e-3)))
+        rtol = float(np.min(_numbers("rtol", options.pop("rtol", 1e-3)), initial=np.inf))
         floor = 100 * np.finfo(float).eps
         if rtol < floor:
             warnings.warn(f"At least one element of `rtol` is too small. Setting `rtol = {floor}`.", stacklevel=3)
             rtol = floor
         self.rtol = rtol
-        atol = np.asarray(options.pop("atol", 1e-6), dtype=float)
+        atol = _numbers("atol", options.pop("atol", 1e-6))
         if atol.ndim > 0 and atol.shape != (self.n,):
-            raise ValueError("`atol` has wrong shape.")
-        if np.any(atol < 0):
-            raise ValueError("`atol` must be positive.")
+            raise InputError("`atol` has wrong shape.")
+        if not np.all(atol >= 0):
+            raise InputError("`atol` must be positive.")
         atol = np.broadcast_to(atol, (self.n,))
         self.atol = np.repeat(atol, 2) if self.is_complex else atol
         self.first_step = options.pop("first_step", None)
         if self.first_step is not None:
-            if self.first_step <= 0:
-                raise ValueError("`first_step` must be positive.")
+            self.first_step = _number("first_step", self.first_step)
+            if not self.first_step > 0:
+                raise InputError("`first_step` must be positive.")
             if self.first_step > abs(tf - t0):
-                raise ValueError("`first_step` exceeds bounds.")
-        self.max_step = float(options.pop("max_step", np.inf))
-        if self.max_step <= 0:
-            raise ValueError("`max_step` must be positive.")
+                raise InputError("`first_step` exceeds bounds.")
+        self.max_step = _number("max_step", options.pop("max_step", np.inf))
+        if not self.max_step > 0:
+            raise InputError("`max_step` must be positive.")
+        if self.max_step < np.spacing(max(abs(t0), abs(tf))):
+            raise InputError("`max_step` is less than the spacing between numbers.")
         options.pop("jac", None)
         idle = ", ".join(f"`{name}`" for name in options if name not in IDLE_OPTIONS)
         if idle:
@@ -394,19 +478,19 @@ def _single(fun):
 def _method(method):
     name = method.__name__ if inspect.isclass(method) else method
     if not isinstance(name, str) or (name not in METHODS and name.lower() not in map(str.lower, _core.methods())):
-        raise ValueError(f"`method` must be one of {list(METHODS)} or of rhapsode.methods(), found {method!r}")
+        raise InputError(f"`method` must be one of {list(METHODS)} or of rhapsode.methods(), found {method!r}")
     return METHODS.get(name, name), CALLED_METHODS.get(name, name)
 
 
 def _times(t_eval, t0, tf):
     if t_eval is None:
         return None
-    t_eval = np.asarray(t_eval, dtype=float)
+    t_eval = _numbers("t_eval", t_eval)
     if t_eval.ndim != 1:
-        raise ValueError("`t_eval` must be 1-dimensional.")
-    if np.any(t_eval < min(t0, tf)) or np.any(t_eval > max(t0, tf)):
-        raise ValueError("Values in `t_eval` are not within `t_span`.")
+        raise InputError("`t_eval` must be 1-dimensional.")
+    if not (np.all(t_eval >= min(t0, tf)) and np.all(t_eval <= max(t0, tf))):
+        raise InputError("Values in `t_eval` are not within `t_span`.")
     steps = np.diff(t_eval)
     if (tf > t0 and np.any(steps <= 0)) or (tf < t0 and np.any(steps >= 0)):
-        raise ValueError("Values in `t_eval` are not properly sorted.")
+        raise InputError("Values in `t_eval` are not properly sorted.")
     return t_eval

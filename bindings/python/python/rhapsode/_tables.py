@@ -1,10 +1,6 @@
 """Solutions as tables of other packages."""
 
 
-
-
-
-
 def to_pandas(solution):
     """A DataFrame: a column per state and output, element by element, indexed by time."""
     import pandas

@@ -10,9 +10,13 @@ Array([-0.13533528,  0.13533528], dtype=float64)
 
 import ctypes
 import functools
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import _core, _gradients
 
@@ -29,7 +33,18 @@ def _registered():
     return True
 
 
-def curves(model, times, by, span=None, params=None, **options):
+class _Number(np.int64):
+    """What a computation calls curves by. It is part of the computation, and they are kept as long as it is."""
+
+
+def curves(
+    model: _core.Model,
+    times: ArrayLike,
+    by: Sequence[str],
+    span: Sequence[float] | None = None,
+    params: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Callable[[jax.Array], jax.Array]:
     """A function of an array of parameters and initial values `by`, shape (len(by),), that gives states and outputs at
     `times`, shape (len(times), states + outputs) in the order of `model.states + model.outputs`.
 
@@ -42,7 +57,9 @@ def curves(model, times, by, span=None, params=None, **options):
     def kept():
         options = solver.options | {"save": solver.times}
         places = [(kind == 1, place) for kind, place in solver.places]
-        return np.int64(_core.keep_curves(solver.model, list(solver.by), places, solver.span, solver.fixed, options))
+        number = _Number(_core.keep_curves(solver.model, list(solver.by), places, solver.span, solver.fixed, options))
+        weakref.finalize(number, _core.drop_curves, int(number)).atexit = False
+        return number
 
     def called(target, callback, shape, p, *others):
         shape = jax.ShapeDtypeStruct(shape, p.dtype)

@@ -1,10 +1,15 @@
 """Models as PyTensor operations, for PyMC: `curves(model, times, by)` is a symbolic function with a gradient."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from numpy.typing import ArrayLike
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
+from ._core import Model
 from ._gradients import Curves
 
 
@@ -45,7 +50,14 @@ class CurvesOp(Op):
         return [tuple(pt.constant(n) for n in self.solver.shape)]
 
 
-def curves(model, times, by, span=None, params=None, **options):
+def curves(
+    model: Model,
+    times: ArrayLike,
+    by: Sequence[str],
+    span: Sequence[float] | None = None,
+    params: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> CurvesOp:
     """A function of a vector of parameters and initial values `by` that gives states and outputs at `times`, as a matrix of
     shape (len(times), states + outputs) in the order of `model.states + model.outputs`. `params` are fixed values of other parameters,
     `options` those of `Model.solve`.
