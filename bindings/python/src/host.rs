@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyFloat, PyTuple};
 use rhapsode::HostFunction;
 
 use crate::errors;
@@ -71,8 +71,8 @@ pub fn function(py: Python, name: &str, given: &Bound<PyAny>) -> PyResult<HostFu
 
 /// A number, or an array of one.
 fn one(what: &str, value: &Bound<PyAny>) -> PyResult<f64> {
-    if let Ok(number) = value.extract() {
-        return Ok(number);
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Ok(number.value());
     }
     match numbers(what, value)?.0.as_slice() {
         [number] => Ok(*number),

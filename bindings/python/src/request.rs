@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use numpy::{PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use rhapsode::diag::closest;
@@ -301,7 +303,7 @@ fn unknown_method(who: &str, name: &str) -> Refusal {
 }
 
 /// Parameters by name: a dict, or what can be made one.
-fn mapping<'py>(params: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+pub fn mapping<'py>(params: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let py = params.py();
     if let Ok(dict) = params.cast::<PyDict>() {
         return Ok(dict.clone());
@@ -357,6 +359,22 @@ pub fn numbers(what: &str, value: &Bound<PyAny>) -> PyResult<(Vec<f64>, Vec<usiz
     let sentence = || format!("{what} must be numbers, found {}", shown(value));
     let read = read().map_err(|cause| errors::input_for(py, cause, sentence()))?;
     read.ok_or_else(|| errors::input(py, sentence()))
+}
+
+/// An argument, or a `TypeError` that names it: Python before 3.11 has no notes, in which PyO3 says which one it was.
+pub fn argument<'py, T: FromPyObjectOwned<'py>>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<T> {
+    let py = value.py();
+    value.extract().map_err(Into::<PyErr>::into).map_err(|error| {
+        if !error.is_instance_of::<PyException>(py) {
+            return error;
+        }
+        PyTypeError::new_err(format!("{name} = {} makes no sense: {}", shown(value), error.value(py)))
+    })
+}
+
+/// The same where there is one.
+pub fn optional<'py, T: FromPyObjectOwned<'py>>(name: &str, value: Option<&Bound<'py, PyAny>>) -> PyResult<Option<T>> {
+    value.map(|value| argument(name, value)).transpose()
 }
 
 /// What was given, as far as a sentence can hold it.
