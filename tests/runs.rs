@@ -197,6 +197,18 @@ fn lengths_and_initial_values_are_checked() {
 }
 
 #[test]
+fn a_parameter_that_is_set_to_no_number_is_named() {
+    let model = Model::parse("param a = 1, b = 2\ndiscrete d = 0\ninit x = 1\nx' = -a*b*x + d\n").unwrap();
+    let compiled = model.compile().unwrap();
+    let said = |name: &str| {
+        let run = compiled.problem().span(0.0..1.0).set("a", 3.0).unwrap().set(name, f64::NAN).unwrap();
+        run.solve().unwrap_err().to_string()
+    };
+    assert_eq!([said("b"), said("d")], ["`b` is set to NaN", "`d` is set to NaN"]);
+    assert_eq!(said("x"), "the initial value of x is not finite: NaN");
+}
+
+#[test]
 fn no_step_is_longer_than_the_longest_allowed() {
     for method in METHODS {
         let mut options = options(1.0, method);

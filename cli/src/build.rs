@@ -21,7 +21,7 @@ Examples:
   rhapsode build hires.ode --emit c -o hires.c --header hires.h  the same as text in C99
 
 The header says what is called how. The code allocates nothing, keeps nothing, and needs the C library's elementary
-functions at most. Models with events, delays or algebraic equations need a host with rhapsode in it.";
+functions at most. Models with delays or delayed events need a host with rhapsode in it.";
 
 /// Compile a model and its integration for C hosts
 #[derive(clap::Args)]

@@ -50,9 +50,13 @@ impl Interface {
         _ = writeln!(text, "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n");
         _ = writeln!(text, "#define {upper}_STATES {}", self.states.len());
         _ = writeln!(text, "#define {upper}_PARAMETERS {}", self.parameters.len());
+        _ = writeln!(text, "#define {upper}_DISCRETES {}", drive.discretes);
         _ = writeln!(text, "#define {upper}_OUTPUTS {}", self.outputs.len());
-        _ = writeln!(text, "/* Numbers in a row of results: the states, then the outputs. */");
-        _ = writeln!(text, "#define {upper}_ROW {}", self.states.len() + self.outputs.len());
+        _ = writeln!(
+            text,
+            "/* Numbers in a row of results: the states, then the discrete quantities, then the outputs. */"
+        );
+        _ = writeln!(text, "#define {upper}_ROW {}", drive.row());
         _ = writeln!(text, "/* Numbers of memory a run needs. */");
         _ = writeln!(text, "#define {upper}_MEMORY {}", drive.memory());
         if let Some((t0, t1)) = self.span {
@@ -65,14 +69,17 @@ impl Interface {
             _ = writeln!(text, "#define {upper}_DEFAULTS {{ {} }}", values.join(", "));
         }
         let parameters: Vec<&String> = self.parameters.iter().map(|(name, _)| name).collect();
-        self.places(&mut text, "states in a row of results", "", &self.states.iter().collect::<Vec<_>>(), 0);
-        self.places(
-            &mut text,
-            "outputs in a row of results",
-            "",
-            &self.outputs.iter().collect::<Vec<_>>(),
-            self.states.len(),
-        );
+        let mut first = 0;
+        for (what, names) in [("states", &self.states), ("outputs", &self.outputs)] {
+            self.places(
+                &mut text,
+                &format!("{what} in a row of results"),
+                "",
+                &names.iter().collect::<Vec<_>>(),
+                first,
+            );
+            first += names.len();
+        }
         self.places(&mut text, "parameters", "p_", &parameters, 0);
         _ = writeln!(text, "\n/* What {name}_solve returns. */\nenum {{");
         for (number, (status, meaning)) in STATUSES.iter().enumerate() {
@@ -89,7 +96,8 @@ impl Interface {
             }
             text.push_str("};\n");
         }
-        let prototype = prototype(&ahead.solve, name)
+        let prototype = ahead.functions.last().map(|solve| prototype(solve, name)).unwrap_or_default();
+        let prototype = prototype
             .replace("double *p,", "const double *p,")
             .replace("double *y0", "const double *y0")
             .replace("double *times", "const double *times")
@@ -113,7 +121,7 @@ impl Interface {
         );
         _ = writeln!(
             text,
-            "\n/* The kernels, all called alike: time, state, bound parameters, nothing, work of as many numbers as _MEMORY says,\n * result. {name}_bind makes the bound parameters: give it the parameters as p, and as out the place behind a copy of\n * them, in an array of {upper}_BOUND numbers. */\n#define {upper}_BOUND {}",
+            "\n/* The kernels, all called alike: time, state, bound parameters, nothing, work of as many numbers as _MEMORY says,\n * result. The bound parameters are an array of {upper}_BOUND numbers: the parameters, {upper}_DISCRETES discrete\n * quantities, then what {name}_bind makes of the parameters. */\n#define {upper}_BOUND {}",
             drive.bound
         );
         for kernel in OFFERED.iter().filter(|kernel| ahead.program.kernel(kernel).is_some()) {

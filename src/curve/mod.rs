@@ -92,6 +92,21 @@ pub struct Curve {
     scale: f64,
 }
 
+/// What a [`Curve`] is made of, for code that looks up without it.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// What stands between the points.
+    pub shape: Shape,
+    /// Ascending; none for an array.
+    pub knots: &'a [f64],
+    /// `degree + 1` per cell, from the constant up; for degree 0 one per knot.
+    pub coefficients: &'a [f64],
+    /// Per bucket, the first knot in it or beyond; one more at the end.
+    pub guide: &'a [u32],
+    /// Buckets per unit of the variable, from the first knot on.
+    pub scale: f64,
+}
+
 /// What it is, and not its numbers: there may be a million.
 impl fmt::Debug for Curve {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -174,6 +189,12 @@ impl Curve {
     /// The first and the last knot (not a number for an array).
     pub fn range(&self) -> (f64, f64) {
         (self.first(), self.last())
+    }
+
+    /// What it is made of.
+    pub fn parts(&self) -> Parts<'_> {
+        let Curve { shape, knots, coefficients, guide, scale, .. } = self;
+        Parts { shape: *shape, knots, coefficients, guide, scale: *scale }
     }
 
     /// The smallest and the largest value at its knots, or in its array.

@@ -11,6 +11,7 @@ use crate::kernel::{Form, Target64, lower_as};
 use crate::solve::Method;
 use crate::solve::methods::{dop853, rodas4, rodas5p, rosenbrock23};
 use crate::system::Names;
+use crate::system::constants::MAX_STEPS;
 use rustc_hash::FxHashMap;
 
 /// What an object file is made for.
@@ -70,9 +71,8 @@ impl Model {
             true => Err(refused(format!("the model has {what}, which code made ahead of time cannot do"))),
             false => Ok(()),
         };
-        has(!model.events.is_empty() || !model.discretes.is_empty(), "events")?;
         has(!model.delays.is_empty(), "delays")?;
-        has(!model.algebraic.is_empty() || !model.constraints.is_empty(), "algebraic equations")?;
+        has(model.lead_in.is_some(), "doses before the start")?;
         let written = || model.run.method.as_ref().and_then(|(name, _)| Method::find(name));
         let method = options.method.or_else(written).unwrap_or(Method::Auto);
         let data = data(method).ok_or_else(|| {
@@ -87,7 +87,8 @@ impl Model {
         let defaults = Defaults {
             rtol: run.rtol.unwrap_or(1e-6),
             atol: run.atol.unwrap_or(1e-9),
-            max_steps: run.max_steps.map_or(1e6, |steps| steps as f64),
+            max_steps: run.max_steps.unwrap_or(MAX_STEPS) as f64,
+            over_switches: run.over_switches,
         };
         let ahead = Ahead::new(&lowered, &data, defaults).map_err(refused)?;
         let values = parameter_values(model, &FxHashMap::default()).map_err(AheadError::Missing)?;
@@ -134,9 +135,9 @@ impl AheadOfTime {
         self.ahead.drive.memory()
     }
 
-    /// Numbers in a row of results: states, then outputs.
+    /// Numbers in a row of results: states, then outputs, discrete quantities among them.
     pub fn row(&self) -> usize {
-        self.ahead.drive.n + self.ahead.drive.outputs
+        self.ahead.drive.row()
     }
 
     /// The parameters where the model is left as it is.
@@ -166,6 +167,7 @@ fn data(method: Method) -> Option<Data<'static>> {
                 formula: Formula::Explicit(method.formula()),
                 error_order: method.error_order,
                 beta: 0.04,
+                degree: 7,
             });
         }
         Method::Auto | Method::Rodas5P => &rodas5p::RODAS5P,
@@ -174,5 +176,6 @@ fn data(method: Method) -> Option<Data<'static>> {
         _ => return None,
     };
     let formula = Formula::Rosenbrock(rosenbrock.formula(), rosenbrock.dense);
-    Some(Data { formula, error_order: rosenbrock.error_order, beta: rosenbrock.beta })
+    let degree = rosenbrock.dense.len() + 1;
+    Some(Data { formula, error_order: rosenbrock.error_order, beta: rosenbrock.beta, degree })
 }

@@ -35,7 +35,8 @@ impl fmt::Display for HostError {
                 return write!(
                     f,
                     "`{name}` is a function of the host (`extern fn`), and there is none: give it with \
-                     `model.with_function(\"{name}\", …)` in Rust or `functions={{\"{name}\": …}}` in Python"
+                     `model.with_function(\"{name}\", …)` in Rust, `functions={{\"{name}\": …}}` in Python, or \
+                     `rhapsode_model_with_function` in C"
                 );
             }
             HostError::Unknown(name, known) if known.is_empty() => {

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::Compiled;
 use super::bind::{MissingParameter, UnknownName, parameter_values};
 use super::ensemble::Place;
 use super::foreign::{HostError, callable};
 use super::reach::{OutsideData, outside_data};
 use super::steady::Steady;
+use super::{Compiled, Model};
 use crate::diag::closest;
 use crate::model::{Grid, LOOK_BACK, LeadIn};
 use crate::name::plain;
@@ -22,7 +22,7 @@ use crate::solve::{
     Approach, End, ErrorKind, Failure, Method, Observer, Options, Precision, Recorder, Save, Solution, SteadyState,
     Steps, Tolerance, integrate, integrate_to, integrate_told, steady, steps,
 };
-use crate::system::{Eliminated, Reduced};
+use crate::system::{Eliminated, Names, Reduced};
 
 /// A solution that has not come to rest after so many steps is given up, if nothing else is said.
 const MOST_UNTIL_REST: u64 = 1_000_000;
@@ -440,6 +440,13 @@ impl<'a> Problem<'a> {
 
     /// Bound parameters, and the states at the start.
     pub(super) fn start(&self) -> Result<Start, SolveError> {
+        // What is set to NaN would make f no number somewhere else: here its name is known.
+        let names: [fn(&Model) -> Names; 2] = [Model::parameters, Model::discretes];
+        for (values, names) in [&self.parameters, &self.discretes].into_iter().zip(names) {
+            if let Some(k) = values.iter().filter(|(_, value)| value.is_nan()).map(|(k, _)| *k).min() {
+                return Err(self.refused(format!("`{}` is set to NaN", names(self.compiled.model()).get(k))));
+            }
+        }
         let bound = if self.parameters.is_empty() {
             self.compiled.bound_defaults().map_err(SolveError::Missing)?
         } else {

@@ -35,6 +35,10 @@ pub enum Expr {
     Element(Box<Expr>, Box<Expr>),
     /// `pointer + elements`
     Shifted(Box<Expr>, i64),
+    /// `pointer + count`
+    Moved(Box<Expr>, Box<Expr>),
+    /// The address of constant numbers, by their place among [`Tables`].
+    Table(usize),
     /// Of a number.
     Unary(Unary, Box<Expr>),
     /// Of two numbers.
@@ -72,6 +76,8 @@ pub enum Whole {
     Add,
     /// a − b
     Sub,
+    /// a·b
+    Mul,
     /// a·2ᵇ
     ShiftLeft,
     /// a/2ᵇ, rounded down.
@@ -91,15 +97,22 @@ pub enum Stmt {
     While(Expr, Vec<Stmt>),
     /// A kernel, by its name: `(t, y, p, v, w, out)`.
     Kernel(&'static str, [Expr; 6]),
-    /// Leaves the function with an integer.
+    /// `local = function(arguments)`, of another such function.
+    Call(Local, &'static str, Vec<Expr>),
+    /// Leaves the function with its value.
     Return(Expr),
 }
 
-/// A function that returns an integer.
+/// Constant numbers that functions read.
+pub type Tables = Vec<Vec<f64>>;
+
+/// A function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     /// Its name, behind that of the model.
-    pub name: &'static str,
+    pub name: String,
+    /// What it returns.
+    pub returns: Kind,
     /// How many of the locals are parameters.
     pub parameters: usize,
     /// Names and kinds, parameters first.
@@ -112,6 +125,71 @@ impl Function {
     /// What a local holds.
     pub fn kind(&self, local: Local) -> Kind {
         self.locals[local.0 as usize].1
+    }
+
+    /// Which locals are read, by more than what sets locals that are not.
+    pub fn read(&self) -> Vec<bool> {
+        let mut read = vec![false; self.locals.len()];
+        loop {
+            let before = read.clone();
+            visit(&self.body, &mut |statement| {
+                if matches!(statement, Stmt::Set(local, _) if !read[local.0 as usize]) {
+                    return;
+                }
+                let mut mark = |expr: &Expr| {
+                    if let Expr::Local(local) = expr {
+                        read[local.0 as usize] = true;
+                    }
+                };
+                statement.operands().into_iter().for_each(|operand| operand.visit(&mut mark));
+            });
+            if read == before {
+                return read;
+            }
+        }
+    }
+}
+
+/// Of functions that call each other, those that the last one needs, in their order.
+pub fn needed(functions: Vec<Function>) -> Vec<Function> {
+    let mut needed = vec![false; functions.len()];
+    let mut waiting: Vec<usize> = functions.len().checked_sub(1).into_iter().collect();
+    while let Some(number) = waiting.pop() {
+        if !std::mem::replace(&mut needed[number], true) {
+            visit(&functions[number].body, &mut |statement| {
+                if let Stmt::Call(_, name, _) = statement {
+                    waiting.extend(functions.iter().position(|function| function.name == *name));
+                }
+            });
+        }
+    }
+    functions.into_iter().zip(needed).filter_map(|(function, needed)| needed.then_some(function)).collect()
+}
+
+/// Calls a function on every statement, inner ones too.
+fn visit(statements: &[Stmt], see: &mut dyn FnMut(&Stmt)) {
+    for statement in statements {
+        see(statement);
+        match statement {
+            Stmt::If(_, then, other) => {
+                visit(then, see);
+                visit(other, see);
+            }
+            Stmt::While(_, body) => visit(body, see),
+            _ => {}
+        }
+    }
+}
+
+impl Stmt {
+    /// What it reads.
+    fn operands(&self) -> Vec<&Expr> {
+        match self {
+            Stmt::Set(_, value) | Stmt::Return(value) | Stmt::If(value, ..) | Stmt::While(value, _) => vec![value],
+            Stmt::Store(pointer, index, value) => vec![pointer, index, value],
+            Stmt::Kernel(_, operands) => operands.iter().collect(),
+            Stmt::Call(_, _, arguments) => arguments.iter().collect(),
+        }
     }
 }
 
@@ -148,8 +226,13 @@ pub struct Writer {
 
 impl Writer {
     /// A function with these parameters, and the locals that are these.
-    pub fn new<const N: usize>(name: &'static str, parameters: [(&'static str, Kind); N]) -> (Writer, [Local; N]) {
-        let function = Function { name, parameters: N, locals: parameters.to_vec(), body: Vec::new() };
+    pub fn new<const N: usize>(
+        name: impl Into<String>,
+        returns: Kind,
+        parameters: [(&'static str, Kind); N],
+    ) -> (Writer, [Local; N]) {
+        let (name, locals) = (name.into(), parameters.to_vec());
+        let function = Function { name, returns, parameters: N, locals, body: Vec::new() };
         let locals = std::array::from_fn(|k| Local(k as u32));
         (Writer { function, open: vec![Vec::new()] }, locals)
     }
@@ -210,7 +293,7 @@ impl Writer {
         self.set(counter, 0i64);
         self.repeat(less(counter, turns), |f| {
             body(f);
-            f.set(counter, whole(Whole::Add, counter, 1i64));
+            f.advance(counter);
         });
     }
 
@@ -219,14 +302,24 @@ impl Writer {
         self.push(Stmt::Kernel(name, operands));
     }
 
-    /// Leaves the function.
-    pub fn give(&mut self, status: impl Into<Expr>) {
-        self.push(Stmt::Return(status.into()));
+    /// `local = function(arguments)`
+    pub fn call(&mut self, local: Local, function: &'static str, arguments: Vec<Expr>) {
+        self.push(Stmt::Call(local, function, arguments));
     }
 
-    /// The function, which ends by giving `status`.
-    pub fn finish(mut self, status: i64) -> Function {
-        self.give(status);
+    /// Adds one to an integer.
+    pub fn advance(&mut self, counter: Local) {
+        self.set(counter, whole(Whole::Add, counter, 1));
+    }
+
+    /// Leaves the function.
+    pub fn give(&mut self, value: impl Into<Expr>) {
+        self.push(Stmt::Return(value.into()));
+    }
+
+    /// The function, which ends by giving `value`.
+    pub fn finish(mut self, value: impl Into<Expr>) -> Function {
+        self.give(value);
         self.function.body = self.open.pop().unwrap_or_default();
         self.function
     }
@@ -254,6 +347,11 @@ pub fn shifted(pointer: impl Into<Expr>, elements: usize) -> Expr {
     Expr::Shifted(Box::new(pointer.into()), elements as i64)
 }
 
+/// `pointer + count`
+pub fn moved(pointer: impl Into<Expr>, count: impl Into<Expr>) -> Expr {
+    Expr::Moved(Box::new(pointer.into()), Box::new(count.into()))
+}
+
 /// An operation on a number.
 pub fn unary(op: Unary, a: impl Into<Expr>) -> Expr {
     Expr::Unary(op, Box::new(a.into()))
@@ -279,6 +377,22 @@ pub fn less(a: impl Into<Expr>, b: impl Into<Expr>) -> Expr {
     Expr::Less(Box::new(a.into()), Box::new(b.into()))
 }
 
+/// Whether two integers are equal.
+pub fn same(a: impl Into<Expr>, b: impl Into<Expr>) -> Expr {
+    let (a, b) = (a.into(), b.into());
+    less(a.clone(), b.clone()).or(less(b, a)).negated()
+}
+
+/// An integer as a number.
+pub fn converted(a: impl Into<Expr>) -> Expr {
+    Expr::Converted(Box::new(a.into()))
+}
+
+/// A number without its fraction, as an integer.
+pub fn truncated(a: impl Into<Expr>) -> Expr {
+    Expr::Truncated(Box::new(a.into()))
+}
+
 /// Whether a pointer points to nothing.
 pub fn is_null(a: impl Into<Expr>) -> Expr {
     Expr::IsNull(Box::new(a.into()))
@@ -290,6 +404,25 @@ pub fn select(condition: Expr, a: impl Into<Expr>, b: impl Into<Expr>) -> Expr {
 }
 
 impl Expr {
+    /// Calls a function on it and all it is made of.
+    fn visit(&self, see: &mut dyn FnMut(&Expr)) {
+        see(self);
+        match self {
+            Expr::Real(_) | Expr::Count(_) | Expr::Local(_) | Expr::Table(_) => {}
+            Expr::Shifted(a, _) | Expr::Unary(_, a) | Expr::Not(a) | Expr::IsNull(a) => a.visit(see),
+            Expr::Bits(a) | Expr::FromBits(a) | Expr::Truncated(a) | Expr::Converted(a) => a.visit(see),
+            Expr::Element(a, b) | Expr::Moved(a, b) | Expr::Binary(_, a, b) | Expr::Whole(_, a, b) => {
+                a.visit(see);
+                b.visit(see);
+            }
+            Expr::Compare(_, a, b) | Expr::Less(a, b) | Expr::And(a, b) | Expr::Or(a, b) => {
+                a.visit(see);
+                b.visit(see);
+            }
+            Expr::Select(a, b, c) => [a, b, c].into_iter().for_each(|part| part.visit(see)),
+        }
+    }
+
     /// Both truth values.
     pub fn and(self, other: Expr) -> Expr {
         Expr::And(Box::new(self), Box::new(other))
@@ -305,6 +438,52 @@ impl Expr {
         Expr::Not(Box::new(self))
     }
 }
+
+/// Comparisons and functions of numbers, behind the number.
+pub trait Number: Into<Expr> + Sized {
+    /// `self < other`
+    fn below(self, other: impl Into<Expr>) -> Expr {
+        compare(Compare::Lt, self, other)
+    }
+
+    /// `self ≤ other`
+    fn at_most(self, other: impl Into<Expr>) -> Expr {
+        compare(Compare::Le, self, other)
+    }
+
+    /// `self = other`
+    fn equals(self, other: impl Into<Expr>) -> Expr {
+        compare(Compare::Eq, self, other)
+    }
+
+    /// `self ≠ other`
+    fn differs(self, other: impl Into<Expr>) -> Expr {
+        compare(Compare::Ne, self, other)
+    }
+
+    /// The smaller one.
+    fn least(self, other: impl Into<Expr>) -> Expr {
+        binary(Binary::Min, self, other)
+    }
+
+    /// The larger one.
+    fn most(self, other: impl Into<Expr>) -> Expr {
+        binary(Binary::Max, self, other)
+    }
+
+    /// |self|
+    fn size(self) -> Expr {
+        unary(Unary::Abs, self)
+    }
+
+    /// Neither infinite nor NaN.
+    fn finite(self) -> Expr {
+        self.size().below(f64::INFINITY)
+    }
+}
+
+impl Number for Expr {}
+impl Number for Local {}
 
 /// Formulas of numbers read like formulas.
 macro_rules! operator {

@@ -9,6 +9,7 @@
 
 #![allow(clippy::manual_range_contains, reason = "comparisons joined by `&` become vector instructions")]
 
+mod chebyshev;
 mod dispatch;
 mod double;
 mod exponential;
@@ -23,6 +24,7 @@ mod power;
 mod real;
 mod trigonometric;
 
+pub use chebyshev::chebyshev;
 pub use dispatch::{Wide, wide};
 pub use logic::Logic;
 pub use operations::{Binary, Compare, Unary};

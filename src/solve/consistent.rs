@@ -13,22 +13,8 @@ use super::ErrorKind;
 use super::problem::Problem;
 use crate::linalg::{DenseLu, Pattern, Shifted};
 use crate::system::Constraints;
+use crate::system::constants::{ENOUGH, HELD, ITERATIONS, KEPT, LEAST_DAMPING, PROJECTIONS, ROUNDED, SET};
 use std::sync::Arc;
-
-/// Newton iterations for the values at the start; the least damping.
-const ITERATIONS: usize = 100;
-const LEAST_DAMPING: f64 = 1e-8;
-/// Changes of this share of the tolerance are as good as none.
-const ENOUGH: f64 = 1e-6;
-/// Changes of this share of the tolerance are taken where rounding lets no smaller ones be reached.
-const ROUNDED: f64 = 0.1;
-/// Newton iterations of a projection.
-const PROJECTIONS: usize = 12;
-/// Shares of its size that a state which an event has set, and one whose constraints hold as it is, may move (squared).
-const SET: f64 = 1e-8;
-const KEPT: f64 = 1e-16;
-/// Makes W·x = b leave the differential states as they are.
-const HELD: f64 = 1e100;
 
 /// Newton's iteration for the algebraic unknowns, with its memory.
 pub struct Algebraic {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Method, Observer};
 use crate::system::System;
+use crate::system::constants::MAX_STEPS;
 
 /// How to integrate. Start from [`Options::new`] and change what matters.
 #[derive(Clone)]
@@ -74,7 +75,7 @@ impl Options<'_> {
             save: Save::Steps,
             first_step: None,
             max_step: f64::INFINITY,
-            max_steps: 10_000_000,
+            max_steps: MAX_STEPS,
             max_time: None,
             max_memory: 8 << 30,
             max_tape: 256 << 20,

@@ -10,6 +10,7 @@ use super::past::Past;
 use super::stepper::Stepper;
 use super::{ErrorKind, Options, Statistics, Tolerance};
 use crate::linalg::Shifted;
+use crate::system::constants::MARGIN;
 use crate::system::{CompiledStep, LIMITS, NEWTON_LIMITS, SecondOrder, System, Taylor};
 
 /// The system being integrated, and the book-keeping every call to it goes through.
@@ -60,8 +61,6 @@ pub struct Room {
 
 /// How often the host is asked whether to go on, at most.
 const ASKED_EVERY: Duration = Duration::from_millis(30);
-/// How far inside a breakpoint f is asked for, as a share of the segment.
-const MARGIN: f64 = 5.7e-14;
 
 impl<'a> Problem<'a> {
     /// The problem of an (already validated) set of options.

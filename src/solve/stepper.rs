@@ -5,6 +5,7 @@ use super::problem::Problem;
 use super::taken::Taken;
 use crate::linalg::Shifted;
 use crate::math;
+use crate::system::constants::{GROW, LEAST, SAFETY, SHRINK};
 
 /// One integration method in progress. A stepper owns its state vector and memory; it allocates when made, never later.
 pub trait Stepper: Send {
@@ -166,13 +167,6 @@ impl Pace {
         self.h = h * self.controller.reject(error);
     }
 }
-
-/// "safety 0.9": H&N&W II.4.
-const SAFETY: f64 = 0.9;
-const SHRINK: f64 = 0.2;
-const GROW: f64 = 8.0;
-/// The least error that is remembered, and its log₂.
-const LEAST: (f64, f64) = (1e-4, -13.287_712_379_549_449);
 
 impl Controller {
     /// For an error estimate of order `order` (error ~ h^(order+1)).

@@ -8,6 +8,7 @@
 
 mod abilities;
 mod closure;
+pub(crate) mod constants;
 mod delays;
 mod derivatives;
 mod events;

@@ -3,7 +3,7 @@
  * Handles are opaque. Whoever makes one frees it, in any order: a handle keeps what it needs of others alive. A handle that
  * was freed, or is NULL, or was never given out, is answered with RHAPSODE_BAD_HANDLE; freeing it again does nothing.
  *
- * Every call returns a status. A call that makes a handle gives one also where it fails, unless the status says that an
+ * Every call returns a status; rhapsode_last_error has a sentence on it that names the argument. A call that makes a handle gives one also where it fails, unless the status says that an
  * argument is bad: its message says what went wrong, and it wants to be freed.
  *
  * Pointers given out (texts, columns) belong to the handle they came from. Columns of a solution stay valid until it is freed,
@@ -51,6 +51,8 @@ typedef enum {
   RHAPSODE_BUSY = 10,
   // A fault of this library, which has done nothing.
   RHAPSODE_PANIC = 11,
+  // The header is that of another version of the library.
+  RHAPSODE_WRONG_VERSION = 12,
 } rhapsode_status;
 
 // A compiled model. It cannot change.
@@ -65,12 +67,28 @@ typedef struct rhapsode_solution rhapsode_solution;
 // A model's functions with values for its parameters, and memory to evaluate them in: for one thread at a time.
 typedef struct rhapsode_workspace rhapsode_workspace;
 
+// A function of `count` arguments. What it cannot answer is NAN: the step is then tried again shorter.
+typedef double (*rhapsode_function)(const double *arguments, size_t count, void *user);
+
+// Its derivatives: writes one per argument to `out`, or of second derivatives count * count, row by row.
+typedef void (*rhapsode_derivatives)(const double *arguments, size_t count, double *out, void *user);
+
+// What becomes of a function's `user` in the end.
+typedef void (*rhapsode_release)(void *user);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
+// What was wrong with the calling thread's last call that did not return RHAPSODE_OK, as a sentence that names the argument;
+// empty if there was none. Valid until the thread's next such call.
+const char *rhapsode_last_error(void);
+
 // The version of this interface, to be compared with RHAPSODE_ABI_VERSION of the header: it changes when a signature does.
 uint32_t rhapsode_abi_version(void);
+
+// Whether this library is the one that a host's header is for: pass RHAPSODE_ABI_VERSION.
+rhapsode_status rhapsode_check_version(uint32_t version);
 
 // Compiles a model from its text; `name` stands in its messages (NULL: "model"). The text uses no files.
 rhapsode_status rhapsode_model_parse(const char *name, const char *source, rhapsode_model **out);
@@ -125,6 +143,21 @@ rhapsode_status rhapsode_model_output_name(const rhapsode_model *model,
 
 // The place of a state of that name (`A`, `u[3,4]`).
 rhapsode_status rhapsode_model_find_state(const rhapsode_model *model, const char *name, size_t *out);
+
+// The same model with a function of the host in the place of its `extern fn` of that name.
+//
+// `value` is called with `user`, as are `gradient` and `hessian`, which may be NULL: implicit methods need the gradient,
+// derivatives of runs need both. They must give the same for the same arguments, may be called from all threads that solve
+// at once, and must return: no exception and no longjmp may leave them. `release` (may be NULL) is called with `user` when
+// nothing uses the functions any more, also where this call fails.
+rhapsode_status rhapsode_model_with_function(const rhapsode_model *model,
+                                             const char *name,
+                                             rhapsode_function value,
+                                             rhapsode_derivatives gradient,
+                                             rhapsode_derivatives hessian,
+                                             void *user,
+                                             rhapsode_release release,
+                                             rhapsode_model **out);
 
 // A run of a model, with the settings of its solve block.
 rhapsode_status rhapsode_problem_new(const rhapsode_model *model, rhapsode_problem **out);

@@ -2,6 +2,9 @@
 #ifndef RHAPSODE_HPP
 #define RHAPSODE_HPP
 
+#include <exception>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -25,6 +28,40 @@ template <class T, void (*Free)(T *)> struct Deleter {
     void operator()(T *handle) const { Free(handle); }
 };
 inline std::string text(const char *text) { return text ? text : ""; }
+// What a function of the host has thrown in a run of this thread, through which no exception can travel.
+inline std::exception_ptr &thrown() {
+    thread_local std::exception_ptr exception;
+    return exception;
+}
+} // namespace detail
+
+// A function for a model's `extern fn`: from `count` arguments to its value, and its derivatives, one per argument, which
+// implicit methods need; second ones count * count. May be called from all threads that solve at once. What it throws
+// leaves Problem::solve, when the run that called it is over.
+struct Function {
+    std::function<double(const double *arguments, std::size_t count)> value;
+    std::function<void(const double *arguments, std::size_t count, double *out)> gradient = {}, hessian = {};
+};
+
+namespace detail {
+inline double value(const double *arguments, std::size_t count, void *user) {
+    try {
+        return static_cast<Function *>(user)->value(arguments, count);
+    } catch (...) {
+        thrown() = std::current_exception();
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+}
+template <std::function<void(const double *, std::size_t, double *)> Function::*Which>
+void derivatives(const double *arguments, std::size_t count, double *out, void *user) {
+    try {
+        (static_cast<Function *>(user)->*Which)(arguments, count, out);
+    } catch (...) {
+        thrown() = std::current_exception();
+        out[0] = std::numeric_limits<double>::quiet_NaN();
+    }
+}
+inline void release(void *user) { delete static_cast<Function *>(user); }
 } // namespace detail
 
 // A compiled model; it may be shared by threads.
@@ -40,6 +77,18 @@ public:
     static Model load(const std::string &path) {
         rhapsode_model *handle = nullptr;
         rhapsode_status status = rhapsode_model_load(path.c_str(), &handle);
+        Model model;
+        model.take(handle, status);
+        return model;
+    }
+    // The same model with a function of this program in the place of its `extern fn` of that name.
+    Model with_function(const std::string &name, Function function) const {
+        auto gradient = function.gradient ? detail::derivatives<&Function::gradient> : nullptr;
+        auto hessian = function.hessian ? detail::derivatives<&Function::hessian> : nullptr;
+        auto value = function.value ? detail::value : nullptr;
+        rhapsode_model *handle = nullptr;
+        rhapsode_status status = rhapsode_model_with_function(get(), name.c_str(), value, gradient, hessian,
+                                                              new Function(std::move(function)), detail::release, &handle);
         Model model;
         model.take(handle, status);
         return model;
@@ -61,7 +110,9 @@ private:
     Model() = default;
     void take(rhapsode_model *taken, rhapsode_status status) {
         handle.reset(taken);
-        if (status != RHAPSODE_OK) throw Error(status, rhapsode_model_message(taken));
+        if (status != RHAPSODE_OK) throw Error(status, rhapsode_last_error());
+        status = rhapsode_check_version(RHAPSODE_ABI_VERSION);
+        if (status != RHAPSODE_OK) throw Error(status, rhapsode_last_error());
     }
     std::unique_ptr<rhapsode_model, detail::Deleter<rhapsode_model, rhapsode_model_free>> handle;
 };
@@ -90,14 +141,14 @@ public:
     Column operator[](const std::string &name) const {
         const double *values = nullptr;
         rhapsode_status status = rhapsode_solution_column(get(), name.c_str(), &values);
-        if (status != RHAPSODE_OK) throw Error(status, ("no state or output is called `" + name + "`").c_str());
+        if (status != RHAPSODE_OK) throw Error(status, rhapsode_last_error());
         return {values, size()};
     }
     // The states at a time, of a run that was asked to keep them between the points.
     std::vector<double> at(double t) const {
         std::vector<double> y(states);
         rhapsode_status status = rhapsode_solution_at(get(), t, y.data(), y.size());
-        if (status != RHAPSODE_OK) throw Error(status, "the run was not asked for Problem::dense");
+        if (status != RHAPSODE_OK) throw Error(status, rhapsode_last_error());
         return y;
     }
     // When each event happened, and its name.
@@ -134,7 +185,7 @@ public:
         rhapsode_problem *made = nullptr;
         rhapsode_status status = rhapsode_problem_new(model.get(), &made);
         handle.reset(made);
-        if (status != RHAPSODE_OK) throw Error(status, "this is no model");
+        if (status != RHAPSODE_OK) throw Error(status, rhapsode_last_error());
     }
     Problem &set(const std::string &name, double value) {
         return check(rhapsode_problem_set(handle.get(), name.c_str(), value));
@@ -164,9 +215,11 @@ public:
     void cancel() const { rhapsode_problem_cancel(handle.get()); }
     Solution solve() {
         rhapsode_solution *made = nullptr;
+        detail::thrown() = nullptr;
         rhapsode_status status = rhapsode_problem_solve(handle.get(), &made);
         Solution solution(made);
         solution.states = states;
+        if (std::exception_ptr exception = std::exchange(detail::thrown(), nullptr)) std::rethrow_exception(exception);
         if (status == RHAPSODE_OK) return solution;
         std::shared_ptr<Solution> partial = made ? std::make_shared<Solution>(std::move(solution)) : nullptr;
         throw RunError(status, rhapsode_problem_message(handle.get()), std::move(partial));
@@ -174,7 +227,7 @@ public:
 
 private:
     Problem &check(rhapsode_status status) {
-        if (status != RHAPSODE_OK) throw Error(status, rhapsode_problem_message(handle.get()));
+        if (status != RHAPSODE_OK) throw Error(status, rhapsode_last_error());
         return *this;
     }
     std::size_t states;

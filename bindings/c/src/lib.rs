@@ -7,6 +7,7 @@
 #![allow(non_camel_case_types)]
 
 mod border;
+mod function;
 mod model;
 mod problem;
 mod solution;
@@ -14,8 +15,9 @@ mod status;
 mod table;
 mod workspace;
 
+pub use function::*;
 pub use model::*;
 pub use problem::*;
 pub use solution::*;
-pub use status::rhapsode_status;
+pub use status::{rhapsode_last_error, rhapsode_status};
 pub use workspace::*;

@@ -6,7 +6,7 @@ use rhapsode::system::Names;
 use rhapsode::{Compiled, FileLoader, Model};
 
 use crate::border::{give, give_text, guard, text, value};
-use crate::status::{self, rhapsode_status};
+use crate::status::{self, Fault, fault, rhapsode_status};
 use crate::table::{Message, Table};
 
 /// A compiled model. It cannot change.
@@ -19,17 +19,33 @@ pub(crate) struct Entry {
     name: CString,
 }
 
-pub(crate) static MODELS: Table<Entry> = Table::new();
+pub(crate) static MODELS: Table<Entry> = Table::new("model");
 
 /// The compiled model of a handle.
-pub(crate) fn compiled(model: *const rhapsode_model) -> Result<Compiled, rhapsode_status> {
-    MODELS.get(model)?.compiled.clone().ok_or(status::RHAPSODE_BAD_MODEL)
+pub(crate) fn compiled(model: *const rhapsode_model) -> Result<Compiled, Fault> {
+    MODELS
+        .get(model)?
+        .compiled
+        .clone()
+        .ok_or_else(|| fault(status::RHAPSODE_BAD_MODEL, "`model` has errors: see rhapsode_model_message"))
 }
 
 /// The version of this interface, to be compared with RHAPSODE_ABI_VERSION of the header: it changes when a signature does.
 #[unsafe(no_mangle)]
 pub extern "C" fn rhapsode_abi_version() -> u32 {
     RHAPSODE_ABI_VERSION
+}
+
+/// Whether this library is the one that a host's header is for: pass RHAPSODE_ABI_VERSION.
+#[unsafe(no_mangle)]
+pub extern "C" fn rhapsode_check_version(version: u32) -> rhapsode_status {
+    guard(|| match version {
+        RHAPSODE_ABI_VERSION => Ok(()),
+        version => {
+            let sentence = format!("`version` of the header is {version}, that of the library {RHAPSODE_ABI_VERSION}");
+            Err(fault(status::RHAPSODE_WRONG_VERSION, sentence))
+        }
+    })
 }
 
 /// The version of this interface.
@@ -43,9 +59,9 @@ pub extern "C" fn rhapsode_model_parse(
     out: *mut *mut rhapsode_model,
 ) -> rhapsode_status {
     guard(|| {
-        give(out, std::ptr::null_mut())?;
-        let name = if name.is_null() { "model" } else { text(name)? };
-        let source = text(source)?;
+        give("out", out, std::ptr::null_mut())?;
+        let name = if name.is_null() { "model" } else { text("name", name)? };
+        let source = text("source", source)?;
         made(Model::parse_named(name, source).map_err(|errors| errors.render(false)), out)
     })
 }
@@ -54,8 +70,8 @@ pub extern "C" fn rhapsode_model_parse(
 #[unsafe(no_mangle)]
 pub extern "C" fn rhapsode_model_load(path: *const c_char, out: *mut *mut rhapsode_model) -> rhapsode_status {
     guard(|| {
-        give(out, std::ptr::null_mut())?;
-        made(Model::load(text(path)?).map_err(|errors| errors.render(false)), out)
+        give("out", out, std::ptr::null_mut())?;
+        made(Model::load(text("path", path)?).map_err(|errors| errors.render(false)), out)
     })
 }
 
@@ -68,25 +84,25 @@ pub extern "C" fn rhapsode_model_parse_beside(
     out: *mut *mut rhapsode_model,
 ) -> rhapsode_status {
     guard(|| {
-        give(out, std::ptr::null_mut())?;
-        let model = Model::parse_with(&FileLoader, text(path)?, text(source)?);
+        give("out", out, std::ptr::null_mut())?;
+        let model = Model::parse_with(&FileLoader, text("path", path)?, text("source", source)?);
         made(model.map_err(|errors| errors.render(false)), out)
     })
 }
 
-fn made(model: Result<Model, String>, out: *mut *mut rhapsode_model) -> Result<(), rhapsode_status> {
+pub(crate) fn made(model: Result<Model, String>, out: *mut *mut rhapsode_model) -> Result<(), Fault> {
     let compiled = model.and_then(|model| model.compile().map_err(|error| error.to_string()));
     let message = Message::default();
     let (compiled, status) = match compiled {
         Ok(compiled) => (Some(compiled), Ok(())),
         Err(text) => {
             message.set(text.trim_end());
-            (None, Err(status::RHAPSODE_BAD_MODEL))
+            (None, Err(fault(status::RHAPSODE_BAD_MODEL, text.trim_end())))
         }
     };
     let name = compiled.as_ref().map_or("", |compiled| compiled.model().name());
     let name = CString::new(name).unwrap_or_default();
-    give(out, MODELS.insert(Entry { compiled, message, name }))?;
+    give("out", out, MODELS.insert(Entry { compiled, message, name }))?;
     status
 }
 
@@ -165,15 +181,9 @@ pub extern "C" fn rhapsode_model_output_name(
     guard(|| name(&compiled(model)?.model().outputs(), k, buffer, capacity, needed))
 }
 
-fn name(
-    names: &Names,
-    k: usize,
-    buffer: *mut c_char,
-    capacity: usize,
-    needed: *mut usize,
-) -> Result<(), rhapsode_status> {
+fn name(names: &Names, k: usize, buffer: *mut c_char, capacity: usize, needed: *mut usize) -> Result<(), Fault> {
     if k >= names.len() {
-        return Err(status::RHAPSODE_WRONG_SIZE);
+        return Err(fault(status::RHAPSODE_WRONG_SIZE, format!("`k` is {k}, and there are {}", names.len())));
     }
     give_text(&names.get(k), buffer, capacity, needed)
 }
@@ -186,7 +196,9 @@ pub extern "C" fn rhapsode_model_find_state(
     out: *mut usize,
 ) -> rhapsode_status {
     guard(|| {
-        let place = compiled(model)?.model().states().find(text(name)?);
-        give(out, place.ok_or(status::RHAPSODE_UNKNOWN_NAME)?)
+        let name = text("name", name)?;
+        let place = compiled(model)?.model().states().find(name);
+        let unknown = || fault(status::RHAPSODE_UNKNOWN_NAME, format!("no state is called `{name}`"));
+        give("out", out, place.ok_or_else(unknown)?)
     })
 }

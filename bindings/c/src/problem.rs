@@ -12,7 +12,7 @@ use rhapsode::{Compiled, Problem, SolveError};
 use crate::border::{array, give, guard, text, value};
 use crate::model::{compiled, rhapsode_model};
 use crate::solution::{SOLUTIONS, rhapsode_solution};
-use crate::status::{self, rhapsode_status};
+use crate::status::{self, Fault, fault, rhapsode_status};
 use crate::table::{Message, Table};
 
 /// A run to be: a model, what is changed from its own settings, and how to integrate.
@@ -28,14 +28,14 @@ pub(crate) struct Entry {
     cancel: AtomicBool,
 }
 
-static PROBLEMS: Table<Entry> = Table::new();
+static PROBLEMS: Table<Entry> = Table::new("problem");
 
 impl Entry {
-    fn changes(&self) -> Result<MutexGuard<'_, Vec<Change>>, rhapsode_status> {
+    fn changes(&self) -> Result<MutexGuard<'_, Vec<Change>>, Fault> {
         match self.changes.try_lock() {
             Ok(changes) => Ok(changes),
             Err(TryLockError::Poisoned(changes)) => Ok(changes.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(status::RHAPSODE_BUSY),
+            Err(TryLockError::WouldBlock) => Err(fault(status::RHAPSODE_BUSY, "`problem` is in use by another thread")),
         }
     }
 
@@ -43,9 +43,10 @@ impl Entry {
         changes.iter().fold(self.compiled.problem(), |problem, change| change(problem))
     }
 
-    fn refuse(&self, status: rhapsode_status, message: impl Into<String>) -> Result<(), rhapsode_status> {
-        self.message.set(message);
-        Err(status)
+    fn refuse(&self, status: rhapsode_status, message: impl Into<String>) -> Result<(), Fault> {
+        let message = message.into();
+        self.message.set(message.clone());
+        Err(fault(status, message))
     }
 }
 
@@ -53,7 +54,7 @@ impl Entry {
 fn change(
     problem: *mut rhapsode_problem,
     change: impl for<'a> Fn(Problem<'a>) -> Problem<'a> + Send + 'static,
-) -> Result<(), rhapsode_status> {
+) -> Result<(), Fault> {
     let entry = PROBLEMS.get(problem)?;
     entry.changes()?.push(Box::new(change));
     Ok(())
@@ -64,7 +65,7 @@ fn change_if(
     problem: *mut rhapsode_problem,
     (good, name, found): (bool, &str, f64),
     made: impl for<'a> Fn(Problem<'a>) -> Problem<'a> + Send + 'static,
-) -> Result<(), rhapsode_status> {
+) -> Result<(), Fault> {
     if !good {
         return PROBLEMS.get(problem)?.refuse(status::RHAPSODE_BAD_VALUE, format!("{name} must not be {found:?}"));
     }
@@ -78,14 +79,14 @@ pub extern "C" fn rhapsode_problem_new(
     out: *mut *mut rhapsode_problem,
 ) -> rhapsode_status {
     guard(|| {
-        give(out, std::ptr::null_mut())?;
+        give("out", out, std::ptr::null_mut())?;
         let entry = Entry {
             compiled: compiled(model)?,
             changes: Mutex::default(),
             message: Message::default(),
             cancel: AtomicBool::new(false),
         };
-        give(out, PROBLEMS.insert(entry))
+        give("out", out, PROBLEMS.insert(entry))
     })
 }
 
@@ -113,7 +114,7 @@ pub extern "C" fn rhapsode_problem_set(
 ) -> rhapsode_status {
     guard(|| {
         let entry = PROBLEMS.get(problem)?;
-        let name = text(name)?.to_string();
+        let name = text("name", name)?.to_string();
         if number.is_nan() {
             return entry.refuse(status::RHAPSODE_BAD_VALUE, format!("`{name}` is NaN"));
         }
@@ -135,7 +136,7 @@ pub extern "C" fn rhapsode_problem_set_array(
 ) -> rhapsode_status {
     guard(|| {
         let entry = PROBLEMS.get(problem)?;
-        let (name, values) = (text(name)?.to_string(), array(values, len)?.to_vec());
+        let (name, values) = (text("name", name)?.to_string(), array("values", values, len)?.to_vec());
         if values.iter().any(|value| value.is_nan()) {
             return entry.refuse(status::RHAPSODE_BAD_VALUE, format!("an element of `{name}` is NaN"));
         }
@@ -157,9 +158,12 @@ pub extern "C" fn rhapsode_problem_initial(
 ) -> rhapsode_status {
     guard(|| {
         let entry = PROBLEMS.get(problem)?;
-        let values = array(values, len)?.to_vec();
+        let values = array("values", values, len)?.to_vec();
         if let Err(error) = entry.compiled.problem().initial(&values) {
             return entry.refuse(status::RHAPSODE_WRONG_SIZE, error);
+        }
+        if values.iter().any(|value| value.is_nan()) {
+            return entry.refuse(status::RHAPSODE_BAD_VALUE, "one of the initial `values` is NaN");
         }
         change(problem, move |run| run.clone().initial(&values).unwrap_or(run))
     })
@@ -189,10 +193,13 @@ pub extern "C" fn rhapsode_problem_atol(
 ) -> rhapsode_status {
     guard(|| {
         let entry = PROBLEMS.get(problem)?;
-        let atol = array(atol, len)?.to_vec();
+        let atol = array("atol", atol, len)?.to_vec();
         let n = entry.compiled.model().states().len();
         if len != n {
             return entry.refuse(status::RHAPSODE_WRONG_SIZE, format!("expected {n} absolute tolerances, found {len}"));
+        }
+        if !atol.iter().all(|value| *value >= 0.0) {
+            return entry.refuse(status::RHAPSODE_BAD_VALUE, "one of the tolerances `atol` is NaN or negative");
         }
         change(problem, move |run| run.atol_per_state(atol.clone()))
     })
@@ -202,7 +209,7 @@ pub extern "C" fn rhapsode_problem_atol(
 #[unsafe(no_mangle)]
 pub extern "C" fn rhapsode_problem_method(problem: *mut rhapsode_problem, name: *const c_char) -> rhapsode_status {
     guard(|| {
-        let name = text(name)?;
+        let name = text("name", name)?;
         match Method::find(name) {
             Some(method) => change(problem, move |run| run.method(method)),
             None => {
@@ -222,7 +229,10 @@ pub extern "C" fn rhapsode_problem_save_at(
     len: usize,
 ) -> rhapsode_status {
     guard(|| {
-        let times = array(times, len)?.to_vec();
+        let times = array("times", times, len)?.to_vec();
+        if times.iter().any(|time| time.is_nan()) {
+            return PROBLEMS.get(problem)?.refuse(status::RHAPSODE_BAD_VALUE, "one of the `times` is NaN");
+        }
         change(problem, move |run| run.save(Save::At(times.clone())))
     })
 }
@@ -292,7 +302,7 @@ pub extern "C" fn rhapsode_problem_solve(
     out: *mut *mut rhapsode_solution,
 ) -> rhapsode_status {
     guard(|| {
-        give(out, std::ptr::null_mut())?;
+        give("out", out, std::ptr::null_mut())?;
         let entry = PROBLEMS.get(problem)?;
         let changes = entry.changes()?;
         entry.cancel.store(false, Ordering::Relaxed);
@@ -303,7 +313,7 @@ pub extern "C" fn rhapsode_problem_solve(
                 .refuse(status::RHAPSODE_BAD_VALUE, format!("the solve block names an unknown method `{name}`"));
         }
         match run.cancel(&entry.cancel).solve() {
-            Ok(solution) => give(out, SOLUTIONS.insert(solution.into())),
+            Ok(solution) => give("out", out, SOLUTIONS.insert(solution.into())),
             Err(error) => {
                 let message = error.to_string();
                 let SolveError::Failed(failure) = error else {
@@ -314,7 +324,7 @@ pub extern "C" fn rhapsode_problem_solve(
                     ErrorKind::Interrupted => status::RHAPSODE_CANCELLED,
                     _ => status::RHAPSODE_FAILED,
                 };
-                give(out, SOLUTIONS.insert((*failure.partial).into()))?;
+                give("out", out, SOLUTIONS.insert((*failure.partial).into()))?;
                 entry.refuse(status, message)
             }
         }

@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char};
 use rhapsode::solve::Solution;
 
 use crate::border::{array_mut, give, guard, text, value};
-use crate::status::{self, rhapsode_status};
+use crate::status::{self, fault, rhapsode_status};
 use crate::table::Table;
 
 /// The result of a run. It cannot change.
@@ -17,7 +17,7 @@ pub(crate) struct Entry {
     method: CString,
 }
 
-pub(crate) static SOLUTIONS: Table<Entry> = Table::new();
+pub(crate) static SOLUTIONS: Table<Entry> = Table::new("solution");
 
 impl From<Solution> for Entry {
     fn from(solution: Solution) -> Self {
@@ -75,8 +75,10 @@ pub extern "C" fn rhapsode_solution_column(
 ) -> rhapsode_status {
     guard(|| {
         let entry = SOLUTIONS.get(solution)?;
-        let column = entry.solution.column(text(name)?).map_err(|_| status::RHAPSODE_UNKNOWN_NAME)?;
-        give(out, column.as_ptr())
+        let name = text("name", name)?;
+        let unknown = |_| fault(status::RHAPSODE_UNKNOWN_NAME, format!("no state or output is called `{name}`"));
+        let column = entry.solution.column(name).map_err(unknown)?;
+        give("out", out, column.as_ptr())
     })
 }
 
@@ -90,11 +92,17 @@ pub extern "C" fn rhapsode_solution_at(
 ) -> rhapsode_status {
     guard(|| {
         let entry = SOLUTIONS.get(solution)?;
-        let dense = entry.solution.dense().ok_or(status::RHAPSODE_BAD_VALUE)?;
-        if n != entry.solution.state_names().len() {
-            return Err(status::RHAPSODE_WRONG_SIZE);
+        let dense = entry.solution.dense().ok_or_else(|| {
+            fault(status::RHAPSODE_BAD_VALUE, "the run of `solution` was not asked for rhapsode_problem_dense")
+        })?;
+        let states = entry.solution.state_names().len();
+        if n != states {
+            return Err(fault(status::RHAPSODE_WRONG_SIZE, format!("`n` is {n}, and there are {states} states")));
         }
-        dense.state(t, array_mut(y, n)?);
+        if t.is_nan() {
+            return Err(fault(status::RHAPSODE_BAD_VALUE, "`t` is NaN"));
+        }
+        dense.state(t, array_mut("y", y, n)?);
         Ok(())
     })
 }
@@ -115,12 +123,15 @@ pub extern "C" fn rhapsode_solution_event(
 ) -> rhapsode_status {
     guard(|| {
         let entry = SOLUTIONS.get(solution)?;
-        let (when, what) = entry.events.get(k).ok_or(status::RHAPSODE_WRONG_SIZE)?;
+        let (when, what) = entry.events.get(k).ok_or_else(|| {
+            let sentence = format!("`k` is {k}, and there were {} events", entry.events.len());
+            fault(status::RHAPSODE_WRONG_SIZE, sentence)
+        })?;
         if !time.is_null() {
-            give(time, *when)?;
+            give("time", time, *when)?;
         }
         if !name.is_null() {
-            give(name, what.as_ptr())?;
+            give("name", name, what.as_ptr())?;
         }
         Ok(())
     })
@@ -142,7 +153,7 @@ pub extern "C" fn rhapsode_solution_count(
     guard(|| {
         let entry = SOLUTIONS.get(solution)?;
         let s = &entry.solution.statistics;
-        let count = match text(what)? {
+        let count = match text("what", what)? {
             "steps" => s.steps,
             "rejected" => s.rejected,
             "rhs" => s.rhs,
@@ -150,8 +161,11 @@ pub extern "C" fn rhapsode_solution_count(
             "factorizations" => s.factorizations,
             "solves" => s.solves,
             "events" => s.events,
-            _ => return Err(status::RHAPSODE_UNKNOWN_NAME),
+            other => {
+                let sentence = format!("`what` is `{other}`, which is not counted");
+                return Err(fault(status::RHAPSODE_UNKNOWN_NAME, sentence));
+            }
         };
-        give(out, count)
+        give("out", out, count)
     })
 }

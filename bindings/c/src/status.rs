@@ -28,6 +28,50 @@ pub enum rhapsode_status {
     RHAPSODE_BUSY = 10,
     /// A fault of this library, which has done nothing.
     RHAPSODE_PANIC = 11,
+    /// The header is that of another version of the library.
+    RHAPSODE_WRONG_VERSION = 12,
 }
 
 pub use rhapsode_status::*;
+
+use std::cell::RefCell;
+use std::ffi::{CString, c_char};
+
+/// Why a call did not do what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    status: rhapsode_status,
+    sentence: String,
+}
+
+thread_local! {
+    /// The sentence of the thread's last call that went wrong.
+    static LAST: RefCell<CString> = RefCell::default();
+}
+
+/// A fault, and a sentence that names the argument.
+pub fn fault(status: rhapsode_status, sentence: impl Into<String>) -> Fault {
+    Fault { status, sentence: sentence.into() }
+}
+
+/// A pointer that must not be NULL is.
+pub fn null(name: &str) -> Fault {
+    fault(RHAPSODE_NULL_POINTER, format!("`{name}` is NULL"))
+}
+
+impl Fault {
+    /// Its status; the sentence is the thread's last from now on.
+    pub fn told(self) -> rhapsode_status {
+        let sentence = CString::new(self.sentence.replace('\0', "")).unwrap_or_default();
+        // A thread that is ending has nobody left to tell.
+        let _ = LAST.try_with(|last| last.replace(sentence));
+        self.status
+    }
+}
+
+/// What was wrong with the calling thread's last call that did not return RHAPSODE_OK, as a sentence that names the argument;
+/// empty if there was none. Valid until the thread's next such call.
+#[unsafe(no_mangle)]
+pub extern "C" fn rhapsode_last_error() -> *const c_char {
+    LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(std::ptr::null())
+}

@@ -6,7 +6,7 @@ use rhapsode::Compiled;
 
 use crate::border::{array, array_mut, give, guard, value};
 use crate::model::{compiled, rhapsode_model};
-use crate::status::{self, rhapsode_status};
+use crate::status::{self, Fault, fault, rhapsode_status};
 use crate::table::Table;
 
 /// A model's functions with values for its parameters, and memory to evaluate them in: for one thread at a time.
@@ -18,7 +18,7 @@ pub(crate) struct Entry {
     memory: Mutex<(Vec<f64>, Vec<f64>)>,
 }
 
-static WORKSPACES: Table<Entry> = Table::new();
+static WORKSPACES: Table<Entry> = Table::new("workspace");
 
 /// Functions of a model with these values of all its parameters, in their order; with len = 0 those the model gives them.
 #[unsafe(no_mangle)]
@@ -29,17 +29,26 @@ pub extern "C" fn rhapsode_workspace_new(
     out: *mut *mut rhapsode_workspace,
 ) -> rhapsode_status {
     guard(|| {
-        give(out, std::ptr::null_mut())?;
+        give("out", out, std::ptr::null_mut())?;
         let compiled = compiled(model)?;
         let count = compiled.model().parameters().len();
         let p = match len {
-            0 => compiled.problem().parameter_values().map_err(|_| status::RHAPSODE_BAD_VALUE)?,
-            len if len == count => array(parameters, len)?.to_vec(),
-            _ => return Err(status::RHAPSODE_WRONG_SIZE),
+            0 => compiled
+                .problem()
+                .parameter_values()
+                .map_err(|error| fault(status::RHAPSODE_BAD_VALUE, error.to_string()))?,
+            len if len == count => array("parameters", parameters, len)?.to_vec(),
+            len => {
+                let sentence = format!("`parameters` has {len} numbers, and there are {count} parameters");
+                return Err(fault(status::RHAPSODE_WRONG_SIZE, sentence));
+            }
         };
+        if p.iter().any(|value| value.is_nan()) {
+            return Err(fault(status::RHAPSODE_BAD_VALUE, "one of the `parameters` is NaN"));
+        }
         let work = vec![0.0; compiled.system().shape().work];
         let memory = Mutex::new((compiled.bind(&p), work));
-        give(out, WORKSPACES.insert(Entry { compiled, memory }))
+        give("out", out, WORKSPACES.insert(Entry { compiled, memory }))
     })
 }
 
@@ -50,6 +59,19 @@ pub extern "C" fn rhapsode_workspace_free(workspace: *mut rhapsode_workspace) {
         WORKSPACES.remove(workspace);
         Some(())
     });
+}
+
+/// Whether a length is what it must be.
+fn sized(name: &str, found: usize, wanted: usize) -> Result<(), Fault> {
+    match found == wanted {
+        true => Ok(()),
+        false => Err(fault(status::RHAPSODE_WRONG_SIZE, format!("`{name}` is {found}, and must be {wanted}"))),
+    }
+}
+
+/// Place k of an array; NULL stays NULL.
+fn offset(array: *mut usize, k: usize) -> *mut usize {
+    if array.is_null() { array } else { array.wrapping_add(k) }
 }
 
 /// A function of (t, y) with `len` results.
@@ -65,13 +87,14 @@ fn evaluate(
         let mut memory = match entry.memory.try_lock() {
             Ok(memory) => memory,
             Err(TryLockError::Poisoned(memory)) => memory.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(status::RHAPSODE_BUSY),
+            Err(TryLockError::WouldBlock) => {
+                return Err(fault(status::RHAPSODE_BUSY, "`workspace` is in use by another thread"));
+            }
         };
-        if n != entry.compiled.system().shape().dim() || len != wanted(&entry.compiled) {
-            return Err(status::RHAPSODE_WRONG_SIZE);
-        }
+        sized("n", n, entry.compiled.system().shape().dim())?;
+        sized("entries", len, wanted(&entry.compiled))?;
         let (p, work) = &mut *memory;
-        function(&entry.compiled, array(y, n)?, p, work, array_mut(out, len)?);
+        function(&entry.compiled, array("y", y, n)?, p, work, array_mut("out", out, len)?);
         Ok(())
     })
 }
@@ -106,17 +129,13 @@ pub extern "C" fn rhapsode_workspace_pattern(
     guard(|| {
         let entry = WORKSPACES.get(workspace)?;
         let pattern = entry.compiled.jacobian_pattern();
-        if n + 1 != pattern.columns().len() || entries != pattern.nnz() {
-            return Err(status::RHAPSODE_WRONG_SIZE);
-        }
-        if columns.is_null() || (rows.is_null() && entries > 0) {
-            return Err(status::RHAPSODE_NULL_POINTER);
-        }
+        sized("n", n, pattern.ncols())?;
+        sized("entries", entries, pattern.nnz())?;
         for (k, place) in pattern.columns().iter().enumerate() {
-            give(columns.wrapping_add(k), *place)?;
+            give("columns", offset(columns, k), *place)?;
         }
         for (k, row) in pattern.rows().iter().enumerate() {
-            give(rows.wrapping_add(k), *row)?;
+            give("rows", offset(rows, k), *row)?;
         }
         Ok(())
     })

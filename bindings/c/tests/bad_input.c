@@ -22,9 +22,15 @@ static const char *SPRING = "model spring\nindex i = 1..2\nparam w = 2, W[i] = 1
 
 static void models(void) {
     rhapsode_model *model = (rhapsode_model *)0x10;
+    WANT(rhapsode_check_version(RHAPSODE_ABI_VERSION) == RHAPSODE_OK);
+    WANT(rhapsode_check_version(RHAPSODE_ABI_VERSION + 1) == RHAPSODE_WRONG_VERSION);
+    SAYS(rhapsode_last_error(), "`version` of the header is 2, that of the library 1");
     WANT(rhapsode_model_parse("m", NULL, &model) == RHAPSODE_NULL_POINTER && model == NULL);
+    SAYS(rhapsode_last_error(), "`source` is NULL");
     WANT(rhapsode_model_parse("m", SPRING, NULL) == RHAPSODE_NULL_POINTER);
+    SAYS(rhapsode_last_error(), "`out` is NULL");
     WANT(rhapsode_model_parse("m", "model \xff", &model) == RHAPSODE_NOT_UTF8 && model == NULL);
+    SAYS(rhapsode_last_error(), "`source` is not UTF-8");
 
     WANT(rhapsode_model_parse("wrong.ode", "model m\ninit x = 1\nx' = -k*x\n", &model) == RHAPSODE_BAD_MODEL);
     WANT(model != NULL);
@@ -39,6 +45,9 @@ static void models(void) {
     rhapsode_model_free((rhapsode_model *)0xdeadbeef);
     WANT(rhapsode_model_message(model) == NULL && rhapsode_model_name(model) == NULL);
     WANT(rhapsode_problem_new(model, &problem) == RHAPSODE_BAD_HANDLE);
+    SAYS(rhapsode_last_error(), "`model` was freed");
+    WANT(rhapsode_problem_new(NULL, &problem) == RHAPSODE_BAD_HANDLE);
+    SAYS(rhapsode_last_error(), "`model` is NULL");
 
     WANT(rhapsode_model_load("no/such/file.ode", &model) == RHAPSODE_BAD_MODEL);
     SAYS(rhapsode_model_message(model), "cannot read `no/such/file.ode`");
@@ -55,10 +64,13 @@ static void names(rhapsode_model *model) {
     WANT(strcmp(buffer, "W[2") == 0 && needed == 5);
     WANT(rhapsode_model_output_name(model, 0, NULL, 0, &needed) == RHAPSODE_OK && needed == 2);
     WANT(rhapsode_model_state_name(model, 0, NULL, 4, NULL) == RHAPSODE_NULL_POINTER);
+    SAYS(rhapsode_last_error(), "`buffer` is NULL");
     WANT(rhapsode_model_state_name(model, 2, buffer, sizeof buffer, NULL) == RHAPSODE_WRONG_SIZE);
+    SAYS(rhapsode_last_error(), "`k` is 2, and there are 2");
     size_t place = 7;
     WANT(rhapsode_model_find_state(model, "v", &place) == RHAPSODE_OK && place == 1);
     WANT(rhapsode_model_find_state(model, "w", &place) == RHAPSODE_UNKNOWN_NAME);
+    SAYS(rhapsode_last_error(), "no state is called `w`");
     WANT(rhapsode_model_find_state(model, "v", NULL) == RHAPSODE_NULL_POINTER);
 }
 
@@ -75,6 +87,7 @@ static void problems(rhapsode_model *model) {
     WANT(rhapsode_problem_set(problem, NULL, 1) == RHAPSODE_NULL_POINTER);
     WANT(rhapsode_problem_set(NULL, "w", 1) == RHAPSODE_BAD_HANDLE);
     WANT(rhapsode_problem_set((rhapsode_problem *)model, "w", 1) == RHAPSODE_BAD_HANDLE);
+    SAYS(rhapsode_last_error(), "`problem` was freed, or is no handle of that kind");
     WANT(rhapsode_problem_set_array(problem, "W", values, 3) == RHAPSODE_BAD_VALUE);
     WANT(rhapsode_problem_set_array(problem, "W", values, 1) == RHAPSODE_WRONG_SIZE);
     SAYS(rhapsode_problem_message(problem), "`W` has 2 elements, found 1");
@@ -83,6 +96,12 @@ static void problems(rhapsode_model *model) {
     WANT(rhapsode_problem_set_array(problem, "W", values, 2) == RHAPSODE_OK);
     WANT(rhapsode_problem_initial(problem, values, 3) == RHAPSODE_WRONG_SIZE);
     SAYS(rhapsode_problem_message(problem), "expected 2 initial values, found 3");
+    WANT(rhapsode_problem_initial(problem, values + 1, 2) == RHAPSODE_BAD_VALUE);
+    SAYS(rhapsode_last_error(), "one of the initial `values` is NaN");
+    WANT(rhapsode_problem_save_at(problem, values, 3) == RHAPSODE_BAD_VALUE);
+    SAYS(rhapsode_last_error(), "one of the `times` is NaN");
+    WANT(rhapsode_problem_atol(problem, values + 1, 2) == RHAPSODE_BAD_VALUE);
+    SAYS(rhapsode_last_error(), "`atol` is NaN or negative");
     WANT(rhapsode_problem_span(problem, 0, NAN) == RHAPSODE_BAD_VALUE);
     WANT(rhapsode_problem_tolerances(problem, -1, 1e-6) == RHAPSODE_BAD_VALUE);
     WANT(rhapsode_problem_tolerances(problem, NAN, 1e-6) == RHAPSODE_BAD_VALUE);
@@ -110,12 +129,15 @@ static void problems(rhapsode_model *model) {
     const double *column = NULL;
     uint64_t count = 0;
     WANT(rhapsode_solution_at(solution, 0, y, 2) == RHAPSODE_BAD_VALUE);
+    SAYS(rhapsode_last_error(), "the run of `solution` was not asked for rhapsode_problem_dense");
     WANT(rhapsode_solution_column(solution, "e", &column) == RHAPSODE_OK && column[0] == 1);
     WANT(rhapsode_solution_column(solution, "f", &column) == RHAPSODE_UNKNOWN_NAME);
     WANT(rhapsode_solution_state(solution, 2) == NULL && rhapsode_solution_output(solution, 1) == NULL);
     WANT(rhapsode_solution_event(solution, 0, NULL, NULL) == RHAPSODE_WRONG_SIZE);
+    SAYS(rhapsode_last_error(), "`k` is 0, and there were 0 events");
     WANT(rhapsode_solution_count(solution, "steps", &count) == RHAPSODE_OK && count > 0);
     WANT(rhapsode_solution_count(solution, "laps", &count) == RHAPSODE_UNKNOWN_NAME);
+    SAYS(rhapsode_last_error(), "`what` is `laps`");
     rhapsode_solution_free(solution);
     rhapsode_solution_free(solution);
     WANT(rhapsode_solution_times(solution) == NULL && rhapsode_solution_len(solution) == 0);
@@ -148,6 +170,7 @@ static void threads(void) {
         busy = rhapsode_problem_set(problem, "w", 2);
     }
     WANT(busy == RHAPSODE_BUSY);
+    SAYS(rhapsode_last_error(), "`problem` is in use by another thread");
     rhapsode_model_free(model);
     /* The flag is lowered when a run starts: it may have to be raised again. */
     while (rhapsode_problem_set(problem, "w", 2) == RHAPSODE_BUSY) {
@@ -165,11 +188,18 @@ static void workspaces(rhapsode_model *model) {
     double p[3] = {3, 1, 1}, y[2] = {1, 2}, dy[2], entries[2];
     size_t columns[3], rows[2];
     WANT(rhapsode_workspace_new(model, p, 2, &workspace) == RHAPSODE_WRONG_SIZE && workspace == NULL);
+    SAYS(rhapsode_last_error(), "`parameters` has 2 numbers, and there are 3 parameters");
+    p[0] = NAN;
+    WANT(rhapsode_workspace_new(model, p, 3, &workspace) == RHAPSODE_BAD_VALUE && workspace == NULL);
+    SAYS(rhapsode_last_error(), "one of the `parameters` is NaN");
+    p[0] = 3;
     WANT(rhapsode_workspace_new(model, NULL, 3, &workspace) == RHAPSODE_NULL_POINTER);
     WANT(rhapsode_workspace_new(model, p, 3, &workspace) == RHAPSODE_OK);
     WANT(rhapsode_workspace_rhs(workspace, 0, y, 2, dy) == RHAPSODE_OK && dy[0] == 2 && dy[1] == -9);
     WANT(rhapsode_workspace_rhs(workspace, 0, y, 3, dy) == RHAPSODE_WRONG_SIZE);
+    SAYS(rhapsode_last_error(), "`n` is 3, and must be 2");
     WANT(rhapsode_workspace_rhs(workspace, 0, NULL, 2, dy) == RHAPSODE_NULL_POINTER);
+    SAYS(rhapsode_last_error(), "`y` is NULL");
     WANT(rhapsode_workspace_entries(workspace) == 2);
     WANT(rhapsode_workspace_pattern(workspace, columns, 2, rows, 1) == RHAPSODE_WRONG_SIZE);
     WANT(rhapsode_workspace_pattern(workspace, columns, 2, rows, 2) == RHAPSODE_OK);
@@ -180,9 +210,78 @@ static void workspaces(rhapsode_model *model) {
     WANT(rhapsode_workspace_rhs(workspace, 0, y, 2, dy) == RHAPSODE_BAD_HANDLE);
 }
 
+static int released = 0;
+
+static double twice(const double *x, size_t count, void *user) {
+    (void)count;
+    return *(double *)user * x[0];
+}
+
+static double silent(const double *x, size_t count, void *user) {
+    (void)x, (void)count, (void)user;
+    return NAN;
+}
+
+static void release(void *user) {
+    (void)user;
+    ++released;
+}
+
+/* A function of this program: its user pointer is given back whatever becomes of the call. */
+static void functions(void) {
+    rhapsode_model *plain, *model = NULL;
+    rhapsode_problem *problem;
+    rhapsode_solution *solution = NULL;
+    double factor = -2;
+    WANT(rhapsode_model_parse(NULL, "model m\nextern fn f(x)\ninit x = 1\nx' = f(x)\n", &plain) == RHAPSODE_OK);
+    WANT(rhapsode_problem_new(plain, &problem) == RHAPSODE_OK);
+    WANT(rhapsode_problem_span(problem, 0, 1) == RHAPSODE_OK);
+    WANT(rhapsode_problem_solve(problem, &solution) == RHAPSODE_BAD_VALUE && solution == NULL);
+    SAYS(rhapsode_last_error(), "`f` is a function of the host");
+    SAYS(rhapsode_last_error(), "rhapsode_model_with_function");
+    rhapsode_problem_free(problem);
+
+    WANT(rhapsode_model_with_function(plain, "g", twice, NULL, NULL, &factor, release, &model) == RHAPSODE_UNKNOWN_NAME);
+    SAYS(rhapsode_last_error(), "the model has no `extern fn g`; it has f");
+    WANT(rhapsode_model_with_function(plain, "f", NULL, NULL, NULL, &factor, release, &model) == RHAPSODE_NULL_POINTER);
+    SAYS(rhapsode_last_error(), "`value` is NULL");
+    WANT(rhapsode_model_with_function(NULL, "f", twice, NULL, NULL, &factor, release, &model) == RHAPSODE_BAD_HANDLE);
+    WANT(released == 3 && model == NULL);
+
+    WANT(rhapsode_model_with_function(plain, "f", twice, NULL, NULL, &factor, release, &model) == RHAPSODE_OK);
+    WANT(rhapsode_problem_new(model, &problem) == RHAPSODE_OK);
+    rhapsode_model_free(model);
+    WANT(rhapsode_problem_span(problem, 0, 1) == RHAPSODE_OK);
+    /* The default method needs derivatives, and says so. */
+    WANT(rhapsode_problem_solve(problem, &solution) == RHAPSODE_BAD_VALUE && solution == NULL);
+    SAYS(rhapsode_last_error(), "auto needs the derivatives of `f`");
+    SAYS(rhapsode_last_error(), "use Tsit5 or another explicit method");
+    WANT(rhapsode_problem_method(problem, "Tsit5") == RHAPSODE_OK);
+    WANT(rhapsode_problem_tolerances(problem, 1e-9, 1e-9) == RHAPSODE_OK);
+    WANT(rhapsode_problem_solve(problem, &solution) == RHAPSODE_OK);
+    const double *x = rhapsode_solution_state(solution, 0);
+    WANT(fabs(x[rhapsode_solution_len(solution) - 1] - exp(-2)) < 1e-8);
+    rhapsode_solution_free(solution);
+    WANT(released == 3);
+    rhapsode_problem_free(problem);
+    WANT(released == 4);
+
+    WANT(rhapsode_model_with_function(plain, "f", silent, NULL, NULL, NULL, NULL, &model) == RHAPSODE_OK);
+    WANT(rhapsode_problem_new(model, &problem) == RHAPSODE_OK);
+    WANT(rhapsode_problem_span(problem, 0, 1) == RHAPSODE_OK);
+    WANT(rhapsode_problem_method(problem, "Tsit5") == RHAPSODE_OK);
+    WANT(rhapsode_problem_solve(problem, &solution) == RHAPSODE_FAILED && solution != NULL);
+    SAYS(rhapsode_last_error(), "not finite");
+    rhapsode_solution_free(solution);
+    rhapsode_problem_free(problem);
+    rhapsode_model_free(model);
+    rhapsode_model_free(plain);
+}
+
 int main(void) {
     rhapsode_model *model;
     models();
+    functions();
     if (rhapsode_model_parse(NULL, SPRING, &model) != RHAPSODE_OK) {
         fprintf(stderr, "%s\n", rhapsode_model_message(model));
         return 1;

@@ -49,7 +49,7 @@ fn compiled(source: &Path, shared: bool, folder: &Path) -> Command {
 }
 
 fn sources() -> Vec<PathBuf> {
-    ["examples/robertson.c", "examples/pendulum.cpp", "tests/bad_input.c", "tests/wrapper.cpp"]
+    ["examples/robertson.c", "examples/drag.c", "examples/pendulum.cpp", "tests/bad_input.c", "tests/wrapper.cpp"]
         .map(|path| here().join(path))
         .into()
 }
@@ -61,6 +61,7 @@ fn programs_run_with_the_shared_and_the_static_library() {
         for shared in [true, false] {
             let said = ran(&mut compiled(&source, shared, folder.path()));
             let wanted = match source.file_stem().unwrap().to_str().unwrap() {
+                "drag" => "v(20) = -41.0450",
                 "robertson" => "k1 = 0.05: A(1e+06) = ",
                 "pendulum" => "as it should be: no parameter or state is called `length`",
                 _ => "all is well",

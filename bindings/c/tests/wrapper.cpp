@@ -51,6 +51,33 @@ int main() {
         WANT(error.status == RHAPSODE_UNKNOWN_NAME);
     }
 
+    // A function of this program, with derivatives, and one that throws.
+    rhapsode::Model open("model open\nextern fn f(x)\ninit x = 1\nx' = f(x)\n");
+    double rate = -2;
+    rhapsode::Function linear{[rate](const double *x, std::size_t) { return rate * x[0]; },
+                              [rate](const double *, std::size_t, double *out) { out[0] = rate; }};
+    rhapsode::Model bound = open.with_function("f", linear);
+    rhapsode::Problem run(bound);
+    run.span(0, 1).tolerances(1e-9, 1e-12).method("Rodas5P");
+    WANT(std::fabs(run.solve()["x"].back() - std::exp(-2)) < 1e-7);
+    rhapsode::Function fails{[](const double *x, std::size_t) -> double {
+        if (x[0] < 0.5) throw std::domain_error("too little x");
+        return -x[0];
+    }};
+    try {
+        rhapsode::Model thrower = open.with_function("f", fails);
+        rhapsode::Problem(thrower).span(0, 5).method("Tsit5").solve();
+        WANT(false);
+    } catch (const std::domain_error &error) {
+        WANT(std::strcmp(error.what(), "too little x") == 0);
+    }
+    try {
+        open.with_function("g", linear);
+        WANT(false);
+    } catch (const rhapsode::Error &error) {
+        WANT(error.status == RHAPSODE_UNKNOWN_NAME && std::strstr(error.what(), "it has f"));
+    }
+
     // One model in four threads.
     std::vector<std::thread> threads;
     std::vector<double> last(4);

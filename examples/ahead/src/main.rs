@@ -27,7 +27,7 @@ unsafe extern "C" {
 }
 
 fn main() {
-    let (mut memory, mut own, mut statistics) = ([0.0; MEMORY], [0.0; STATES], [0.0; 4]);
+    let (mut memory, mut own, mut statistics) = ([0.0; MEMORY], [0.0; STATES], [0.0; 5]);
     let options = [1e-9, 1e-12, 0.0, 0.0, 0.0];
     // SAFETY: lengths as the header says; the model has no parameters.
     let status = unsafe {

@@ -100,7 +100,7 @@ impl Code {
             });
         }
         for (&id, machine) in own.iter().zip(machines) {
-            let relocations = relocations(machine, id, &own, &foreign);
+            let relocations = relocations(machine, id, &own, &foreign, &[]);
             module.define_function_bytes(id, machine.alignment, &machine.bytes, &relocations)?;
         }
         module.finalize_definitions()?;

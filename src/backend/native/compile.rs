@@ -2,16 +2,18 @@
 
 #[cfg(feature = "ahead")]
 use super::control;
-use super::emit::{self, IMPORTS, OWN};
+#[cfg(feature = "ahead")]
+use super::emit::Lookup;
+use super::emit::{self, IMPORTS, Import, OWN, TABLES};
 use super::target::{Allocator, Features, Machine as Target};
 #[cfg(feature = "ahead")]
 use crate::kernel::control::Function;
 use crate::kernel::program::{Piece, Program, Stmt};
 use cranelift::codegen::binemit::{Addend, CodeOffset, Reloc};
 use cranelift::codegen::control::ControlPlane;
-use cranelift::codegen::ir::ExternalName;
+use cranelift::codegen::ir::{ExternalName, LibCall};
 use cranelift::codegen::{Context, FinalizedRelocTarget};
-use cranelift::module::{FuncId, ModuleReloc, ModuleRelocTarget};
+use cranelift::module::{DataId, FuncId, ModuleReloc, ModuleRelocTarget};
 use cranelift::prelude::FunctionBuilderContext;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,14 +25,24 @@ pub(super) enum Job<'a> {
     Piece(&'a Piece),
     /// A kernel of several pieces (or none): the first of them and their number.
     Driver { first: u32, count: u32 },
-    /// A function with control flow, and the kernels it may call.
+    /// A piece that calls its curves as functions of the program.
     #[cfg(feature = "ahead")]
-    Function(&'a Function, &'a KernelJobs),
+    Standing(&'a Piece, &'a [Lookup]),
+    /// A function with control flow, and what it may call.
+    #[cfg(feature = "ahead")]
+    Function(&'a Function, &'a Standing<'a>),
 }
 
-/// The job that is each kernel's function, by name.
+/// What functions with control flow may call.
 #[cfg(feature = "ahead")]
-pub(super) type KernelJobs = Vec<(&'static str, u32)>;
+#[derive(Debug)]
+pub(super) struct Standing<'a> {
+    /// The job that is each kernel's function, by name.
+    pub kernels: Vec<(&'static str, u32)>,
+    /// Each other; function k is job `first + k`.
+    pub functions: &'a [Function],
+    pub first: u32,
+}
 
 /// One compiled function.
 #[derive(Clone, Debug)]
@@ -56,6 +68,8 @@ pub(super) enum Symbol {
     Own(u32),
     /// The import of that number.
     Import(u32),
+    /// The table of that number.
+    Table(u32),
     /// A place in the function itself.
     Inside(CodeOffset),
 }
@@ -125,6 +139,7 @@ pub(super) fn relocations(
     id: FuncId,
     own: &[FuncId],
     foreign: &[Option<FuncId>],
+    tables: &[DataId],
 ) -> Vec<ModuleReloc> {
     let resolve = |relocation: &Relocation| ModuleReloc {
         offset: relocation.offset,
@@ -132,6 +147,7 @@ pub(super) fn relocations(
         addend: relocation.addend,
         name: match relocation.symbol {
             Symbol::Own(number) => own[number as usize].into(),
+            Symbol::Table(number) => tables[number as usize].into(),
             Symbol::Import(number) => foreign[number as usize].map_or(id.into(), FuncId::into),
             Symbol::Inside(offset) => ModuleRelocTarget::FunctionOffset(id, offset),
         },
@@ -151,6 +167,8 @@ impl Job<'_> {
             Job::Driver { count, .. } => *count as usize,
             #[cfg(feature = "ahead")]
             Job::Function(..) => 0,
+            #[cfg(feature = "ahead")]
+            Job::Standing(piece, _) => size(&piece.body),
         }
     }
 
@@ -185,10 +203,12 @@ impl Scratch {
         let isa = target.isa(job.allocator()).as_ref();
         let function = &mut self.context.func;
         match job {
-            Job::Piece(piece) => emit::piece(piece, isa, features, function, &mut self.builder),
+            Job::Piece(piece) => emit::piece(piece, isa, features, &[], function, &mut self.builder),
             Job::Driver { first, count } => emit::driver(first, count, isa, function, &mut self.builder),
             #[cfg(feature = "ahead")]
-            Job::Function(source, kernels) => control::function(source, kernels, isa, function, &mut self.builder),
+            Job::Standing(piece, curves) => emit::piece(piece, isa, features, curves, function, &mut self.builder),
+            #[cfg(feature = "ahead")]
+            Job::Function(source, standing) => control::function(source, standing, isa, function, &mut self.builder),
         }
     }
 
@@ -208,8 +228,16 @@ impl Scratch {
                     match name.namespace {
                         OWN => Symbol::Own(name.index),
                         IMPORTS => Symbol::Import(name.index),
+                        TABLES => Symbol::Table(name.index),
                         other => return Err(format!("unknown name space {other}")),
                     }
+                }
+                // Where the machine has no instruction for them.
+                FinalizedRelocTarget::ExternalName(ExternalName::LibCall(LibCall::FloorF64)) => {
+                    Symbol::Import(Import::Floor.number())
+                }
+                FinalizedRelocTarget::ExternalName(ExternalName::LibCall(LibCall::CeilF64)) => {
+                    Symbol::Import(Import::Ceil.number())
                 }
                 FinalizedRelocTarget::Func(offset) => Symbol::Inside(*offset),
                 FinalizedRelocTarget::ExternalName(other) => return Err(format!("unexpected symbol {other:?}")),

@@ -1,15 +1,14 @@
 //! From a function with control flow to a Cranelift function. Locals are Cranelift's variables; conditions become branches.
 
-use super::compile::KernelJobs;
-use super::emit::{OWN, signature};
+use super::compile::Standing;
+use super::emit::{TABLES, own, signature};
 use super::ops::condition;
 use crate::kernel::control::{Expr, Function, Kind, Local, Stmt, Whole};
 use crate::math::{Binary, Unary};
-use cranelift::codegen::ir::{self, FuncRef, InstBuilder, UserExternalName, types};
+use cranelift::codegen::ir::{self, FuncRef, GlobalValueData, InstBuilder, UserExternalName, types};
 use cranelift::codegen::isa::TargetIsa;
 use cranelift::prelude::{
-    AbiParam, ExtFuncData, ExternalName, FloatCC, FunctionBuilder, FunctionBuilderContext, IntCC, MemFlagsData,
-    Signature, Variable,
+    AbiParam, ExternalName, FloatCC, FunctionBuilder, FunctionBuilderContext, IntCC, MemFlagsData, Signature, Variable,
 };
 use rustc_hash::FxHashMap;
 
@@ -19,7 +18,7 @@ pub(super) fn host_signature(function: &Function, isa: &dyn TargetIsa) -> Signat
     for (_, kind) in &function.locals[..function.parameters] {
         signature.params.push(AbiParam::new(machine_type(*kind, isa)));
     }
-    signature.returns.push(AbiParam::new(types::I64));
+    signature.returns.push(AbiParam::new(machine_type(function.returns, isa)));
     signature
 }
 
@@ -31,10 +30,10 @@ fn machine_type(kind: Kind, isa: &dyn TargetIsa) -> ir::Type {
     }
 }
 
-/// Emits a function; `kernels` says which job each kernel is.
+/// Emits a function.
 pub(super) fn function(
     source: &Function,
-    kernels: &KernelJobs,
+    standing: &Standing,
     isa: &dyn TargetIsa,
     function: &mut ir::Function,
     scratch: &mut FunctionBuilderContext,
@@ -57,7 +56,7 @@ pub(super) fn function(
         builder.def_var(*variable, zero);
     }
     let called = FxHashMap::default();
-    let mut emitter = Emitter { builder, variables, kernels, isa, called };
+    let mut emitter = Emitter { builder, variables, standing, isa, called };
     emitter.list(&source.body);
     let Emitter { mut builder, .. } = emitter;
     builder.seal_all_blocks();
@@ -67,9 +66,9 @@ pub(super) fn function(
 struct Emitter<'a> {
     builder: FunctionBuilder<'a>,
     variables: Vec<Variable>,
-    kernels: &'a KernelJobs,
+    standing: &'a Standing<'a>,
     isa: &'a dyn TargetIsa,
-    called: FxHashMap<&'static str, FuncRef>,
+    called: FxHashMap<u32, FuncRef>,
 }
 
 impl Emitter<'_> {
@@ -118,9 +117,17 @@ impl Emitter<'_> {
                     self.builder.ins().call(callee, &operands);
                 }
             }
-            Stmt::Return(status) => {
-                let status = self.value(status);
-                self.builder.ins().return_(&[status]);
+            Stmt::Call(local, name, arguments) => {
+                let arguments: Vec<_> = arguments.iter().map(|argument| self.value(argument)).collect();
+                if let Some(callee) = self.function(name) {
+                    let call = self.builder.ins().call(callee, &arguments);
+                    let value = self.builder.inst_results(call)[0];
+                    self.builder.def_var(self.variables[local.0 as usize], value);
+                }
+            }
+            Stmt::Return(value) => {
+                let value = self.value(value);
+                self.builder.ins().return_(&[value]);
                 return false;
             }
         }
@@ -128,17 +135,33 @@ impl Emitter<'_> {
     }
 
     fn kernel(&mut self, name: &'static str) -> Option<FuncRef> {
-        if let Some(known) = self.called.get(name) {
-            return Some(*known);
+        let job = self.standing.kernels.iter().find(|(known, _)| *known == name)?.1;
+        Some(self.callee(job, signature(self.isa)))
+    }
+
+    fn function(&mut self, name: &'static str) -> Option<FuncRef> {
+        let number = self.standing.functions.iter().position(|function| function.name == name)?;
+        let signature = host_signature(&self.standing.functions[number], self.isa);
+        Some(self.callee(self.standing.first + number as u32, signature))
+    }
+
+    /// The function that is made of a job.
+    fn callee(&mut self, job: u32, signature: Signature) -> FuncRef {
+        if let Some(known) = self.called.get(&job) {
+            return *known;
         }
-        let index = self.kernels.iter().find(|(known, _)| *known == name)?.1;
-        let signature = self.builder.import_signature(signature(self.isa));
-        let name_of = UserExternalName { namespace: OWN, index };
-        let external = ExternalName::user(self.builder.func.declare_imported_user_function(name_of));
-        let data = ExtFuncData { name: external, signature, colocated: true, patchable: false };
-        let callee = self.builder.import_function(data);
-        self.called.insert(name, callee);
-        Some(callee)
+        let callee = own(&mut self.builder, job, signature);
+        self.called.insert(job, callee);
+        callee
+    }
+
+    /// The address of constant numbers.
+    fn table(&mut self, number: usize) -> ir::Value {
+        let name = UserExternalName { namespace: TABLES, index: number as u32 };
+        let name = ExternalName::user(self.builder.func.declare_imported_user_function(name));
+        let data = GlobalValueData::Symbol { name, offset: 0.into(), colocated: true, tls: false };
+        let address = self.builder.func.create_global_value(data);
+        self.builder.ins().symbol_value(self.isa.pointer_type(), address)
     }
 
     fn place(&mut self, pointer: &Expr, index: &Expr) -> ir::Value {
@@ -162,6 +185,8 @@ impl Emitter<'_> {
                 self.builder.ins().load(types::F64, MemFlagsData::trusted(), place, 0)
             }
             Expr::Shifted(pointer, elements) => self.place(pointer, &Expr::Count(*elements)),
+            Expr::Moved(pointer, count) => self.place(pointer, count),
+            Expr::Table(number) => self.table(*number),
             Expr::Unary(op, a) => {
                 let a = self.value(a);
                 match op {
@@ -191,6 +216,7 @@ impl Emitter<'_> {
                 match op {
                     Whole::Add => self.builder.ins().iadd(a, b),
                     Whole::Sub => self.builder.ins().isub(a, b),
+                    Whole::Mul => self.builder.ins().imul(a, b),
                     Whole::ShiftLeft => self.builder.ins().ishl(a, b),
                     Whole::ShiftRight => self.builder.ins().sshr(a, b),
                 }

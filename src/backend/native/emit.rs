@@ -8,6 +8,7 @@ use super::gather::{gather, run};
 use super::plan::{Plan, far};
 use super::split::split;
 use super::target::Features;
+use crate::curve::Curve;
 use crate::foreign::{Foreign, Part};
 use crate::kernel::program::{Address, Affine, Buffer, Carried, LoopVar, Piece, Stmt, Value};
 use crate::math::Function;
@@ -19,6 +20,7 @@ use cranelift::prelude::{
 };
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What a function of the program may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +71,7 @@ impl Import {
         }
     }
 
-    fn number(self) -> u32 {
+    pub fn number(self) -> u32 {
         match self {
             Import::Function(function) => function as u32,
             Import::Fma => Function::ALL.len() as u32,
@@ -86,6 +88,25 @@ impl Import {
 pub(super) const OWN: u32 = 0;
 /// Name space of imports.
 pub(super) const IMPORTS: u32 = 1;
+/// Name space of tables of constant numbers.
+pub(super) const TABLES: u32 = 2;
+
+/// A curve's derivative as a function of the program itself, where the curve does not stay in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Lookup {
+    pub curve: Arc<Curve>,
+    pub order: u8,
+    /// The job that is its function.
+    pub job: u32,
+}
+
+/// The program's own function that is made of a job.
+pub(super) fn own(builder: &mut FunctionBuilder, index: u32, signature: Signature) -> FuncRef {
+    let signature = builder.import_signature(signature);
+    let name = builder.func.declare_imported_user_function(UserExternalName { namespace: OWN, index });
+    let name = ExternalName::user(name);
+    builder.import_function(ExtFuncData { name, signature, colocated: true, patchable: false })
+}
 
 /// `(t, y, p, v, w, out)`: the signature of every kernel and piece.
 pub(super) fn signature(isa: &dyn TargetIsa) -> Signature {
@@ -100,6 +121,7 @@ pub(super) fn piece(
     piece: &Piece,
     isa: &dyn TargetIsa,
     features: Features,
+    lookups: &[Lookup],
     function: &mut ir::Function,
     scratch: &mut FunctionBuilderContext,
 ) {
@@ -113,6 +135,7 @@ pub(super) fn piece(
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     let mut emitter = Emitter::new(piece, &plan, builder, entry, isa, features);
+    emitter.lookups = lookups;
     emitter.body(&piece.body);
     let mut builder = emitter.builder;
     builder.ins().return_(&[]);
@@ -134,11 +157,8 @@ pub(super) fn driver(
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     let arguments = builder.block_params(entry).to_vec();
-    let signature = builder.import_signature(signature(isa));
-    for index in first..first + count {
-        let name = builder.func.declare_imported_user_function(UserExternalName { namespace: OWN, index });
-        let name = ExternalName::user(name);
-        let callee = builder.import_function(ExtFuncData { name, signature, colocated: true, patchable: false });
+    for job in first..first + count {
+        let callee = own(&mut builder, job, signature(isa));
         builder.ins().call(callee, &arguments);
     }
     builder.ins().return_(&[]);
@@ -186,6 +206,7 @@ pub(super) struct Emitter<'a> {
     pub position: u32,
     pub epoch: u32,
     imports: FxHashMap<Import, FuncRef>,
+    lookups: &'a [Lookup],
 }
 
 impl<'a> Emitter<'a> {
@@ -220,6 +241,7 @@ impl<'a> Emitter<'a> {
             position: 0,
             epoch: 1,
             imports: FxHashMap::default(),
+            lookups: &[],
         };
         for (number, group) in plan.groups.iter().enumerate() {
             if group.parent.is_none() {
@@ -519,6 +541,22 @@ impl<'a> Emitter<'a> {
         let callee = self.callee(import);
         let call = self.builder.ins().call(callee, arguments);
         self.builder.inst_results(call)[0]
+    }
+
+    /// Calls a derivative of a curve.
+    pub fn call_curve(&mut self, curve: &Arc<Curve>, order: u8, x: ir::Value) -> ir::Value {
+        if let Some(lookup) = self.lookups.iter().find(|own| Arc::ptr_eq(&own.curve, curve) && own.order == order) {
+            let mut signature = Signature::new(self.call_conv);
+            signature.params.push(AbiParam::new(types::F64));
+            signature.returns.push(AbiParam::new(types::F64));
+            let callee = own(&mut self.builder, lookup.job, signature);
+            let call = self.builder.ins().call(callee, &[x]);
+            return self.builder.inst_results(call)[0];
+        }
+        // The curve stays where it is as long as the code: see `Native`.
+        let curve = self.builder.ins().iconst(self.pointer_type, Arc::as_ptr(curve) as i64);
+        let order = self.builder.ins().iconst(types::I32, i64::from(order));
+        self.call(Import::Curve, &[curve, order, x])
     }
 
     /// Calls a function for several arguments; its values are in the slot then.

@@ -4,7 +4,6 @@ use super::emit::{Emitter, Import};
 use crate::kernel::program::{Binary, Compare, LoopVar, Op, Unary, Value};
 use cranelift::codegen::ir::{self, Endianness, InstBuilder, InstructionData, types};
 use cranelift::prelude::{FloatCC, MemFlagsData};
-use std::sync::Arc;
 
 /// A comparison of two numbers as Cranelift has it.
 pub(super) fn condition(op: Compare) -> FloatCC {
@@ -50,13 +49,7 @@ impl<'a> Emitter<'a> {
             }
             Op::Curve(ref curve, order, a) => {
                 let a = self.operand(a);
-                // The curve stays where it is as long as the code: see `Native`.
-                let address = Arc::as_ptr(curve) as i64;
-                self.each_lane(&[a], |emitter, parts| {
-                    let curve = emitter.builder.ins().iconst(emitter.pointer_type, address);
-                    let order = emitter.builder.ins().iconst(types::I32, i64::from(order));
-                    emitter.call(Import::Curve, &[curve, order, parts[0]])
-                })
+                self.each_lane(&[a], |emitter, parts| emitter.call_curve(curve, order, parts[0]))
             }
             Op::Foreign(ref foreign, part, ref arguments) => {
                 let arguments: Vec<_> = arguments.iter().map(|a| self.operand(*a)).collect();

@@ -10,18 +10,7 @@ use super::series::{Expansion, Piece, Transform};
 use crate::solve::problem::Problem;
 use crate::solve::stepper::Stepper;
 use crate::system::Surface;
-
-/// Polynomials up to this degree are expanded at once.
-const MOST_DEGREE: usize = 40;
-/// The degree tried for functions that are no polynomials.
-const ADAPTIVE: usize = 16;
-/// Where a series counts as complete.
-const RESOLVED: f64 = 1e-11;
-/// A function that comes so near to zero, relative to its largest size so far, and goes back, touches it: rounding does
-/// not let one tell.
-const TOUCH: f64 = 256.0 * f64::EPSILON;
-/// How often a step is halved until series are complete.
-const HALVINGS: u32 = 6;
+use crate::system::constants::{ADAPTIVE, HALVINGS, MOST_DEGREE, RESOLVED, TOUCH};
 
 /// A watched function comes to zero.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -21,13 +21,8 @@ use super::ErrorKind;
 use super::problem::Problem;
 use super::stepper::Stepper;
 use super::taken::{Cause, Turn};
+use crate::system::constants::{CLOSE, MOST_AT_ONCE, MOST_CLOSE};
 use crate::system::{EventGroup, Events, Logic, Stop, Trigger};
-
-/// Executions at one time, after which events are taken to cause each other for ever.
-const MOST_AT_ONCE: u32 = 1000;
-/// So many events in a row, each within [`CLOSE`] roundings of time after the one before, make a run that gets nowhere.
-const MOST_CLOSE: u32 = 50;
-const CLOSE: f64 = 64.0;
 
 /// An event that was executed.
 #[derive(Clone, Copy, Debug, PartialEq)]

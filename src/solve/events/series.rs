@@ -6,7 +6,8 @@
 //!
 //! The limit is rounding: two zeros between which the function stays below [`Expansion::noise`] count as one touch.
 
-use crate::math::Function;
+use crate::math::chebyshev;
+use crate::system::constants::{MOST_PARTS, NARROW};
 
 /// Chebyshev points of the first kind on [−1, 1], and the values of T_k there.
 #[derive(Clone, Debug)]
@@ -51,20 +52,13 @@ struct Interval {
     at_b: f64,
 }
 
-/// After so many parts what is left counts as undecided.
-const MOST_PARTS: usize = 4000;
 /// Halvings that bring an interval below what the series can tell.
 const BISECTIONS: u32 = 44;
-/// Intervals of this width are not halved any more.
-const NARROW: f64 = 1e-14;
 
 impl Transform {
     /// For series of `n` terms.
     pub fn new(n: usize) -> Self {
-        let angle = |j: usize| std::f64::consts::PI * (j as f64 + 0.5) / n as f64;
-        let cos = |x: f64| Function::Cos.eval(x, 0.0);
-        let points = (0..n).map(|j| cos(angle(j))).collect();
-        let table = (0..n).flat_map(|k| (0..n).map(move |j| cos(k as f64 * angle(j)))).collect();
+        let (points, table) = chebyshev(n);
         Transform { points, table }
     }
 
