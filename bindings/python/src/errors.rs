@@ -1,5 +1,6 @@
 //! Errors of the library as the exceptions of `rhapsode._errors`.
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rhapsode::Errors;
@@ -19,6 +20,16 @@ fn raised(exception: PyResult<Bound<PyAny>>) -> PyErr {
 /// What was asked for makes no sense: the sentence names the argument.
 pub fn input(py: Python, message: impl AsRef<str>) -> PyErr {
     raised(exception(py, "InputError", message.as_ref()))
+}
+
+/// As [`input`], in the place of an exception whose words do not say where, and which becomes the cause. Ctrl-C stays what it is.
+pub fn input_for(py: Python, cause: PyErr, message: impl AsRef<str>) -> PyErr {
+    if !cause.is_instance_of::<PyException>(py) {
+        return cause;
+    }
+    let error = input(py, message);
+    error.set_cause(py, Some(cause));
+    error
 }
 
 /// There is no such name.

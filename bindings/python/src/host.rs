@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyFloat, PyTuple};
 use rhapsode::HostFunction;
 
 use crate::errors;
@@ -42,7 +42,9 @@ pub fn function(py: Python, name: &str, given: &Bound<PyAny>) -> PyResult<HostFu
     }
     let mut parts = parts.into_iter().map(Bound::unbind);
     let Some(value) = parts.next() else { return Err(errors::input(py, format!("functions[{name:?}] is empty"))) };
-    let mut host = HostFunction::new(move |x| called(x, |py, x| value.call1(py, x)?.extract(py)).unwrap_or(f64::NAN));
+    let what = format!("what `{name}` returns");
+    let mut host =
+        HostFunction::new(move |x| called(x, |py, x| one(&what, value.call1(py, x)?.bind(py))).unwrap_or(f64::NAN));
     let filled = |derivative: Py<PyAny>, what: String| {
         move |x: &[f64], out: &mut [f64]| {
             let wanted = out.len();
@@ -65,6 +67,17 @@ pub fn function(py: Python, name: &str, given: &Bound<PyAny>) -> PyResult<HostFu
         host = host.hessian(filled(hessian, format!("the hessian of {name}")));
     }
     Ok(host)
+}
+
+/// A number, or an array of one.
+fn one(what: &str, value: &Bound<PyAny>) -> PyResult<f64> {
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Ok(number.value());
+    }
+    match numbers(what, value)?.0.as_slice() {
+        [number] => Ok(*number),
+        more => Err(errors::input(value.py(), format!("{what} must be one number, found {}", more.len()))),
+    }
 }
 
 /// What a call with these arguments gives; nothing where it raises, now or before.

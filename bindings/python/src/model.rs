@@ -13,7 +13,7 @@ use rhapsode::source::{DataFile, Loader};
 use rhapsode::system::Names;
 use rhapsode::{Compiled, Errors, FileLoader, Problem, Show, SolveError};
 
-use crate::request::{Request, numbers};
+use crate::request::{Request, argument, mapping, numbers, optional};
 use crate::solution::Solution;
 use crate::{Reduced, errors, gradients, host, reduced};
 
@@ -73,16 +73,20 @@ pub struct Model {
 /// >>> round(float(model.solve((0, 1), rtol=1e-8).v[-1]), 6)
 /// 0.666667
 #[pyfunction]
-#[pyo3(signature = (text, *, name="model", files=None, functions=None))]
+#[pyo3(signature = (text, *, name=None, files=None, functions=None), text_signature = "(text, *, name='model', files=None, functions=None)")]
 pub fn compile(
-    py: Python,
-    text: String,
-    name: &str,
-    files: Option<BTreeMap<String, String>>,
-    functions: Option<Functions>,
+    text: &Bound<PyAny>,
+    name: Option<&Bound<PyAny>>,
+    files: Option<&Bound<PyAny>>,
+    functions: Option<&Bound<PyAny>>,
 ) -> PyResult<Model> {
-    let (files, functions) = (files.unwrap_or_default(), functions.unwrap_or_default());
-    Model::read(py, Texts { name: name.to_string(), text, files, functions })
+    let texts = Texts {
+        name: optional("name", name)?.unwrap_or_else(|| "model".to_string()),
+        text: argument("text", text)?,
+        files: optional("files", files)?.unwrap_or_default(),
+        functions: optional("functions", functions)?.unwrap_or_default(),
+    };
+    Model::read(text.py(), texts)
 }
 
 /// Compiles a model from a file, and the files it uses; `functions` are what its `extern fn`s call. Raises `ModelError`.
@@ -95,8 +99,9 @@ pub fn compile(
 /// <rhapsode.Model decay: 1 state, 1 parameter>
 #[pyfunction]
 #[pyo3(signature = (path, *, functions=None))]
-pub fn load(py: Python, path: std::path::PathBuf, functions: Option<Functions>) -> PyResult<Model> {
-    let functions = functions.unwrap_or_default();
+pub fn load(path: &Bound<PyAny>, functions: Option<&Bound<PyAny>>) -> PyResult<Model> {
+    let (py, functions) = (path.py(), optional("functions", functions)?.unwrap_or_default());
+    let path: std::path::PathBuf = argument("path", path)?;
     let recorder = Recorder::default();
     let name = path.display().to_string();
     let Ok(text) = FileLoader.load(&name) else {
@@ -230,13 +235,13 @@ impl Model {
         slf: &Bound<Self>,
         span: Option<&Bound<PyAny>>,
         params: Option<&Bound<PyAny>>,
-        sensitivities: Option<Vec<String>>,
+        sensitivities: Option<&Bound<PyAny>>,
         options: Option<&Bound<PyDict>>,
     ) -> PyResult<Solution> {
         let py = slf.py();
         let request = Request::read(py, span, params, options)?;
         let own = slf.get();
-        let compiled = match sensitivities {
+        let compiled = match optional("sensitivities", sensitivities)? {
             None => own.compiled.clone(),
             Some(names) => own.with_sensitivities(py, names)?,
         };
@@ -273,12 +278,17 @@ impl Model {
     #[pyo3(signature = (by, span=None, params=None, **options))]
     fn tangents<'py>(
         slf: &Bound<'py, Self>,
-        by: Vec<String>,
+        by: &Bound<'py, PyAny>,
         span: Option<&Bound<'py, PyAny>>,
         params: Option<&Bound<'py, PyAny>>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        gradients::tangents(slf.py(), slf, &by, Request::read(slf.py(), span, params, options)?)
+        gradients::tangents(
+            slf.py(),
+            slf,
+            &argument::<Vec<String>>("by", by)?,
+            Request::read(slf.py(), span, params, options)?,
+        )
     }
 
     /// An objective of the model as a function of the parameters and initial values `by`; with `data`, the logarithm of the
@@ -287,12 +297,13 @@ impl Model {
     #[pyo3(signature = (by, name=None, data=None, span=None, **options))]
     fn objective<'py>(
         slf: &Bound<'py, Self>,
-        by: Vec<String>,
-        name: Option<String>,
+        by: &Bound<'py, PyAny>,
+        name: Option<&Bound<'py, PyAny>>,
         data: Option<Bound<'py, PyAny>>,
         span: Option<Bound<'py, PyAny>>,
         options: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let (by, name): (Vec<String>, Option<String>) = (argument("by", by)?, optional("name", name)?);
         slf.py().import("rhapsode._gradients")?.call_method1("objective", (slf, by, name, data, span, options))
     }
 
@@ -308,15 +319,16 @@ impl Model {
     #[pyo3(signature = (objective, params, data=None, span=None, **options))]
     fn value_and_grad<'py>(
         slf: &Bound<'py, Self>,
-        objective: Option<String>,
-        params: Bound<'py, PyDict>,
+        objective: Option<&Bound<'py, PyAny>>,
+        params: &Bound<'py, PyAny>,
         data: Option<Bound<'py, PyAny>>,
         span: Option<Bound<'py, PyAny>>,
         options: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let objective: Option<String> = optional("objective", objective)?;
         slf.py()
             .import("rhapsode._gradients")?
-            .call_method1("value_and_grad", (slf, objective, params, data, span, options))
+            .call_method1("value_and_grad", (slf, objective, mapping(params)?, data, span, options))
     }
 
     /// Runs the model once for every row of `params`, a DataFrame or a dict of arrays, and gives the solutions in that order: on threads,
@@ -333,9 +345,10 @@ impl Model {
         params: Bound<'py, PyAny>,
         span: Option<Bound<'py, PyAny>>,
         executor: Option<Bound<'py, PyAny>>,
-        threads: Option<usize>,
+        threads: Option<&Bound<'py, PyAny>>,
         options: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let threads: Option<usize> = optional("threads", threads)?;
         slf.py().import("rhapsode._ensemble")?.call_method1("ensemble", (slf, params, span, executor, threads, options))
     }
 
@@ -349,10 +362,11 @@ impl Model {
     fn rhs<'py>(
         &self,
         py: Python<'py>,
-        t: f64,
+        t: &Bound<PyAny>,
         y: &Bound<PyAny>,
         values: Option<&Bound<PyDict>>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let t = argument("t", t)?;
         let (y, p) = self.point(py, y, values)?;
         let system = self.compiled.system();
         let (mut work, mut dy) = (vec![0.0; system.shape().work], vec![0.0; y.len()]);
@@ -365,10 +379,11 @@ impl Model {
     fn jacobian<'py>(
         &self,
         py: Python<'py>,
-        t: f64,
+        t: &Bound<PyAny>,
         y: &Bound<PyAny>,
         values: Option<&Bound<PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let t = argument("t", t)?;
         let (y, p) = self.point(py, y, values)?;
         let (system, n) = (self.compiled.system(), y.len());
         let pattern = system.jacobian_pattern();
@@ -389,9 +404,11 @@ impl Model {
     /// >>> import rhapsode
     /// >>> print(rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n").show("jacobian"))
     /// d[x']/d[x] = -k
-    #[pyo3(signature = (what="equations", format="text"))]
-    fn show(&self, py: Python, what: &str, format: &str) -> PyResult<String> {
-        let what = match what {
+    #[pyo3(signature = (what=None, format=None), text_signature = "($self, what='equations', format='text')")]
+    fn show(&self, py: Python, what: Option<&Bound<PyAny>>, format: Option<&Bound<PyAny>>) -> PyResult<String> {
+        let what = optional("what", what)?.unwrap_or_else(|| "equations".to_string());
+        let format = optional("format", format)?.unwrap_or_else(|| "text".to_string());
+        let what = match what.as_str() {
             "equations" => Show::Equations,
             "jacobian" => Show::Jacobian,
             "sparsity" => Show::Sparsity,
@@ -406,7 +423,7 @@ impl Model {
                 return Err(errors::input(py, format!("there is no view `{what}`; try \"equations\" or \"jacobian\"")));
             }
         };
-        let format = match format {
+        let format = match format.as_str() {
             "text" => rhapsode::expr::Format::Text,
             "latex" => rhapsode::expr::Format::Latex,
             _ => return Err(errors::input(py, format!("there is no format `{format}`; try \"text\" or \"latex\""))),
@@ -484,8 +501,8 @@ impl Model {
     }
 
     /// The doc comment of a name.
-    fn doc(&self, name: &str) -> Option<String> {
-        self.compiled.model().doc(name).map(str::to_string)
+    fn doc(&self, name: &Bound<PyAny>) -> PyResult<Option<String>> {
+        Ok(self.compiled.model().doc(&argument::<String>("name", name)?).map(str::to_string))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> Reduced<'py> {

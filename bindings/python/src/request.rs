@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use numpy::{PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use rhapsode::diag::closest;
@@ -148,7 +150,8 @@ impl Request {
     }
 
     fn option(&mut self, py: Python, name: &str, value: &Bound<PyAny>) -> PyResult<()> {
-        let refused = |_: PyErr| errors::input(py, format!("{name} = {} is not what is expected there", shown(value)));
+        let refused =
+            |cause| errors::input_for(py, cause, format!("{name} = {} is not what is expected there", shown(value)));
         match name {
             "method" => self.method = Some(read_method(value.extract().map_err(refused)?)?),
             "rtol" => self.rtol = Some(value.extract().map_err(refused)?),
@@ -162,7 +165,8 @@ impl Request {
                 let most = Grid::MOST;
                 let expected = format!("\"steps\", a number of points from 2 to {most}, or an array of times");
                 let sentence = || format!("save = {} must be {expected}", shown(value));
-                self.save = Some(read_points(value).map_err(|_| errors::input(py, sentence()))?);
+                let read = read_points(value).map_err(|cause| errors::input_for(py, cause, sentence()))?;
+                self.save = Some(read.ok_or_else(|| errors::input(py, sentence()))?);
             }
             "first_step" => self.first_step = Some(value.extract().map_err(refused)?),
             "max_step" => self.max_step = Some(value.extract().map_err(refused)?),
@@ -299,14 +303,14 @@ fn unknown_method(who: &str, name: &str) -> Refusal {
 }
 
 /// Parameters by name: a dict, or what can be made one.
-fn mapping<'py>(params: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+pub fn mapping<'py>(params: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let py = params.py();
     if let Ok(dict) = params.cast::<PyDict>() {
         return Ok(dict.clone());
     }
     let made = py.get_type::<PyDict>().call1((params,)).and_then(|made| Ok(made.cast_into::<PyDict>()?));
-    made.map_err(|_| {
-        errors::input(py, format!("params must be a dict of values by parameter, found {}", shown(params)))
+    made.map_err(|cause| {
+        errors::input_for(py, cause, format!("params must be a dict of values by parameter, found {}", shown(params)))
     })
 }
 
@@ -324,11 +328,9 @@ fn read_value(py: Python, name: &str, value: &Bound<PyAny>) -> PyResult<Value> {
         Err(_) => match numbers(name, value) {
             Ok((values, shape)) if shape.is_empty() => Value::One(values[0]),
             Ok((values, _)) => Value::All(values),
-            Err(_) => {
-                return Err(errors::input(
-                    py,
-                    format!("{name} = {} is neither a number nor an array of numbers", shown(value)),
-                ));
+            Err(cause) => {
+                let sentence = format!("{name} = {} is neither a number nor an array of numbers", shown(value));
+                return Err(errors::input_for(py, cause, sentence));
             }
         },
     };
@@ -354,12 +356,25 @@ pub fn numbers(what: &str, value: &Bound<PyAny>) -> PyResult<(Vec<f64>, Vec<usiz
         let array: PyReadonlyArrayDyn<f64> = array.extract()?;
         Ok(Some((array.to_vec()?, array.shape().to_vec())))
     };
-    let refused = |cause: Option<PyErr>| {
-        let error = errors::input(py, format!("{what} must be numbers, found {}", shown(value)));
-        error.set_cause(py, cause);
-        error
-    };
-    read().map_err(|error| refused(Some(error)))?.ok_or_else(|| refused(None))
+    let sentence = || format!("{what} must be numbers, found {}", shown(value));
+    let read = read().map_err(|cause| errors::input_for(py, cause, sentence()))?;
+    read.ok_or_else(|| errors::input(py, sentence()))
+}
+
+/// An argument, or a `TypeError` that names it: Python before 3.11 has no notes, in which PyO3 says which one it was.
+pub fn argument<'py, T: FromPyObjectOwned<'py>>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<T> {
+    let py = value.py();
+    value.extract().map_err(Into::<PyErr>::into).map_err(|error| {
+        if !error.is_instance_of::<PyException>(py) {
+            return error;
+        }
+        PyTypeError::new_err(format!("{name} = {} makes no sense: {}", shown(value), error.value(py)))
+    })
+}
+
+/// The same where there is one.
+pub fn optional<'py, T: FromPyObjectOwned<'py>>(name: &str, value: Option<&Bound<'py, PyAny>>) -> PyResult<Option<T>> {
+    value.map(|value| argument(name, value)).transpose()
 }
 
 /// What was given, as far as a sentence can hold it.
@@ -371,28 +386,25 @@ pub fn shown(value: &Bound<PyAny>) -> String {
 
 /// Start and end.
 pub fn read_span(span: &Bound<PyAny>) -> PyResult<(f64, f64)> {
-    let read = || -> PyResult<(f64, f64)> {
-        if let Ok(pair) = span.extract() {
-            return Ok(pair);
-        }
-        match numbers("span", span)?.0.as_slice() {
-            [t0, t1] => Ok((*t0, *t1)),
-            _ => Err(errors::input(span.py(), "")),
-        }
-    };
+    if let Ok(pair) = span.extract() {
+        return Ok(pair);
+    }
     let sentence = || format!("the span must be a pair such as (0, 100), found {}", shown(span));
-    read().map_err(|_| errors::input(span.py(), sentence()))
+    match numbers("span", span) {
+        Ok((pair, _)) if pair.len() == 2 => Ok((pair[0], pair[1])),
+        Ok(_) => Err(errors::input(span.py(), sentence())),
+        Err(cause) => Err(errors::input_for(span.py(), cause, sentence())),
+    }
 }
 
-fn read_points(save: &Bound<PyAny>) -> PyResult<Points> {
+/// None where it makes no sense.
+fn read_points(save: &Bound<PyAny>) -> PyResult<Option<Points>> {
     if let Ok(word) = save.extract::<String>() {
-        let steps = word == "steps";
-        return if steps { Ok(Points::Steps) } else { Err(errors::input(save.py(), "")) };
+        return Ok((word == "steps").then_some(Points::Steps));
     }
     match save.extract::<i128>() {
-        Ok(count) if (2..=i128::from(Grid::MOST)).contains(&count) => Ok(Points::Count(count as u64)),
-        Ok(_) => Err(errors::input(save.py(), "")),
-        Err(_) => Ok(Points::At(numbers("save", save)?.0)),
+        Ok(count) => Ok((2..=i128::from(Grid::MOST)).contains(&count).then_some(Points::Count(count as u64))),
+        Err(_) => Ok(Some(Points::At(numbers("save", save)?.0))),
     }
 }
 

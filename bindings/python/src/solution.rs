@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods};
-use pyo3::exceptions::{PyAttributeError, PyIndexError};
+use pyo3::exceptions::{PyAttributeError, PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
@@ -14,7 +14,7 @@ use rhapsode::{Compiled, SolveError};
 
 use crate::errors;
 use crate::model::{Model, kind, plain_names, run};
-use crate::request::{Request, numbers};
+use crate::request::{Request, numbers, shown};
 use crate::{Reduced, reduced};
 
 /// The result of a run: times, states and outputs at the points kept, and how it went.
@@ -283,7 +283,12 @@ impl Solution {
     }
 
     /// A state or output by name: `sol["A"]`, `sol["u[3,4]"]`, or all of an array, `sol["u"]`.
-    fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    fn __getitem__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let Ok(name) = name.extract::<&str>() else {
+            let sentence =
+                "a solution's items are named like its states and outputs; points are those of its arrays, found";
+            return Err(PyTypeError::new_err(format!("{sentence} {}", shown(name))));
+        };
         self.values(py, name)?.ok_or_else(|| errors::unknown(py, self.unknown(name)))
     }
 
@@ -297,8 +302,11 @@ impl Solution {
         Ok(own.into_iter().chain(slf.get().columns().into_iter().flat_map(plain_names)).collect())
     }
 
-    fn __contains__(&self, py: Python, name: &str) -> PyResult<bool> {
-        Ok(self.values(py, name)?.is_some())
+    fn __contains__(&self, py: Python, name: &Bound<PyAny>) -> PyResult<bool> {
+        Ok(match name.extract::<&str>() {
+            Ok(name) => self.values(py, name)?.is_some(),
+            Err(_) => false,
+        })
     }
 
     fn __len__(&self) -> usize {

@@ -226,6 +226,9 @@ def test_unknown_columns_are_named():
     with pytest.raises(AttributeError, match="no state or output is called `nothing`"):
         solution.nothing
     assert not hasattr(solution, "__array_interface__")
+    with pytest.raises(TypeError, match="items are named like its states and outputs.* found 0"):
+        list(solution)
+    assert 3 not in solution
 
 
 def test_a_parameter_without_a_value_is_asked_for():
@@ -312,6 +315,11 @@ def test_functions_that_fail_raise_what_they_raised():
 
     with pytest.raises(LookupError, match="no table for this v"):
         rhapsode.compile(DRAG, functions={"drag": broken}).solve((0, 1), method="Tsit5")
+    for returned, sentence in [(None, "numbers, found None"), ("fast", "numbers, found 'fast'"), ([1, 2], "one number, found 2")]:
+        with pytest.raises(rhapsode.InputError, match=f"what `drag` returns must be {sentence}"):
+            rhapsode.compile(DRAG, functions={"drag": lambda v, k: returned}).solve((0, 1), method="Tsit5")
+    array = rhapsode.compile(DRAG, functions={"drag": lambda v, k: np.array([drag(v, k)])})
+    assert array.solve((0, 1), method="Tsit5").v[-1] == pytest.approx(2 / 1.6, rel=1e-2)
     short = rhapsode.compile(DRAG, functions={"drag": (drag, lambda v, k: [1.0])})
     with pytest.raises(rhapsode.InputError, match="the gradient of drag has 2 numbers, found 1"):
         short.solve((0, 1), method="BDF")

@@ -1,7 +1,9 @@
 """Functions are traced, and traced functions are what they were."""
 
+import _thread
 import copy
 import pickle
+import threading
 import warnings
 
 import functions
@@ -234,6 +236,18 @@ def test_exceptions_of_callbacks_are_theirs():
 
     with pytest.raises(ZeroDivisionError, match="event"):
         rhapsode.solve_ivp(lambda t, y: -y, (0, 1), [1.0], events=event)
+
+
+@pytest.mark.filterwarnings("ignore::rhapsode.TraceWarning")
+@pytest.mark.parametrize("traced", [True, False])
+def test_ctrl_c_ends_a_long_run(traced):
+    def called(t, y):
+        return [y[1], -y[0]] if y[0] < 10 else y
+
+    fun = (lambda t, y: [y[1], -y[0]]) if traced else called
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        rhapsode.solve_ivp(fun, (0, 1e12), [1.0, 0.0], t_eval=[1e12])
 
 
 def test_a_run_that_fails_says_so_in_the_result():

@@ -49,7 +49,8 @@ def curves(
     `times`, shape (len(times), states + outputs) in the order of `model.states + model.outputs`.
 
     The gradient is exact for the steps of its own run at the same tolerances. Of 64-bit numbers on a CPU compiled
-    computations call the library without Python. `params` are fixed values of other parameters, `options` those of `Model.solve`.
+    computations call the library without Python; hold on to this function as long as to what `.lower().compile()` made of it.
+    `params` are fixed values of other parameters, `options` those of `Model.solve`.
     """
     solver = _gradients.Curves(model, times, by, span, params, **options)
 
