@@ -6,6 +6,7 @@ import numpy as np
 
 from . import _core
 from ._errors import InputError
+from ._inputs import numbers
 
 
 def _file(data):
@@ -21,19 +22,12 @@ def _file(data):
     if isinstance(data, type) or not hasattr(data, "keys"):
         raise InputError(f"data must be a path, a dict of columns or a DataFrame, found {data!r}")
     names = list(data.keys())
-    columns = [_numbers(f"data[{name!r}]", data[name]).reshape(-1).tolist() for name in names]
+    columns = [numbers(f"data[{name!r}]", data[name]).reshape(-1).tolist() for name in names]
     if len({len(column) for column in columns}) > 1:
         raise InputError(f"data must have columns of one length, found {[len(column) for column in columns]}")
     rows = [",".join('"' + str(name).replace('"', '""') + '"' for name in names)]
     rows += [",".join(map(repr, row)) for row in zip(*columns)]
     return "data", "\n".join(rows) + "\n"
-
-
-def _numbers(what, value):
-    try:
-        return np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{what} must be numbers, found {value!r}") from error
 
 
 def objective(model, by, name, data, span, options):
@@ -65,7 +59,7 @@ class Curves:
             self.by = ()
         if not self.by or not all(isinstance(name, str) for name in self.by):
             raise InputError(f"by must be a list of names, found {by!r}")
-        self.times = _numbers("times", times)
+        self.times = numbers("times", times)
         if self.times.ndim != 1 or not len(self.times):
             raise InputError(f"times must be 1-dimensional and not empty, found an array of shape {self.times.shape}")
         self.names = model.states + model.outputs

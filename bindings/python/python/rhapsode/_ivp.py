@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core, _trace
 from ._errors import InputError, TraceWarning
 from ._expr import Untraceable
+from ._inputs import number, numbers
 
 #: SciPy's names of methods, and ours for the same purpose. Rodas5P needs exact derivatives, which only equations have.
 METHODS = {"RK23": "Bosh3", "RK45": "Tsit5", "DOP853": "DOP853", "Radau": "Rodas5P", "BDF": "BDF", "LSODA": "auto"}
@@ -107,7 +108,7 @@ def trace(
     y1' = -p1*sin(y1)
     """
     _callable("fun", fun)
-    y0 = _numbers("y0", y0)
+    y0 = numbers("`y0`", y0)
     if y0.ndim != 1 or not len(y0):
         raise InputError(f"`y0` must be 1-dimensional and not empty, found an array of shape {y0.shape}")
     found = _model((fun,), _arguments(args), _span(t_span), y0, False)
@@ -204,7 +205,7 @@ def solve_ivp(
     """
     _callable("fun", fun)
     t0, tf = _span(t_span)
-    y0 = _numbers("y0", y0, or_complex=True)
+    y0 = numbers("`y0`", y0, or_complex=True)
     if y0.ndim != 1:
         raise InputError("`y0` must be 1-dimensional.")
     if not np.isfinite(y0).all():
@@ -237,24 +238,6 @@ def _callable(name, value):
         raise InputError(f"`{name}` must be a function, found {value!r}")
 
 
-def _numbers(name, value, or_complex=False):
-    """An array of numbers; of complex ones only where they may be."""
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind in "biuf" or not or_complex:
-            return array.astype(float, casting="same_kind" if array.dtype.kind in "cmM" else "unsafe")
-        return array.astype(complex, casting="same_kind" if array.dtype.kind in "mM" else "unsafe")
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(f"`{name}` must be numbers, found {value!r}") from None
-
-
-def _number(name, value):
-    array = _numbers(name, value)
-    if array.size != 1:
-        raise InputError(f"`{name}` must be one number, found {value!r}")
-    return float(array.reshape(-1)[0])
-
-
 def _truth(name, value):
     try:
         return bool(value)
@@ -267,7 +250,7 @@ def _span(t_span):
         t0, tf = t_span
     except (TypeError, ValueError):
         raise InputError(f"`t_span` must be a pair of numbers, found {t_span!r}") from None
-    t0, tf = _number("t_span", t0), _number("t_span", tf)
+    t0, tf = number("`t_span`", t0), number("`t_span`", tf)
     if not np.isfinite(t0) or np.isnan(tf):
         raise InputError(f"`t_span` must be a pair of numbers, found {t_span!r}")
     return t0, tf
@@ -311,7 +294,7 @@ def _events(events):
             count = int(terminal)
         else:
             raise ValueError("The `terminal` attribute of each event must be a boolean or positive integer.")
-        kinds.append((_number("direction", getattr(event, "direction", 0)), count))
+        kinds.append((number("`direction`", getattr(event, "direction", 0)), count))
     return watched, kinds
 
 
@@ -342,13 +325,13 @@ class _Run:
         self.dense_output = _truth("dense_output", dense_output)
         options = dict(options)
         # The core has one relative tolerance for all.
-        rtol = float(np.min(_numbers("rtol", options.pop("rtol", 1e-3)), initial=np.inf))
+        rtol = float(np.min(numbers("`rtol`", options.pop("rtol", 1e-3)), initial=np.inf))
         floor = 100 * np.finfo(float).eps
         if rtol < floor:
             warnings.warn(f"At least one element of `rtol` is too small. Setting `rtol = {floor}`.", stacklevel=3)
             rtol = floor
         self.rtol = rtol
-        atol = _numbers("atol", options.pop("atol", 1e-6))
+        atol = numbers("`atol`", options.pop("atol", 1e-6))
         if atol.ndim > 0 and atol.shape != (self.n,):
             raise InputError("`atol` has wrong shape.")
         if not np.all(atol >= 0):
@@ -357,12 +340,12 @@ class _Run:
         self.atol = np.repeat(atol, 2) if self.is_complex else atol
         self.first_step = options.pop("first_step", None)
         if self.first_step is not None:
-            self.first_step = _number("first_step", self.first_step)
+            self.first_step = number("`first_step`", self.first_step)
             if not self.first_step > 0:
                 raise InputError("`first_step` must be positive.")
             if self.first_step > abs(tf - t0):
                 raise InputError("`first_step` exceeds bounds.")
-        self.max_step = _number("max_step", options.pop("max_step", np.inf))
+        self.max_step = number("`max_step`", options.pop("max_step", np.inf))
         if not self.max_step > 0:
             raise InputError("`max_step` must be positive.")
         if self.max_step < np.spacing(max(abs(t0), abs(tf))):
@@ -485,7 +468,7 @@ def _method(method):
 def _times(t_eval, t0, tf):
     if t_eval is None:
         return None
-    t_eval = _numbers("t_eval", t_eval)
+    t_eval = numbers("`t_eval`", t_eval)
     if t_eval.ndim != 1:
         raise InputError("`t_eval` must be 1-dimensional.")
     if not (np.all(t_eval >= min(t0, tf)) and np.all(t_eval <= max(t0, tf))):
