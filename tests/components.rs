@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rhapsode::name::plain;
+use rhapsode::solve::Method;
 use rhapsode::source::Loader;
 use rhapsode::{Backend, Model};
 
@@ -23,7 +24,8 @@ fn same(text: &str, by_hand: &str) {
     for backend in [Backend::Interpret, Backend::Jit] {
         let run = |model: &Model| {
             let compiled = model.compile_with(backend).unwrap();
-            let solution = compiled.problem().span(0.0..3.0).solve().unwrap();
+            // Stages: the order of the sums in a series follows the order in which the equations were read.
+            let solution = compiled.problem().span(0.0..3.0).method(Method::Dop853).solve().unwrap();
             let values = |k: usize| solution.state(k).iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             (solution.times().to_vec(), (0..model.states().len()).map(values).collect::<Vec<_>>())
         };

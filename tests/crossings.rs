@@ -44,7 +44,9 @@ fn no_pair_of_crossings_within_a_step_is_missed() {
             let (below, touched) = (times(&solution, "when y < 0"), times(&solution, "when y <= 0"));
             let (above, deep) = (times(&solution, "when y > 0"), times(&solution, "when sin(y/30) < 0"));
             // What rounding of y, up to 100, moves the zeros of a parabola by.
-            let near = if gap == 0.0 { 1e-4 } else { 1e-10 / gap + 1e-10 };
+            // The coefficients of Vern7 and Vern9 add to it.
+            let rounding = if exact { 1e-10 } else { 3e-10 };
+            let near = if gap == 0.0 { 1e-4 } else { rounding / gap + 1e-10 };
             let right = |list: &[f64], t: f64| list.len() == 1 && (list[0] - t).abs() < near;
             let good = match gap {
                 0.0 => touched.iter().any(|t| (t - a).abs() < near) && touched.len() == 1,
@@ -140,7 +142,9 @@ fn systems_by_hand_have_events_too() {
 fn a_condition_that_never_holds_changes_no_step() {
     let plain = "init x = 1, v = 0\nx' = v\nv' = -x\nsolve t = 0..20";
     let watched = format!("{plain}\nwhen x > 2 {{ x := 0 }}");
-    let solve = |text: &str| Model::parse(text).unwrap().compile().unwrap().problem().solve().unwrap();
+    // `auto` takes a series where nothing happens.
+    let method = Method::Dop853;
+    let solve = |text: &str| Model::parse(text).unwrap().compile().unwrap().problem().method(method).solve().unwrap();
     let (plain, watched) = (solve(plain), solve(&watched));
     assert_eq!(plain.times(), watched.times());
     assert_eq!(plain.column("x").unwrap(), watched.column("x").unwrap());

@@ -69,10 +69,10 @@ fn auto_starts_implicit_where_stability_would_cost_thousands_of_steps() {
         assert!(s.statistics.steps <= most, "{name}: {} steps", s.statistics.steps);
         assert!(s.statistics.switches % 2 == 1, "{name}: {:?}", s.statistics);
     }
-    // A non-stiff problem never pays for it.
+    // A non-stiff problem hardly pays for it.
     let Some(problem) = common::problem("lorenz63") else { return };
     let s = compile(&problem).problem().span(0.0..2000.0).rtol(1e-4).solve().unwrap_or_else(|e| panic!("{e}"));
-    assert!(s.statistics.factorizations < 100, "{:?}", s.statistics);
+    assert!(100 * s.statistics.factorizations < s.statistics.steps, "{:?}", s.statistics);
 }
 
 #[test]
@@ -105,14 +105,16 @@ fn jumps_passed_as_breakpoints_save_the_rejections() {
 #[test]
 fn auto_takes_what_suits_the_tolerance() {
     let lorenz = Model::parse(include_str!("../examples/models/lorenz.ode")).unwrap().compile().unwrap();
-    for (rtol, method) in [(1e-2, "Tsit5"), (1e-4, "DOP853"), (1e-7, "DOP853"), (1e-10, "Taylor")] {
+    for (rtol, method) in [(1e-2, "Tsit5"), (1e-4, "Taylor"), (1e-7, "Taylor"), (1e-10, "Taylor")] {
         let s = lorenz.problem().span(0.0..5.0).rtol(rtol).atol(rtol).solve().unwrap();
         assert_eq!(s.statistics.method, format!("auto ({method})"), "rtol {rtol:e}");
     }
     // Four equations with roots: their series are long.
     let Some(problem) = common::problem("arenstorf") else { return };
-    let s = compile(&problem).problem().span(0.0..1.0).rtol(1e-10).atol(1e-12).solve().unwrap();
-    assert_eq!(s.statistics.method, "auto (Vern9)");
+    for (rtol, method) in [(1e-6, "DOP853"), (1e-8, "Vern9"), (1e-10, "Vern9")] {
+        let s = compile(&problem).problem().span(0.0..1.0).rtol(rtol).atol(1e-2 * rtol).solve().unwrap();
+        assert_eq!(s.statistics.method, format!("auto ({method})"), "rtol {rtol:e}");
+    }
 }
 
 /// Methods that have no estimate of |hλ| of their own are watched by J.

@@ -215,7 +215,7 @@ fn a_model_in_hours_and_the_same_in_minutes_have_one_trajectory() {
              param Vmax: mM/day = 4\ninit gut: mg = 100, blood: mg = 0, S: mM = 0.2\n\
              fn mm(s, vmax, km) = vmax*s/(km + s)\ngut' = -ka*gut\nblood' = ka*gut + inflow - CL/V*blood\n\
              S' = -mm(S, Vmax, Km)\noutput c: µg/mL = blood/V\n\
-             solve t = 0..{end} {{ rtol = 1e-10, atol = 1e-12, save = 25, method = DOP853 }}\n"
+             solve t = 0..{end} {{ rtol = 1e-12, atol = 1e-14, save = 25, method = DOP853 }}\n"
         )
     };
     let run = |text: &str| {

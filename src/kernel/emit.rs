@@ -16,11 +16,13 @@ use crate::math::{Binary, Unary};
 /// Bodies of more operations than this are large: leaves are read anew at each use and far values pass through memory.
 const LARGE: usize = 600;
 /// The same for Taylor coefficients, whose values are mostly used soon.
-const LARGE_SERIES: usize = 4000;
+const LARGE_SERIES: usize = 1000;
 /// A function is cut after about so many operations.
 const PIECE: usize = 2000;
 /// In large bodies, a value made more statements ago than this is read back from the work buffer.
 const FAR: usize = 40;
+/// The same for Taylor coefficients.
+const FAR_SERIES: usize = 12;
 
 /// Where symbols live.
 pub trait Layout {
@@ -124,6 +126,8 @@ pub struct Emitter<'a> {
     fma: bool,
     operations: usize,
     large: bool,
+    /// A value made more statements ago than this is read back.
+    far: usize,
     uses: FxHashMap<ExprId, u32>,
     fused: FxHashMap<ExprId, Fused>,
     made: FxHashMap<ExprId, Made>,
@@ -165,6 +169,7 @@ impl<'a> Emitter<'a> {
             fma,
             operations,
             large: operations > LARGE,
+            far: FAR,
             uses,
             fused: FxHashMap::default(),
             made: FxHashMap::default(),
@@ -180,9 +185,11 @@ impl<'a> Emitter<'a> {
         emitter
     }
 
-    /// For Taylor coefficients: values stay in registers in larger bodies too.
+    /// For Taylor coefficients: values stay in registers in larger bodies too; in still larger ones sums of products read
+    /// their factors from memory, most as operands of the operation itself.
     pub fn of_series(mut self) -> Self {
         self.large = self.operations > LARGE_SERIES;
+        self.far = FAR_SERIES;
         self
     }
 
@@ -273,7 +280,8 @@ impl<'a> Emitter<'a> {
             let body = std::mem::take(&mut piece.body);
             for stmt in body {
                 let made = match &stmt {
-                    Stmt::Let { dst, .. } => vec![*dst],
+                    // What was read back stands there already.
+                    Stmt::Let { dst, op } if !matches!(op, Op::Load(_)) => vec![*dst],
                     Stmt::Loop { carried, .. } => carried.iter().map(|c| c.result).collect(),
                     _ => Vec::new(),
                 };
@@ -402,7 +410,7 @@ impl<'a> Emitter<'a> {
             let here = self.pieces.len();
             let far = self.large
                 && self.frames.len() == 1
-                && self.frames[0].body.len() - made.at.min(self.frames[0].body.len()) > FAR;
+                && self.frames[0].body.len() - made.at.min(self.frames[0].body.len()) > self.far;
             let leaf = self.is_leaf(id);
             if !made.outermost || (made.piece == here && (!far || is_truth(self.graph.node(id)))) {
                 return made.value;

@@ -24,6 +24,11 @@ const SMALL: usize = 500;
 const AT_LIMIT: (f64, i32) = (0.8, 40);
 /// Share of the stability limit on the imaginary axis, where regions end earlier, and its points.
 const NEAR_LIMIT: (f64, i32) = (0.25, 1);
+/// After every so many points of steps near the limit the rest of the run is looked at: if it is expected to cost so many
+/// times what a stiff method would take for a whole one, that counts for so many points more.
+const DOUBT: i32 = 48;
+/// See [`DOUBT`].
+const URGENT: (f64, i32) = (16.0, 432);
 /// Points that make a switch to the implicit method; a step far inside the stability region takes five away.
 const ENOUGH: i32 = 480;
 /// Bound of |hλ| below which a step speaks for the explicit method.
@@ -41,6 +46,9 @@ const STAGED: u32 = 160;
 /// The start is implicit if stability would ask so many steps of Tsit5 per step of an implicit method where the fastest mode
 /// decays, or so many at all.
 const STIFF_FROM_THE_START: (f64, f64) = (20.0, 5_000.0);
+/// Where the rest of the run would take more steps of a series than this, it may be creeping towards the border of the
+/// domain of f, which it never touches: f is asked for at stages then.
+const CREEPING: f64 = 1e6;
 /// The spectral radius times a step of Tsit5 at its stability limit.
 const TSIT5_LIMIT: f64 = 3.5;
 
@@ -81,7 +89,7 @@ impl Auto {
     /// Starts explicit.
     pub fn new(problem: &mut Problem) -> Self {
         let only_implicit = !problem.algebraic.is_empty() || problem.system.constraints().is_some();
-        let explicit = candidates::explicit(problem);
+        let explicit = candidates::explicit(problem, false);
         let rtol = problem.rtol;
         problem.explain(|| format!("{} where not stiff, by rtol {rtol:e}", explicit.stepper.name()));
         Auto {
@@ -177,6 +185,12 @@ impl Auto {
         }
     }
 
+    /// Whether the rest of the run would take many times what a stiff method is expected to take, where fast modes decay.
+    fn is_urgent(&mut self, problem: &mut Problem) -> bool {
+        let ahead = self.outlook(problem);
+        ahead.decays && ahead.left / ahead.pace * ahead.cost > URGENT.0 * candidates::expected(problem)
+    }
+
     /// The share of the stability limit the last explicit step took, and for how many steps that stands; `None` if it was
     /// not looked at.
     fn share(&mut self, problem: &mut Problem, before: f64) -> Option<(f64, i32)> {
@@ -199,6 +213,20 @@ impl Auto {
     fn measure_pace(&mut self, before: f64) {
         let step = (self.t() - before).abs();
         self.pace = if self.pace == 0.0 { step } else { self.pace + 0.1 * (step - self.pace) };
+    }
+
+    /// From series to stages, where the steps creep.
+    fn leave_series(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
+        let left = problem.time_left(self.explicit.t());
+        let creeps = self.pace > 0.0 && left.is_finite() && left > CREEPING * self.pace;
+        if !creeps || self.explicit.name() != Method::Taylor.name() {
+            return Ok(());
+        }
+        let candidates::Chosen { stepper, limit, sees } = candidates::explicit(problem, true);
+        let series = std::mem::replace(&mut self.explicit, stepper);
+        (self.limit, self.sees, self.pace) = (limit, sees, 0.0);
+        self.used.push(self.explicit.name());
+        self.explicit.start(problem, series.t(), series.y(), series.h())
     }
 
     fn go_explicit(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
@@ -286,7 +314,12 @@ impl Stepper for Auto {
                 if let Some((share, steps)) = self.share(problem, before) {
                     let found = [AT_LIMIT, NEAR_LIMIT].iter().find(|(limit, _)| share > *limit);
                     let points = found.map_or(-5, |(_, points)| *points);
-                    self.evidence = self.evidence.saturating_add(steps * points).max(0);
+                    let known = self.evidence;
+                    self.evidence = known.saturating_add(steps * points).max(0);
+                    let looks = self.evidence / DOUBT > known / DOUBT;
+                    if looks && points == NEAR_LIMIT.1 && self.is_urgent(problem) {
+                        self.evidence += URGENT.1;
+                    }
                 }
                 Ok(())
             }
@@ -396,8 +429,11 @@ impl Auto {
         if self.only_implicit {
             return Ok(());
         }
-        if !self.stiff && self.evidence >= self.enough {
-            return self.leave_explicit(problem);
+        if !self.stiff {
+            self.leave_series(problem)?;
+            if self.evidence >= self.enough {
+                return self.leave_explicit(problem);
+            }
         }
         if self.stiff && self.relaxed >= RELAXED_STEPS {
             let t = self.t();

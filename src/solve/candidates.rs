@@ -86,11 +86,20 @@ pub const STIFF: &[Candidate] = &[
         steps: 0.35,
         cost: radau_step,
     },
-    // Of few equations high order pays early: a step is one compiled function after the other.
+    // Of few equations high order pays early: a step is one compiled function after the other. The fewer, the earlier.
     Candidate {
         method: Method::Radau,
-        rtol: (LAST_DIGITS, 3e-8),
+        rtol: (LAST_DIGITS, 3e-7),
         states: 0..8,
+        decaying: false,
+        plain: true,
+        steps: 0.15,
+        cost: radau_step,
+    },
+    Candidate {
+        method: Method::Radau,
+        rtol: (3e-7, 2e-5),
+        states: 0..3,
         decaying: false,
         plain: true,
         steps: 0.15,
@@ -150,7 +159,8 @@ pub struct Nonstiff {
 }
 
 /// The methods for systems that are not stiff; the first that suits is taken. From `benches/peers/run`: at equal achieved
-/// error DOP853 overtakes Tsit5 at about 1e-3, Vern9 DOP853 at 1e-7; of some more equations (Pleiades) Vern7 is the best between.
+/// error Taylor is the best of up to three equations from 1e-4 on; of others DOP853 overtakes Tsit5 at about 1e-3, Vern9
+/// DOP853 at 1e-6; of some more equations (Pleiades) Vern7 is the best between.
 pub const NONSTIFF: &[Nonstiff] = &[
     // The series of a single equation costs little more than its value.
     Nonstiff {
@@ -161,12 +171,13 @@ pub const NONSTIFF: &[Nonstiff] = &[
     // That of a few equations is short code; of larger or rougher systems it gains less than it costs to compile.
     Nonstiff {
         method: Method::Taylor,
-        below: 3e-9,
+        below: 2e-3,
         suits: |p| p.dim() <= 3 && p.system.events().is_none() && smooth(p),
     },
     // Two evaluations of f a step where f costs many times what the other vectors do.
     Nonstiff { method: Method::Adams, below: 1e-2, suits: |p| p.dim() >= 100 && rhs_cost(p) > 15.0 * p.dim() as f64 },
     Nonstiff { method: Method::Vern9, below: 3e-9, suits: |_| true },
+    Nonstiff { method: Method::Vern9, below: 3e-8, suits: |p| p.dim() < 8 },
     Nonstiff { method: Method::Vern7, below: 3e-3, suits: |p| (10..100).contains(&p.dim()) },
     // Of large systems that stability limits Tsit5 is the cheaper, at any tolerance it reaches.
     Nonstiff { method: Method::Dop853, below: 3e-6, suits: |_| true },
@@ -186,18 +197,20 @@ pub struct Chosen {
 
 /// Whether Taylor's series can be made, and of one piece; its steps have no derivatives.
 fn smooth(problem: &Problem) -> bool {
-    !problem.told && problem.system.taylor(methods::taylor::order(problem.rtol)).is_ok_and(|series| series.smooth())
+    let order = methods::taylor::order(problem.rtol, problem.dim());
+    !problem.told && problem.system.taylor(order).is_ok_and(|series| series.smooth())
 }
 
-/// The method for stretches that are not stiff.
-pub fn explicit(problem: &Problem) -> Chosen {
+/// The method for stretches that are not stiff; by stages, if asked for.
+pub fn explicit(problem: &Problem, by_stages: bool) -> Chosen {
     let only_implicit = !problem.algebraic.is_empty() || problem.system.constraints().is_some();
-    let rows = NONSTIFF.iter().filter(|row| !only_implicit && problem.rtol < row.below && (row.suits)(problem));
+    let rows = NONSTIFF.iter().filter(|row| !(by_stages && row.method == Method::Taylor));
+    let rows = rows.filter(|row| !only_implicit && problem.rtol < row.below && (row.suits)(problem));
     for row in rows {
         let chosen = match row.method {
             Method::Taylor => methods::taylor::Taylor::new(problem).ok().map(|stepper| {
                 // Of the Taylor polynomials of e^z, by their zeros: 2.79 at order 4, 8.9 at order 20.
-                let limit = 1.26 + 0.381 * methods::taylor::order(problem.rtol) as f64;
+                let limit = 1.26 + 0.381 * methods::taylor::order(problem.rtol, problem.dim()) as f64;
                 Chosen { stepper: Box::new(stepper), limit, sees: false }
             }),
             Method::Adams => {
@@ -259,6 +272,11 @@ fn suitable(problem: &Problem, decays: bool) -> Vec<(Method, f64)> {
     let runs = typical_steps(problem.rtol);
     let rows = STIFF.iter().filter(suits).filter(possible);
     rows.map(|row| (row.method, runs * row.steps * (row.cost)(&costs))).collect()
+}
+
+/// What a whole run takes, in operations, by the implicit method that takes least if fast modes decay.
+pub fn expected(problem: &Problem) -> f64 {
+    suitable(problem, true).into_iter().map(|(_, cost)| cost).fold(f64::INFINITY, f64::min)
 }
 
 /// Operations of RKC for the rest of a run: it takes 14 rtol^(−1/3) steps (the 2-D Brusselator), whose stages grow with

@@ -20,7 +20,7 @@ use super::past::{self, Past};
 use super::points::Points;
 use super::problem::Problem;
 use super::settled::Settled;
-use super::stepper::Stepper;
+use super::stepper::{Stepper, zeros};
 use super::symplectic::SymplecticStepper;
 use super::taken::{Place, Recorder, Turn};
 use super::{Dense, ErrorKind, Failure, Method, Options, Precision, Solution, lanes};
@@ -183,7 +183,7 @@ impl<'a, 'r> Run<'a, 'r> {
             points: Vec::new(),
             options,
             kept: Points::new(options, shape),
-            point: vec![0.0; n],
+            point: zeros(n),
             time: options.t0,
             step: 0.0,
             seldom: 256 / (1 + n as u64 / 40).min(256),

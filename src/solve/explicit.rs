@@ -4,12 +4,13 @@
 
 mod lanes;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::ErrorKind;
 use super::fused::add_stages;
 use super::problem::Problem;
-use super::stepper::{Controller, Pace, Stepper, first_step, too_small};
+use super::stepper::{Controller, Pace, Stepper, first_step, too_small, zeros};
 use super::tableau::{Dense, ErrorEstimate, Explicit};
 use super::taken::{Formula, Taken};
 use crate::system::{CompiledStep, EXTRA, LIMITS};
@@ -38,10 +39,8 @@ pub struct ExplicitStepper {
     /// Coefficients of the interpolant of the last accepted step, if its extra stages have been evaluated.
     dense: Vec<f64>,
     dense_ready: bool,
-    /// Non-zero weights of each row of the tableau.
-    rows: Vec<Vec<(usize, f64)>>,
-    /// Non-zero weights of the error estimate, or of the two.
-    error_rows: [Vec<(usize, f64)>; 2],
+    /// What the step stage by stage needs; a compiled one does not ask for it.
+    weights: OnceCell<Weights>,
     /// Whether the last two stages stand at the same time, so that their difference measures stiffness.
     twins: bool,
     /// Stages the interpolant adds have been evaluated for the last accepted step, or there are none.
@@ -50,38 +49,54 @@ pub struct ExplicitStepper {
     differences: (f64, f64),
 }
 
+/// The weights of a method that are not zero, with their stages.
+struct Weights {
+    /// Those of each row of the tableau.
+    rows: Vec<Vec<(usize, f64)>>,
+    /// Those of the error estimate, or of the two.
+    error: [Vec<(usize, f64)>; 2],
+}
+
+impl Weights {
+    fn of(method: &Explicit) -> Self {
+        let row = |a: &[f64]| a.iter().copied().enumerate().filter(|(_, a)| *a != 0.0).collect();
+        Weights {
+            rows: method.a.iter().map(|a| row(a)).collect(),
+            error: match &method.error {
+                ErrorEstimate::Weights(e) => [row(e), Vec::new()],
+                ErrorEstimate::Pair(third, fifth) => [row(third), row(fifth)],
+            },
+        }
+    }
+}
+
 impl ExplicitStepper {
     /// Memory for a problem.
     pub fn new(method: &'static Explicit, problem: &Problem) -> Self {
         let n = problem.dim();
         let compiled = problem.system.explicit_step(&method.formula());
         let stages = (method.a.len() * n).max(compiled.as_ref().map_or(0, |step| step.work()));
-        let zeros = || vec![0.0; n];
+        let empty = || zeros(n);
         // Behind a new state stands what a compiled step says of it.
-        let state = || vec![0.0; n + EXTRA];
-        let row = |a: &[f64]| a.iter().copied().enumerate().filter(|(_, a)| *a != 0.0).collect();
+        let state = || zeros(n + EXTRA);
         ExplicitStepper {
             method,
             n,
             compiled,
-            limits: vec![0.0; LIMITS + 2 * n],
+            limits: zeros(LIMITS + 2 * n),
             pace: Pace::new(Controller::new(method.error_order, 0.04)),
             y: state(),
             t_old: 0.0,
             h_old: 1.0,
             y_old: state(),
             y_new: state(),
-            y_late: zeros(),
-            error: zeros(),
-            k: vec![0.0; stages],
-            k_old: vec![0.0; stages],
-            dense: vec![0.0; if matches!(method.dense, Dense::Rows(_)) { 7 * n } else { 0 }],
+            y_late: empty(),
+            error: empty(),
+            k: zeros(stages),
+            k_old: zeros(stages),
+            dense: zeros(if matches!(method.dense, Dense::Rows(_)) { 7 * n } else { 0 }),
             dense_ready: false,
-            rows: method.a.iter().map(|a| row(a)).collect(),
-            error_rows: match &method.error {
-                ErrorEstimate::Weights(e) => [row(e), Vec::new()],
-                ErrorEstimate::Pair(third, fifth) => [row(third), row(fifth)],
-            },
+            weights: OnceCell::new(),
             twins: method.twins(),
             extra_ready: false,
             differences: (0.0, 0.0),
@@ -114,22 +129,23 @@ impl ExplicitStepper {
     /// estimate gives it (none, in DOP853), for behind such a point there is no going back.
     fn attempt(&mut self, problem: &mut Problem, h: f64) -> f64 {
         let (n, stages) = (self.n, self.method.stages);
+        let weights = self.weights.get_or_init(|| Weights::of(self.method));
         for i in 1..stages {
             let (done, rest) = self.k.split_at_mut(i * n);
             let point = if i + 2 == stages { &mut self.y_late } else { &mut self.y_new[..n] };
-            add_stages(point, Some(&self.y[..n]), h, done, &self.rows[i]);
+            add_stages(point, Some(&self.y[..n]), h, done, &weights.rows[i]);
             problem.rhs(self.pace.t + self.method.c[i] * h, point, &mut rest[..n]);
         }
         if self.k[(stages - 1) * n..stages * n].iter().any(|k| !k.is_finite()) {
             return f64::NAN;
         }
-        add_stages(&mut self.error, None, h, &self.k, &self.error_rows[0]);
+        add_stages(&mut self.error, None, h, &self.k, &weights.error[0]);
         let first = problem.norm(&self.error, &self.y[..n], &self.y_new[..n]);
-        if self.error_rows[1].is_empty() {
+        if weights.error[1].is_empty() {
             return first;
         }
         // err = |h| e5² / √((e5² + 0.01 e3²) n)  (H&N&W II.10.17)
-        add_stages(&mut self.error, None, h, &self.k, &self.error_rows[1]);
+        add_stages(&mut self.error, None, h, &self.k, &weights.error[1]);
         let e5 = problem.norm(&self.error, &self.y[..n], &self.y_new[..n]);
         let scale = (e5 * e5 + 0.01 * first * first).sqrt();
         if scale == 0.0 { 0.0 } else { e5 * e5 / scale }
@@ -157,9 +173,10 @@ impl ExplicitStepper {
             return;
         }
         let (n, h) = (self.n, self.h_old);
+        let weights = self.weights.get_or_init(|| Weights::of(self.method));
         for i in self.method.stages..self.method.a.len() {
             let (done, rest) = self.k_old.split_at_mut(i * n);
-            add_stages(&mut self.y_late, Some(&self.y_old[..n]), h, done, &self.rows[i]);
+            add_stages(&mut self.y_late, Some(&self.y_old[..n]), h, done, &weights.rows[i]);
             problem.rhs(self.t_old + self.method.c[i] * h, &self.y_late, &mut rest[..n]);
         }
         self.extra_ready = true;
@@ -336,7 +353,7 @@ impl Stepper for ExplicitStepper {
     }
 
     fn cost(&self, rhs: f64) -> f64 {
-        let weights: usize = self.rows[..self.method.stages].iter().map(Vec::len).sum();
+        let weights = self.method.a[..self.method.stages].iter().copied().flatten().filter(|a| **a != 0.0).count();
         (self.method.stages - 1) as f64 * rhs + (2 * weights * self.n) as f64
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::fused::{combine, stage, weigh};
 use super::problem::Problem;
-use super::stepper::{Controller, Pace, Stepper, first_step};
+use super::stepper::{Controller, Pace, Stepper, first_step, zeros};
 use super::taken::{Formula, Taken};
 use super::{ErrorKind, Statistics};
 use crate::linalg::{GOOD, GOOD_IN_SINGLE, Shifted};
@@ -192,7 +192,7 @@ struct Point {
 
 impl Point {
     fn new(n: usize) -> Self {
-        Point { n, values: vec![0.0; 2 * n + EXTRA].into() }
+        Point { n, values: zeros(2 * n + EXTRA).into() }
     }
 
     #[inline]
@@ -255,15 +255,15 @@ impl RosenbrockStepper {
         let n = problem.dim();
         let pattern = problem.system.jacobian_pattern();
         let w = problem.shifted()?;
-        let zeros = || vec![0.0; n];
+        let empty = || zeros(n);
         let compiled = problem.system.rosenbrock_step(&method.formula());
         let work = compiled.as_ref().map_or(0, |step| step.work());
-        let stages = || vec![0.0; work.max(method.c.len() * n)].into_boxed_slice();
+        let stages = || zeros(work.max(method.c.len() * n)).into_boxed_slice();
         Ok(RosenbrockStepper {
             method,
             n,
             compiled,
-            limits: vec![0.0; LIMITS + n],
+            limits: zeros(LIMITS + n),
             bad: 0,
             pace: Pace::new(Controller::new(method.error_order, method.beta)),
             here: Point::new(n),
@@ -271,14 +271,14 @@ impl RosenbrockStepper {
             h_old: 1.0,
             before: Point::new(n),
             next: Point::new(n),
-            ft: zeros(),
-            jacobian: vec![0.0; pattern.nnz()],
+            ft: empty(),
+            jacobian: zeros(pattern.nnz()),
             w,
             u: stages(),
             u_old: stages(),
-            dense: vec![0.0; method.dense.len() * n],
+            dense: zeros(method.dense.len() * n),
             dense_ready: false,
-            error: zeros(),
+            error: empty(),
             stiffness: 0.0,
             adds_one: (0..method.c.len()).map(|i| method.adds_one(i)).collect(),
             stiffly_accurate: method.stiffly_accurate(),

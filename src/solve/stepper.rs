@@ -212,10 +212,10 @@ pub fn log2(x: f64) -> f64 {
     let bits = x.to_bits();
     let e = (bits.wrapping_sub(std::f64::consts::FRAC_1_SQRT_2.to_bits()) as i64) >> 52;
     let m = f64::from_bits(bits.wrapping_sub((e << 52) as u64));
-    // log m = 2 artanh s with s = (m − 1)/(m + 1)
+    // log m = 2 artanh s with s = (m − 1)/(m + 1), its series in pairs: no operation waits for more than three others.
     let s = (m - 1.0) / (m + 1.0);
     let q = s * s;
-    let series = 1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q / 11.0))));
+    let series = (1.0 + q * (1.0 / 3.0)) + q * q * ((0.2 + q * (1.0 / 7.0)) + q * q * (1.0 / 9.0 + q * (1.0 / 11.0)));
     e as f64 + 2.0 * std::f64::consts::LOG2_E * s * series
 }
 
@@ -223,14 +223,14 @@ pub fn log2(x: f64) -> f64 {
 pub fn exp2(x: f64) -> f64 {
     // Adding 1.5·2⁵² rounds to an integer.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    let n = (x.clamp(-1000.0, 1000.0) + ROUND) - ROUND;
+    let rounded = x.clamp(-1000.0, 1000.0) + ROUND;
+    let n = rounded - ROUND;
     let r = (x - n) * std::f64::consts::LN_2;
-    let series = 1.0
-        + r * (1.0
-            + r * (0.5
-                + r * (1.0 / 6.0
-                    + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5040.0 + r / 40320.0)))))));
-    series * f64::from_bits(((1023 + n as i64) as u64) << 52)
+    let r2 = r * r;
+    let upper = (1.0 / 24.0 + r * (1.0 / 120.0)) + r2 * ((1.0 / 720.0 + r * (1.0 / 5040.0)) + r2 * (1.0 / 40320.0));
+    let series = ((1.0 + r) + r2 * (0.5 + r * (1.0 / 6.0))) + r2 * r2 * upper;
+    // Its last bits are those of n.
+    series * f64::from_bits(rounded.to_bits().wrapping_add(1023) << 52)
 }
 
 /// A first step (H&N&W II.4, algorithm "starting step size"). `scratch` holds 2n numbers.
@@ -268,6 +268,17 @@ pub fn first_step(
         math::pow(0.01 / most, 1.0 / f64::from(order + 1))
     };
     direction * (100.0 * guess).min(better).min(span.abs()).min(problem.max_step).max(problem.least_step(t))
+}
+
+/// So many zeros. What is asked for as zeros comes from the allocator's slower side, which short runs of small systems feel.
+pub fn zeros(count: usize) -> Vec<f64> {
+    const SHORT: usize = 512;
+    if count > SHORT {
+        return vec![0.0; count];
+    }
+    let mut zeros = Vec::with_capacity(count);
+    zeros.resize(count, 0.0);
+    zeros
 }
 
 /// Why no step is small enough: `undefined` had derivatives that were not finite behind a longer one, or else the state with

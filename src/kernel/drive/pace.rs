@@ -91,9 +91,9 @@ pub(super) fn log2(f: &mut Writer, out: Local, x: Expr) {
     let s = f.real("s", (m - 1.0) / (m + 1.0));
     let q = f.real("q", s * s);
     let q = || Expr::from(q);
-    let c = |numerator: f64, d: f64| Expr::from(numerator / d);
-    let tail = c(1.0, 9.0) + q() / 11.0;
-    let series = Expr::from(1.0) + q() * (c(1.0, 3.0) + q() * (Expr::from(0.2) + q() * (c(1.0, 7.0) + q() * tail)));
+    let c = |d: f64| Expr::from(1.0 / d);
+    let upper = (Expr::from(0.2) + q() * c(7.0)) + q() * q() * (c(9.0) + q() * c(11.0));
+    let series = (Expr::from(1.0) + q() * c(3.0)) + q() * q() * upper;
     let whole_part = converted(e);
     f.set(out, whole_part + Expr::from(2.0 * std::f64::consts::LOG2_E) * s * series);
 }
@@ -105,9 +105,11 @@ pub(super) fn exp2(f: &mut Writer, out: Local, x: Expr) {
     let n = f.real("n", (x + ROUND) - ROUND);
     let r = f.real("r", (x - n) * std::f64::consts::LN_2);
     let r = || Expr::from(r);
-    let factorials = [5040.0, 720.0, 120.0, 24.0, 6.0];
-    let series = factorials.iter().fold(r() / 40320.0, |sum, d| r() * (Expr::from(1.0 / d) + sum));
-    let series = Expr::from(1.0) + r() * (Expr::from(1.0) + r() * (Expr::from(0.5) + series));
+    let r2 = f.real("r2", r() * r());
+    let r2 = || Expr::from(r2);
+    let c = |d: f64| Expr::from(1.0 / d);
+    let upper = (c(24.0) + r() * c(120.0)) + r2() * ((c(720.0) + r() * c(5040.0)) + r2() * c(40320.0));
+    let series = ((Expr::from(1.0) + r()) + r2() * (Expr::from(0.5) + r() * c(6.0))) + r2() * r2() * upper;
     let power = whole(Whole::ShiftLeft, whole(Whole::Add, truncated(n), 1023), 52);
     f.set(out, series * Expr::FromBits(Box::new(power)));
 }

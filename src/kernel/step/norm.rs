@@ -18,8 +18,8 @@ pub fn scale(code: &mut Straight, j: usize, new: Value, fma: bool) -> Value {
 
 /// The root of the mean of so many squares.
 pub fn root_of_mean(code: &mut Straight, squares: Value, count: usize) -> Value {
-    let count = code.op(Op::Const(count as f64));
-    let mean = code.op(Op::Binary(Binary::Div, squares, count));
+    let share = code.op(Op::Const(1.0 / count as f64));
+    let mean = code.op(Op::Binary(Binary::Mul, squares, share));
     code.op(Op::Unary(Unary::Sqrt, mean))
 }
 
