@@ -354,6 +354,36 @@ int main(void)
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
 
+/// What ends a run behind an event keeps the rows up to there and says where it was.
+#[test]
+fn a_run_that_ends_early_says_where() {
+    if !compiler() {
+        return;
+    }
+    let folder = folder();
+    let model = "model roots\ninit x = 1\nx' = sqrt(x)\nat 1 { x := -1 }\nwhen x > 30 { x := x + 1 }\n";
+    let (code, err) = build(model, folder.path(), &["-o", "roots.o", "--header", "roots.h"]);
+    assert_eq!(code, 0, "{err}");
+    let host = r#"#include "roots.h"
+#include <stdio.h>
+int main(void)
+{
+    double times[3] = { 0.5, 1, 2 }, out[3 * ROOTS_ROW], memory[ROOTS_MEMORY], large[1] = { 29.9 }, back[1] = { 0 };
+    struct roots_statistics s;
+    int status = (int)roots_solve(0, 0, 0, 2, times, 3, out, memory, 0, &s);
+    printf("%d %.0f %.0f %.0f,", status == ROOTS_NOT_FINITE, s.saved, s.t, s.events);
+    status = (int)roots_solve(0, large, 1.5, 2, 0, 0, 0, memory, 0, &s);
+    printf(" %d %.0f,", status, s.events);
+    printf(" %d\n", (int)roots_solve(0, large, 1, 0, back, 1, out, memory, 0, &s) == ROOTS_INVALID);
+    return 0;
+}
+"#;
+    std::fs::write(folder.path().join("host.c"), host).unwrap();
+    compile(folder.path(), &["host.c", "roots.o"], "host");
+    let output = Command::new(folder.path().join("host")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1 2 1 1, 0 1, 1\n");
+}
+
 #[test]
 fn the_header_is_one_for_cpp_and_the_names_are_those_of_c() {
     let folder = folder();

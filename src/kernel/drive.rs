@@ -81,7 +81,10 @@ pub struct Defaults {
 /// What `solve` returns.
 pub const STATUSES: [(&str, &str); 8] = [
     ("DONE", "the end was reached"),
-    ("INVALID", "a pointer is null, a number not finite, or times are out of order or outside the span"),
+    (
+        "INVALID",
+        "a pointer is null, a number not finite, times are out of order or outside the span, or an event's time is no number",
+    ),
     ("NOT_FINITE", "the right-hand side is not finite where the run begins"),
     ("STEP_TOO_SMALL", "no step is small enough: the solution ends here, or f is not finite beyond"),
     ("TOO_MANY_STEPS", "max_steps was reached"),
@@ -174,7 +177,7 @@ impl Drive {
         }
         let start = |f: &mut Writer| {
             self.slope(f, &run, t);
-            f.when(run.h.equals(0.0), |f| {
+            f.when(run.h.equals(0.0).and(less(run.status, 1)), |f| {
                 let span = f.real("span", (run.end - t).size());
                 let Run { rtol, atol, max_step, least, h, .. } = run;
                 let start = Start {
@@ -197,6 +200,7 @@ impl Drive {
         };
         if self.events.is_none() {
             start(&mut f);
+            f.when(less(0, run.status), |f| f.give(run.status));
         }
         self.save(&mut f, &run, None);
         match self.events {
@@ -288,7 +292,7 @@ impl Drive {
         f.times(i, self.n as i64, |f| {
             f.set(wrong, wrong + (Expr::from(0.0) * element(slope, i) + Expr::from(0.0) * element(here, i)));
         });
-        f.when(wrong.equals(0.0).negated(), |f| f.give(NOT_FINITE));
+        f.when(wrong.equals(0.0).negated(), |f| f.set(run.status, NOT_FINITE));
     }
 
     /// The shortest step there is.

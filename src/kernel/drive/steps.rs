@@ -47,10 +47,10 @@ impl Drive {
                 f.set(h, select(short, h, factor * tried));
                 f.set(run.ready, 0);
                 self.correct(f, run);
-                match &self.events {
+                f.when(less(status, 1), |f| match &self.events {
                     Some(table) if table.watched > 0 => self.look_along(f, run),
                     _ => self.save(f, run, self.events.as_ref()),
-                }
+                });
             },
             |f| {
                 f.set(rejected, rejected + 1.0);
@@ -80,7 +80,7 @@ impl Drive {
             return;
         }
         f.call(ready, "project", vec![memory.into(), t.into(), here.into()]);
-        f.when(less(ready, 0), |f| f.give(INCONSISTENT));
+        f.when(less(ready, 0), |f| f.set(run.status, INCONSISTENT));
         f.when(less(0, ready), |f| {
             if self.settle.is_some() {
                 // Where rounding stands in the way, the values of the step stay: the next step solves for them anyway.
