@@ -365,3 +365,25 @@ fn hessian_products_are_slopes_of_gradients() {
         assert!((found - wanted).abs() <= 1e-6 * (1.0 + wanted.abs()), "state {k}: {found} {wanted}");
     }
 }
+
+#[test]
+fn methods_whose_steps_have_no_derivatives_name_those_that_have() {
+    let compiled = Model::parse("param k = 2\ninit x = 1, x' = 0\nx'' = -k*x").unwrap().compile().unwrap();
+    let without: Vec<Method> =
+        Method::ALL.iter().copied().filter(|method| !methods().any(|known| known == *method)).collect();
+    assert_eq!(without.len(), 6, "{without:?}");
+    for method in without {
+        let problem = compiled.problem().span(0.0..1.0).method(method).first_step(0.01);
+        assert!(problem.solve().is_ok(), "{}", method.name());
+        let errors = [
+            problem.tangents(&["k"]).err().map(|error| error.to_string()),
+            problem.record().err().map(|error| error.to_string()),
+            problem.record_continuously().err().map(|error| error.to_string()),
+        ];
+        for error in errors {
+            let error = error.unwrap_or_else(|| panic!("{}: a derivative", method.name()));
+            let known = format!("the steps of {} have no derivatives; methods that have: auto, Bosh3", method.name());
+            assert!(error.contains(&known), "{error}");
+        }
+    }
+}

@@ -188,11 +188,44 @@ struct SolveRows<'a> {
     z: &'a mut [f64],
 }
 
-impl Wide for SolveRows<'_> {
-    type Value = ();
+impl SolveRows<'_> {
+    /// For K vectors, a number that is known when compiled: a row stays in registers. The same bits.
+    #[inline(always)]
+    fn of<const K: usize>(self) {
+        let SolveRows { tables, factors, b, z, .. } = self;
+        let (b, z) = (b.as_chunks_mut::<K>().0, z.as_chunks_mut::<K>().0);
+        for block in tables.blocks.windows(2) {
+            for i in block[0]..block[1] {
+                let mut sum = b[tables.equations[i]];
+                for place in tables.starts[i]..tables.pivot[i] {
+                    let (c, z) = (factors[place], &z[tables.columns[place] as usize]);
+                    for l in 0..K {
+                        sum[l] += c * z[l];
+                    }
+                }
+                let d = factors[tables.pivot[i]];
+                for l in 0..K {
+                    z[i][l] = sum[l] * d;
+                }
+            }
+            for i in (block[0]..block[1]).rev() {
+                let mut sum = z[i];
+                for place in tables.pivot[i] + 1..tables.starts[i + 1] {
+                    let (c, z) = (factors[place], &z[tables.columns[place] as usize]);
+                    for l in 0..K {
+                        sum[l] += c * z[l];
+                    }
+                }
+                z[i] = sum;
+            }
+        }
+        for (unknown, z) in tables.unknowns.iter().zip(&*z) {
+            b[*unknown] = *z;
+        }
+    }
 
     #[inline(always)]
-    fn run(self) {
+    fn of_any(self) {
         let SolveRows { tables, factors, k, b, z } = self;
         for block in tables.blocks.windows(2) {
             for i in block[0]..block[1] {
@@ -217,6 +250,21 @@ impl Wide for SolveRows<'_> {
         }
         for (unknown, z) in tables.unknowns.iter().zip(z.chunks_exact(k)) {
             b[unknown * k..(unknown + 1) * k].copy_from_slice(z);
+        }
+    }
+}
+
+impl Wide for SolveRows<'_> {
+    type Value = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match self.k {
+            4 => self.of::<4>(),
+            8 => self.of::<8>(),
+            12 => self.of::<12>(),
+            16 => self.of::<16>(),
+            _ => self.of_any(),
         }
     }
 }
@@ -286,4 +334,55 @@ pub(super) fn nearby(
         }
     }
     residual.iter().zip(size.iter()).all(|(r, size)| r.abs() <= GOOD * size + TINY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::rows::add_product;
+
+    /// Two strong components, one read by the other, and numbers without pattern.
+    fn case() -> (Pattern, Vec<f64>) {
+        let of = |from: usize, to: usize| {
+            (from..to).flat_map(move |i| [(i, i), (i, from + (i + 2 - from) % (to - from)), (i, from)])
+        };
+        let pairs: Vec<_> = of(0, 5).chain(of(5, 11)).chain([(7, 1), (5, 4), (10, 0)]).collect();
+        let (pattern, _) = Pattern::from_pairs(11, 11, &pairs);
+        let values = numbers(pattern.nnz());
+        (pattern, values)
+    }
+
+    fn numbers(count: usize) -> Vec<f64> {
+        (0..count).map(|k| ((k * 37 + 11) % 101) as f64 / 50.0 - 1.0).collect()
+    }
+
+    #[test]
+    fn vectors_side_by_side_are_what_each_is_alone() {
+        let (pattern, values) = case();
+        let n = pattern.nrows();
+        let plan = Elimination::plan(&pattern, usize::MAX, true).unwrap();
+        assert!(plan.blocks.len() > 2);
+        let eliminator = TableEliminator::new(&plan, &pattern);
+        let (factors, scratch) = eliminator.lengths();
+        let (mut factors, mut scratch) = (vec![0.0; factors], vec![0.0; scratch]);
+        eliminator.factor(7.0, &values, &mut factors);
+        for k in [1, 2, 4, 5, 8, 12, 15, 16, 20] {
+            let start = numbers(n * k);
+            let column = |list: &[f64], j: usize| (0..n).map(|i| list[i * k + j]).collect::<Vec<f64>>();
+            let (mut solved, mut room) = (start.clone(), vec![0.0; n * k]);
+            assert!(eliminator.solve_rows(&factors, k, &mut solved, &mut room));
+            let mut product = start.clone();
+            add_product(&pattern, &values, &solved, k, 0.3, &mut product);
+            for j in 0..k {
+                let mut alone = vec![0.0; n];
+                eliminator.solve(&factors, &column(&start, j), &mut scratch, &mut alone);
+                assert_eq!(column(&solved, j), alone, "{k} {j}");
+                let mut times = column(&start, j);
+                for (c, x) in alone.iter().enumerate() {
+                    pattern.column(c).for_each(|place| times[pattern.rows()[place]] += 0.3 * values[place] * x);
+                }
+                assert_eq!(column(&product, j), times, "{k} {j}");
+            }
+        }
+    }
 }

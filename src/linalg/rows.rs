@@ -77,11 +77,25 @@ struct Product<'a> {
     out: &'a mut [f64],
 }
 
-impl Wide for Product<'_> {
-    type Value = ();
+impl Product<'_> {
+    /// For K vectors, a number that is known when compiled: a row stays in registers.
+    #[inline(always)]
+    fn of<const K: usize>(self) {
+        let Product { pattern, values, x, factor, out, .. } = self;
+        let (rows, x, out) = (pattern.rows(), x.as_chunks::<K>().0, out.as_chunks_mut::<K>().0);
+        for j in 0..pattern.ncols() {
+            let x = &x[j];
+            for place in pattern.column(j) {
+                let (c, row) = (factor * values[place], &mut out[rows[place]]);
+                for l in 0..K {
+                    row[l] += c * x[l];
+                }
+            }
+        }
+    }
 
     #[inline(always)]
-    fn run(self) {
+    fn of_any(self) {
         let Product { pattern, values, x, k, factor, out } = self;
         let rows = pattern.rows();
         for j in 0..pattern.ncols() {
@@ -90,6 +104,21 @@ impl Wide for Product<'_> {
                 let at = rows[place] * k;
                 add_scaled(&mut out[at..at + k], factor * values[place], x);
             }
+        }
+    }
+}
+
+impl Wide for Product<'_> {
+    type Value = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match self.k {
+            4 => self.of::<4>(),
+            8 => self.of::<8>(),
+            12 => self.of::<12>(),
+            16 => self.of::<16>(),
+            _ => self.of_any(),
         }
     }
 }

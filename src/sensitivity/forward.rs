@@ -161,7 +161,8 @@ impl Forward {
                 let out_s = &mut rest[..size];
                 out_s.fill(0.0);
                 weigh(terms, before, out_s);
-                out_s.iter_mut().for_each(|x| *x /= h);
+                let reciprocal = 1.0 / h;
+                out_s.iter_mut().for_each(|x| *x *= reciprocal);
                 clear_algebraic(problem, out_s, k);
                 linear.evaluate(problem, *t, value(*at));
                 linear.add_product(problem, &before[at * size..(at + 1) * size], q, 1.0, out_s);
@@ -175,7 +176,8 @@ impl Forward {
                 let (before, rest) = self.tangents.split_at_mut(out * size);
                 let out = &mut rest[..size];
                 let base = &before[base * size..(base + 1) * size];
-                out.iter_mut().zip(base).for_each(|(x, b)| *x = b / g);
+                let reciprocal = 1.0 / g;
+                out.iter_mut().zip(base).for_each(|(x, b)| *x = reciprocal * b);
                 clear_algebraic(problem, out, k);
                 linear.add_parameters(q, 1.0, out);
                 linear.solve(out, k);

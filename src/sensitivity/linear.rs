@@ -85,25 +85,34 @@ impl Changes {
 
 /// `out += factor Aᵀ x`
 pub fn add_transposed(pattern: &Pattern, values: &[f64], x: &[f64], factor: f64, out: &mut [f64]) {
-    for (j, out) in out.iter_mut().enumerate() {
-        let places = pattern.column(j);
-        *out += factor * gathered(&values[places.clone()], &pattern.rows()[places], x);
+    let rows = pattern.rows();
+    for (out, ends) in out.iter_mut().zip(pattern.columns().windows(2)) {
+        match (ends[0], ends[1]) {
+            (from, to) if from == to => {}
+            // As most columns of many parameters are.
+            (from, to) if from + 1 == to => *out += factor * term(values[from], rows[from], x),
+            (from, to) => *out += factor * gathered(&values[from..to], &rows[from..to], x),
+        }
     }
+}
+
+/// What counts for nothing may be no number.
+#[inline]
+fn term(a: f64, row: usize, x: &[f64]) -> f64 {
+    if x[row] == 0.0 { 0.0 } else { a * x[row] }
 }
 
 /// Σ a x of the numbers of x in these rows: four sums, so that none waits for another.
 #[inline]
 fn gathered(values: &[f64], rows: &[usize], x: &[f64]) -> f64 {
-    // What counts for nothing may be no number.
-    let term = |a: f64, row: usize| if x[row] == 0.0 { 0.0 } else { a * x[row] };
     let ((a, rest), (r, rest_of_rows)) = (values.as_chunks::<4>(), rows.as_chunks::<4>());
     let mut sums = [0.0; 4];
     for (a, r) in a.iter().zip(r) {
         for l in 0..4 {
-            sums[l] += term(a[l], r[l]);
+            sums[l] += term(a[l], r[l], x);
         }
     }
-    let rest: f64 = rest.iter().zip(rest_of_rows).map(|(a, row)| term(*a, *row)).sum();
+    let rest: f64 = rest.iter().zip(rest_of_rows).map(|(a, row)| term(*a, *row, x)).sum();
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
