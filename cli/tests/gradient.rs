@@ -184,6 +184,10 @@ fn the_adjoint_equation_and_delays() {
         code == 3 && out.contains("\"gradient\": null") && err.contains("no way back through a run with delays"),
         "{err}"
     );
+    // What a past value is at a point of the solution is known within the run only.
+    let (code, out, err) = gradient(&echo.replace("final(x)", "final(x + x(t - tau))"), &["--wrt", "k"]);
+    assert!(code == 2 && out.is_empty(), "{out}");
+    assert!(err.starts_with("error: `final(x + x(t - tau))` asks for a value at another time"), "{err}");
     let arguments = ["run", "-", "--sensitivities", "tau", "--save", "2", "--quiet"];
     let (code, out, err) = outcome(rhapsode().args(arguments).write_stdin(echo));
     assert!(code == 0 && out.starts_with("t,x,d[x]/d[tau]\n"), "{out} {err}");

@@ -8,7 +8,8 @@ use super::together::{Asked, Together};
 use super::way::{Prediction, Way};
 use super::{Compiled, DerivativeError, SolveError, UnknownName, bind};
 use crate::diag::closest;
-use crate::model::{Kind, Question, Term, TermKind};
+use crate::expr::Node;
+use crate::model::{Family, Kind, Question, Term, TermKind};
 use crate::solve::{Method, Options, Save};
 use crate::source::DataFile;
 
@@ -81,6 +82,13 @@ impl Compiled {
         };
         let by = by.iter().map(|name| elements(checked, name)).collect::<Result<Vec<_>, _>>()?.concat();
         let asking = model.asking(question).map_err(ObjectiveError::Unsupported)?;
+        if let Some(k) = elsewhere(asking.checked()) {
+            let what = match question {
+                Question::Objective(place) => asked.objectives[place].terms.get(k).map(|term| term.text.clone()),
+                Question::Likelihood => asked.observations.get(k).map(|observation| observation.text.clone()),
+            };
+            return Err(ObjectiveError::Delayed(what.unwrap_or_else(|| names.swap_remove(place))));
+        }
         Ok(Objective {
             compiled: asking.compile().map_err(ObjectiveError::Compile)?,
             name: names.swap_remove(place),
@@ -117,6 +125,22 @@ fn elements(model: &crate::model::Model, name: &str) -> Result<Vec<String>, Obje
         Some((what, help)) => Err(ObjectiveError::NoDerivative { name: name.to_string(), what, help }),
         None => Err(ObjectiveError::Name(unknown)),
     }
+}
+
+/// The first output that reads values at other times, by its place. Integrals are states: they have read them within the run.
+fn elsewhere(model: &crate::model::Model) -> Option<usize> {
+    fn reads(model: &crate::model::Model, family: &Family) -> bool {
+        let roots: Vec<_> = family.pieces.iter().map(|piece| piece.value).collect();
+        model.graph.reachable(&roots).iter().any(|id| match model.graph.node(*id) {
+            Node::Symbol(symbol, _) if model.symbol(symbol).kind == Kind::Delayed => true,
+            Node::Symbol(symbol, _) => {
+                let definition = model.definitions.iter().find(|family| family.symbol == symbol);
+                definition.is_some_and(|family| reads(model, family))
+            }
+            _ => false,
+        })
+    }
+    if model.delays.is_empty() { None } else { model.outputs.iter().position(|output| reads(model, output)) }
 }
 
 /// What a name stands for that there is no derivative by, and what to do; none of others.

@@ -51,6 +51,8 @@ pub enum ObjectiveError {
         /// What could be done.
         help: &'static str,
     },
+    /// What is asked reads a value at another time, which is known only within the run.
+    Delayed(String),
     /// There are no derivatives.
     Derivatives(DerivativeError),
     /// The equations cannot be differentiated.
@@ -99,6 +101,9 @@ impl ObjectiveError {
                 Some(format!("run through it: `--span {from}..{to}`"))
             }
             ObjectiveError::NoDerivative { help, .. } => Some((*help).to_string()),
+            ObjectiveError::Delayed(_) => {
+                Some("ask for the state as it is, at that time: `value(x, 2)`, or a row of data earlier".to_string())
+            }
             _ => None,
         }
     }
@@ -126,6 +131,9 @@ impl fmt::Display for ObjectiveError {
             ObjectiveError::Name(unknown) => unknown.fmt(f),
             ObjectiveError::NoDerivative { name, what, .. } => {
                 write!(f, "there is no derivative by `{name}`: it is {what}")
+            }
+            ObjectiveError::Delayed(what) => {
+                write!(f, "`{what}` asks for a value at another time, which is known within the run only")
             }
             ObjectiveError::Derivatives(error) => error.fmt(f),
             ObjectiveError::Unsupported(error) => error.fmt(f),
