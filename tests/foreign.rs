@@ -1,6 +1,8 @@
 //! Functions of the host: the same numbers as the function written in the model, with every method and backend, and clear errors
 //! where the host does not give what is needed.
 
+use std::ops::ControlFlow;
+
 use rhapsode::solve::{ErrorKind, Method, Save};
 use rhapsode::{Backend, Compiled, HostError, HostFunction, Model, SolveError};
 
@@ -60,6 +62,30 @@ fn interpreter_and_native_code_agree_to_the_bit() {
         let [interpreted, _] = pair(body, Backend::Interpret);
         let [a, b] = [native, interpreted].map(|compiled| compiled.problem().span(0.0..3.0).solve().unwrap());
         assert_eq!((a.times(), a.last()), (b.times(), b.last()));
+    }
+}
+
+#[test]
+fn ensembles_call_it_from_every_thread() {
+    let calm = SCALAR.replace("when x < 0.8 { y := f(y + 1, k) }\n", "");
+    let k: Vec<f64> = (0..40).map(|j| 0.4 + 0.02 * f64::from(j)).collect();
+    for body in [SCALAR, &calm, ARRAY] {
+        let [compiled, _] = pair(body, Backend::Jit);
+        for method in [Method::Auto, Method::Dop853, Method::Rodas5P] {
+            let problem = compiled.problem().span(0.0..2.0).method(method).save(Save::At(vec![2.0]));
+            let ensemble = problem.clone().ensemble(&[("k", &k)]).unwrap().threads(3);
+            let mut ends = Vec::new();
+            let sink = |_, end: Vec<f64>| {
+                ends.push(end);
+                ControlFlow::Continue(())
+            };
+            ensemble.each(|_, result| result.unwrap().last(), sink).unwrap();
+            for (k, end) in k.iter().zip(&ends) {
+                let alone = problem.clone().set("k", *k).unwrap().solve().unwrap().last();
+                assert_eq!(alone, *end, "{} k = {k}", method.name());
+            }
+            assert_eq!(ends.len(), k.len());
+        }
     }
 }
 

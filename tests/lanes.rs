@@ -4,21 +4,25 @@
 mod common;
 #[path = "common/lanes.rs"]
 mod material;
+#[path = "common/members.rs"]
+mod members;
 
 use rhapsode::solve::methods;
-use rhapsode::solve::{ErrorKind, Failure, Lanes, Member, Method, Options, Save, Solution, Tolerance, integrate};
+use rhapsode::solve::{ErrorKind, Lanes, Member, Method, Options, Save};
 use rhapsode::system::{EXTRA, LIMITS};
 use rhapsode::{Backend, Compiled, Model};
 
 use material::{FUNCTIONS, LORENZ, Random, compile};
+use members::{Found, alone, fingerprint, members, options};
 
 /// The methods whose steps run in lanes, and whether they are for stiff problems.
-const METHODS: [(Method, bool); 8] = [
+const METHODS: [(Method, bool); 9] = [
     (Method::Bosh3, false),
     (Method::Tsit5, false),
     (Method::Vern7, false),
     (Method::Dop853, false),
     (Method::Vern9, false),
+    (Method::Taylor, false),
     (Method::Rosenbrock23, true),
     (Method::Rodas4, true),
     (Method::Rodas5P, true),
@@ -28,48 +32,7 @@ const VAN_DER_POL: &str = "param m = 5\ninit x = 2, v = 0\nx' = v\nv' = m*(1 - x
 /// f is no number behind a time that depends on a parameter.
 const ENDING: &str = "param a = 1, s = 0\ninit x = 1, y = 1\nx' = -sqrt(a - t)*x + s*y\ny' = -y";
 
-/// `count` trajectories with parameters and initial values moved by up to these shares.
-fn members(compiled: &Compiled, count: usize, (by_parameter, by_state): (f64, f64)) -> Vec<Member> {
-    let values = compiled.problem().parameter_values().unwrap();
-    let mut random = Random(7);
-    let mut moved = |x: &f64, share: f64| x * (1.0 + share * random.next());
-    (0..count)
-        .map(|number| {
-            let own: Vec<f64> = values.iter().map(|value| moved(value, by_parameter)).collect();
-            let p = compiled.bind(&own);
-            let y = compiled.initial(0.0, &p).iter().map(|y| moved(y, by_state)).collect();
-            Member { number, y, p }
-        })
-        .collect()
-}
-
-fn options(method: Method, rtol: f64, end: f64, save: Save) -> Options<'static> {
-    let mut options = Options::new(0.0, end);
-    (options.method, options.rtol, options.atol) = (method, rtol, Tolerance::Scalar(rtol * 1e-2));
-    options.save = save;
-    options
-}
-
-/// Everything about a result but the clock.
-fn fingerprint(result: &Result<Solution, Failure>) -> (String, Vec<u64>) {
-    let (solution, end) = match result {
-        Ok(solution) => (solution, String::new()),
-        Err(failure) => (failure.partial.as_ref(), format!("{:?} {:e} {:e}", failure.kind, failure.time, failure.step)),
-    };
-    let mut numbers = solution.times().to_vec();
-    (0..solution.state_names().len()).for_each(|k| numbers.extend(solution.state(k)));
-    (0..solution.output_names().len()).for_each(|k| numbers.extend(solution.output(k)));
-    let mut statistics = solution.statistics.clone();
-    statistics.solve_seconds = 0.0;
-    (format!("{end} {statistics:?}"), numbers.iter().map(|x| x.to_bits()).collect())
-}
-
-fn alone(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(String, Vec<u64>)> {
-    let run = |member: &Member| fingerprint(&integrate(compiled.system(), &member.y, &member.p, options));
-    members.iter().map(run).collect()
-}
-
-fn together(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(usize, (String, Vec<u64>))> {
+fn together(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(usize, Found)> {
     let mut lanes = Lanes::<f64>::new(compiled.system(), options).unwrap_or_else(|reason| panic!("{reason}"));
     let mut rest = members.iter().cloned();
     let mut found = Vec::new();
@@ -78,7 +41,7 @@ fn together(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(
 }
 
 /// In lanes as alone, in several numbers and in both orders.
-fn compare(name: &str, compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(String, Vec<u64>)> {
+fn compare(name: &str, compiled: &Compiled, members: &[Member], options: &Options) -> Vec<Found> {
     let expected = alone(compiled, members, options);
     let reversed: Vec<Member> = members.iter().rev().cloned().collect();
     for part in [&members[..1], &members[..3], members, &reversed] {
@@ -275,7 +238,7 @@ fn what_cannot_go_in_lanes_says_why() {
     assert_eq!(reason(plain, &|o| o.t1 = f64::INFINITY), "the end is found step by step");
     assert_eq!(reason(plain, &|o| o.dense = true), "every step is looked at");
     assert_eq!(reason(plain, &|o| o.breakpoints = vec![0.5]), "the run has breakpoints");
-    let bdf = "BDF is not an explicit Runge–Kutta or a Rosenbrock method";
+    let bdf = "BDF is no explicit Runge–Kutta, Rosenbrock or Taylor method";
     assert_eq!(reason(plain, &|o| o.method = Method::Bdf), bdf);
     let large = "index i = 1..100\ninit x[i] = i\nx[i]' = -x[i]";
     assert_eq!(reason(large, &|_| ()), "Tsit5 has no step of one function for this system");

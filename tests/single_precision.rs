@@ -93,7 +93,9 @@ fn a_trajectory_does_not_depend_on_its_neighbours() {
     for (text, end) in [(LORENZ, 1.0), (FUNCTIONS, 2.0), (VAN_DER_POL, 5.0)] {
         let both = [Backend::Jit, Backend::Interpret].map(|backend| compile(text, backend));
         let members = members(&both[0], 19, 0.3);
-        for method in [Method::Bosh3, Method::Tsit5, Method::Dop853, Method::Rosenbrock23, Method::Rodas5P] {
+        let methods =
+            [Method::Bosh3, Method::Tsit5, Method::Dop853, Method::Taylor, Method::Rosenbrock23, Method::Rodas5P];
+        for method in methods {
             let options = options(method, 1e-4, end);
             let alone: Vec<_> = members
                 .iter()
@@ -117,7 +119,7 @@ fn errors_are_as_asked_for() {
     let robertson = include_str!("../examples/models/robertson.ode");
     let pollution = include_str!("../examples/models/pollution.ode");
     let stiff = [Method::Rodas4, Method::Rodas5P];
-    let all = [Method::Tsit5, Method::Dop853, Method::Rodas4, Method::Rodas5P];
+    let all = [Method::Tsit5, Method::Dop853, Method::Taylor, Method::Rodas4, Method::Rodas5P];
     let problems: [(&str, &str, f64, &[Method]); 5] = [
         ("lorenz", LORENZ, 1.0, &all),
         ("functions", FUNCTIONS, 3.0, &all),
@@ -169,7 +171,7 @@ fn what_it_cannot_do_is_refused() {
     assert_eq!(reason(plain, &|_| ()), "");
     let tight = "rtol must be at least 2e-6 in single precision, found 1e-6; ask for 1e-4, or use double precision";
     assert_eq!(reason(plain, &|o| o.rtol = 1e-6), tight);
-    let method = "there is no run in single precision: BDF is not an explicit Runge–Kutta or a Rosenbrock method; use double precision";
+    let method = "there is no run in single precision: BDF is no explicit Runge–Kutta, Rosenbrock or Taylor method; use double precision";
     assert_eq!(reason(plain, &|o| o.method = Method::Bdf), method);
     let event = format!("{plain}\nwhen x < 0.5 {{ x := 1 }}");
     assert!(reason(&event, &|_| ()).contains("events and switches"));

@@ -1,7 +1,8 @@
 """Many trajectories beside the peers: time per trajectory and error of 10,000, on one thread. `benches/peers/ensembles` calls it.
 
 The same members for everyone: parameters moved by up to a tenth, written by `cargo bench --bench ensembles -- --peers` with the ends at
-rtol 1e-13. Peers: heyoka's batch mode, LSODA and DOP853 (numbalsoda) in a compiled loop, Diffrax under vmap. A time is
+rtol 1e-13. Peers: heyoka's batch mode, LSODA and DOP853 (numbalsoda) in a compiled loop, diffsol in a loop, Diffrax under vmap; SciPy in a
+loop of Python over the first 100 of them, with a compiled right-hand side. A time is
 the least of several runs over all members, compiled before; an error the largest |difference| / max(|y|, 1e-9·max |y|) over
 members and states, as in compare.py. Writes lines `problem,program,rtol,microseconds,error` to standard output.
 """
@@ -9,6 +10,7 @@ members and states, as in compare.py. Writes lines `problem,program,rtol,microse
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -18,6 +20,8 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_paralleli
 
 import numpy as np
 
+from formulas import DiffSl, read
+
 RUNS = 3
 TOLERANCES = [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9]
 
@@ -26,6 +30,7 @@ class Problem:
     """What Rhapsode's worker wrote, and right-hand sides made of its equations."""
 
     def __init__(self, folder):
+        self.folder = folder
         table = json.loads((folder / "problem.json").read_text())
         self.name, self.end, self.stiff = table["name"], table["end"], table["stiff"]
         self.atol = table["atol_over_rtol"]
@@ -52,7 +57,8 @@ class Problem:
 
     def error(self, ends):
         scale = np.maximum(np.abs(self.ends), 1e-9 * np.abs(self.ends).max(axis=0))
-        return float(np.max(np.abs(ends - self.ends) / scale))
+        few = len(ends)
+        return float(np.max(np.abs(ends - self.ends[:few]) / scale[:few]))
 
 
 def heyoka(problem):
@@ -151,12 +157,71 @@ def diffrax(name):
     return make
 
 
+def diffsol(name):
+    def make(problem):
+        sl = DiffSl(lambda name: name if name == "t" else "q" + name.replace("_", "x"))
+        first = {f"first{name}": value for name, value in zip(problem.states, problem.y0[0])}
+        inputs = first | dict(zip(problem.parameters, problem.p[0]))
+        rows = ["in_i {" + ", ".join(f"{sl.rename(name)} = {float(value)!r}" for name, value in inputs.items()) + "}"]
+        rows.append("u_i {" + ", ".join(f"{sl.rename(s)} = {sl.rename('first' + s)}" for s in problem.states) + "}")
+        rows += [f"{sl.rename(name)} {{ {sl.text(read(text))} }}" for name, text in problem.aux]
+        rows.append("F_i {\n" + "".join(f"  {sl.text(read(text))},\n" for text in problem.equations) + "}")
+        path = problem.folder / "problem.dsl"
+        path.write_text("\n".join(rows) + "\n")
+        worker = problem.folder.parent.parent / "diffsol/release/peer-diffsol"
+        command = [worker, "--ensemble", path, problem.folder / "members.csv", repr(problem.end)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def prepare(rtol):
+            def run():
+                print(name, rtol, rtol * problem.atol, file=process.stdin, flush=True)
+                answer = json.loads(process.stdout.readline())
+                if "error" in answer:
+                    raise RuntimeError(answer["error"])
+                # The numbers' way through the pipe is not counted.
+                return np.array(answer["ends"]), answer["seconds"]
+
+            return run
+
+        return prepare
+
+    return make
+
+
+def scipy(name, few=100):
+    def make(problem):
+        from numba import njit
+        from scipy.integrate import solve_ivp
+
+        give = lambda texts: [f"    d_[{k}] = {text}" for k, text in enumerate(texts)] + ["    return d_"]
+        scope = {"np": np}
+        exec(problem.source("def right(t_, y_, p_):", lambda texts: ["    d_ = np.empty(len(y_))"] + give(texts)), scope)
+        right, span = njit(scope["right"]), (0.0, problem.end)
+
+        def prepare(rtol):
+            def run():
+                ends = [solve_ivp(right, span, y0, method=name, rtol=rtol, atol=rtol * problem.atol, args=(p,)).y[:, -1]
+                        for y0, p in zip(problem.y0[:few], problem.p[:few])]
+                return np.array(ends)
+
+            return run
+
+        return prepare
+
+    return make
+
+
 def programs(problem):
     if problem.stiff:
         # Diffrax needs minutes for one run over stiff members: it is no rival there.
-        return {"LSODA": native("lsoda")}
-    return {"heyoka batch": heyoka, "DOP853": native("dop853"), "LSODA": native("lsoda"), "Diffrax Tsit5": diffrax("Tsit5"),
-            "Diffrax Dopri8": diffrax("Dopri8")}
+        return {"LSODA": native("lsoda"), "diffsol BDF": diffsol("bdf"), "diffsol ESDIRK34": diffsol("esdirk34"), "SciPy LSODA": scipy("LSODA")}
+    return {"heyoka batch": heyoka, "DOP853": native("dop853"), "LSODA": native("lsoda"), "diffsol Tsit45": diffsol("tsit45"),
+            "Diffrax Tsit5": diffrax("Tsit5"), "Diffrax Dopri8": diffrax("Dopri8"), "SciPy DOP853": scipy("DOP853")}
+
+
+def timed(result):
+    """Ends, and the seconds they took where the program says so itself."""
+    return result if isinstance(result, tuple) else (result, None)
 
 
 for folder in sorted(path for path in pathlib.Path(sys.argv[1]).iterdir() if path.is_dir()):
@@ -166,13 +231,13 @@ for folder in sorted(path for path in pathlib.Path(sys.argv[1]).iterdir() if pat
             prepare = make(problem)
             for rtol in TOLERANCES:
                 run = prepare(rtol)
-                ends = run()
+                run()
                 spent = []
                 for _ in range(RUNS):
                     before = time.perf_counter()
-                    ends = run()
-                    spent.append(time.perf_counter() - before)
-                microseconds = min(spent) / len(problem.y0) * 1e6
+                    ends, seconds = timed(run())
+                    spent.append(seconds or time.perf_counter() - before)
+                microseconds = min(spent) / len(ends) * 1e6
                 print(f"{problem.name},{name},{rtol:e},{microseconds:.3f},{problem.error(ends):.2e}", flush=True)
         except Exception as error:
             print(f"{problem.name},{name}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)

@@ -96,7 +96,7 @@ def main():
             "`benches/peers/ensembles`, one core: 10,000 trajectories whose parameters differ by up to a tenth, microseconds per",
             "trajectory at equal error (between measured tolerances by straight lines in the log–log plot). The best of our methods",
             "and of the peers at each error; a dash: nobody there reaches it. Peers: heyoka's batch mode, LSODA and DOP853 (numbalsoda) in",
-            "a compiled loop, Diffrax under `vmap`.",
+            "a compiled loop, diffsol in a loop, Diffrax under `vmap`, SciPy in a loop.",
             "",
             table(found),
         ]),

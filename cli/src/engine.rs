@@ -278,12 +278,8 @@ pub fn validate_sensitivities(model: &Model, by: &[String]) -> Result<(), Stop> 
 pub fn validate_columns(model: &Model, by: &[String], columns: &[String]) -> Result<(), Stop> {
     let (states, outputs) = (model.states(), model.outputs());
     let further = [derivative_names(&states, by), derivative_names(&outputs, by)];
-    let exists = |names: &Names, wanted: &str| {
-        names.find(wanted).is_some()
-            || names.blocks().iter().any(|block| block.name == wanted || plain(&block.name) == wanted)
-    };
     let all = || [&states, &outputs].into_iter().chain(&further);
-    match columns.iter().find(|name| !all().any(|names| exists(names, name))) {
+    match columns.iter().find(|name| !all().any(|names| names.range(name).is_some())) {
         Some(name) => Err(unknown("--columns", "state or output", name, &[&states, &outputs])),
         None => Ok(()),
     }

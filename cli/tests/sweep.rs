@@ -168,6 +168,25 @@ fn a_failure_is_marked_and_nothing_else() {
 }
 
 #[test]
+fn how_it_went_is_told() {
+    let folder = with("model blow\nparam a = 1\ninit x = 1\nx' = a*x^2\nsolve t = 0..1\n");
+    let line = "sweep m.ode --param a=0.5,2,0.25 --method Tsit5 --threads 2 --explain --stats s.json -o a.csv --quiet";
+    let (code, _, err) = told(folder.path(), line);
+    assert_eq!((code, err.trim()), (0, "4 trajectories at a time on each of 2 threads, side by side in SIMD lanes"));
+    let text = std::fs::read_to_string(folder.path().join("s.json")).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let known = ["trajectories", "failed", "threads", "side_by_side"].map(|name| stats[name].as_u64());
+    assert_eq!(known, [3, 1, 2, 4].map(Some), "{text}");
+    assert!(stats["steps"].as_u64() > Some(10) && stats["solve_seconds"].as_f64() > Some(0.0), "{text}");
+    assert!(stats["message"].as_str().unwrap().starts_with("trajectory 1: "), "{text}");
+    let (_, _, err) = told(folder.path(), "sweep m.ode --param a=0.5 --method BDF --threads 1 --explain --quiet");
+    let reason = "BDF has no step of one function for this system";
+    assert_eq!(err.trim(), format!("one trajectory at a time on each of 1 thread: {reason}"));
+    let (code, _, err) = told(folder.path(), "sweep m.ode --param a=1 --stats nowhere/s.json");
+    assert!(code == 2 && err.contains("--stats: cannot write `nowhere/s.json`"), "{err}");
+}
+
+#[test]
 fn bad_input_is_refused_with_a_hint() {
     let folder = with(
         "model m\nparam k1 = 1 in (0.5, 2), k2 = 2, c[i] = 1 for i in 1..2\nindex i = 1..2\ninit x = 1\nx' = -k1*x*k2*c[1]\nsolve t = 0..1\n",
@@ -206,6 +225,7 @@ fn bad_input_is_refused_with_a_hint() {
         ("--param k1=1 -o a.txt", "should end in .csv, .npz or .parquet"),
         ("--param k1=1 --plot a.gif", "should end in .svg"),
         ("--param k1=1 --threads 0", "--threads"),
+        ("--param k1=1 --precision f32 --method BDF", "--precision: there is no run in single precision: BDF is no"),
         ("--from nowhere.csv", "nowhere.csv"),
         ("--from short.csv", "`short.csv`"),
         ("--from odd.csv", "did you mean `k2`?"),
@@ -309,7 +329,9 @@ fn every_kind_of_sweep_has_its_figure() {
         ("--sample 50 --keep times", "lines: 50 %, bands: 5 to 95 %, 25 to 75 % of 50 trajectories"),
         ("--sample 50 --keep quantiles --quantiles 0,0.5,1", "bands: 0 to 100 % of"),
         ("--sample 16 --indices sobol", ">with interactions<"),
-        ("--sample 16 --indices morris --keep times", "m at t = 1"),
+        ("--sample 16 --indices morris", "m at the end"),
+        ("--sample 16 --indices sobol --keep times", "shares of the variance, with interactions; bands: 95 %"),
+        ("--sample 16 --indices morris --keep times --columns x", ">q<"),
     ] {
         let (code, _, err) = told(folder.path(), &format!("sweep m.ode {line} --quiet -o a.csv --plot a.svg"));
         let drawn = std::fs::read_to_string(folder.path().join("a.svg")).unwrap_or_default();

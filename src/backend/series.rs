@@ -12,7 +12,7 @@ use crate::system::{CompiledStep, Taylor};
 /// Systems with more states take their steps by loops: they are worth it.
 const STATES: usize = 40;
 /// So do systems whose coefficients take more operations: as one function they would take long to compile.
-const OPERATIONS: usize = 6_000;
+const OPERATIONS: usize = 12_000;
 
 /// The coefficients up to one order.
 pub struct Series<K> {

@@ -17,7 +17,6 @@ use super::steady::Steady;
 use super::{Compiled, Model};
 use crate::diag::closest;
 use crate::model::{Grid, LOOK_BACK, LeadIn};
-use crate::name::plain;
 use crate::solve::{
     Approach, End, ErrorKind, Failure, Method, Observer, Options, Precision, Recorder, Save, Solution, SteadyState,
     Steps, Tolerance, integrate, integrate_to, integrate_told, steady, steps,
@@ -128,10 +127,7 @@ impl<'a> Problem<'a> {
     pub fn set_array(mut self, name: &str, values: &[f64]) -> Result<Self, String> {
         let model = self.compiled.model();
         let kinds = [model.parameters(), model.states(), model.discretes()];
-        let found = kinds.iter().enumerate().find_map(|(kind, names)| {
-            let block = names.blocks().iter().find(|block| block.name == name || plain(&block.name) == name);
-            block.map(|block| (kind, block))
-        });
+        let found = kinds.iter().enumerate().find_map(|(kind, names)| names.block(name).map(|block| (kind, block)));
         let Some((kind, block)) = found else { return Err(self.unknown(name).to_string()) };
         if block.len() != values.len() {
             return Err(format!("`{name}` has {} elements, found {}", block.len(), values.len()));

@@ -12,6 +12,7 @@
 use super::ErrorKind;
 use super::Method;
 use super::candidates::{self, Outlook};
+use super::lanes::Single;
 use super::problem::Problem;
 use super::spectrum::Spectrum;
 use super::stepper::Stepper;
@@ -290,9 +291,55 @@ impl Stepper for Auto {
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
+        let before = self.t();
+        let outcome = self.current().step(problem, end);
+        self.concluded(problem, (before, end), outcome)
+    }
+
+    /// Changes method if the evidence says so.
+    fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
+        if self.only_implicit {
+            return Ok(());
+        }
+        if !self.stiff {
+            self.leave_series(problem)?;
+            if self.evidence >= self.enough {
+                return self.leave_explicit(problem);
+            }
+        }
+        if self.stiff && self.relaxed >= RELAXED_STEPS {
+            let t = self.t();
+            self.go_explicit(problem)?;
+            problem.explain(|| {
+                format!("t = {t:e}: back, such steps are well inside the explicit method's stability region")
+            });
+        } else if self.stiff && self.since_switch == self.trial && self.pace < self.worthwhile(problem) {
+            self.enough = self.enough.saturating_mul(2);
+            let t = self.t();
+            self.go_explicit(problem)?;
+            problem.explain(|| format!("t = {t:e}: back, the trial did not lengthen the steps by what they cost more"));
+        } else if self.stiff_method == Method::Rkc
+            && self.stiff
+            && self.since_switch >= STAGED
+            && self.since_switch.is_multiple_of(STAGED)
+        {
+            self.leave_stabilised(problem)?;
+        }
+        Ok(())
+    }
+
+    fn single(&mut self) -> Option<&mut dyn Single> {
+        self.current().single()
+    }
+
+    fn concluded(
+        &mut self,
+        problem: &mut Problem,
+        (before, end): (f64, f64),
+        outcome: Result<(), ErrorKind>,
+    ) -> Result<(), ErrorKind> {
         if self.stiff {
-            let before = self.t();
-            match self.current().step(problem, end) {
+            match outcome {
                 Ok(()) => {
                     self.measure_pace(before);
                     let relaxed = self.current().stiffness() < RELAXED;
@@ -307,8 +354,7 @@ impl Stepper for Auto {
                 Err(kind) => return Err(kind),
             }
         }
-        let before = self.explicit.t();
-        match self.explicit.step(problem, end) {
+        match outcome {
             Ok(()) => {
                 self.measure_pace(before);
                 if let Some((share, steps)) = self.share(problem, before) {
@@ -333,16 +379,6 @@ impl Stepper for Auto {
                 self.current().step(problem, end).map_err(|e| if e == ErrorKind::Singular { kind } else { e })
             }
             Err(kind) => Err(kind),
-        }
-    }
-
-    fn advance(&mut self, problem: &mut Problem, until: f64, end: f64) -> Result<(), ErrorKind> {
-        loop {
-            self.reconsider(problem)?;
-            self.step(problem, end)?;
-            if (self.t() - until) * problem.direction >= 0.0 {
-                return Ok(());
-            }
         }
     }
 
@@ -421,41 +457,6 @@ impl Stepper for Auto {
 }
 
 impl Auto {
-    /// Changes method if the evidence says so; called between steps.
-    ///
-    /// # Errors
-    /// If the other method cannot start and this one cannot go on.
-    fn reconsider(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
-        if self.only_implicit {
-            return Ok(());
-        }
-        if !self.stiff {
-            self.leave_series(problem)?;
-            if self.evidence >= self.enough {
-                return self.leave_explicit(problem);
-            }
-        }
-        if self.stiff && self.relaxed >= RELAXED_STEPS {
-            let t = self.t();
-            self.go_explicit(problem)?;
-            problem.explain(|| {
-                format!("t = {t:e}: back, such steps are well inside the explicit method's stability region")
-            });
-        } else if self.stiff && self.since_switch == self.trial && self.pace < self.worthwhile(problem) {
-            self.enough = self.enough.saturating_mul(2);
-            let t = self.t();
-            self.go_explicit(problem)?;
-            problem.explain(|| format!("t = {t:e}: back, the trial did not lengthen the steps by what they cost more"));
-        } else if self.stiff_method == Method::Rkc
-            && self.stiff
-            && self.since_switch >= STAGED
-            && self.since_switch.is_multiple_of(STAGED)
-        {
-            self.leave_stabilised(problem)?;
-        }
-        Ok(())
-    }
-
     /// The pace from which on the stiff method gains time.
     fn worthwhile(&self, problem: &Problem) -> f64 {
         let (pace, cost) = self.before;

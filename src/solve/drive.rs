@@ -1,27 +1,27 @@
 //! The run: segments between breakpoints, steps within them, points kept from the dense output.
 
+mod abreast;
+mod active;
 mod kept;
 mod passed;
 mod steps;
 
+pub use abreast::Abreast;
+pub(super) use active::Active;
 pub use passed::{Go, Observer, Passed};
 pub use steps::{Step, Steps, steps};
 
 use std::sync::Arc;
 
-use super::auto::Auto;
 use super::consistent::{self, Algebraic, Projection};
 use super::events::{Flow, Happenings};
-use super::explicit::ExplicitStepper;
-use super::low_storage::LowStorageStepper;
-use super::methods::{self, adams::Adams, dprkn6::Dprkn6, rdpk3sp49::RDPK3SP49, rkc::Rkc, taylor::Taylor};
+use super::methods;
 use super::options::validate;
 use super::past::{self, Past};
 use super::points::Points;
 use super::problem::Problem;
 use super::settled::Settled;
 use super::stepper::{Stepper, zeros};
-use super::symplectic::SymplecticStepper;
 use super::taken::{Place, Recorder, Turn};
 use super::{Dense, ErrorKind, Failure, Method, Options, Precision, Solution, lanes};
 use crate::system::System;
@@ -80,42 +80,6 @@ pub fn integrate_told(
     match outcome {
         Ok(()) => Ok(run.into_solution()),
         Err(kind) => Err(run.failed(kind)),
-    }
-}
-
-/// The active method: `auto` is told apart because it may change method between steps.
-pub(super) enum Active {
-    Auto(Box<Auto>),
-    Fixed(Box<dyn Stepper>),
-}
-
-impl Active {
-    pub(super) fn new(method: Method, problem: &mut Problem) -> Result<Self, ErrorKind> {
-        if let Some(tableau) = methods::tableau(method) {
-            return Ok(Active::Fixed(Box::new(ExplicitStepper::new(tableau, problem))));
-        }
-        if let Some(constants) = methods::symplectic_method(method) {
-            return Ok(Active::Fixed(Box::new(SymplecticStepper::new(constants, problem)?)));
-        }
-        if let Some(stepper) = methods::implicit(method, problem)? {
-            return Ok(Active::Fixed(stepper));
-        }
-        Ok(match method {
-            Method::Adams => Active::Fixed(Box::new(Adams::new(problem.dim()))),
-            Method::Rdpk3Sp49 => Active::Fixed(Box::new(LowStorageStepper::new(&RDPK3SP49, problem.dim()))),
-            Method::Rkc => Active::Fixed(Box::new(Rkc::new(problem.dim()))),
-            Method::Dprkn6 => Active::Fixed(Box::new(Dprkn6::new(problem)?)),
-            Method::Taylor => Active::Fixed(Box::new(Taylor::new(problem)?)),
-            // `auto`; the others were above.
-            _ => Active::Auto(Box::new(Auto::new(problem))),
-        })
-    }
-
-    pub(super) fn stepper(&mut self) -> &mut dyn Stepper {
-        match self {
-            Active::Auto(auto) => auto.as_mut(),
-            Active::Fixed(stepper) => stepper.as_mut(),
-        }
     }
 }
 
@@ -262,18 +226,26 @@ impl<'a, 'r> Run<'a, 'r> {
     }
 
     fn advance(&mut self, going: &mut Going) -> Result<bool, ErrorKind> {
-        let end = match going.end {
-            Some(end) => end,
-            None if self.time == self.options.t1 || self.stopped => return Ok(false),
-            None => self.start_stretch(going)?,
-        };
-        let stepper = going.active.stepper();
-        if self.time != end {
-            match self.step(stepper, end) {
-                Ok(false) if self.time != end => return Ok(true),
-                Ok(_) => {}
-                Err(kind) => return Err(self.problem.diagnose(kind, stepper)),
-            }
+        let Some(end) = self.stretch(going)? else { return Ok(false) };
+        let outcome = if self.time == end { Ok(true) } else { self.step(going.active.stepper(), end) };
+        self.conclude(going, end, outcome)
+    }
+
+    /// The end of the stretch under way, or of the next; none at the end of the run.
+    fn stretch(&mut self, going: &mut Going) -> Result<Option<f64>, ErrorKind> {
+        match going.end {
+            Some(end) => Ok(Some(end)),
+            None if self.time == self.options.t1 || self.stopped => Ok(None),
+            None => self.start_stretch(going).map(Some),
+        }
+    }
+
+    /// What becomes of the stretch by what a step has come to; says whether there is more to go.
+    fn conclude(&mut self, going: &mut Going, end: f64, outcome: Result<bool, ErrorKind>) -> Result<bool, ErrorKind> {
+        match outcome {
+            Ok(false) if self.time != end => return Ok(true),
+            Ok(_) => {}
+            Err(kind) => return Err(self.problem.diagnose(kind, going.active.stepper())),
         }
         going.end = None;
         if self.halted {
@@ -466,6 +438,18 @@ impl<'a, 'r> Run<'a, 'r> {
             let until = self.until(end);
             stepper.advance(&mut self.problem, until, end).map(|()| false)
         };
+        self.stepped(stepper, end, rejected, outcome)
+    }
+
+    /// All that follows a step (or several), before which so many had been rejected; says whether the stretch is over before
+    /// its end.
+    fn stepped(
+        &mut self,
+        stepper: &mut dyn Stepper,
+        end: f64,
+        rejected: u64,
+        outcome: Result<bool, ErrorKind>,
+    ) -> Result<bool, ErrorKind> {
         let rejected = self.problem.statistics.rejected - rejected;
         self.step = stepper.h();
         if let (Err(ErrorKind::TooManySteps(_)), Some(settled)) = (&outcome, &self.settled) {

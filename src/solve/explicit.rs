@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use super::ErrorKind;
 use super::fused::add_stages;
+use super::lanes::Single;
 use super::problem::Problem;
-use super::stepper::{Controller, Pace, Stepper, first_step, too_small, zeros};
+use super::stepper::{Controller, Pace, Stepper, too_small, zeros};
 use super::tableau::{Dense, ErrorEstimate, Explicit};
 use super::taken::{Formula, Taken};
 use crate::system::{CompiledStep, EXTRA, LIMITS};
@@ -120,6 +121,13 @@ impl ExplicitStepper {
         self.limits[0] = h;
         let (y, limits) = (&self.y[..n], &self.limits[..LIMITS + n]);
         step.attempt(self.pace.t, y, problem.parameters(), limits, &mut self.k, &mut self.y_new);
+        self.said(problem)
+    }
+
+    /// What a compiled attempt says of itself, counted.
+    #[inline]
+    fn said(&mut self, problem: &mut Problem) -> f64 {
+        let n = self.n;
         problem.statistics.rhs += (self.method.stages - 1) as u64;
         self.differences = (self.y_new[n + 1], self.y_new[n + 2]);
         self.y_new[n]
@@ -210,13 +218,28 @@ impl ExplicitStepper {
 }
 
 impl ExplicitStepper {
-    /// The first step, if none is wanted yet.
-    fn choose_first(&mut self, problem: &mut Problem, end: f64) {
-        if self.pace.h == 0.0 {
-            let (t, order) = (self.pace.t, self.method.error_order);
-            let (f0, scratch) = self.k.split_at_mut(self.n);
-            self.pace.h = first_step(problem, t, &self.y[..self.n], f0, order, end - t, scratch);
+    /// The end of the step, if an attempt with this error is one.
+    #[inline]
+    fn settle(&mut self, problem: &mut Problem, h: f64, error: f64, end: f64) -> Option<Result<(), ErrorKind>> {
+        if error <= 1.0 {
+            problem.statistics.steps += 1;
+            self.t_old = self.pace.t;
+            self.h_old = h;
+            self.pace.accept(h, [error, 0.0, 0.0], end);
+            std::mem::swap(&mut self.y_old, &mut self.y);
+            std::mem::swap(&mut self.y, &mut self.y_new);
+            std::mem::swap(&mut self.k_old, &mut self.k);
+            self.dense_ready = false;
+            self.extra_ready = self.method.a.len() == self.method.stages;
+            // First same as last.
+            let (n, last) = (self.n, (self.method.stages - 1) * self.n);
+            self.k[..n].copy_from_slice(&self.k_old[last..last + n]);
+            return Some(Ok(()));
         }
+        problem.statistics.rejected += 1;
+        self.pace.reject(h, error);
+        let small = self.pace.h.abs() < problem.least_step(self.pace.t);
+        small.then(|| Err(self.failure(problem, h)))
     }
 
     /// Why no step is small enough: the last was `h`.
@@ -258,33 +281,17 @@ impl Stepper for ExplicitStepper {
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
-        let n = self.n;
-        self.choose_first(problem, end);
         loop {
-            problem.check()?;
-            let h = self.pace.attempt(problem.max_step, end);
+            let h = self.propose(problem, end)?;
             let error = self.try_step(problem, h);
-            if error <= 1.0 {
-                problem.statistics.steps += 1;
-                self.t_old = self.pace.t;
-                self.h_old = h;
-                self.pace.accept(h, error, end);
-                std::mem::swap(&mut self.y_old, &mut self.y);
-                std::mem::swap(&mut self.y, &mut self.y_new);
-                std::mem::swap(&mut self.k_old, &mut self.k);
-                self.dense_ready = false;
-                self.extra_ready = self.method.a.len() == self.method.stages;
-                // First same as last.
-                let last = (self.method.stages - 1) * n;
-                self.k[..n].copy_from_slice(&self.k_old[last..last + n]);
-                return Ok(());
-            }
-            problem.statistics.rejected += 1;
-            self.pace.reject(h, error);
-            if self.pace.h.abs() < problem.least_step(self.pace.t) {
-                return Err(self.failure(problem, h));
+            if let Some(outcome) = self.settle(problem, h, error, end) {
+                return outcome;
             }
         }
+    }
+
+    fn single(&mut self) -> Option<&mut dyn Single> {
+        if self.compiled.is_some() { Some(self) } else { None }
     }
 
     fn t(&self) -> f64 {

@@ -37,7 +37,7 @@ pub mod tableau;
 pub mod taken;
 
 pub use dense::Dense;
-pub use drive::{End, Go, Observer, Passed, Step, Steps, integrate, integrate_to, integrate_told, steps};
+pub use drive::{Abreast, End, Go, Observer, Passed, Step, Steps, integrate, integrate_to, integrate_told, steps};
 pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure, no_derivative};
 pub use lanes::{Lanes, Member, Number};

@@ -102,6 +102,14 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Its name: `f64` or `f32`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::Double => "f64",
+            Precision::Single => "f32",
+        }
+    }
+
     /// The precision of that name: `f64` or `f32`.
     pub fn find(name: &str) -> Option<Precision> {
         match name {

@@ -9,8 +9,9 @@ mod lanes;
 use std::sync::Arc;
 
 use super::fused::{combine, stage, weigh};
+use super::lanes::Single;
 use super::problem::Problem;
-use super::stepper::{Controller, Pace, Stepper, first_step, zeros};
+use super::stepper::{Controller, Pace, Stepper, zeros};
 use super::taken::{Formula, Taken};
 use super::{ErrorKind, Statistics};
 use crate::linalg::{GOOD, GOOD_IN_SINGLE, Shifted};
@@ -295,6 +296,12 @@ impl RosenbrockStepper {
         self.limits[0] = h;
         let (here, next) = (&self.here.values, &mut self.next.values);
         step.attempt(self.pace.t, here, problem.parameters(), &self.limits, &mut self.u, next);
+        self.said(problem, h)
+    }
+
+    /// The error of a compiled attempt, counted; `None` if its pivots were bad.
+    #[inline]
+    fn said(&mut self, problem: &mut Problem, h: f64) -> Option<f64> {
         self.count_whole(&mut problem.statistics, 1);
         let [error, good, norm] = self.next.said()?;
         if good == 0.0 {
@@ -400,12 +407,33 @@ impl RosenbrockStepper {
         self.stiffness = h.abs() * norm;
     }
 
-    /// The first step, if none is wanted yet.
-    fn choose_first(&mut self, problem: &mut Problem, end: f64) {
-        if self.pace.h == 0.0 {
-            let (t, order, scratch) = (self.pace.t, self.method.error_order, &mut self.u[..2 * self.n]);
-            self.pace.h = first_step(problem, t, self.here.y(), self.here.f(), order, end - t, scratch);
+    /// The end of the step, if an attempt h to `t_new` is one.
+    #[inline]
+    fn settle(
+        &mut self,
+        problem: &mut Problem,
+        (h, t_new): (f64, f64),
+        outcome: Outcome,
+        end: f64,
+    ) -> Option<Result<(), ErrorKind>> {
+        let error = if let Outcome::Error(error) = outcome { error } else { f64::NAN };
+        if error <= 1.0 {
+            problem.statistics.steps += 1;
+            self.t_old = self.pace.t;
+            self.h_old = h;
+            self.pace.accept(h, [error, 0.0, 0.0], end);
+            // Pointers change places, not the numbers.
+            std::mem::swap(&mut self.before.values, &mut self.here.values);
+            std::mem::swap(&mut self.here.values, &mut self.next.values);
+            std::mem::swap(&mut self.u_old, &mut self.u);
+            self.dense_ready = false;
+            self.fresh = false;
+            return Some(Ok(()));
         }
+        problem.statistics.rejected += 1;
+        self.pace.reject(h, error);
+        let small = self.pace.h.abs() < problem.least_step(self.pace.t);
+        small.then(|| Err(self.give_up(problem, h, t_new)))
     }
 
     /// Why no step is small enough: the last was `h`, to `t_new`.
@@ -454,32 +482,18 @@ impl Stepper for RosenbrockStepper {
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
-        self.choose_first(problem, end);
         loop {
-            problem.check()?;
-            let h = self.pace.attempt(problem.max_step, end);
+            let h = self.propose(problem, end)?;
             let t_new = self.pace.behind(h, end);
             let outcome = self.attempt(problem, h, t_new);
-            let error = if let Outcome::Error(error) = outcome { error } else { f64::NAN };
-            if error <= 1.0 {
-                problem.statistics.steps += 1;
-                self.t_old = self.pace.t;
-                self.h_old = h;
-                self.pace.accept(h, error, end);
-                // Pointers change places, not the numbers.
-                std::mem::swap(&mut self.before.values, &mut self.here.values);
-                std::mem::swap(&mut self.here.values, &mut self.next.values);
-                std::mem::swap(&mut self.u_old, &mut self.u);
-                self.dense_ready = false;
-                self.fresh = false;
-                return Ok(());
-            }
-            problem.statistics.rejected += 1;
-            self.pace.reject(h, error);
-            if self.pace.h.abs() < problem.least_step(self.pace.t) {
-                return Err(self.give_up(problem, h, t_new));
+            if let Some(outcome) = self.settle(problem, (h, t_new), outcome, end) {
+                return outcome;
             }
         }
+    }
+
+    fn single(&mut self) -> Option<&mut dyn Single> {
+        if self.compiled.is_some() && self.bad < PATIENCE { Some(self) } else { None }
     }
 
     fn correct(&mut self, problem: &mut Problem, y: &[f64]) -> Result<(), ErrorKind> {

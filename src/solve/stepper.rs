@@ -1,10 +1,12 @@
 //! The slot for integration methods, and what one-step methods share: the first step and the step-size controller.
 
 use super::ErrorKind;
+use super::lanes::Single;
 use super::problem::Problem;
 use super::taken::Taken;
 use crate::linalg::Shifted;
 use crate::math;
+use crate::system::EXTRA;
 use crate::system::constants::{GROW, LEAST, SAFETY, SHRINK};
 
 /// One integration method in progress. A stepper owns its state vector and memory; it allocates when made, never later.
@@ -36,11 +38,38 @@ pub trait Stepper: Send {
     /// As [`Self::step`].
     fn advance(&mut self, problem: &mut Problem, until: f64, end: f64) -> Result<(), ErrorKind> {
         loop {
+            self.reconsider(problem)?;
             self.step(problem, end)?;
             if (self.t() - until) * problem.direction >= 0.0 {
                 return Ok(());
             }
         }
+    }
+
+    /// What there is to be decided before a step; nothing but of `auto`.
+    ///
+    /// # Errors
+    /// If it cannot go on as it has decided.
+    fn reconsider(&mut self, _problem: &mut Problem) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+
+    /// Itself, where the attempts of its next step are calls of one compiled function, which others may make.
+    fn single(&mut self) -> Option<&mut dyn Single> {
+        None
+    }
+
+    /// What becomes of a step from `before` towards `end` whose attempts others have made.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    fn concluded(
+        &mut self,
+        _problem: &mut Problem,
+        _span: (f64, f64),
+        outcome: Result<(), ErrorKind>,
+    ) -> Result<(), ErrorKind> {
+        outcome
     }
 
     /// Puts the last accepted point onto the constraints: y moves by no more than the error of the step.
@@ -126,19 +155,35 @@ pub struct Pace {
     pub t: f64,
     /// The step wanted (signed).
     pub h: f64,
-    controller: Controller,
+    control: Control,
+}
+
+/// What the next step follows from.
+#[derive(Clone, Copy, Debug)]
+enum Control {
+    /// The error of the last ones.
+    Error(Controller),
+    /// The last terms of the series behind it.
+    Terms(Terms),
 }
 
 impl Pace {
     /// At rest, with a controller that knows nothing yet.
     pub fn new(controller: Controller) -> Self {
-        Pace { t: 0.0, h: 0.0, controller }
+        Pace { t: 0.0, h: 0.0, control: Control::Error(controller) }
+    }
+
+    /// At rest, for steps of a series.
+    pub fn of_series(terms: Terms) -> Self {
+        Pace { t: 0.0, h: 0.0, control: Control::Terms(terms) }
     }
 
     /// Starts (afresh) at t.
     pub fn start(&mut self, t: f64, h: f64) {
         (self.t, self.h) = (t, h);
-        self.controller.reset();
+        if let Control::Error(controller) = &mut self.control {
+            controller.reset();
+        }
     }
 
     /// The step to try.
@@ -153,18 +198,26 @@ impl Pace {
         if h == end - self.t { end } else { self.t + h }
     }
 
-    /// A step h with this error was accepted.
+    /// A step h was accepted that said of itself what a compiled one says: its error first.
     #[inline]
-    pub fn accept(&mut self, h: f64, error: f64, end: f64) {
+    pub fn accept(&mut self, h: f64, [error, before, last]: [f64; EXTRA], end: f64) {
         self.t = self.behind(h, end);
-        let factor = self.controller.accept(error);
-        self.h = next_step(self.h, h, factor);
+        self.h = match &mut self.control {
+            Control::Error(controller) => {
+                let factor = controller.accept(error);
+                next_step(self.h, h, factor)
+            }
+            Control::Terms(terms) => terms.next(h, before, last),
+        };
     }
 
     /// A step h with this error was rejected.
     #[inline]
     pub fn reject(&mut self, h: f64, error: f64) {
-        self.h = h * self.controller.reject(error);
+        self.h = h * match &mut self.control {
+            Control::Error(controller) => controller.reject(error),
+            Control::Terms(terms) => terms.reject(error),
+        };
     }
 }
 
@@ -197,6 +250,46 @@ impl Controller {
             return 0.1;
         }
         (SAFETY * exp2(-self.alpha * log2(error))).clamp(SHRINK, 0.9)
+    }
+}
+
+/// The step that makes the last two terms of a Taylor series as small as the tolerance (Jorba & Zou §3.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    order: usize,
+    /// One over the last order but one, and over the last.
+    shares: (f64, f64),
+}
+
+/// Longest growth of a step where the last terms vanish and say nothing.
+const GROW_BLINDLY: f64 = 8.0;
+
+impl Terms {
+    /// Of a series that ends with this order.
+    pub fn new(order: usize) -> Self {
+        Terms { order, shares: (1.0 / (order - 1) as f64, 1.0 / order as f64) }
+    }
+
+    /// h = min over the last two orders m of a_m^(−1/m), by the largest coefficients in units of the tolerance; infinite
+    /// where both are 0.
+    #[inline]
+    pub fn length(&self, before: f64, last: f64) -> f64 {
+        let log = |x: f64| if x < f64::MIN_POSITIVE { f64::NEG_INFINITY } else { log2(x) };
+        let slowness = (log(before) * self.shares.0).max(log(last) * self.shares.1);
+        if slowness == f64::NEG_INFINITY { f64::INFINITY } else { exp2(-slowness) }
+    }
+
+    /// The step behind an accepted step h.
+    #[inline]
+    fn next(&self, h: f64, before: f64, last: f64) -> f64 {
+        let length = self.length(before, last);
+        if length == f64::INFINITY { GROW_BLINDLY * h } else { length.copysign(h) }
+    }
+
+    /// The factor for the repetition of a rejected step.
+    fn reject(&self, error: f64) -> f64 {
+        let shrink = if error.is_finite() { 0.9 * math::pow(error, -1.0 / (self.order + 1) as f64) } else { 0.1 };
+        shrink.clamp(0.1, 0.5)
     }
 }
 

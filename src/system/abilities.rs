@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 #[cfg(doc)]
-use super::LIMITS;
+use super::EXTRA;
 use super::{CompiledStep, System};
 
 /// Taylor coefficients of a system's solution up to one order.
@@ -23,11 +23,11 @@ pub trait Taylor: Send + Sync {
 
     /// A whole step as one function, where there is one; `work` is long enough for it. `attempt` gets
     ///
-    /// - `t`, the end of the step, `y`, the state at its start;
-    /// - `limits`: as for other methods, and behind them the coefficients at the start, N n numbers;
+    /// - `t`, the end of the step;
+    /// - `y`: the state at its start, and the coefficients there, as a step leaves both in `out`;
     /// - `out`: the new state, n numbers; the error in units of the tolerance, `|h/(N + 1)|` times the norm of
     ///   P'(h) − f(P(h)), NaN if a new coefficient is not finite; the largest new coefficients of orders N − 1 and N in units
-    ///   of the tolerance; and from [`LIMITS`] + n on, where `limits` has the old ones, the new coefficients.
+    ///   of the tolerance; and from n + [`EXTRA`] on the new coefficients, N n numbers.
     fn step(&self) -> Option<Arc<dyn CompiledStep>> {
         None
     }

@@ -1,9 +1,10 @@
 //! Names of vector components, made when asked for: half a million array elements need no half a million strings. Clones
 //! share them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::name::{split, with_subscripts};
+use crate::name::{plain, split, with_subscripts};
 
 /// The names of the components of a vector: scalars and arrays laid out one after the other, arrays in row-major
 /// order with one-based (or declared) subscripts.
@@ -109,6 +110,19 @@ impl Names {
         Some(block.offset + place)
     }
 
+    /// The scalar or array of that name, as it is stored or without the brackets of arrays of instances.
+    pub fn block(&self, name: &str) -> Option<&Block> {
+        self.blocks.iter().find(|block| block.name == name || plain(&block.name) == name)
+    }
+
+    /// The components that a name means: all of a scalar or array, or one element.
+    pub fn range(&self, name: &str) -> Option<Range<usize>> {
+        match self.block(name) {
+            Some(block) => Some(block.offset..block.offset + block.len()),
+            None => self.find(name).map(|k| k..k + 1),
+        }
+    }
+
     /// All names in order.
     pub fn iter(&self) -> impl Iterator<Item = String> + '_ {
         (0..self.len).map(|k| self.get(k))
@@ -138,5 +152,10 @@ mod tests {
         assert_eq!(names.find("u[1, 3]"), Some(6));
         assert_eq!(names.find("u[2,1]"), None);
         assert_eq!(names.find("u"), None);
+        assert_eq!([names.range("A"), names.range("u"), names.range("u[1,1]")], [Some(0..1), Some(1..7), Some(4..5)]);
+        assert_eq!(
+            [names.range("c.u"), names.range("c[2].u[0]"), names.range("v")],
+            [Some(11..15), Some(13..14), None]
+        );
     }
 }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use rhapsode::diag::closest;
 use rhapsode::model::Grid;
-use rhapsode::solve::{Method, Options, Save};
+use rhapsode::solve::{Method, Options, Precision, Save};
 use rhapsode::{Compiled, Objective, Problem};
 
 use crate::errors::{self, Refusal};
@@ -60,6 +60,7 @@ pub struct Request {
     max_steps: Option<u64>,
     max_time: Option<Duration>,
     reduce: Option<bool>,
+    precision: Option<Precision>,
     over_switches: bool,
     explain: bool,
     pub dense: bool,
@@ -76,6 +77,7 @@ const OPTIONS: &[&str] = &[
     "max_steps",
     "max_time",
     "reduce",
+    "precision",
     "over_switches",
     "explain",
     "dense",
@@ -143,6 +145,7 @@ impl Request {
         options.set_item("max_steps", self.max_steps)?;
         options.set_item("max_time", self.max_time.map(|time| time.as_secs_f64()))?;
         options.set_item("reduce", self.reduce)?;
+        options.set_item("precision", self.precision.map(Precision::name))?;
         for (name, value) in [("over_switches", self.over_switches), ("explain", self.explain), ("dense", self.dense)] {
             options.set_item(name, value)?;
         }
@@ -178,6 +181,11 @@ impl Request {
                 self.max_time = Some(time.map_err(|_| errors::input(py, sentence()))?);
             }
             "reduce" => self.reduce = Some(value.extract().map_err(refused)?),
+            "precision" => {
+                let precision = Precision::find(&value.extract::<String>().map_err(refused)?);
+                let sentence = || format!("precision must be 'f64' or 'f32', found {value}");
+                self.precision = Some(precision.ok_or_else(|| errors::input(py, sentence()))?);
+            }
             "over_switches" => self.over_switches = value.extract().map_err(refused)?,
             "explain" => self.explain = value.extract().map_err(refused)?,
             _ => self.dense = value.extract().map_err(refused)?,
@@ -270,6 +278,9 @@ impl Request {
         }
         if let Some(time) = self.max_time {
             problem = problem.max_time(time);
+        }
+        if let Some(precision) = self.precision {
+            problem = problem.precision(precision);
         }
         if let Some(reduce) = self.reduce {
             problem = problem.reduce(reduce);

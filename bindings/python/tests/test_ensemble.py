@@ -45,6 +45,19 @@ def test_a_run_that_fails_does_not_take_the_others_along():
         model.ensemble({"a": [1.0], "x": [1.0, 2.0]}, (0, 1))
 
 
+def test_single_precision():
+    model = rhapsode.compile(DECAY)
+    params = {"k": np.linspace(0.1, 3, 20)}
+    options = {"save": 5, "method": "DOP853", "rtol": 1e-4}
+    double, single = (model.ensemble(params, (0, 1), precision=p, **options)["x"] for p in ("f64", "f32"))
+    assert (double != single).any()
+    np.testing.assert_allclose(double, single, rtol=1e-3)
+    alone = model.solve((0, 1), k=params["k"][7], precision="f32", **options)
+    np.testing.assert_array_equal(alone.x, single[7])
+    with pytest.raises(rhapsode.InputError, match="precision must be 'f64' or 'f32'"):
+        model.solve((0, 1), precision="f16")
+
+
 RATES = {"k": np.linspace(0.1, 3, 10_000)}
 
 

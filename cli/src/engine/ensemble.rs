@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use rhapsode::solve::Precision;
 use rhapsode::source::{DataFile, Loader};
-use rhapsode::{Compiled, EnsembleError, FileLoader, Model, SolveError, threads_by_default};
+use rhapsode::{Compiled, Ensemble, EnsembleError, FileLoader, Model, SolveError, threads_by_default};
 
 pub use rhapsode::{Keep, Record, Sketch};
 
@@ -117,15 +118,28 @@ pub fn column_names(model: &Model, columns: &[String]) -> Result<Vec<String>, St
     }
     let mut names = Vec::new();
     for name in columns {
-        let whole = [&states, &outputs].into_iter().find_map(|known| {
-            let blocks = known.blocks().iter();
-            let block =
-                blocks.clone().find(|block| block.name == *name || rhapsode::name::plain(&block.name) == *name)?;
-            Some((block.offset..block.offset + block.len()).map(|k| known.get(k)).collect::<Vec<_>>())
-        });
-        names.extend(whole.unwrap_or_else(|| vec![name.clone()]));
+        let known = [&states, &outputs].into_iter().find_map(|known| Some((known, known.range(name)?)));
+        names.extend(known.into_iter().flat_map(|(known, range)| range.map(|k| known.get(k))));
     }
     Ok(names)
+}
+
+/// How many a thread runs side by side, or why they go one by one.
+///
+/// # Errors
+/// A sentence, where nothing can be run: in single precision also where they do not go side by side.
+pub fn side_by_side(
+    compiled: &Compiled,
+    request: &Request,
+    cancel: &AtomicBool,
+    runs: &Runs,
+) -> Result<Result<usize, String>, Stop> {
+    match (request.precision, ensemble(compiled, request, cancel, runs)?.lanes()) {
+        (Some(Precision::Single), Err(reason)) => Err(Stop::input(format!(
+            "error: --precision: there is no run in single precision: {reason}\nhelp: use double precision"
+        ))),
+        (_, lanes) => Ok(lanes),
+    }
 }
 
 /// Runs them; `sink` receives what is kept of each, in order, until it says that it is enough. Gives how many it received.
@@ -139,13 +153,24 @@ pub fn run(
     runs: &Runs,
     sink: &mut dyn FnMut(usize, Record) -> ControlFlow<()>,
 ) -> Result<usize, Stop> {
-    let problem = problem(compiled, request, cancel)?;
-    let ensemble = problem.ensemble_of(&runs.names, runs.count, runs.row);
-    let result =
-        ensemble.and_then(|ensemble| ensemble.threads(runs.threads).records_of(&runs.columns, runs.keep, sink));
-    result.map_err(|error| match error {
-        EnsembleError::Start(SolveError::Missing(name)) => missing(&name),
-        EnsembleError::Start(SolveError::OutsideData(outside)) => beyond(&outside),
+    let ensemble = ensemble(compiled, request, cancel, runs)?;
+    ensemble.records_of(&runs.columns, runs.keep, sink).map_err(|error| refused(&error))
+}
+
+fn ensemble<'a>(
+    compiled: &'a Compiled,
+    request: &Request,
+    cancel: &'a AtomicBool,
+    runs: &Runs<'a>,
+) -> Result<Ensemble<'a>, Stop> {
+    let ensemble = problem(compiled, request, cancel)?.ensemble_of(&runs.names, runs.count, runs.row);
+    Ok(ensemble.map_err(|error| refused(&error))?.threads(runs.threads))
+}
+
+fn refused(error: &EnsembleError) -> Stop {
+    match error {
+        EnsembleError::Start(SolveError::Missing(name)) => missing(name),
+        EnsembleError::Start(SolveError::OutsideData(outside)) => beyond(outside),
         error => Stop::input(format!("error: {error}")),
-    })
+    }
 }

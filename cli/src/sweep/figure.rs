@@ -98,6 +98,7 @@ pub fn figure(source: &Source, format: Format) -> Result<Vec<u8>, String> {
             let title = format!("{} at the end", plan.model);
             bars::render(&title, groups, &[""], "standardised regression coefficient", note, format)
         }
+        Drawing::Indices(kind) if plan.times().len() > 1 => over_time(source, kind, format),
         Drawing::Indices(kind) => {
             let mut list = sensitivities(source, kind).map_err(read)?;
             let last = plan.times().last().copied();
@@ -115,6 +116,36 @@ pub fn figure(source: &Source, format: Format) -> Result<Vec<u8>, String> {
             bars::render(&title, groups.collect(), kinds, quantity, "lines: 95 % confidence intervals", format)
         }
     }
+}
+
+/// Sensitivities with all interactions as curves over time, and their confidence intervals as bands.
+fn over_time(source: &Source, kind: Indices, format: Format) -> Result<Vec<u8>, String> {
+    let plan = &source.plan;
+    let times = plan.times();
+    // By column, time and parameter.
+    let list = sensitivities(source, kind).map_err(|error| error.to_string())?;
+    let width = plan.varied.len();
+    let curves = list
+        .chunks(times.len() * width)
+        .flat_map(|column| (0..width).map(move |k| column.iter().skip(k).step_by(width).collect::<Vec<_>>()));
+    let (mut names, mut middle, mut bands) = (Vec::new(), Vec::new(), Vec::new());
+    for curve in curves {
+        let estimates: Vec<Estimate> = curve.iter().filter_map(|s| s.estimates.last().copied()).collect();
+        let shifted = |sign: f64| estimates.iter().map(|e| e.value + sign * e.reach).collect();
+        names.extend(curve.first().map(|s| match plan.columns.len() {
+            1 => s.parameter.clone(),
+            _ => format!("{} by {}", s.column, s.parameter),
+        }));
+        bands.push(vec![Band { low: shifted(-1.0), high: shifted(1.0) }]);
+        middle.push(estimates.iter().map(|e| e.value).collect::<Vec<f64>>());
+    }
+    let series = names.into_iter().zip(&middle).map(|(name, values)| Series::scalar(name, values)).collect();
+    let what = match kind {
+        Indices::Sobol => "shares of the variance, with interactions",
+        Indices::Morris => "mean magnitudes of the elementary effects, μ*",
+    };
+    let table = table(plan, &plan.independent, times, series);
+    render_bands(&table, &bands, &format!("{what}; bands: 95 % confidence intervals"), format)
 }
 
 fn bar(sensitivity: &Sensitivity) -> (String, Vec<Value>) {

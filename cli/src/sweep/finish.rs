@@ -113,6 +113,30 @@ pub fn lines(plan: &Plan, totals: &Totals, seconds: Option<(f64, f64)>) -> Vec<S
     lines
 }
 
+/// The object that `--stats` writes.
+pub fn json(
+    plan: &Plan,
+    totals: &Totals,
+    (threads, side_by_side): (usize, usize),
+    (compile_seconds, solve_seconds): (f64, f64),
+) -> serde_json::Value {
+    serde_json::json!({
+        "model": plan.model,
+        "success": totals.failed == 0,
+        "message": totals.first.as_ref().map(|(k, reason)| format!("trajectory {k}: {reason}")),
+        "trajectories": totals.trajectories,
+        "failed": totals.failed,
+        "steps": totals.steps,
+        "rejected": totals.rejected,
+        "rhs": totals.rhs,
+        "rank_error": totals.rank_error,
+        "threads": threads,
+        "side_by_side": side_by_side,
+        "compile_seconds": compile_seconds,
+        "solve_seconds": solve_seconds,
+    })
+}
+
 fn trajectories(n: u64) -> String {
     if n == 1 { "1 trajectory".to_string() } else { format!("{n} trajectories") }
 }

@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rhapsode::Backend;
 
 use crate::engine;
-use crate::engine::ensemble::{Runs, run as run_all, threads};
+use crate::engine::ensemble::{Runs, run as run_all, side_by_side, threads};
 use crate::exit::Stop;
 use crate::output::Output;
 use crate::settings::Settings;
@@ -109,6 +109,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
 
+    /// Write counts and times of all runs as JSON
+    #[arg(long, value_name = "FILE", conflicts_with = "shard")]
+    stats: Option<PathBuf>,
+
+    /// Say on standard error how many runs go side by side, or why they go one by one
+    #[arg(long)]
+    explain: bool,
+
     /// Do one of several equal parts, as in `2/8`, to be put together by `rhapsode merge`
     #[arg(long, value_name = "I/N", requires = "output", conflicts_with = "plot")]
     shard: Option<Shard>,
@@ -158,6 +166,7 @@ pub fn sweep(args: &Args) -> Result<(), Stop> {
     if let Some(path) = &output {
         drop(Output::open("--output", path)?);
     }
+    let stats = args.stats.as_deref().map(|path| Output::open("--stats", path)).transpose()?;
     // Without a file there is nothing to go on with.
     let scratch = tempfile::TempDir::new().map_err(|error| Stop::writing("a temporary folder", &error))?;
     let path = output.as_deref().map_or_else(|| scratch.path().join("journal"), journal_path);
@@ -165,7 +174,7 @@ pub fn sweep(args: &Args) -> Result<(), Stop> {
     let cancel = interrupt::flag();
     let compiled = engine::compile(model, Backend::Jit)?;
     let start = Instant::now();
-    execute(args, &prepared, &compiled, &mut journal, threads, cancel)?;
+    let together = execute(args, &prepared, &compiled, &mut journal, threads, cancel)?;
     let solve_seconds = start.elapsed().as_secs_f64();
     // Others may read it now.
     drop(journal);
@@ -186,14 +195,18 @@ pub fn sweep(args: &Args) -> Result<(), Stop> {
     if args.output.is_some() {
         std::fs::remove_file(&path).map_err(|error| Stop::writing("the journal", &error))?;
     }
+    let seconds = (compiled.compile_seconds(), solve_seconds);
+    if let Some(file) = stats {
+        let object = finish::json(plan, &totals, (threads, together), seconds);
+        file.write_bytes(format!("{object:#}\n").as_bytes())?;
+    }
     if !args.quiet {
-        let lines = finish::lines(plan, &totals, Some((compiled.compile_seconds(), solve_seconds)));
-        lines.iter().for_each(|line| tell(line));
+        finish::lines(plan, &totals, Some(seconds)).iter().for_each(|line| tell(line));
     }
     finish::verdict(&totals)
 }
 
-/// Runs what the journal does not have yet.
+/// Runs what the journal does not have yet; gives how many went side by side.
 fn execute(
     args: &Args,
     prepared: &Prepared,
@@ -201,7 +214,7 @@ fn execute(
     journal: &mut Journal,
     threads: usize,
     cancel: &std::sync::atomic::AtomicBool,
-) -> Result<(), Stop> {
+) -> Result<usize, Stop> {
     let Prepared { plan, design, names, request, keep, .. } = prepared;
     let (share, before) = (plan.share(), journal.finished);
     let row = |k: usize, row: &mut [f64]| design.row(plan.shard.trajectory(before + k as u64), row);
@@ -213,6 +226,14 @@ fn execute(
         keep,
         threads,
     };
+    let together = side_by_side(compiled, request, cancel, &runs)?;
+    if args.explain {
+        let threads = crate::stats::counted(threads as u64, "thread");
+        tell(&match &together {
+            Ok(lanes) => format!("{lanes} trajectories at a time on each of {threads}, side by side in SIMD lanes"),
+            Err(reason) => format!("one trajectory at a time on each of {threads}: {reason}"),
+        });
+    }
     let bar = progress(args.quiet, share, before);
     let (mut values, mut failed) = (vec![0.0; names.len()], None);
     let done = run_all(compiled, request, cancel, &runs, &mut |k, mut record| {
@@ -247,7 +268,7 @@ fn execute(
         };
         return Err(Stop::Early(format!("error: interrupted after {done} of {share} trajectories; {kept}")));
     }
-    Ok(())
+    Ok(together.unwrap_or(1))
 }
 
 /// A bar on a terminal, with the rate and the time that is left.
@@ -258,12 +279,21 @@ fn progress(quiet: bool, share: u64, before: u64) -> ProgressBar {
     // Hidden where standard error is no terminal.
     let bar = ProgressBar::new(share).with_position(before);
     bar.reset_eta();
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:40} {percent:>3} %  {human_pos} of {human_len}  {per_sec}  {eta} left")
-    {
-        bar.set_style(style);
+    // As wide as the terminal leaves.
+    let template = "{wide_bar} {percent:>3} %  {human_pos} of {human_len}  {rate}  {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // Whoever draws has nobody to tell that it failed.
+            let _ = out.write_str(&rate(state.per_sec()));
+        };
+        bar.set_style(style.with_key("rate", rate));
     }
     bar
+}
+
+/// `1,240/s`, `8.3/s`.
+fn rate(per_second: f64) -> String {
+    if per_second < 100.0 { format!("{per_second:.1}/s") } else { format!("{}/s", HumanCount(per_second as u64)) }
 }
 
 /// `OUT.2of8.shard`.

@@ -26,7 +26,7 @@ use std::sync::atomic::Ordering;
 use super::bind::UnknownName;
 use super::problem::{Problem, SolveError};
 use super::{Compiled, ObjectiveError};
-use crate::solve::{ErrorKind, Failure, Precision, Solution};
+use crate::solve::{ErrorKind, Failure, Solution};
 use pool::{AHEAD, Desk, in_order};
 use starts::Starts;
 
@@ -186,10 +186,7 @@ impl<'a> Ensemble<'a> {
     /// # Errors
     /// A sentence that says why they go one by one.
     pub fn lanes(&self) -> Result<usize, String> {
-        match self.problem.options().precision {
-            Precision::Double => self.problem.lanes::<f64>().map(|lanes| lanes.width()),
-            Precision::Single => self.problem.lanes::<f32>().map(|lanes| lanes.width()),
-        }
+        self.problem.together().map(|together| together.width())
     }
 
     /// Whether there is none.

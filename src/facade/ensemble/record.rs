@@ -7,7 +7,6 @@ use super::{Ensemble, EnsembleError};
 use crate::diag::closest;
 use crate::facade::bind::UnknownName;
 use crate::facade::problem::{Problem, SolveError};
-use crate::name::plain;
 use crate::solve::{Save, Solution, Statistics};
 
 /// Bytes of records that may wait for an earlier one.
@@ -62,12 +61,7 @@ impl Columns {
         for name in names {
             let kinds = [(true, &shape.states), (false, &shape.outputs)];
             let found = kinds.iter().find_map(|(state, known)| {
-                let of = |range: std::ops::Range<usize>| range.map(|k| (*state, k)).collect::<Vec<_>>();
-                let mut blocks = known.blocks().iter();
-                match blocks.find(|block| block.name == *name || plain(&block.name) == *name) {
-                    Some(block) => Some(of(block.offset..block.offset + block.len())),
-                    None => known.find(name).map(|k| of(k..k + 1)),
-                }
+                known.range(name).map(|range| range.map(|k| (*state, k)).collect::<Vec<_>>())
             });
             let known = kinds.iter().flat_map(|(_, known)| known.blocks()).map(|block| block.name.as_str());
             let unknown =

@@ -5,7 +5,7 @@ use super::norm::{root_of_mean, scale};
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Unary, Value};
 use crate::kernel::straight::Straight;
-use crate::system::LIMITS;
+use crate::system::{EXTRA, LIMITS};
 
 /// So many components are evaluated side by side, value and derivative of each: none waits for its own last operation.
 const SIDE: usize = 4;
@@ -14,7 +14,7 @@ const SIDE: usize = 4;
 /// buffers: [`crate::system::Taylor::step`].
 pub fn taylor_step(series: &Kernel, order: usize, target: Target64) -> Option<Kernel> {
     let (n, fma) = (series.lengths.y, target.fma);
-    let front = LIMITS + n;
+    let front = n + EXTRA;
     // In the work buffer: what the series needs, the new state, P'(h), the new coefficients.
     let state = series.lengths.w;
     let (slope, jet) = (state + n, state + 2 * n);
@@ -60,8 +60,13 @@ pub fn taylor_step(series: &Kernel, order: usize, target: Target64) -> Option<Ke
     for (place, value) in [error, before, last].into_iter().enumerate() {
         code.store(Buffer::Out, n + place, value);
     }
-    let lengths =
-        Lengths { y: n, p: series.lengths.p, v: front + order * n, w: jet + order * n, out: front + order * n };
+    let lengths = Lengths {
+        y: front + order * n,
+        p: series.lengths.p,
+        v: LIMITS + n,
+        w: jet + order * n,
+        out: front + order * n,
+    };
     Some(Kernel { name: "step", lengths, pieces: code.finish() })
 }
 
@@ -77,7 +82,7 @@ fn horner(
     let h = code.load(Buffer::V, 0);
     let coefficient = |code: &mut Straight, k: usize, j: usize| match k {
         0 => code.load(Buffer::Y, j),
-        k => code.load(Buffer::V, LIMITS + n + (k - 1) * n + j),
+        k => code.load(Buffer::Y, n + EXTRA + (k - 1) * n + j),
     };
     let mut sums: Vec<(Value, Option<Value>)> =
         components.clone().map(|j| (coefficient(code, order, j), None)).collect();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::ExplicitStepper;
 use crate::solve::lanes::{Single, Widths};
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Pace, Stepper};
+use crate::solve::stepper::{Pace, first_step};
 use crate::solve::{ErrorKind, Statistics};
-use crate::system::CompiledStep;
+use crate::system::{CompiledStep, LIMITS};
 
 impl Single for ExplicitStepper {
     fn whole(&self, _problem: &Problem, _single: bool) -> Option<Arc<dyn CompiledStep>> {
@@ -15,7 +15,7 @@ impl Single for ExplicitStepper {
     }
 
     fn widths(&self) -> Widths {
-        Widths { n: self.n, point: self.n, stages: self.method.stages, carries: true }
+        Widths { n: self.n, point: self.n, stages: self.method.stages, carries: true, aims_at_end: false }
     }
 
     fn pace(&self) -> Pace {
@@ -26,10 +26,26 @@ impl Single for ExplicitStepper {
         counts.rhs += steps * (self.method.stages - 1) as u64;
     }
 
-    fn begin(&mut self, problem: &mut Problem, y: &[f64], (t, h): (f64, f64), end: f64) -> Result<Pace, ErrorKind> {
-        self.start(problem, t, y, h)?;
-        self.choose_first(problem, end);
-        Ok(self.pace)
+    fn choose_first(&mut self, problem: &mut Problem, end: f64) {
+        if self.pace.h == 0.0 {
+            let (t, order) = (self.pace.t, self.method.error_order);
+            let (f0, scratch) = self.k.split_at_mut(self.n);
+            self.pace.h = first_step(problem, t, &self.y[..self.n], f0, order, end - t, scratch);
+        }
+    }
+
+    fn limits(&mut self, h: f64) -> &[f64] {
+        self.limits[0] = h;
+        &self.limits[..LIMITS + self.n]
+    }
+
+    fn attempted(&mut self) -> [&mut [f64]; 2] {
+        [&mut self.y_new, &mut self.k[..self.method.stages * self.n]]
+    }
+
+    fn judge(&mut self, problem: &mut Problem, h: f64, end: f64) -> Option<Result<(), ErrorKind>> {
+        let error = self.said(problem);
+        self.settle(problem, h, error, end)
     }
 
     fn here(&self) -> (&[f64], &[f64]) {

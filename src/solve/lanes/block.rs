@@ -14,12 +14,16 @@ pub struct Widths {
     pub stages: usize,
     /// Whether the last stage of an accepted step is the first of the next.
     pub carries: bool,
+    /// Whether an attempt is told the time at its end, and not at its start.
+    pub aims_at_end: bool,
 }
 
 /// The buffers of [`CompiledLanes::attempt`].
 pub struct Block<T> {
     lanes: usize,
     pub widths: Widths,
+    /// Lanes that stay where they are, one bit each.
+    stay: u32,
     points: Vec<T>,
     parameters: Vec<T>,
     limits: Vec<T>,
@@ -37,6 +41,11 @@ fn column_mut<T>(buffer: &mut [T], (lanes, lane): (usize, usize), row: usize) ->
     buffer.iter_mut().skip(row * lanes + lane).step_by(lanes)
 }
 
+/// A lane's numbers in one buffer become those in another.
+fn copy<T: Real>(to: &mut [T], from: &[T], (lanes, lane): (usize, usize)) {
+    to.chunks_exact_mut(lanes).zip(from.chunks_exact(lanes)).for_each(|(to, from)| to[lane] = from[lane]);
+}
+
 /// Writes numbers of a lane.
 fn put<T: Real>(buffer: &mut [T], lane: (usize, usize), row: usize, numbers: &[f64]) {
     column_mut(buffer, lane, row).zip(numbers).for_each(|(to, from)| *to = T::of(*from));
@@ -52,14 +61,17 @@ impl<T: Real> Block<T> {
     pub fn new(step: &dyn CompiledLanes<T>, widths: Widths, parameters: usize, limits: &[f64]) -> Self {
         let lanes = step.lanes();
         let zeros = |rows: usize| vec![T::of(0.0); rows * lanes];
+        // Old and new points change places.
+        let point = widths.point.max(widths.n + EXTRA);
         let mut block = Block {
             lanes,
             widths,
-            points: zeros(widths.point),
+            stay: 0,
+            points: zeros(point),
             parameters: zeros(parameters),
             limits: zeros(1 + LIMITS + widths.n),
             work: vec![T::of(0.0); step.work()],
-            out: zeros(widths.point.max(widths.n + EXTRA)),
+            out: zeros(point),
         };
         (0..lanes).for_each(|lane| put(&mut block.limits, (lanes, lane), 1, &limits[..LIMITS + widths.n]));
         block
@@ -78,26 +90,43 @@ impl<T: Real> Block<T> {
         self.limits[self.lanes + lane] = T::of(h);
     }
 
-    /// What the step says of itself behind the new state, by place.
-    #[inline]
-    pub fn said(&self, lane: usize, place: usize) -> f64 {
-        self.out[(self.widths.n + place) * self.lanes + lane].double()
+    /// The same with all its limits, the length first.
+    pub fn set_limits(&mut self, lane: usize, t: f64, limits: &[f64]) {
+        self.limits[lane] = T::of(t);
+        put(&mut self.limits, (self.lanes, lane), 1, limits);
     }
 
-    /// The new point becomes the point.
+    /// What the step says of itself behind the new state.
     #[inline]
-    pub fn move_on(&mut self, lane: usize) {
-        let (lanes, Widths { n, point, stages, carries }) = (self.lanes, self.widths);
-        let end = point * lanes;
-        for (to, from) in self.points[..end].chunks_exact_mut(lanes).zip(self.out[..end].chunks_exact(lanes)) {
-            to[lane] = from[lane];
-        }
+    pub fn said(&self, lane: usize) -> [f64; EXTRA] {
+        let said = &self.out[self.widths.n * self.lanes..][..EXTRA * self.lanes];
+        std::array::from_fn(|place| said[place * self.lanes + lane].double())
+    }
+
+    /// The lane's attempt is to be repeated from where it stands.
+    #[inline]
+    pub fn stay(&mut self, lane: usize) {
+        self.stay |= 1 << lane;
+    }
+
+    /// The new points become the points, of all lanes but those that stay.
+    #[inline]
+    pub fn move_on(&mut self) {
+        let (lanes, Widths { n, point, stages, carries, .. }) = (self.lanes, self.widths);
+        let stay = std::mem::take(&mut self.stay);
+        std::mem::swap(&mut self.points, &mut self.out);
         if carries {
             let (first, last) = self.work.split_at_mut((stages - 1) * n * lanes);
-            let end = n * lanes;
-            for (to, from) in first[..end].chunks_exact_mut(lanes).zip(last[..end].chunks_exact(lanes)) {
-                to[lane] = from[lane];
+            let (first, last) = (&mut first[..n * lanes], &last[..n * lanes]);
+            if stay == 0 {
+                first.copy_from_slice(last);
+            } else {
+                (0..lanes).filter(|lane| stay >> lane & 1 == 0).for_each(|lane| copy(first, last, (lanes, lane)));
             }
+        }
+        if stay != 0 {
+            let (points, old) = (&mut self.points[..point * lanes], &self.out[..point * lanes]);
+            (0..lanes).filter(|lane| stay >> lane & 1 == 1).for_each(|lane| copy(points, old, (lanes, lane)));
         }
     }
 

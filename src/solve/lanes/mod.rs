@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::explicit::ExplicitStepper;
-use super::methods;
+use super::methods::{self, taylor::Taylor};
 use super::options::validate;
 use super::points::Points;
 use super::problem::Problem;
@@ -49,6 +49,8 @@ pub struct Lanes<'a, T = f64> {
     patience: u32,
     lanes: Vec<Option<Lane<'a>>>,
     point: Vec<f64>,
+    /// When a trajectory ended last: the next begins then.
+    clock: Instant,
 }
 
 /// A precision that lanes have.
@@ -80,6 +82,8 @@ struct Lane<'a> {
     /// The step being tried.
     h: f64,
     kept: Points<'a>,
+    /// The time from which on there is something to be kept, or the run is over.
+    look: f64,
     statistics: Statistics,
     started: Instant,
     /// Attempts that were whole steps.
@@ -90,6 +94,69 @@ struct Lane<'a> {
     single: Option<Box<dyn Single>>,
     /// That stepper has J at the point where the lane stands.
     fresh: bool,
+}
+
+impl Lane<'_> {
+    /// The problem is the lane's: its parameters and counts.
+    fn attend(&mut self, problem: &mut Problem) {
+        problem.set_parameters(&self.p);
+        std::mem::swap(&mut problem.statistics, &mut self.statistics);
+    }
+
+    /// Finds the time from which on there is something to do.
+    fn look_out(&mut self, end: f64, direction: f64) {
+        self.look = if self.kept.steps() { f64::NEG_INFINITY * direction } else { self.kept.next().unwrap_or(end) };
+    }
+
+    /// It is nobody's again.
+    fn leave(&mut self, problem: &mut Problem) {
+        std::mem::swap(&mut problem.statistics, &mut self.statistics);
+    }
+}
+
+/// Keeps the start of a trajectory, as far as that is asked for.
+fn save_start(problem: &mut Problem, own: &mut Lane, (t0, y): (f64, &[f64])) -> Result<(), ErrorKind> {
+    if own.kept.steps() {
+        own.kept.push(problem, t0, y)?;
+    }
+    while own.kept.next_at(t0) {
+        own.kept.push(problem, t0, y)?;
+        own.kept.advance();
+    }
+    Ok(())
+}
+
+/// Keeps the points that a lane's step has passed.
+fn keep_points<T: Number>(
+    own: &mut Lane,
+    problem: &mut Problem,
+    single: &mut dyn Single,
+    (block, lane): (&Block<T>, usize),
+    from: (f64, f64),
+    point: &mut [f64],
+) -> Result<(), ErrorKind> {
+    let now = own.pace.t;
+    if own.kept.steps() {
+        block.new_point(lane, point);
+        return own.kept.push(problem, now, point);
+    }
+    let mut passed = false;
+    while let Some(t) = own.kept.reached(now) {
+        if t == now {
+            block.new_point(lane, point);
+        } else {
+            if !std::mem::replace(&mut passed, true) {
+                let [old, new, stages] = single.passed(from);
+                block.point(lane, old);
+                block.new_point(lane, new);
+                block.stages(lane, stages);
+            }
+            single.interpolate(problem, t, point);
+        }
+        own.kept.push(problem, t, point)?;
+        own.kept.advance();
+    }
+    Ok(())
 }
 
 /// Whether trajectories of a system may go in lanes, as far as system and options say.
@@ -128,7 +195,8 @@ impl<'a, T: Number> Lanes<'a, T> {
         let block = Block::new(step.as_ref(), widths, parameters, &limits);
         let lanes = (0..step.lanes()).map(|_| None).collect();
         let patience = single.patience();
-        Ok(Lanes { options, shape, problem, single, step, block, patience, lanes, point: vec![0.0; n] })
+        let (point, clock) = (vec![0.0; n], Instant::now());
+        Ok(Lanes { options, shape, problem, single, step, block, patience, lanes, point, clock })
     }
 
     /// How many trajectories run side by side.
@@ -139,6 +207,7 @@ impl<'a, T: Number> Lanes<'a, T> {
     /// Runs the trajectories that `next` gives until it has no more, and hands over each as it ends.
     pub fn run(&mut self, next: &mut dyn FnMut() -> Option<Member>, done: &mut Done) {
         let mut more = true;
+        self.clock = Instant::now();
         loop {
             let mut active = false;
             for lane in 0..self.lanes.len() {
@@ -153,6 +222,7 @@ impl<'a, T: Number> Lanes<'a, T> {
             if active {
                 self.block.attempt(self.step.as_ref());
                 (0..self.lanes.len()).for_each(|lane| self.conclude(lane, done));
+                self.block.move_on();
             } else if !more {
                 return;
             }
@@ -168,8 +238,9 @@ impl<'a, T: Number> Lanes<'a, T> {
             pace: self.single.pace(),
             h: 0.0,
             kept: Points::new(self.options, &self.shape),
+            look: 0.0,
             statistics: Statistics::default(),
-            started: Instant::now(),
+            started: self.clock,
             whole: 0,
             bad: 0,
             single: None,
@@ -193,26 +264,16 @@ impl<'a, T: Number> Lanes<'a, T> {
         own.statistics.method = self.single.name().to_string();
         let h = first_step.map_or(0.0, |h| h * self.problem.direction);
         own.kept.reserve()?;
-        self.attend(own);
-        let begun = self.save_start(own, y).and_then(|()| self.single.begin(&mut self.problem, y, (t0, h), t1));
-        self.leave(own);
+        own.attend(&mut self.problem);
+        let begun = save_start(&mut self.problem, own, (t0, y))
+            .and_then(|()| self.single.begin(&mut self.problem, y, (t0, h), t1));
+        own.leave(&mut self.problem);
         note(self.single.as_ref(), &mut own.statistics);
         own.pace = begun?;
+        own.look_out(self.options.t1, self.problem.direction);
         let (point, stage) = self.single.here();
         self.block.set_point(lane, point, stage);
         self.block.set_parameters(lane, &own.p);
-        Ok(())
-    }
-
-    fn save_start(&mut self, own: &mut Lane, y: &[f64]) -> Result<(), ErrorKind> {
-        let t0 = self.options.t0;
-        if own.kept.steps() {
-            own.kept.push(&mut self.problem, t0, y)?;
-        }
-        while own.kept.next_at(t0) {
-            own.kept.push(&mut self.problem, t0, y)?;
-            own.kept.advance();
-        }
         Ok(())
     }
 
@@ -225,7 +286,8 @@ impl<'a, T: Number> Lanes<'a, T> {
             return false;
         }
         own.h = own.pace.attempt(self.options.max_step, self.options.t1);
-        self.block.aim(lane, own.pace.t, own.h);
+        let t = if self.block.widths.aims_at_end { own.pace.behind(own.h, self.options.t1) } else { own.pace.t };
+        self.block.aim(lane, t, own.h);
         true
     }
 
@@ -234,10 +296,10 @@ impl<'a, T: Number> Lanes<'a, T> {
     fn conclude(&mut self, lane: usize, done: &mut Done) {
         let Some(own) = &mut self.lanes[lane] else { return };
         let (end, h) = (self.options.t1, own.h);
-        let mut error = self.block.said(lane, 0);
+        let [mut error, second, third] = self.block.said(lane);
         let patience = self.patience;
         own.whole += u64::from(patience == 0 || own.bad < patience);
-        if patience > 0 && (own.bad >= patience || self.block.said(lane, 1) == 0.0) {
+        if patience > 0 && (own.bad >= patience || second == 0.0) {
             error = self.repeat(lane);
         }
         let Some(own) = &mut self.lanes[lane] else { return };
@@ -245,19 +307,20 @@ impl<'a, T: Number> Lanes<'a, T> {
             own.statistics.steps += 1;
             own.fresh = false;
             let t = own.pace.t;
-            own.pace.accept(h, error, end);
-            let keeps = own.kept.steps() || own.kept.reached(own.pace.t).is_some();
-            if keeps && let Err(kind) = self.keep(lane, (t, h)) {
-                return self.finish(lane, Err(kind), done);
+            own.pace.accept(h, [error, second, third], end);
+            if (own.pace.t - own.look) * self.problem.direction >= 0.0 {
+                let over = own.pace.t == end;
+                match self.keep(lane, (t, h)) {
+                    Ok(()) if over => self.finish(lane, Ok(()), done),
+                    Ok(()) => {}
+                    Err(kind) => self.finish(lane, Err(kind), done),
+                }
             }
-            let Some(own) = &self.lanes[lane] else { return };
-            if own.pace.t == end {
-                return self.finish(lane, Ok(()), done);
-            }
-            return self.block.move_on(lane);
+            return;
         }
         own.statistics.rejected += 1;
         own.pace.reject(h, error);
+        self.block.stay(lane);
         if own.pace.h.abs() < self.problem.least_step(own.pace.t) {
             let kind = self.refused(lane).unwrap_or(ErrorKind::Singular);
             self.finish(lane, Err(kind), done);
@@ -286,7 +349,7 @@ impl<'a, T: Number> Lanes<'a, T> {
         own: &mut Lane,
         work: impl FnOnce(&mut dyn Single, &mut Problem, &mut Block<T>, (f64, f64)) -> R,
     ) -> Result<R, ErrorKind> {
-        self.attend(own);
+        own.attend(&mut self.problem);
         let single = match own.single.take() {
             Some(single) => Ok(single),
             None => single(self.options.method, &self.problem).map_err(ErrorKind::Options),
@@ -301,44 +364,19 @@ impl<'a, T: Number> Lanes<'a, T> {
             own.single = Some(single);
             value
         });
-        self.leave(own);
+        own.leave(&mut self.problem);
         outcome
     }
 
     /// Keeps what the lane's step from t of length h has passed.
-    #[cold]
-    fn keep(&mut self, lane: usize, (t, h): (f64, f64)) -> Result<(), ErrorKind> {
-        let Some(mut own) = self.lanes[lane].take() else { return Ok(()) };
-        self.attend(&mut own);
-        let outcome = self.keep_points(lane, &mut own, (t, h));
-        self.leave(&mut own);
-        self.lanes[lane] = Some(own);
+    fn keep(&mut self, lane: usize, from: (f64, f64)) -> Result<(), ErrorKind> {
+        let Lanes { lanes, problem, single, block, point, .. } = self;
+        let Some(own) = &mut lanes[lane] else { return Ok(()) };
+        own.attend(problem);
+        let outcome = keep_points(own, problem, single.as_mut(), (&*block, lane), from, point);
+        own.leave(problem);
+        own.look_out(self.options.t1, self.problem.direction);
         outcome
-    }
-
-    fn keep_points(&mut self, lane: usize, own: &mut Lane, from: (f64, f64)) -> Result<(), ErrorKind> {
-        let now = own.pace.t;
-        if own.kept.steps() {
-            self.block.new_point(lane, &mut self.point);
-            return own.kept.push(&mut self.problem, now, &self.point);
-        }
-        let mut passed = false;
-        while let Some(t) = own.kept.reached(now) {
-            if t == now {
-                self.block.new_point(lane, &mut self.point);
-            } else {
-                if !std::mem::replace(&mut passed, true) {
-                    let [old, new, stages] = self.single.passed(from);
-                    self.block.point(lane, old);
-                    self.block.new_point(lane, new);
-                    self.block.stages(lane, stages);
-                }
-                self.single.interpolate(&mut self.problem, t, &mut self.point);
-            }
-            own.kept.push(&mut self.problem, t, &self.point)?;
-            own.kept.advance();
-        }
-        Ok(())
     }
 
     /// Why no step of the lane is small enough.
@@ -352,17 +390,6 @@ impl<'a, T: Number> Lanes<'a, T> {
         Some(kind.unwrap_or_else(|kind| kind))
     }
 
-    /// The problem is the lane's: its parameters and counts.
-    fn attend(&mut self, own: &mut Lane) {
-        self.problem.set_parameters(&own.p);
-        std::mem::swap(&mut self.problem.statistics, &mut own.statistics);
-    }
-
-    /// It is nobody's again.
-    fn leave(&mut self, own: &mut Lane) {
-        std::mem::swap(&mut self.problem.statistics, &mut own.statistics);
-    }
-
     /// Empties a lane.
     fn finish(&mut self, lane: usize, outcome: Result<(), ErrorKind>, done: &mut Done) {
         if let Some(own) = self.lanes[lane].take() {
@@ -374,7 +401,8 @@ impl<'a, T: Number> Lanes<'a, T> {
     fn end(&mut self, own: Lane<'a>, outcome: Result<(), ErrorKind>, done: &mut Done) {
         let Lane { number, pace, kept, mut statistics, started, whole, .. } = own;
         self.single.count(&mut statistics, whole);
-        statistics.solve_seconds = started.elapsed().as_secs_f64();
+        self.clock = Instant::now();
+        statistics.solve_seconds = (self.clock - started).as_secs_f64();
         let solution = kept.into_solution(self.shape.clone(), statistics);
         done(
             number,
@@ -446,11 +474,18 @@ fn single(method: Method, problem: &Problem) -> Result<Box<dyn Single>, String> 
     if let Some(tableau) = methods::tableau(method) {
         return Ok(Box::new(ExplicitStepper::new(tableau, problem)));
     }
+    if method == Method::Taylor {
+        return match Taylor::new(problem) {
+            Ok(stepper) => Ok(Box::new(stepper)),
+            Err(ErrorKind::Options(reason)) => Err(reason),
+            Err(kind) => Err(format!("{kind:?}")),
+        };
+    }
     match methods::rosenbrock(method) {
         Some(tableau) => match RosenbrockStepper::new(tableau, problem) {
             Ok(stepper) => Ok(Box::new(stepper)),
             Err(_) => Err("W does not fit into memory".to_string()),
         },
-        None => Err(format!("{} is not an explicit Runge–Kutta or a Rosenbrock method", method.name())),
+        None => Err(format!("{} is no explicit Runge–Kutta, Rosenbrock or Taylor method", method.name())),
     }
 }

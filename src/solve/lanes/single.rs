@@ -23,11 +23,38 @@ pub trait Single: Stepper {
     /// Counts what so many whole steps take.
     fn count(&self, counts: &mut Statistics, steps: u64);
 
+    /// The first step on the way to `end`, if none is wanted yet.
+    fn choose_first(&mut self, problem: &mut Problem, end: f64);
+
     /// Starts at (t, y) with a step h to try, or one of its own if h is 0, on the way to `end`; says where it stands.
     ///
     /// # Errors
     /// If f is not finite there.
-    fn begin(&mut self, problem: &mut Problem, y: &[f64], at: (f64, f64), end: f64) -> Result<Pace, ErrorKind>;
+    fn begin(&mut self, problem: &mut Problem, y: &[f64], (t, h): (f64, f64), end: f64) -> Result<Pace, ErrorKind> {
+        self.start(problem, t, y, h)?;
+        self.choose_first(problem, end);
+        Ok(self.pace())
+    }
+
+    /// The length of the next attempt of a step on the way to `end`.
+    ///
+    /// # Errors
+    /// When a limit of the run is reached.
+    #[inline]
+    fn propose(&mut self, problem: &mut Problem, end: f64) -> Result<f64, ErrorKind> {
+        self.choose_first(problem, end);
+        problem.check()?;
+        Ok(self.pace().attempt(problem.max_step, end))
+    }
+
+    /// What a compiled attempt of length h must know ([`CompiledStep::attempt`]).
+    fn limits(&mut self, h: f64) -> &[f64];
+
+    /// Where the new point and the stages of a compiled attempt are to be written.
+    fn attempted(&mut self) -> [&mut [f64]; 2];
+
+    /// What becomes of an attempt of length h that was written there: the end of the step, or `None`, and another is needed.
+    fn judge(&mut self, problem: &mut Problem, h: f64, end: f64) -> Option<Result<(), ErrorKind>>;
 
     /// The point it stands at, and the first stage.
     fn here(&self) -> (&[f64], &[f64]);

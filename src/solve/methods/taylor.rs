@@ -9,13 +9,16 @@
 //! first term left out. Where f jumps, that rejects the step; where it has
 //! branches, the defect is measured inside the step too.
 
+mod lanes;
+
 use std::sync::Arc;
 
 use crate::math;
 use crate::solve::ErrorKind;
+use crate::solve::lanes::Single;
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Stepper, clip, exp2, first_step, log2, too_small, zeros};
-use crate::system::{self, LIMITS};
+use crate::solve::stepper::{Pace, Stepper, Terms, too_small, zeros};
+use crate::system::{self, EXTRA, LIMITS};
 
 /// Orders the method uses.
 const ORDERS: (usize, usize) = (4, 30);
@@ -34,9 +37,6 @@ pub fn order(rtol: f64, states: usize) -> usize {
     (order as usize + more).clamp(ORDERS.0, ORDERS.1)
 }
 
-/// Longest growth of a step where the last coefficients vanish and say nothing.
-const GROW: f64 = 8.0;
-
 /// Where inside a step the defect is measured too if the equations have branches.
 const INSIDE: [f64; 3] = [0.21, 0.5, 0.79];
 
@@ -45,25 +45,19 @@ pub struct Taylor {
     series: Arc<dyn system::Taylor>,
     n: usize,
     order: usize,
-    t: f64,
-    h: f64,
-    y: Vec<f64>,
+    terms: Terms,
+    pace: Pace,
+    /// The state, what a compiled step says of itself, and the coefficients y_1 … y_N, n numbers each: where it stands, and
+    /// where the last step began.
+    here: Vec<f64>,
+    before: Vec<f64>,
     t_old: f64,
-    y_old: Vec<f64>,
     /// Whole steps, where the system has them.
     compiled: Option<Arc<dyn system::CompiledStep>>,
-    /// y_1 … y_N at t, n numbers each; in front of them `front` numbers, with which they are what a compiled step reads and
-    /// writes.
-    jet: Vec<f64>,
-    jet_old: Vec<f64>,
-    front: usize,
-    /// What a compiled step is told besides the state: the front of what it reads.
     limits: Vec<f64>,
     /// What P'(h) misses, times h/(N + 1).
     error: Vec<f64>,
     work: Vec<f64>,
-    /// The step before, or the first to try.
-    last: f64,
 }
 
 impl Taylor {
@@ -84,67 +78,79 @@ impl Taylor {
             ErrorKind::Options(format!("the method Taylor cannot solve this system: {reason}; try DOP853 or Vern9"))
         })?;
         let n = problem.dim();
-        let empty = || zeros(n);
-        let front = LIMITS + n;
+        let point = || zeros(n + EXTRA + n * order);
+        let terms = Terms::new(order);
         Ok(Taylor {
             compiled: series.step(),
-            limits: zeros(front),
-            front,
             n,
             order,
-            t: 0.0,
-            h: 0.0,
-            y: empty(),
+            terms,
+            pace: Pace::of_series(terms),
+            here: point(),
+            before: point(),
             t_old: 0.0,
-            y_old: empty(),
-            jet: zeros(front + n * order),
-            jet_old: zeros(front + n * order),
-            error: empty(),
+            limits: zeros(LIMITS + n),
+            error: zeros(n),
             work: zeros(series.work()),
-            last: 0.0,
             series,
         })
     }
 
-    /// The step that makes the last two terms as small as the tolerance; infinite where both are 0, NaN where one is not
-    /// a number.
-    fn length(&self, problem: &Problem) -> f64 {
-        let (n, order) = (self.n, self.order);
-        let (mut before, mut last) = (0.0f64, 0.0f64);
-        let jet = &self.jet[self.front..];
-        let (a, b) = (&jet[(order - 2) * n..(order - 1) * n], &jet[(order - 1) * n..]);
-        for (j, ((y, a), b)) in self.y.iter().zip(a).zip(b).enumerate() {
+    /// The largest coefficients of the last two orders where it stands, in units of the tolerance.
+    fn last_terms(&self, problem: &Problem) -> (f64, f64) {
+        let (y, jet) = parts(&self.here, self.n);
+        let mut largest = (0.0f64, 0.0f64);
+        let (first, last) = jet[(self.order - 2) * self.n..].split_at(self.n);
+        for (j, ((y, a), b)) in y.iter().zip(first).zip(last).enumerate() {
             let scale = 1.0 / (problem.atol(j) + problem.rtol * y.abs()).max(f64::MIN_POSITIVE);
-            // `max` would pass over a NaN.
-            let (a, b) = (a.abs() * scale, b.abs() * scale);
-            before = if a > before || a.is_nan() { a } else { before };
-            last = if b > last || b.is_nan() { b } else { last };
+            largest = (largest.0.max(a.abs() * scale), largest.1.max(b.abs() * scale));
         }
-        self.length_by(before, last)
+        largest
     }
 
-    /// The same by the largest of each, in units of the tolerance.
-    fn length_by(&self, before: f64, last: f64) -> f64 {
-        if !before.is_finite() || !last.is_finite() {
-            return f64::NAN;
-        }
-        // h = min over m of a_m^(−1/m)
-        let log = |x: f64| if x < f64::MIN_POSITIVE { f64::NEG_INFINITY } else { log2(x) };
-        let slowness = (log(before) / (self.order - 1) as f64).max(log(last) / self.order as f64);
-        if slowness == f64::NEG_INFINITY { f64::INFINITY } else { exp2(-slowness) }
-    }
-
-    /// Tries a step to t by the compiled function: `jet_old` begins with the new state and holds the new coefficients. Its
-    /// error in units of the tolerance.
+    /// Tries a step to t: `before` becomes the new point. What the step says of itself, its error first.
     #[inline]
-    fn attempt(&mut self, step: &dyn system::CompiledStep, problem: &mut Problem, t: f64, h: f64) -> f64 {
+    fn attempt(&mut self, problem: &mut Problem, t: f64, h: f64) -> [f64; EXTRA] {
+        let Some(step) = &self.compiled else {
+            return [self.attempt_by_parts(problem, t, h), 0.0, 0.0];
+        };
         self.limits[0] = h;
-        self.jet[..self.front].copy_from_slice(&self.limits);
-        problem.taylor_step(step, t, &self.y_old, &self.jet, &mut self.work, &mut self.jet_old);
-        self.jet_old[self.n]
+        problem.taylor_step(step.as_ref(), t, &self.here, &self.limits, &mut self.work, &mut self.before);
+        self.said()
     }
 
-    /// Tries a step to t: `y` is the new state, `jet_old` the new coefficients. Its error in units of the tolerance.
+    /// What a compiled attempt says of itself.
+    #[inline]
+    fn said(&self) -> [f64; EXTRA] {
+        std::array::from_fn(|place| self.before[self.n + place])
+    }
+
+    /// The end of the step, if an attempt that says this of itself is one.
+    #[inline]
+    fn settle(
+        &mut self,
+        problem: &mut Problem,
+        h: f64,
+        mut said: [f64; EXTRA],
+        end: f64,
+    ) -> Option<Result<(), ErrorKind>> {
+        if said[0] <= 1.0 {
+            problem.statistics.steps += 1;
+            self.t_old = self.pace.t;
+            std::mem::swap(&mut self.here, &mut self.before);
+            if self.compiled.is_none() {
+                (said[1], said[2]) = self.last_terms(problem);
+            }
+            self.pace.accept(h, said, end);
+            return Some(Ok(()));
+        }
+        problem.statistics.rejected += 1;
+        self.pace.reject(h, said[0]);
+        let small = self.pace.h.abs() < problem.least_step(self.pace.t);
+        small.then(|| Err(self.failure(problem, h, self.pace.behind(h, end))))
+    }
+
+    /// The same without a compiled step; its error in units of the tolerance.
     fn attempt_by_parts(&mut self, problem: &mut Problem, t: f64, h: f64) -> f64 {
         let n = self.n;
         let factor = h / (self.order + 1) as f64;
@@ -153,47 +159,68 @@ impl Taylor {
             // A step must not pass over a branch unseen.
             for theta in INSIDE {
                 self.evaluate(theta * h, factor);
-                let f = &mut self.jet_old[..n];
-                problem.rhs(self.t + theta * h, &self.y, f);
+                let (new, f) = parts_mut(&mut self.before, n);
+                problem.rhs(self.pace.t + theta * h, new, &mut f[..n]);
                 self.error.iter_mut().zip(&*f).for_each(|(error, f)| *error -= factor * f);
-                let defect = problem.norm(&self.error, &self.y_old, &self.y);
+                let defect = problem.norm(&self.error, &self.here[..n], new);
                 error = if defect > error || defect.is_nan() { defect } else { error };
             }
         }
         self.evaluate(h, factor);
-        problem.taylor(self.series.as_ref(), t, &self.y, &mut self.work, &mut self.jet_old[self.front..]);
-        for (error, f) in self.error.iter_mut().zip(&self.jet_old[self.front..]) {
+        let (new, jet) = parts_mut(&mut self.before, n);
+        problem.taylor(self.series.as_ref(), t, new, &mut self.work, jet);
+        for (error, f) in self.error.iter_mut().zip(&*jet) {
             *error -= factor * f;
         }
         // A point with coefficients that are not finite is one there is no going on from.
-        let next = self.jet_old.iter().all(|c| c.is_finite());
-        let last = if next { problem.norm(&self.error, &self.y_old, &self.y) } else { f64::NAN };
+        let next = jet.iter().all(|c| c.is_finite());
+        let last = if next { problem.norm(&self.error, &self.here[..n], new) } else { f64::NAN };
         if last > error || last.is_nan() { last } else { error }
     }
 
-    /// `y = P(h)`, `error = factor P'(h)`
+    /// The new state `P(h)`, and `error = factor P'(h)`
     fn evaluate(&mut self, h: f64, factor: f64) {
         let mut place = 0;
         while place + 4 <= self.n {
-            let (p, d) = horner::<4>(&self.jet[self.front..], &self.y_old, place, self.n, h);
+            let (p, d) = horner::<4>(&self.here, place, self.n, h);
             for (k, (p, d)) in p.into_iter().zip(d).enumerate() {
-                self.y[place + k] = p;
+                self.before[place + k] = p;
                 self.error[place + k] = factor * d;
             }
             place += 4;
         }
         while place < self.n {
-            let ([p], [d]) = horner::<1>(&self.jet[self.front..], &self.y_old, place, self.n, h);
-            self.y[place] = p;
+            let ([p], [d]) = horner::<1>(&self.here, place, self.n, h);
+            self.before[place] = p;
             self.error[place] = factor * d;
             place += 1;
         }
     }
+
+    /// Why no step is small enough: the last was `h`, to t.
+    fn failure(&mut self, problem: &mut Problem, h: f64, t: f64) -> ErrorKind {
+        // Which coefficients, or whose error it was, is seen in the parts.
+        self.attempt_by_parts(problem, t, h);
+        let undefined = problem.first_not_finite(parts(&self.before, self.n).1);
+        too_small(problem, undefined, &self.error, &self.here[..self.n])
+    }
+}
+
+/// The state and the coefficients of a point.
+fn parts(point: &[f64], n: usize) -> (&[f64], &[f64]) {
+    (&point[..n], &point[n + EXTRA..])
+}
+
+/// The same, to be written.
+fn parts_mut(point: &mut [f64], n: usize) -> (&mut [f64], &mut [f64]) {
+    let (y, rest) = point.split_at_mut(n);
+    (y, &mut rest[EXTRA..])
 }
 
 /// P(h) and P'(h) of the components from `place` on.
 #[inline]
-fn horner<const M: usize>(jet: &[f64], y: &[f64], place: usize, n: usize, h: f64) -> ([f64; M], [f64; M]) {
+fn horner<const M: usize>(point: &[f64], place: usize, n: usize, h: f64) -> ([f64; M], [f64; M]) {
+    let (y, jet) = parts(point, n);
     let (mut p, mut d) = ([0.0; M], [0.0; M]);
     for row in jet.chunks_exact(n).rev() {
         for ((p, d), c) in p.iter_mut().zip(&mut d).zip(&row[place..place + M]) {
@@ -214,21 +241,17 @@ impl Stepper for Taylor {
     }
 
     fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64], h: f64) -> Result<(), ErrorKind> {
-        self.t = t;
-        self.y.copy_from_slice(y);
         problem.limits(&mut self.limits);
-        problem.taylor(self.series.as_ref(), t, &self.y, &mut self.work, &mut self.jet[self.front..]);
-        for dy in self.jet[self.front..].chunks_exact(self.n) {
-            let names = problem.not_finite(dy);
-            if !names.is_empty() {
-                return Err(ErrorKind::NotFinite(names));
-            }
+        let (state, jet) = parts_mut(&mut self.here, self.n);
+        state.copy_from_slice(y);
+        problem.taylor(self.series.as_ref(), t, state, &mut self.work, jet);
+        let names = problem.first_not_finite(jet);
+        if !names.is_empty() {
+            return Err(ErrorKind::NotFinite(names));
         }
-        self.last = h;
-        self.h = self.length(problem) * problem.direction;
-        if h != 0.0 && self.h.abs() > h.abs() {
-            self.h = h;
-        }
+        let (before, last) = self.last_terms(problem);
+        let length = self.terms.length(before, last);
+        self.pace.start(t, if h != 0.0 && length > h.abs() { h } else { length * problem.direction });
         Ok(())
     }
 
@@ -238,74 +261,29 @@ impl Stepper for Taylor {
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
-        let n = self.n;
-        if self.h.is_infinite() {
-            // The last coefficients say nothing: the right-hand side is a polynomial, or flat here and not elsewhere.
-            self.h = if self.last != 0.0 {
-                GROW * self.last
-            } else {
-                let (f0, scratch) = self.jet_old.split_at_mut(n);
-                f0.copy_from_slice(&self.jet[self.front..self.front + n]);
-                first_step(problem, self.t, &self.y, f0, self.order as u32, end - self.t, scratch)
-            };
-        }
-        std::mem::swap(&mut self.y, &mut self.y_old);
-        let compiled = self.compiled.take();
-        let outcome = loop {
-            if let Err(kind) = problem.check() {
-                break Err(kind);
-            }
-            let h = clip(self.t, self.h.clamp(-problem.max_step, problem.max_step), end);
-            let t = if h == end - self.t { end } else { self.t + h };
-            let error = match compiled.as_deref() {
-                Some(step) => self.attempt(step, problem, t, h),
-                None => self.attempt_by_parts(problem, t, h),
-            };
-            if error <= 1.0 {
-                break Ok((t, h));
-            }
-            problem.statistics.rejected += 1;
-            let shrink = if error.is_finite() { 0.9 * math::pow(error, -1.0 / (self.order + 1) as f64) } else { 0.1 };
-            self.h = h * shrink.clamp(0.1, 0.5);
-            if self.h.abs() < problem.least_step(self.t) {
-                // Which coefficients, or whose error it was, is seen in the parts.
-                self.attempt_by_parts(problem, t, h);
-                let undefined = problem.first_not_finite(&self.jet_old[self.front..]);
-                break Err(too_small(problem, undefined, &self.error, &self.y_old));
-            }
-        };
-        self.compiled = compiled;
-        match outcome {
-            Ok((t, h)) => {
-                problem.statistics.steps += 1;
-                std::mem::swap(&mut self.jet, &mut self.jet_old);
-                (self.t_old, self.t, self.last) = (self.t, t, h);
-                let length = if self.compiled.is_some() {
-                    self.y.copy_from_slice(&self.jet[..n]);
-                    self.length_by(self.jet[n + 1], self.jet[n + 2])
-                } else {
-                    self.length(problem)
-                };
-                self.h = length * problem.direction;
-                Ok(())
-            }
-            Err(kind) => {
-                std::mem::swap(&mut self.y, &mut self.y_old);
-                Err(kind)
+        loop {
+            let h = self.propose(problem, end)?;
+            let said = self.attempt(problem, self.pace.behind(h, end), h);
+            if let Some(outcome) = self.settle(problem, h, said, end) {
+                return outcome;
             }
         }
+    }
+
+    fn single(&mut self) -> Option<&mut dyn Single> {
+        if self.compiled.is_some() { Some(self) } else { None }
     }
 
     fn t(&self) -> f64 {
-        self.t
+        self.pace.t
     }
 
     fn y(&self) -> &[f64] {
-        &self.y
+        &self.here[..self.n]
     }
 
     fn h(&self) -> f64 {
-        self.h
+        self.pace.h
     }
 
     fn degree(&self) -> usize {
@@ -315,7 +293,7 @@ impl Stepper for Taylor {
     fn interpolate(&mut self, _problem: &mut Problem, t: f64, out: &mut [f64]) {
         let h = t - self.t_old;
         for (place, out) in out.iter_mut().enumerate() {
-            let ([p], _) = horner::<1>(&self.jet_old[self.front..], &self.y_old, place, self.n, h);
+            let ([p], _) = horner::<1>(&self.before, place, self.n, h);
             *out = p;
         }
     }

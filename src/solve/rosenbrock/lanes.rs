@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Outcome, PATIENCE, RosenbrockStepper};
 use crate::solve::lanes::{Single, Widths};
 use crate::solve::problem::Problem;
-use crate::solve::stepper::{Pace, Stepper};
+use crate::solve::stepper::{Pace, first_step};
 use crate::solve::{ErrorKind, Statistics};
 use crate::system::CompiledStep;
 
@@ -15,7 +15,13 @@ impl Single for RosenbrockStepper {
     }
 
     fn widths(&self) -> Widths {
-        Widths { n: self.n, point: self.here.values.len(), stages: self.method.c.len(), carries: false }
+        Widths {
+            n: self.n,
+            point: self.here.values.len(),
+            stages: self.method.c.len(),
+            carries: false,
+            aims_at_end: false,
+        }
     }
 
     fn pace(&self) -> Pace {
@@ -30,10 +36,29 @@ impl Single for RosenbrockStepper {
         PATIENCE
     }
 
-    fn begin(&mut self, problem: &mut Problem, y: &[f64], (t, h): (f64, f64), end: f64) -> Result<Pace, ErrorKind> {
-        self.start(problem, t, y, h)?;
-        self.choose_first(problem, end);
-        Ok(self.pace)
+    fn choose_first(&mut self, problem: &mut Problem, end: f64) {
+        if self.pace.h == 0.0 {
+            let (t, order, scratch) = (self.pace.t, self.method.error_order, &mut self.u[..2 * self.n]);
+            self.pace.h = first_step(problem, t, self.here.y(), self.here.f(), order, end - t, scratch);
+        }
+    }
+
+    fn limits(&mut self, h: f64) -> &[f64] {
+        self.limits[0] = h;
+        &self.limits
+    }
+
+    fn attempted(&mut self) -> [&mut [f64]; 2] {
+        [&mut self.next.values, &mut self.u[..self.method.c.len() * self.n]]
+    }
+
+    fn judge(&mut self, problem: &mut Problem, h: f64, end: f64) -> Option<Result<(), ErrorKind>> {
+        let t_new = self.pace.behind(h, end);
+        let outcome = match self.said(problem, h) {
+            Some(error) => Outcome::Error(error),
+            None => self.by_stages(problem, h, t_new),
+        };
+        self.settle(problem, (h, t_new), outcome, end)
     }
 
     fn here(&self) -> (&[f64], &[f64]) {

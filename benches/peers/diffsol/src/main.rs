@@ -3,6 +3,11 @@
 //! `peer-diffsol problem.dsl T1 T2 …` compiles the text, then reads lines `solver rtol atol seconds` and answers each with
 //! one line of JSON, like the other workers of this folder: the median time of a warm solve and the values at the output
 //! times. A solve makes a solver from the compiled problem (diffsol's way) and stores all output times.
+//!
+//! `peer-diffsol --ensemble problem.dsl members.csv END` runs the problem for every row of a table, which begins with its inputs:
+//! lines `solver rtol atol` are answered with the seconds for all of them and the values at the end.
+
+mod ensemble;
 
 use std::io::BufRead;
 use std::time::Instant;
@@ -16,6 +21,11 @@ type Equations<M> = DiffSl<M, CraneliftJitModule>;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, path, members, end] = arguments.as_slice()
+        && flag == "--ensemble"
+    {
+        return ensemble::answer(path, members, end.parse().unwrap_or(1.0));
+    }
     let [path, times @ ..] = arguments.as_slice() else { return println!("usage: peer-diffsol problem.dsl T1 T2 …") };
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let times: Vec<f64> = times.iter().filter_map(|t| t.parse().ok()).collect();
