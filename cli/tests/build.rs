@@ -431,6 +431,11 @@ fn objects_are_made_for_other_machines() {
             assert!(bytes.starts_with(magic) && machine.is_none_or(|machine| bytes[18] == machine), "{target}");
         }
     }
+    let folder = folder();
+    std::fs::write(folder.path().join("d.csv"), "t,v\n0,1\n1,3\n").unwrap();
+    let (code, err) = build(&more, folder.path(), &["-o", "m.o", "--target", "aarch64-pc-windows-msvc"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("cannot be reached from an object for aarch64-pc-windows-msvc; use `--emit c`"), "{err}");
 }
 
 #[test]

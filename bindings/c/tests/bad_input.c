@@ -278,10 +278,50 @@ static void functions(void) {
     rhapsode_model_free(plain);
 }
 
+static volatile int entered = 0, leave = 0;
+
+/* Holds whoever evaluates it until it is let go. */
+static double waits(const double *x, size_t count, void *user) {
+    (void)count, (void)user;
+    entered = 1;
+    while (!leave) usleep(100);
+    return x[0];
+}
+
+static void *evaluates(void *workspace) {
+    double y = 2, dy = 0;
+    rhapsode_status status = rhapsode_workspace_rhs(workspace, 0, &y, 1, &dy);
+    return (void *)(size_t)(status == RHAPSODE_OK && dy == 2);
+}
+
+/* Two threads on one workspace: the second is told so. */
+static void shared(void) {
+    rhapsode_model *plain, *model;
+    rhapsode_workspace *workspace;
+    pthread_t thread;
+    void *good;
+    double y = 1, dy;
+    WANT(rhapsode_model_parse(NULL, "model m\nextern fn f(x)\ninit x = 1\nx' = f(x)\n", &plain) == RHAPSODE_OK);
+    WANT(rhapsode_model_with_function(plain, "f", waits, NULL, NULL, NULL, NULL, &model) == RHAPSODE_OK);
+    WANT(rhapsode_workspace_new(model, NULL, 0, &workspace) == RHAPSODE_OK);
+    WANT(pthread_create(&thread, NULL, evaluates, workspace) == 0);
+    while (!entered) usleep(100);
+    WANT(rhapsode_workspace_rhs(workspace, 0, &y, 1, &dy) == RHAPSODE_BUSY);
+    SAYS(rhapsode_last_error(), "`workspace` is in use by another thread");
+    leave = 1;
+    pthread_join(thread, &good);
+    WANT(good != NULL);
+    WANT(rhapsode_workspace_rhs(workspace, 0, &y, 1, &dy) == RHAPSODE_OK && dy == 1);
+    rhapsode_workspace_free(workspace);
+    rhapsode_model_free(model);
+    rhapsode_model_free(plain);
+}
+
 int main(void) {
     rhapsode_model *model;
     models();
     functions();
+    shared();
     if (rhapsode_model_parse(NULL, SPRING, &model) != RHAPSODE_OK) {
         fprintf(stderr, "%s\n", rhapsode_model_message(model));
         return 1;

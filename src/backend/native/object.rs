@@ -11,6 +11,7 @@ use cranelift::module::{DataDescription, DataId, FuncId, Linkage, Module, Module
 use cranelift::prelude::Signature;
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::sync::Arc;
+use target_lexicon::{Architecture, BinaryFormat};
 
 /// The machine an object file is for.
 pub struct ObjectTarget(Target);
@@ -55,6 +56,17 @@ pub fn object(ahead: &Ahead, name: &str, target: &ObjectTarget) -> Result<Vec<u8
     let jobs: Vec<Job> = own.chain(ahead.functions.iter().map(|function| Job::Function(function, &standing))).collect();
     let machines = compile::compile(&jobs, target, features)?;
     let isa = target.isa(Allocator::Backtracking).clone();
+    // What is not the program's own code is reached through a table of addresses, which that format does not have here.
+    let far = |symbol: Symbol| matches!(symbol, Symbol::Import(_) | Symbol::Table(_));
+    let triple = isa.triple();
+    if triple.binary_format == BinaryFormat::Coff
+        && matches!(triple.architecture, Architecture::Aarch64(_))
+        && machines.iter().flat_map(|machine| &machine.relocations).any(|relocation| far(relocation.symbol))
+    {
+        return Err(format!(
+            "its tables and the C library cannot be reached from an object for {triple}; use `--emit c`"
+        ));
+    }
     let ordinary = signature(isa.as_ref());
     let entries: Vec<Signature> = ahead.functions.iter().map(|f| host_signature(f, isa.as_ref())).collect();
     let builder = ObjectBuilder::new(isa, name, default_libcall_names()).map_err(|error| error.to_string())?;
