@@ -221,7 +221,7 @@ impl Model {
     /// - `first_step`, `max_step`; `max_steps`, `max_time` (seconds): a run beyond them raises `SolveError`.
     /// - `dense`: keep the curve between the points, which is else computed when it is first asked for.
     /// - `reduce`: leave out states that conserved sums determine. `over_switches`: do not locate switches of the equations.
-    ///   `explain`: say in `statistics["reasons"]` what was chosen and why.
+    ///   `precision`: `"f64"` or `"f32"`, for ensembles at loose tolerances. `explain`: say in `statistics["reasons"]` what was chosen and why.
     ///
     /// Raises `InputError` or `UnknownNameError` where an argument makes no sense, `SolveError` where the end is not reached.
     ///

@@ -24,7 +24,7 @@ def models(path: pathlib.Path) -> rhapsode.Model:
 
 
 def runs(model: rhapsode.Model) -> tuple[Floats, float]:
-    solution = model.solve((0, 1), {"k": 2.0}, ["k"], method="Tsit5", rtol=1e-8, atol=[1e-9, 1e-9], save=np.linspace(0, 1, 5), x=1.0)
+    solution = model.solve((0, 1), {"k": 2.0}, ["k"], method="Tsit5", rtol=1e-8, atol=[1e-9, 1e-9], save=np.linspace(0, 1, 5), precision="f64", x=1.0)
     at: Floats = solution(0.5) + solution([0.1, 0.5])[:, 0] + solution["x"] + solution.x
     stopped: tuple[float, str] | None = solution.stopped_by
     last: float = solution.last["x"]

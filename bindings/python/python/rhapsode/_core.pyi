@@ -55,6 +55,7 @@ class Model:
         over_switches: bool = False,
         explain: bool = False,
         dense: bool = False,
+        precision: Literal["f64", "f32"] | None = None,
         **values: _Number,
     ) -> Solution: ...
     def vjp(
