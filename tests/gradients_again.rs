@@ -80,7 +80,7 @@ fn calls_allocate_nothing() {
             let (points, barrier) = (points(objective), Barrier::new(THREADS));
             let mut gradient = vec![0.0; objective.by().len()];
             // Steps are interpreted until compiling them pays.
-            for at in points.iter().cycle().take(100) {
+            for at in points.iter().cycle().take(600) {
                 ask(objective, at, &mut gradient);
             }
             let answers: Vec<_> = points.iter().map(|at| ask(objective, at, &mut gradient)).collect();

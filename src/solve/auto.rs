@@ -283,11 +283,13 @@ impl Stepper for Auto {
     }
 
     fn renew(&mut self) -> bool {
+        // Series that were left are not taken up again.
+        let begins_alike = self.only_implicit || self.used.first() == Some(&self.explicit.name());
         self.spectrum.forget();
         self.used.truncate(usize::from(!self.only_implicit));
         (self.stiff, self.evidence, self.enough, self.relaxed, self.probe) = (false, 0, ENOUGH, 0, (0, PROBES.0));
         (self.pace, self.since_switch, self.before, self.trial) = (0.0, 0, (0.0, 0.0), RELAXED_STEPS);
-        self.explicit.renew() && self.implicit.as_mut().is_none_or(|implicit| implicit.renew())
+        begins_alike && self.explicit.renew() && self.implicit.as_mut().is_none_or(|implicit| implicit.renew())
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
