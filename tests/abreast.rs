@@ -13,7 +13,7 @@ use rhapsode::solve::{Abreast, ErrorKind, Member, Method, Options, Save};
 use rhapsode::{Backend, Compiled, Model};
 
 use material::{FUNCTIONS, LORENZ, compile};
-use members::{Found, alone, fingerprint, members, options};
+use members::{Found, as_alone, fingerprint, members, options};
 
 /// Methods whose steps run in lanes, and the one that changes between them.
 const METHODS: [Method; 7] =
@@ -51,20 +51,8 @@ fn together(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(
     found
 }
 
-/// Abreast as alone, in several numbers and in both orders.
 fn compare(name: &str, compiled: &Compiled, members: &[Member], options: &Options) -> Vec<Found> {
-    let expected = alone(compiled, members, options);
-    let reversed: Vec<Member> = members.iter().rev().cloned().collect();
-    for part in [&members[..1], &members[..3], members, &reversed] {
-        let found = together(compiled, part, options);
-        assert_eq!(found.len(), part.len(), "{name}: every run ends once");
-        for (number, found) in found {
-            let name = format!("{name}, {}, run {number} of {}", options.method.name(), part.len());
-            assert_eq!(found.0, expected[number].0, "{name}");
-            assert!(found.1 == expected[number].1, "{name}: other numbers");
-        }
-    }
-    expected
+    as_alone(name, compiled, members, options, together)
 }
 
 #[test]

@@ -13,7 +13,7 @@ use rhapsode::system::{EXTRA, LIMITS};
 use rhapsode::{Backend, Compiled, Model};
 
 use material::{FUNCTIONS, LORENZ, Random, compile};
-use members::{Found, alone, fingerprint, members, options};
+use members::{Found, as_alone, fingerprint, members, options};
 
 /// The methods whose steps run in lanes, and whether they are for stiff problems.
 const METHODS: [(Method, bool); 9] = [
@@ -40,20 +40,8 @@ fn together(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<(
     found
 }
 
-/// In lanes as alone, in several numbers and in both orders.
 fn compare(name: &str, compiled: &Compiled, members: &[Member], options: &Options) -> Vec<Found> {
-    let expected = alone(compiled, members, options);
-    let reversed: Vec<Member> = members.iter().rev().cloned().collect();
-    for part in [&members[..1], &members[..3], members, &reversed] {
-        let found = together(compiled, part, options);
-        assert_eq!(found.len(), part.len(), "{name}: every trajectory ends once");
-        for (number, found) in found {
-            let name = format!("{name}, {}, trajectory {number} of {}", options.method.name(), part.len());
-            assert_eq!(found.0, expected[number].0, "{name}");
-            assert!(found.1 == expected[number].1, "{name}: other numbers");
-        }
-    }
-    expected
+    as_alone(name, compiled, members, options, together)
 }
 
 #[test]

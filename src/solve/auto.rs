@@ -366,7 +366,7 @@ impl Stepper for Auto {
                     self.evidence = known.saturating_add(steps * points).max(0);
                     let looks = self.evidence / DOUBT > known / DOUBT;
                     if looks && points == NEAR_LIMIT.1 && self.is_urgent(problem) {
-                        self.evidence += URGENT.1;
+                        self.evidence = self.evidence.saturating_add(URGENT.1);
                     }
                 }
                 Ok(())

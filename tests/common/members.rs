@@ -48,7 +48,29 @@ pub fn fingerprint(result: &Result<Solution, Failure>) -> Found {
     )
 }
 
-pub fn alone(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<Found> {
+fn alone(compiled: &Compiled, members: &[Member], options: &Options) -> Vec<Found> {
     let run = |member: &Member| fingerprint(&integrate(compiled.system(), &member.y, &member.p, options));
     members.iter().map(run).collect()
+}
+
+/// What `together` makes of members, in several numbers and in both orders, is what each is alone, which is given back.
+pub fn as_alone(
+    name: &str,
+    compiled: &Compiled,
+    members: &[Member],
+    options: &Options,
+    together: impl Fn(&Compiled, &[Member], &Options) -> Vec<(usize, Found)>,
+) -> Vec<Found> {
+    let expected = alone(compiled, members, options);
+    let reversed: Vec<Member> = members.iter().rev().cloned().collect();
+    for part in [&members[..1], &members[..3], members, &reversed] {
+        let found = together(compiled, part, options);
+        assert_eq!(found.len(), part.len(), "{name}: every trajectory ends once");
+        for (number, found) in found {
+            let name = format!("{name}, {}, trajectory {number} of {}", options.method.name(), part.len());
+            assert_eq!(found.0, expected[number].0, "{name}");
+            assert!(found.1 == expected[number].1, "{name}: other numbers");
+        }
+    }
+    expected
 }
