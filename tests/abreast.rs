@@ -9,7 +9,7 @@ mod members;
 
 use std::sync::atomic::AtomicBool;
 
-use rhapsode::solve::{Abreast, ErrorKind, Member, Method, Options, Save};
+use rhapsode::solve::{Abreast, ErrorKind, Member, Method, Options, Save, Tolerance};
 use rhapsode::{Backend, Compiled, Model};
 
 use material::{FUNCTIONS, LORENZ, compile};
@@ -173,6 +173,10 @@ fn what_cannot_go_abreast_says_why_and_a_cancelled_run_ends() {
     let delayed = compile("init x(t) = 1\nx' = -x(t - 1)", Backend::Jit);
     let refused = Abreast::new(delayed.system(), &options(Method::Auto, 1e-6, 1.0, Save::Steps)).err();
     assert!(refused.is_some_and(|reason| reason.contains("at other times")));
+    let mut senseless = options(Method::Auto, 1e-6, 1.0, Save::Steps);
+    senseless.atol = Tolerance::PerState(vec![1e-9; 2]);
+    let refused = Abreast::new(compiled.system(), &senseless).err();
+    assert_eq!(refused, Some("expected 3 absolute tolerances, found 2".to_string()));
     let flag = AtomicBool::new(true);
     let mut cancelled = options(Method::Auto, 1e-6, 1.0, Save::Steps);
     cancelled.cancel = Some(&flag);

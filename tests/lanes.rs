@@ -8,7 +8,7 @@ mod material;
 mod members;
 
 use rhapsode::solve::methods;
-use rhapsode::solve::{ErrorKind, Lanes, Member, Method, Options, Save};
+use rhapsode::solve::{ErrorKind, Lanes, Member, Method, Options, Save, Tolerance};
 use rhapsode::system::{EXTRA, LIMITS};
 use rhapsode::{Backend, Compiled, Model};
 
@@ -228,6 +228,8 @@ fn what_cannot_go_in_lanes_says_why() {
     assert_eq!(reason(plain, &|o| o.breakpoints = vec![0.5]), "the run has breakpoints");
     let bdf = "BDF is no explicit Runge–Kutta, Rosenbrock or Taylor method";
     assert_eq!(reason(plain, &|o| o.method = Method::Bdf), bdf);
+    let tolerances = "expected 1 absolute tolerances, found 2";
+    assert_eq!(reason(plain, &|o| o.atol = Tolerance::PerState(vec![1e-9; 2])), tolerances);
     let large = "index i = 1..100\ninit x[i] = i\nx[i]' = -x[i]";
     assert_eq!(reason(large, &|_| ()), "Tsit5 has no step of one function for this system");
 }

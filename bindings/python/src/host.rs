@@ -1,7 +1,7 @@
 //! Functions of Python that a model calls (`extern fn`).
 //!
 //! An exception in one cannot pass through compiled code: it is kept, the function is no number, and the exception is raised when the
-//! run has ended. Runs call in the thread that asked for them, so each thread keeps its own.
+//! run has ended. Each thread keeps its own: a run calls in the thread that asked for it, or in one of its ensemble's.
 
 use std::cell::RefCell;
 
@@ -19,15 +19,24 @@ thread_local! {
 /// Works, and gives the first exception of a function that was called meanwhile.
 pub fn watched<T>(work: impl FnOnce() -> T) -> (T, Option<PyErr>) {
     // What was raised before is of no interest any more.
-    RAISED.take();
+    raised();
     let result = work();
-    (result, RAISED.take())
+    (result, raised())
+}
+
+/// Whether a function that was called in this thread has raised an exception, which [`raised`] gives.
+fn has_raised() -> bool {
+    RAISED.with_borrow(Option::is_some)
+}
+
+/// The first exception of a function that was called in this thread, since this was asked last.
+pub fn raised() -> Option<PyErr> {
+    RAISED.take()
 }
 
 /// Whether to give up: a function has raised an exception, or Ctrl-C was pressed, which is kept as one.
 pub fn interrupted() -> bool {
-    RAISED.with_borrow(Option::is_some)
-        || Python::attach(|py| py.check_signals().map_err(|error| RAISED.set(Some(error))).is_err())
+    has_raised() || Python::attach(|py| py.check_signals().map_err(|error| RAISED.set(Some(error))).is_err())
 }
 
 /// From a callable, or a tuple of a callable and those of its first and second derivatives.
@@ -82,7 +91,7 @@ fn one(what: &str, value: &Bound<PyAny>) -> PyResult<f64> {
 
 /// What a call with these arguments gives; nothing where it raises, now or before.
 fn called<T>(x: &[f64], call: impl FnOnce(Python, Bound<PyTuple>) -> PyResult<T>) -> Option<T> {
-    if RAISED.with_borrow(Option::is_some) {
+    if has_raised() {
         return None;
     }
     Python::attach(|py| {

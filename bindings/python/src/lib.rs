@@ -4,6 +4,7 @@
 //! what must be fast or must not hold the interpreter's lock.
 
 mod crossings;
+mod ensemble;
 mod errors;
 mod gradients;
 mod host;
@@ -29,6 +30,7 @@ fn _core(m: &Bound<PyModule>) -> PyResult<()> {
     m.add_class::<solution::Solution>()?;
     m.add_class::<ivp::Interpolant>()?;
     m.add_class::<gradients::Asked>()?;
+    m.add_function(wrap_pyfunction!(ensemble::ensemble_runs, m)?)?;
     m.add_function(wrap_pyfunction!(gradients::objective, m)?)?;
     m.add_function(wrap_pyfunction!(model::compile, m)?)?;
     m.add_function(wrap_pyfunction!(model::load, m)?)?;

@@ -331,8 +331,8 @@ impl Model {
             .call_method1("value_and_grad", (slf, objective, mapping(params)?, data, span, options))
     }
 
-    /// Runs the model once for every row of `params`, a DataFrame or a dict of arrays, and gives the solutions in that order: on threads,
-    /// or by an `executor`, anything with `map` as in `concurrent.futures`, a Dask client, or the module `ray`. Options are those of `solve`.
+    /// Runs the model once for every row of `params`, a DataFrame or a dict of arrays, and gives the solutions in that order: on `threads`, several
+    /// side by side where the method can, or by an `executor`, anything with `map` as in `concurrent.futures`, a Dask client, or the module `ray`. Options are those of `solve`.
     ///
     /// >>> import rhapsode
     /// >>> model = rhapsode.compile("model decay\nparam k = 2\ninit x = 1\nx' = -k*x\n")

@@ -1,6 +1,10 @@
 """Many runs of one model."""
 
 import multiprocessing
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -45,6 +49,17 @@ def test_a_run_that_fails_does_not_take_the_others_along():
         model.ensemble({"a": [1.0], "x": [1.0, 2.0]}, (0, 1))
 
 
+def test_one_row_that_makes_no_sense_is_marked_alone():
+    model = rhapsode.compile(DECAY)
+    ensemble = model.ensemble({"k": [1.0, np.nan, 2.0], "x": [1.0, 1.0, np.inf]}, (0, 1), threads=2)
+    assert sorted(ensemble.errors) == [1, 2] and "initial value of x" in ensemble.errors[2]
+    assert ensemble[0]["x"][-1] == pytest.approx(np.exp(-1), rel=1e-3)
+    with pytest.raises(rhapsode.InputError, match="rtol must lie between"):
+        model.ensemble({"k": [1.0, 2.0]}, (0, 1), rtol=2)
+    with pytest.raises(rhapsode.UnknownNameError, match="no parameter or state is called `kk`"):
+        model.ensemble({"kk": [1.0, 2.0]}, (0, 1))
+
+
 def test_single_precision():
     model = rhapsode.compile(DECAY)
     params = {"k": np.linspace(0.1, 3, 20)}
@@ -56,6 +71,38 @@ def test_single_precision():
     np.testing.assert_array_equal(alone.x, single[7])
     with pytest.raises(rhapsode.InputError, match="precision must be 'f64' or 'f32'"):
         model.solve((0, 1), precision="f16")
+
+
+def test_functions_of_python_are_called_from_every_thread():
+    def drag(v):
+        if v > 3.9:
+            raise ArithmeticError("too fast")
+        return v * v
+
+    model = rhapsode.compile("model fall\nextern fn drag(v)\ninit v = 2\nv' = -drag(v)\n", functions={"drag": drag})
+    ensemble = model.ensemble({"v": np.linspace(1, 3, 40)}, (0, 1), threads=3, method="Tsit5")
+    np.testing.assert_array_equal(ensemble[7]["v"], model.solve((0, 1), v=np.linspace(1, 3, 40)[7], method="Tsit5").v)
+    with pytest.raises(ArithmeticError, match="too fast"):
+        model.ensemble({"v": np.linspace(1, 4, 40)}, (0, 1), threads=3, method="Tsit5")
+
+
+INTERRUPTED = """
+import rhapsode
+model = rhapsode.compile("model m\\nparam w = 1\\ninit x = 1, v = 0\\nx' = v\\nv' = -w*x\\n")
+print("ready", flush=True)
+try:
+    model.ensemble({"w": [1.0]*100_000}, (0, 1e5), save=2, rtol=1e-10, max_steps=10**12)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_ctrl_c_ends_an_ensemble():
+    child = subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    assert child.communicate(timeout=60)[0] == "interrupted\n"
 
 
 RATES = {"k": np.linspace(0.1, 3, 10_000)}

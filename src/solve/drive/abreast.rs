@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Active, Going, Run};
-use crate::solve::lanes::{Block, Done, Member, Single};
+use crate::solve::lanes::{Block, Done, Member, Single, sound};
 use crate::solve::options::validate;
 use crate::solve::problem::Problem;
 use crate::solve::{ErrorKind, Failure, Options, Precision, Solution};
@@ -60,6 +60,7 @@ impl<'a> Abreast<'a> {
         if system.delays().is_some() {
             return Err("what is read at other times has another value at each stage".to_string());
         }
+        sound(system, options)?;
         let mut problem = Problem::new(system, &vec![0.0; system.shape().parameters], options);
         let mut active = Active::new(options.method, &mut problem).map_err(|kind| match kind {
             ErrorKind::Options(reason) => reason,

@@ -175,6 +175,12 @@ pub fn suit(system: &dyn System, options: &Options) -> Result<(), String> {
     refuse(watched, "every step is looked at")
 }
 
+/// Says what is wrong with the options, whatever a trajectory starts from.
+pub fn sound(system: &dyn System, options: &Options) -> Result<(), String> {
+    let shape = system.shape();
+    validate(system, &vec![0.0; shape.dim()], &vec![0.0; shape.parameters], options)
+}
+
 impl<'a, T: Number> Lanes<'a, T> {
     /// Lanes for a system and options.
     ///
@@ -182,6 +188,7 @@ impl<'a, T: Number> Lanes<'a, T> {
     /// A sentence that says why its trajectories go one by one.
     pub fn new(system: &'a dyn System, options: &'a Options<'a>) -> Result<Self, String> {
         suit(system, options)?;
+        sound(system, options)?;
         let shape = Arc::new(system.shape().clone());
         let (n, parameters) = (shape.dim(), shape.parameters);
         let problem = Problem::new(system, &vec![0.0; parameters], options);

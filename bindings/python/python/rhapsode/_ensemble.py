@@ -1,10 +1,8 @@
-"""Many runs of one model: on threads, or on whatever maps functions over rows."""
-
-import os
-from concurrent.futures import ThreadPoolExecutor
+"""Many runs of one model: by the library's own ensembles, or on whatever maps functions over rows."""
 
 import numpy as np
 
+from ._core import ensemble_runs
 from ._errors import InputError, SolveError
 
 
@@ -64,10 +62,13 @@ def run(job):
 
 
 def ensemble(model, params, span, executor, threads, options):
-    params = _columns(params)
-    rows = [dict(zip(params, row)) for row in zip(*(values.tolist() for values in params.values()))]
-    jobs = [(model, row, span, options or {}) for row in rows]
-    return Ensemble(model.states + model.outputs, params, list(_mapped(executor, threads, jobs)))
+    params, options = _columns(params), options or {}
+    if executor is None:
+        runs = ensemble_runs(model, params, span, threads, options)
+    else:
+        rows = [dict(zip(params, row)) for row in zip(*(values.tolist() for values in params.values()))]
+        runs = _mapped(executor, [(model, row, span, options) for row in rows])
+    return Ensemble(model.states + model.outputs, params, runs)
 
 
 def _columns(params):
@@ -93,12 +94,8 @@ def run_all(jobs):
     return [run(job) for job in jobs]
 
 
-def _mapped(executor, threads, jobs):
+def _mapped(executor, jobs):
     """The results of all jobs, in their order."""
-    if executor is None:
-        # A run does not hold the interpreter's lock.
-        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            return list(pool.map(run, jobs))
     size = min(MOST_AT_ONCE, max(1, len(jobs) // 16))
     parts = [jobs[k : k + size] for k in range(0, len(jobs), size)]
     if hasattr(executor, "gather"):
