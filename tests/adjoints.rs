@@ -17,10 +17,6 @@ fn weights(count: usize) -> Vec<f64> {
     (0..count).map(next).collect()
 }
 
-fn methods() -> impl Iterator<Item = Method> {
-    Method::ALL.iter().copied().filter(|m| *m != Method::Taylor && !m.is_second_order())
-}
-
 /// How far wᵀ S by the forward sweep and the gradient by the backward sweep are apart, in units of what is added up on the
 /// way: the terms, Σ |λ| |S| at every step, and h Σ |λ| |∂f/∂p|, which rounding is a share of.
 fn gap(problem: &Problem, compiled: &Compiled) -> f64 {
@@ -66,23 +62,27 @@ fn gap(problem: &Problem, compiled: &Compiled) -> f64 {
 
 #[test]
 fn backward_is_the_transpose_of_forward() {
-    let mut faults = Vec::new();
+    let (mut faults, mut checked) = (Vec::new(), Vec::new());
     for reference in common::problems() {
         if reference.dim > 100 {
             continue;
         }
         let compiled = Model::parse(&reference.text).unwrap().compile().unwrap();
         let (t0, t1) = reference.span;
-        for method in methods() {
+        for method in Method::ALL.iter().copied() {
             // Methods that are not for stiff problems get the beginning of them.
             let end = if reference.stiff && !method.suits_stiff() && method != Method::Auto { 1e-4 } else { 1.0 };
             let t1 = t0 + end * (t1 - t0);
             let times: Vec<f64> = (0..=4).map(|k| t0 + (t1 - t0) * f64::from(k) / 4.0).collect();
             let problem = compiled.problem().span(t0..t1).rtol(1e-5).atol(1e-8).method(method).max_steps(20_000);
-            let problem = problem.save(Save::At(times));
+            let mut problem = problem.save(Save::At(times));
+            if method.is_second_order() {
+                problem = problem.first_step(1e-3 * (t1 - t0));
+            }
             if problem.solve().is_err() {
                 continue;
             }
+            checked.push(method);
             // Rounding inside a step of RKC grows with the square of its stages (their section 3.3); stdtest_e5 and beam have
             // equations of which more digits cancel than the measure knows.
             let allowed = match (method, reference.name.as_str()) {
@@ -98,6 +98,9 @@ fn backward_is_the_transpose_of_forward() {
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");
+    if !checked.is_empty() {
+        assert!(Method::ALL.iter().all(|method| checked.contains(method)), "{checked:?}");
+    }
 }
 
 /// Largest relative error over all columns and times, by the data set's own measure: components are compared with at
@@ -258,6 +261,8 @@ fn steps_that_were_dropped_come_back_with_the_same_bits() {
         (lorenz, Method::KenCarp4),
         (lorenz, Method::RadauIIA5),
         (lorenz, Method::Auto),
+        (lorenz, Method::Taylor),
+        (bouncing, Method::Dprkn6),
         (bouncing, Method::Tsit5),
         (bouncing, Method::Bdf),
         (delayed, Method::Rodas5P),
@@ -363,27 +368,5 @@ fn hessian_products_are_slopes_of_gradients() {
     for (k, found) in product.initial.iter().enumerate() {
         let wanted = slope(up.initial[k], down.initial[k]);
         assert!((found - wanted).abs() <= 1e-6 * (1.0 + wanted.abs()), "state {k}: {found} {wanted}");
-    }
-}
-
-#[test]
-fn methods_whose_steps_have_no_derivatives_name_those_that_have() {
-    let compiled = Model::parse("param k = 2\ninit x = 1, x' = 0\nx'' = -k*x").unwrap().compile().unwrap();
-    let without: Vec<Method> =
-        Method::ALL.iter().copied().filter(|method| !methods().any(|known| known == *method)).collect();
-    assert_eq!(without.len(), 6, "{without:?}");
-    for method in without {
-        let problem = compiled.problem().span(0.0..1.0).method(method).first_step(0.01);
-        assert!(problem.solve().is_ok(), "{}", method.name());
-        let errors = [
-            problem.tangents(&["k"]).err().map(|error| error.to_string()),
-            problem.record().err().map(|error| error.to_string()),
-            problem.record_continuously().err().map(|error| error.to_string()),
-        ];
-        for error in errors {
-            let error = error.unwrap_or_else(|| panic!("{}: a derivative", method.name()));
-            let known = format!("the steps of {} have no derivatives; methods that have: auto, Bosh3", method.name());
-            assert!(error.contains(&known), "{error}");
-        }
     }
 }

@@ -27,13 +27,14 @@ fn both(compiled: &Compiled, method: Method, times: &[f64], rtol: f64) -> [Gradi
     [recorded.pull(&weights).unwrap(), continuous.unwrap_or_else(|e| panic!("{}: {e}", method.name()))]
 }
 
-const METHODS: [Method; 14] = [
+const METHODS: [Method; 15] = [
     Method::Auto,
     Method::Tsit5,
     Method::Vern7,
     Method::Dop853,
     Method::Vern9,
     Method::Adams,
+    Method::Taylor,
     Method::Rosenbrock23,
     Method::Rodas4,
     Method::Rodas5P,

@@ -134,7 +134,13 @@ fn an_objective_knows_its_error() {
     );
     let objective = compiled.objective(None, None, &["k"]).unwrap();
     let exact = objective.clone().rtol(1e-13).atol(1e-14).value(&[1.3]).unwrap();
-    for (method, rtol) in [(Method::Tsit5, 1e-5), (Method::Vern7, 1e-6), (Method::Rodas5P, 1e-5), (Method::Bdf, 1e-6)] {
+    for (method, rtol) in [
+        (Method::Tsit5, 1e-5),
+        (Method::Vern7, 1e-6),
+        (Method::Rodas5P, 1e-5),
+        (Method::Bdf, 1e-6),
+        (Method::Taylor, 1e-5),
+    ] {
         let objective = objective.clone().method(method).rtol(rtol).atol(rtol);
         let (found, estimated) = (exact - objective.value(&[1.3]).unwrap(), objective.error_estimate(&[1.3]).unwrap());
         assert!((estimated - found).abs() <= 0.5 * found.abs(), "{}: {estimated:e} {found:e}", method.name());
@@ -142,12 +148,10 @@ fn an_objective_knows_its_error() {
 }
 
 #[test]
-fn outputs_have_errors_and_methods_without_derivatives_are_named() {
+fn outputs_have_errors_too() {
     let compiled = compiled("model m\ninit x = 1\nx' = -x\noutput twice = 2*x\nsolve t = 0..1\n");
     let problem = compiled.problem().method(Method::Tsit5).rtol(1e-4);
     let estimate = problem.global_error().unwrap();
     assert!(estimate.column(0, 0).zip(estimate.column(1, 0)).all(|(x, twice)| twice == 2.0 * x));
     assert!(estimate.column(0, 0).last().unwrap().abs() > 0.0);
-    let error = problem.method(Method::Taylor).global_error().unwrap_err().to_string();
-    assert!(error.contains("Tsit5"), "{error}");
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::step::Step;
 use super::{Arguments, KernelId, Kernels, host_has_fma};
-use crate::kernel::Target64;
 use crate::kernel::program::{Kernel, Program};
 use crate::kernel::step::{operations, taylor_step};
-use crate::system::{CompiledStep, Taylor};
+use crate::kernel::{MatrixPlan, Target64};
+use crate::linalg::Pattern;
+use crate::system::{CompiledStep, Taylor, TaylorDerivatives};
 
 /// Systems with more states take their steps by loops: they are worth it.
 const STATES: usize = 40;
@@ -83,6 +84,63 @@ impl<K: Kernels + Clone + 'static> Taylor for Series<K> {
         match &self.code {
             Code::Alone(..) => None,
             Code::Step(step) => Some(step.clone()),
+        }
+    }
+}
+
+/// The coefficients with those of ∂f/∂y and ∂f/∂p along the solution.
+pub struct SeriesDerivatives<K> {
+    kernels: K,
+    kernel: KernelId,
+    /// Both matrices, and where in the pattern each of a kernel's values goes if not in place.
+    matrices: [(Pattern, Option<Vec<usize>>); 2],
+    /// How many numbers the kernel writes for each order of each.
+    raw: [usize; 2],
+}
+
+impl<K: Kernels> SeriesDerivatives<K> {
+    /// From a program whose kernel `taylor` writes them, in the way of these plans.
+    ///
+    /// # Errors
+    /// A sentence, if there is no such kernel or no code can be made of it.
+    pub fn new(program: &Program, plans: &[MatrixPlan; 2], kernels: &K) -> Result<Self, String> {
+        let kernels = kernels.another(program).ok_or("no native code could be made of them")?;
+        let kernel = kernels.find("taylor").ok_or("the kernel `taylor` is missing")?;
+        let matrices = [0, 1].map(|which| plans[which].pattern());
+        Ok(SeriesDerivatives { kernels, kernel, matrices, raw: [0, 1].map(|which| plans[which].values) })
+    }
+}
+
+impl<K: Kernels> TaylorDerivatives for SeriesDerivatives<K> {
+    fn states(&self) -> &Pattern {
+        &self.matrices[0].0
+    }
+
+    fn parameters(&self) -> &Pattern {
+        &self.matrices[1].0
+    }
+
+    fn work(&self) -> usize {
+        let lengths = self.kernels.lengths(self.kernel);
+        lengths.w + lengths.out
+    }
+
+    fn values(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], [coefficients, states, parameters]: [&mut [f64]; 3]) {
+        let (w, written) = w.split_at_mut(self.kernels.lengths(self.kernel).w);
+        self.kernels.call(self.kernel, Arguments { t, y, p, v: &[], w, out: &mut *written });
+        let (own, mut rest) = written.split_at(coefficients.len());
+        coefficients.copy_from_slice(own);
+        for (((pattern, places), raw), out) in self.matrices.iter().zip(self.raw).zip([states, parameters]) {
+            let (own, behind) = rest.split_at(out.len() / pattern.nnz().max(1) * raw);
+            rest = behind;
+            let Some(places) = places else {
+                out.copy_from_slice(own);
+                continue;
+            };
+            out.fill(0.0);
+            for (own, out) in own.chunks_exact(raw).zip(out.chunks_exact_mut(pattern.nnz())) {
+                own.iter().zip(places).for_each(|(value, place)| out[*place] += value);
+            }
         }
     }
 }

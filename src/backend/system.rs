@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::series::Series;
+use super::series::{Series, SeriesDerivatives};
 use super::step::Steps;
 use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
 use crate::kernel::program::Program;
@@ -11,7 +11,7 @@ use crate::kernel::{DelayPlan, EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
     CollocationFormula, CompiledCollocation, CompiledNewton, CompiledStep, Constraints, Delays, Derivative, Events,
-    ExplicitFormula, Matrix, RosenbrockFormula, SecondOrder, Shape, Split, System, Taylor,
+    ExplicitFormula, Matrix, RosenbrockFormula, SecondOrder, Shape, Split, System, Taylor, TaylorDerivatives,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -41,12 +41,17 @@ pub struct CompiledSystem<K> {
     /// Those made so far, by place in [`Matrix::ALL`].
     derivatives: [OnceLock<Result<Arc<dyn Derivative>, String>>; Matrix::ALL.len()],
     transposed: OnceLock<Arc<(Pattern, Arc<Strategy>)>>,
-    /// The series made so far, by order.
-    made: Mutex<BTreeMap<usize, Made<K>>>,
+    /// The series made so far, by order, and those with their derivatives.
+    made: Mutex<BTreeMap<usize, Made<Series<K>>>>,
+    series_derivatives: Option<SeriesDerivativesMaker>,
+    derivatives_made: Mutex<BTreeMap<usize, Made<SeriesDerivatives<K>>>>,
 }
 
 /// Lowers the kernel `taylor` of an order and tells whether it is free of branches, or says why there is none.
 pub type SeriesMaker = Box<dyn Fn(usize) -> Result<(Program, bool), String> + Send + Sync>;
+
+/// Lowers the same with the coefficients of ∂f/∂y and ∂f/∂p.
+pub type SeriesDerivativesMaker = Box<dyn Fn(usize) -> Result<(Program, [MatrixPlan; 2]), String> + Send + Sync>;
 
 /// Lowers a matrix of derivatives, or says why there is none.
 pub type MatrixMaker = Box<dyn Fn(Matrix) -> Result<(Program, MatrixPlan), String> + Send + Sync>;
@@ -55,7 +60,7 @@ pub type MatrixMaker = Box<dyn Fn(Matrix) -> Result<(Program, MatrixPlan), Strin
 pub type VelocityFinder = Box<dyn Fn() -> Result<Vec<(usize, usize)>, usize> + Send + Sync>;
 
 /// A series, or why there is none.
-type Made<K> = Result<Arc<Series<K>>, String>;
+type Made<S> = Result<Arc<S>, String>;
 
 /// The values of a matrix in the order of its pattern, from those of its kernel: where that does not write them in place,
 /// they stand at the end of the work slice first, and those that meet add up.
@@ -279,12 +284,14 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             derivatives: Default::default(),
             transposed: OnceLock::new(),
             made: Mutex::default(),
+            series_derivatives: None,
+            derivatives_made: Mutex::default(),
         })
     }
 
-    /// With a way to make Taylor coefficients.
-    pub fn with_series(mut self, maker: SeriesMaker) -> Self {
-        self.series = Some(maker);
+    /// With ways to make Taylor coefficients, and their derivatives.
+    pub fn with_series(mut self, maker: SeriesMaker, derivatives: SeriesDerivativesMaker) -> Self {
+        (self.series, self.series_derivatives) = (Some(maker), Some(derivatives));
         self
     }
 
@@ -483,6 +490,18 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
             Ok(Arc::new(Series::new(program, order, smooth, &self.kernels)?))
         });
         entry.clone().map(|series| series as Arc<dyn Taylor>)
+    }
+
+    fn taylor_derivatives(&self, order: usize) -> Result<Arc<dyn TaylorDerivatives>, String> {
+        let Some(maker) = &self.series_derivatives else {
+            return Err("this system was compiled without Taylor coefficients".to_string());
+        };
+        let mut made = self.derivatives_made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let entry = made.entry(order).or_insert_with(|| {
+            let (program, plans) = maker(order)?;
+            Ok(Arc::new(SeriesDerivatives::new(&program, &plans, &self.kernels)?))
+        });
+        entry.clone().map(|series| series as Arc<dyn TaylorDerivatives>)
     }
 
     fn newton(&self) -> Option<Arc<dyn CompiledNewton>> {

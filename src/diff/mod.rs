@@ -14,7 +14,7 @@ mod taylor;
 
 pub use forward::jacobian_product;
 pub(crate) use forward::{Direction, tangent};
-pub use reverse::{By, Matrix, Of, matrix};
+pub use reverse::{By, Matrix, Of, matrix, parameter_jacobian};
 pub use sensitivity::{Wanted, along, with_sensitivities};
 pub use split::Split;
 pub use taylor::{Computed, NoSeries, Series, taylor};

@@ -26,6 +26,17 @@ pub fn state_jacobian(model: &Model, graph: &mut Graph) -> Result<Vec<Entry>, Un
     Ok(walk.entries)
 }
 
+/// ∂f/∂p by parameters and discrete quantities, in a graph that extends the model's.
+///
+/// # Errors
+/// As [`super::derive`].
+pub fn parameter_jacobian(model: &Model, graph: &mut Graph) -> Result<Vec<Entry>, Unsupported> {
+    let kinds = [Kind::Parameter, Kind::Discrete];
+    let mut walk = Walk::new(model, &model.symbols, graph, &[], Reads::Parameters, &kinds);
+    walk.families(&model.derivatives)?;
+    Ok(walk.entries)
+}
+
 /// ∂G/∂y of the constraints.
 ///
 /// # Errors

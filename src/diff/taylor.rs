@@ -11,6 +11,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::Entry;
 use super::forward::declare;
 use super::series_nodes::{Template, is_smooth, mentions_arrays, normalise, refused};
 use crate::expr::builtin;
@@ -69,6 +70,8 @@ pub struct Series {
     pub symbols: Vec<Symbol>,
     /// In order of computation.
     pub arrays: Vec<Computed>,
+    /// The coefficients of the further entries, by order from 0 on, then by entry; they read the arrays.
+    pub further: Vec<Vec<ExprId>>,
     /// Length of the work buffer that holds the arrays (the model's own computed arrays included).
     pub work: usize,
     /// Whether no coefficient depends on a branch taken at the point.
@@ -86,11 +89,18 @@ pub struct Computed {
     pub kept: bool,
 }
 
-/// The coefficients of orders 1 to `order` of all states.
+/// The coefficients of orders 1 to `order` of all states, and of orders 0 to `order` − 1 of further entries, which are
+/// functions of the solution.
 ///
 /// # Errors
 /// [`NoSeries`]
-pub fn taylor(model: &Model, graph: Graph, symbols: Vec<Symbol>, order: usize) -> Result<Series, NoSeries> {
+pub fn taylor(
+    model: &Model,
+    graph: Graph,
+    symbols: Vec<Symbol>,
+    further: &[&Entry],
+    order: usize,
+) -> Result<Series, NoSeries> {
     let next = symbols.iter().filter(|s| s.kind == Kind::Definition).map(|s| s.offset + s.len()).max().unwrap_or(0);
     if !model.delays.is_empty() {
         return Err(NoSeries::Delays);
@@ -112,21 +122,31 @@ pub fn taylor(model: &Model, graph: Graph, symbols: Vec<Symbol>, order: usize) -
     };
     let mut families = Vec::new();
     let mut smooth = true;
+    let prepared = |builder: &mut Builder, value: ExprId, ranges: &[IndexRange], name: &str| {
+        let context = builder.context(ranges);
+        let root = normalise(&mut builder.graph, value, name)?;
+        match refused(&builder.graph, root) {
+            Some(function) => Err(NoSeries::Function(function, name.to_string())),
+            None => Ok((root, builder.template(root, context))),
+        }
+    };
     let computed = model.definitions.iter().filter(|f| model.graph.symbol_reads(f.symbol) > Reads::Parameters);
     for (family, is_state) in computed.map(|f| (f, false)).chain(model.derivatives.iter().map(|f| (f, true))) {
         let name = &model.symbol(family.symbol).name;
         let mut templates = Vec::new();
         for piece in &family.pieces {
-            let context = builder.context(&piece.ranges);
-            let root = normalise(&mut builder.graph, piece.value, name)?;
-            if let Some(function) = refused(&builder.graph, root) {
-                return Err(NoSeries::Function(function, name.clone()));
-            }
+            let (root, template) = prepared(&mut builder, piece.value, &piece.ranges, name)?;
             smooth &= is_smooth(&builder.graph, root);
-            templates.push(builder.template(root, context));
+            templates.push(template);
         }
         families.push((family, is_state, templates));
     }
+    let mut entries = Vec::with_capacity(further.len());
+    for entry in further {
+        let name = &model.symbol(entry.row.0).name;
+        entries.push(prepared(&mut builder, entry.value, &entry.ranges, name)?.1);
+    }
+    let mut coefficients = Vec::with_capacity(order);
     for k in 0..order {
         for (family, is_state, templates) in &families {
             for template in templates {
@@ -140,8 +160,16 @@ pub fn taylor(model: &Model, graph: Graph, symbols: Vec<Symbol>, order: usize) -
                 return Err(NoSeries::Memory(MOST_WORK));
             }
         }
+        coefficients.push(entries.iter().map(|entry| builder.entry(*entry, k)).collect());
     }
-    Ok(Series { graph: builder.graph, symbols: builder.symbols, arrays: builder.arrays, work: builder.next, smooth })
+    Ok(Series {
+        graph: builder.graph,
+        symbols: builder.symbols,
+        arrays: builder.arrays,
+        further: coefficients,
+        work: builder.next,
+        smooth,
+    })
 }
 
 /// A node in a context (the index ranges around it).
@@ -216,6 +244,13 @@ impl Builder {
             let value = if self.reread.contains(&(id, context)) { self.keep(value, context) } else { value };
             self.known.insert(((id, context), k), value);
         }
+    }
+
+    /// The coefficient of order k of a template that is asked for itself.
+    fn entry(&mut self, template: usize, k: usize) -> ExprId {
+        self.advance(template, k);
+        let Template { context, root, .. } = self.templates[template];
+        self.get(root, context, k)
     }
 
     /// Stores what the templates of a family say of order k: the definition's coefficient k, the state's k + 1.

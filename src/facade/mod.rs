@@ -44,13 +44,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
-use crate::backend::{CompiledSystem, KernelId, Kernels, MatrixMaker, SeriesMaker, host_has_fma};
+use crate::backend::{
+    CompiledSystem, KernelId, Kernels, MatrixMaker, SeriesDerivativesMaker, SeriesMaker, host_has_fma,
+};
 use crate::dae::solve_structure;
 use crate::diag::{Code, Diagnostic, codes};
 use crate::diff::{Derivatives, derive};
 use crate::elaborate::{Elaborated, elaborate};
 use crate::expr::SymbolId;
-use crate::kernel::{Lowered, Target64, lower, lower_matrix, lower_taylor};
+use crate::kernel::{Lowered, Target64, lower, lower_matrix, lower_taylor, lower_taylor_derivatives};
 use crate::model::{self, check};
 use crate::source::{Loader, Source, Sources, Span};
 use crate::system::{Names, System};
@@ -279,6 +281,12 @@ impl Model {
             lower_taylor(model, derivatives, &extended, target, order).map_err(|e| e.to_string())
         });
         let (own, extended) = (self.clone(), lowered.without_program());
+        let of_series: SeriesDerivativesMaker = Box::new(move |order| {
+            let target = Target64 { fma: host_has_fma() };
+            let (model, derivatives) = own.compiled();
+            lower_taylor_derivatives(model, derivatives, &extended, target, order)
+        });
+        let (own, extended) = (self.clone(), lowered.without_program());
         let matrices: MatrixMaker = Box::new(move |matrix| {
             let target = Target64 { fma: host_has_fma() };
             lower_matrix(own.compiled().0, &extended, target, matrix).map_err(|e| e.to_string())
@@ -287,7 +295,7 @@ impl Model {
         let velocities = Box::new(move || model::positions_and_velocities(&checked));
         match system {
             Some(system) => {
-                let system = system.with_series(series).with_velocities(velocities).with_matrices(matrices);
+                let system = system.with_series(series, of_series).with_velocities(velocities).with_matrices(matrices);
                 Ok((Arc::new(kernels), Box::new(system)))
             }
             None => Err(CompileError("a kernel is missing from the lowered program".to_string())),

@@ -563,7 +563,7 @@ pub(super) fn store(buffer: Buffer, base: usize, dims: &[(i64, usize)], subscrip
 
 /// The plan of a matrix and the nests that compute its values. Without arrays the values come in column order, each
 /// place once, so that they are the matrix as they stand.
-fn matrix(entries: &[Entry], rows: usize, columns: usize, layout: &ModelLayout) -> (MatrixPlan, Vec<Nest>) {
+pub(super) fn matrix(entries: &[Entry], rows: usize, columns: usize, layout: &ModelLayout) -> (MatrixPlan, Vec<Nest>) {
     let mut entries: Vec<(&Entry, Diagonal)> = entries
         .iter()
         .map(|entry| {

@@ -19,6 +19,6 @@ pub use delays::DelayPlan;
 pub use elimination::{lower_elimination, lower_elimination_within};
 pub use events::EventPlan;
 pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_as, lower_jacobian_product, lower_matrix};
-pub use series::lower_taylor;
+pub use series::{lower_taylor, lower_taylor_derivatives};
 pub use tables::{Form, choose};
 pub use verify::{Invalid, bounds, verify};

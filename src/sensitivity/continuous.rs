@@ -239,13 +239,15 @@ impl Tape {
         Ok(Gradient { start: sweep.lambda, parameters: sweep.gradient })
     }
 
-    /// The method for the way back: that of the run, unless it asks for derivatives by time, which are not known, or for
-    /// positions and velocities.
+    /// The method for the way back: that of the run, unless it asks for derivatives by time or a Taylor series, which are not
+    /// known, or for positions and velocities.
     fn backwards(&self, method: Method) -> Method {
         let explicit =
             |k: usize| matches!(self.steps.get(k, &mut Vec::new()).formula, Formula::Explicit(_) | Formula::Adams(_));
         match method {
             Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P => Method::RadauIIA5,
+            Method::Taylor => Method::Vern9,
+            other if other.is_second_order() => Method::Vern7,
             Method::Auto if (0..self.steps.count()).all(explicit) => Method::Vern7,
             Method::Auto => Method::RadauIIA5,
             other => other,

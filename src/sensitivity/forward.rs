@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::happening::Moments;
 use super::linear::{Changes, Linear, Part, forget};
 use super::moment::{Moment, Registers};
-use super::program::{Op, Program};
+use super::program::{Op, Program, weigh_pairs};
 use crate::linalg::rows::weigh;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
@@ -153,6 +153,12 @@ impl Forward {
                 linear.add_product(problem, &before[at * size..(at + 1) * size], q, *h, out);
                 clear_algebraic(problem, out, k);
             }
+            Op::Pairs { out, terms } => {
+                let (before, rest) = self.tangents.split_at_mut(out * size);
+                weigh_pairs(linear.pairs(problem)?, terms, k, before, &mut rest[..size]);
+            }
+            // Taken with the values.
+            Op::Series { order, .. } => linear.push_series(q, k, &mut self.tangents[..(order + 1) * size]),
             // W is factorised with the values.
             Op::Factor { .. } => {}
             Op::Stage { out, at, t, terms, h, d } => {
@@ -231,6 +237,14 @@ pub fn value(
             problem.rhs(*t, &before[at * n..(at + 1) * n], out);
             out.iter_mut().for_each(|x| *x *= h);
             clear_algebraic(problem, out, 1);
+        }
+        Op::Pairs { out, terms } => {
+            let (before, rest) = values.split_at_mut(out * n);
+            weigh_pairs(linear.pairs(problem)?, terms, 1, before, &mut rest[..n]);
+        }
+        Op::Series { t, order } => {
+            let (y, rest) = values.split_at_mut(n);
+            linear.expand(problem, *order, (*t, y), &mut rest[..order * n])?;
         }
         Op::Factor { at, t, shift } => {
             linear.evaluate(problem, *t, &values[at * n..(at + 1) * n]);

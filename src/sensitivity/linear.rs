@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use super::series::Series;
 use crate::linalg::rows::{self, add_product};
 use crate::linalg::{Pattern, Shifted, Strategy};
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
-use crate::system::{Derivative, Matrix, System};
+use crate::system::{Derivative, Matrix, SecondOrder, System};
 
 /// A matrix with room for its values.
 pub struct Part {
@@ -81,6 +82,13 @@ impl Changes {
         let entries = q.iter().enumerate().filter(|(_, q)| **q != 0.0).map(|(at, q)| (at / k, at % k, *q));
         Changes { k, entries: entries.collect() }
     }
+
+    /// Direction and change of what stands at a place, where it changes.
+    pub fn each(&self, place: usize, mut call: impl FnMut(usize, f64)) {
+        let from = self.entries.partition_point(|(at, ..)| *at < place);
+        let own = self.entries[from..].iter().take_while(|(at, ..)| *at == place);
+        own.for_each(|(_, direction, change)| call(*direction, *change));
+    }
 }
 
 /// `out += factor Aᵀ x`
@@ -132,6 +140,9 @@ pub struct Linear {
     transposed: Option<Transposed>,
     coupled: Vec<Coupled>,
     room: Vec<f64>,
+    /// Where steps tell positions from velocities, and where they are series.
+    pairs: Option<Arc<SecondOrder>>,
+    series: Option<Series>,
 }
 
 /// W's transpose.
@@ -177,7 +188,54 @@ impl Linear {
             transposed: None,
             coupled: Vec::new(),
             room: Vec::new(),
+            pairs: None,
+            series: None,
         })
+    }
+
+    /// The places of positions and velocities.
+    ///
+    /// # Errors
+    /// If the system does not tell them apart.
+    pub fn pairs(&mut self, problem: &Problem) -> Result<&SecondOrder, ErrorKind> {
+        if self.pairs.is_none() {
+            self.pairs = Some(problem.system.second_order().map_err(ErrorKind::Options)?);
+        }
+        Ok(self.pairs.as_deref().unwrap_or_default())
+    }
+
+    /// Takes the series of an order at a point; its coefficients of orders 1 to N come out.
+    ///
+    /// # Errors
+    /// If the system has none.
+    pub fn expand(
+        &mut self,
+        problem: &Problem,
+        order: usize,
+        (t, y): (f64, &[f64]),
+        coefficients: &mut [f64],
+    ) -> Result<(), ErrorKind> {
+        if self.series.as_ref().is_none_or(|series| series.order() != order) {
+            self.series = Some(Series::new(problem, order)?);
+        }
+        if let Some(series) = &mut self.series {
+            series.evaluate(problem, t, y, coefficients);
+        }
+        Ok(())
+    }
+
+    /// Changes of the coefficients of the series taken last, behind those of the point: for k directions.
+    pub fn push_series(&self, q: &Changes, k: usize, changes: &mut [f64]) {
+        if let Some(series) = &self.series {
+            series.push(q, k, changes);
+        }
+    }
+
+    /// Its transpose.
+    pub fn pull_series(&self, adjoints: &mut [f64], gradient: &mut [f64]) {
+        if let Some(series) = &self.series {
+            series.pull(adjoints, gradient);
+        }
     }
 
     /// Number of parameters and discrete quantities.

@@ -23,6 +23,7 @@ mod happening;
 mod linear;
 mod moment;
 pub mod program;
+mod series;
 mod steps;
 mod tape;
 mod whole;

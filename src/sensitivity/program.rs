@@ -1,5 +1,6 @@
-//! A step as a list of vector instructions. Whatever the method, its step is made of four: a sum of vectors with fixed
-//! weights, f at a point, a linear solve with W, and an equation with f in it whose solution is known. So derivatives of
+//! A step as a list of vector instructions. Whatever the method, its step is made of a few: a sum of vectors with fixed
+//! weights (of its own for positions and velocities, where a method tells them apart), f at a point, a linear solve with W,
+//! an equation with f in it whose solution is known, and the Taylor series at a point. So derivatives of
 //! steps are written once for all methods: forward they run down the list, backward up.
 //!
 //! Vectors are slots of n numbers, each written once. What a method carries from step to step (the state, differences, a
@@ -14,6 +15,10 @@ use crate::solve::methods::rkc::{Recurrence, Stage};
 use crate::solve::rosenbrock::Rosenbrock;
 use crate::solve::tableau::{Dense, Explicit};
 use crate::solve::taken::{BdfStep, Formula, Taken};
+
+mod pairs;
+
+pub use pairs::{pull_pairs, weigh_pairs};
 
 /// Weighted slots.
 pub type Terms = Vec<(usize, f64)>;
@@ -33,6 +38,10 @@ pub enum Op {
     Implicit { out: usize, base: usize, t: f64, g: f64 },
     /// `M Σ_j a_ij (x_j − base) = f(t_i, x_i)` for all slots x_i from `first` on; a is s × s by rows.
     Coupled { first: usize, base: usize, t: Vec<f64>, a: Vec<f64> },
+    /// `out = Σ C x`, C being 2 × 2 by rows for a position and its velocity.
+    Pairs { out: usize, terms: Vec<(usize, [f64; 4])> },
+    /// The Taylor coefficients of orders 1 to `order` at (t, x_0), in the slots behind 0.
+    Series { t: f64, order: usize },
 }
 
 /// A step.
@@ -71,6 +80,8 @@ enum Interpolant {
     Radau(&'static Radau),
     Bdf(usize, Vec<usize>),
     Adams(Box<AdamsStep>, Vec<usize>),
+    /// A polynomial in the time since the step began, in units of this length: the slots of its coefficients.
+    Powers(f64, Vec<usize>),
 }
 
 impl Program {
@@ -129,6 +140,9 @@ impl Program {
             Formula::Adams(step) => self.adams(step, t, h, taken.began),
             Formula::LowStorage(method) => self.low_storage(method, t, h),
             Formula::Rkc(stages) => self.rkc(*stages, t, h),
+            Formula::Symplectic(method) => self.symplectic(method, t, h),
+            Formula::Nystrom => self.nystrom(t, h),
+            Formula::Taylor(order) => self.taylor(*order, t, h),
         }
     }
 
@@ -347,6 +361,17 @@ impl Program {
         self.hermite(last, z0, t, h);
     }
 
+    fn taylor(&mut self, order: usize, t: f64, h: f64) {
+        self.carry(0, false);
+        self.explicit = true;
+        self.ops.push(Op::Series { t, order });
+        self.slots += order;
+        let end = self.sum((0..=order).zip(powers(h)));
+        self.leaves.push(end);
+        self.main = self.ops.len();
+        self.dense = Interpolant::Powers(1.0, (0..=order).collect());
+    }
+
     fn hermite(&mut self, end: usize, z0: usize, t: f64, h: f64) {
         self.leaves.push(end);
         self.main = self.ops.len();
@@ -406,6 +431,9 @@ impl Program {
                 terms.push((phi[0], 1.0));
                 terms.extend((1..=last).map(|i| (phi[i], hi * weights[i])));
             }
+            Interpolant::Powers(length, slots) => {
+                terms.extend(slots.iter().copied().zip(powers((t_at - taken.t) / length)));
+            }
         }
         terms
     }
@@ -439,6 +467,11 @@ impl Program {
             }
         }
     }
+}
+
+/// 1, x, x², …
+fn powers(x: f64) -> impl Iterator<Item = f64> {
+    std::iter::successors(Some(1.0), move |power| Some(power * x))
 }
 
 /// Terms with each slot once.

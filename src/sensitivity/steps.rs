@@ -167,7 +167,9 @@ pub fn same(a: &Formula, b: &Formula) -> bool {
         (Formula::Esdirk(a), Formula::Esdirk(b)) => std::ptr::eq(*a, *b),
         (Formula::Radau(a), Formula::Radau(b)) => std::ptr::eq(*a, *b),
         (Formula::LowStorage(a), Formula::LowStorage(b)) => std::ptr::eq(*a, *b),
-        (Formula::Rkc(a), Formula::Rkc(b)) => a == b,
+        (Formula::Rkc(a), Formula::Rkc(b)) | (Formula::Taylor(a), Formula::Taylor(b)) => a == b,
+        (Formula::Symplectic(a), Formula::Symplectic(b)) => std::ptr::eq(*a, *b),
+        (Formula::Nystrom, Formula::Nystrom) => true,
         _ => false,
     }
 }

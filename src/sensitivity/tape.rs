@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::happening::Moments;
 use super::linear::{Linear, Part, forget};
 use super::moment::{Moment, Registers};
-use super::program::{Op, Program, Terms};
+use super::program::{Op, Program, Terms, pull_pairs};
 use super::steps::{Again, Steps};
 use super::whole::Whole;
 use crate::solve::problem::Problem;
@@ -497,6 +497,12 @@ impl Sweep {
                     linear.add_transposed(problem, mu, &mut self.adjoints[range(*at)], gradient);
                 }
             }
+            Op::Pairs { out, terms } => {
+                if take(&self.adjoints, *out) {
+                    pull_pairs(linear.pairs(problem)?, terms, mu, &mut self.adjoints);
+                }
+            }
+            Op::Series { order, .. } => linear.pull_series(&mut self.adjoints[..(order + 1) * n], gradient),
             Op::Factor { .. } => {}
             Op::Stage { out, at, t, terms, h, d } => {
                 if take(&self.adjoints, *out) {

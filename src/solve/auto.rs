@@ -413,7 +413,7 @@ impl Stepper for Auto {
         }
     }
 
-    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+    fn taken(&self, points: &mut Vec<f64>) -> Taken {
         match (&self.implicit, self.stiff) {
             (Some(implicit), true) => implicit.taken(points),
             _ => self.explicit.taken(points),

@@ -195,7 +195,7 @@ pub struct Chosen {
     pub sees: bool,
 }
 
-/// Whether Taylor's series can be made, and of one piece; its steps have no derivatives.
+/// Whether Taylor's series can be made, and of one piece; derivatives of its steps cost more than those of others.
 fn smooth(problem: &Problem) -> bool {
     let order = methods::taylor::order(problem.rtol, problem.dim());
     !problem.told && problem.system.taylor(order).is_ok_and(|series| series.smooth())

@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use super::consistent::{self, Algebraic, Projection};
 use super::events::{Flow, Happenings};
-use super::methods;
 use super::options::validate;
 use super::past::{self, Past};
 use super::points::Points;
@@ -466,9 +465,7 @@ impl<'a, 'r> Run<'a, 'r> {
         let before = std::mem::replace(&mut self.time, stepper.t());
         if let Some(recorder) = &mut self.recorder {
             self.points.clear();
-            let Some(taken) = stepper.taken(&mut self.points) else {
-                return Err(ErrorKind::Options(no_derivative(stepper.name())));
-            };
+            let taken = stepper.taken(&mut self.points);
             recorder.step(&mut self.problem, taken, &self.point, &self.points)?;
         }
         if let Some(projection) = &mut self.projection {
@@ -569,10 +566,6 @@ impl<'a, 'r> Run<'a, 'r> {
             None => solution,
         }
     }
-}
-
-fn no_derivative(method: &str) -> String {
-    format!("the steps of {method} have no derivatives; methods that have: {}", methods::with_derivatives())
 }
 
 /// The order up to which breaking points are followed.

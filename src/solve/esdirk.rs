@@ -567,7 +567,7 @@ impl Stepper for EsdirkStepper {
         self.rest.is_some()
     }
 
-    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+    fn taken(&self, points: &mut Vec<f64>) -> Taken {
         let (method, n) = (self.method, self.n);
         for i in 1..method.c.len() {
             let (done, rest) = self.z_old.split_at(i * n);
@@ -577,7 +577,7 @@ impl Stepper for EsdirkStepper {
             combine(point, &self.y_old, method.a[i], done);
             point.iter_mut().zip(rest).for_each(|(x, z)| *x += method.gamma * z);
         }
-        Some(Taken { formula: Formula::Esdirk(method), t: self.t_old, h: self.h_old, began: self.began })
+        Taken { formula: Formula::Esdirk(method), t: self.t_old, h: self.h_old, began: self.began }
     }
 
     fn stiffness(&self) -> f64 {

@@ -349,8 +349,8 @@ impl Stepper for ExplicitStepper {
         }
     }
 
-    fn taken(&self, _points: &mut Vec<f64>) -> Option<Taken> {
-        Some(Taken { formula: Formula::Explicit(self.method), t: self.t_old, h: self.h_old, began: false })
+    fn taken(&self, _points: &mut Vec<f64>) -> Taken {
+        Taken { formula: Formula::Explicit(self.method), t: self.t_old, h: self.h_old, began: false }
     }
 
     /// |h λ| over the stability limit.

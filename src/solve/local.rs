@@ -58,7 +58,10 @@ impl<'a> Local<'a> {
         formula: &Formula,
     ) -> Result<&[f64], ErrorKind> {
         self.problem.place(run.parameters(), run.interval());
-        let stiff = !matches!(formula, Formula::Explicit(_) | Formula::Adams(_) | Formula::LowStorage(_));
+        let stiff = matches!(
+            formula,
+            Formula::Rosenbrock(_) | Formula::Esdirk(_) | Formula::Radau(_) | Formula::Bdf(_) | Formula::Rkc(_)
+        );
         let slot = &mut self.steppers[usize::from(stiff)];
         if slot.is_none() {
             *slot = match implicit(Method::Radau, &self.problem)? {

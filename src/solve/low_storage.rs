@@ -212,8 +212,8 @@ impl Stepper for LowStorageStepper {
         hermite(theta, self.h_old, (&self.s2, &self.f_old), (&self.y, &self.f), out);
     }
 
-    fn taken(&self, _points: &mut Vec<f64>) -> Option<Taken> {
-        Some(Taken { formula: Formula::LowStorage(self.method), t: self.t_old, h: self.h_old, began: false })
+    fn taken(&self, _points: &mut Vec<f64>) -> Taken {
+        Taken { formula: Formula::LowStorage(self.method), t: self.t_old, h: self.h_old, began: false }
     }
 
     fn stiffness(&self) -> f64 {

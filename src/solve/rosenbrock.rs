@@ -535,8 +535,8 @@ impl Stepper for RosenbrockStepper {
         }
     }
 
-    fn taken(&self, _points: &mut Vec<f64>) -> Option<Taken> {
-        Some(Taken { formula: Formula::Rosenbrock(self.method), t: self.t_old, h: self.h_old, began: false })
+    fn taken(&self, _points: &mut Vec<f64>) -> Taken {
+        Taken { formula: Formula::Rosenbrock(self.method), t: self.t_old, h: self.h_old, began: false }
     }
 
     fn stiffness(&self) -> f64 {

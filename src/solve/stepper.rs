@@ -119,12 +119,8 @@ pub trait Stepper: Send {
         false
     }
 
-    /// How the last step was taken, for its derivatives; `None` of methods whose steps have none. Appends to `points` what
-    /// the formula keeps.
-    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
-        let _ = points;
-        None
-    }
+    /// How the last step was taken, for its derivatives. Appends to `points` what the formula keeps.
+    fn taken(&self, points: &mut Vec<f64>) -> Taken;
 
     /// The method's W, if it has one.
     fn shifted(&self) -> Option<&Shifted> {

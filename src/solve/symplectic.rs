@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::ErrorKind;
 use super::problem::Problem;
 use super::stepper::Stepper;
+use super::taken::{Formula, Taken};
 use crate::system::SecondOrder;
 
 /// A method: kicks b_i and drifts a_i in turn, the kick first.
@@ -186,6 +187,10 @@ impl Stepper for SymplecticStepper {
             out[x] = x0 + s * (v0 + s * (0.5 * a0 + s * (c[0] + s * (c[1] + s * c[2]))));
             out[v] = (v0 + s * (a0 + s * (3.0 * c[0] + s * (4.0 * c[1] + s * 5.0 * c[2])))) / h;
         }
+    }
+
+    fn taken(&self, _points: &mut Vec<f64>) -> Taken {
+        Taken { formula: Formula::Symplectic(self.method), t: self.t_old, h: self.h_old, began: false }
     }
 
     fn stiffness(&self) -> f64 {

@@ -11,6 +11,7 @@ use super::low_storage::LowStorage;
 use super::methods::adams::AdamsStep;
 use super::problem::Problem;
 use super::rosenbrock::Rosenbrock;
+use super::symplectic::Symplectic;
 use super::tableau::Explicit;
 
 /// How a step was computed from what the method carries.
@@ -32,6 +33,12 @@ pub enum Formula {
     LowStorage(&'static LowStorage),
     /// So many Chebyshev stages.
     Rkc(usize),
+    /// Kicks and drifts.
+    Symplectic(&'static Symplectic),
+    /// The Nyström stages of DPRKN6.
+    Nystrom,
+    /// The Taylor series up to this order.
+    Taylor(usize),
 }
 
 /// A step in backward differences.

@@ -33,6 +33,23 @@ pub trait Taylor: Send + Sync {
     }
 }
 
+/// Taylor coefficients of a system's solution up to one order, and those of ∂f/∂y and ∂f/∂p along it: what the derivatives of
+/// the former are made of.
+pub trait TaylorDerivatives: Send + Sync {
+    /// Where ∂f/∂y may be non-zero (n × n).
+    fn states(&self) -> &crate::linalg::Pattern;
+
+    /// Where ∂f/∂p may be: n rows, by parameters, then discrete quantities.
+    fn parameters(&self) -> &crate::linalg::Pattern;
+
+    /// Length of the work slice.
+    fn work(&self) -> usize;
+
+    /// The solution through (t, y): `out[0]` as [`Taylor::coefficients`]; `out[1]` and `out[2]`, of orders 0 to N − 1, the values of
+    /// the matrices in the order of their patterns.
+    fn values(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: [&mut [f64]; 3]);
+}
+
 /// Position and velocity of every degree of freedom: their places among the states. `x' = v` holds exactly, and no
 /// derivative of a velocity depends on a velocity.
 pub type SecondOrder = [(usize, usize)];

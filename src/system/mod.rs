@@ -16,7 +16,7 @@ mod names;
 mod reduced;
 mod step;
 
-pub use abilities::{Constraints, SecondOrder, Split, Taylor};
+pub use abilities::{Constraints, SecondOrder, Split, Taylor, TaylorDerivatives};
 pub use closure::ClosureSystem;
 pub use delays::{DelayArgument, DelayedState, Delays, TimeSource};
 pub use derivatives::{Derivative, Matrix};
@@ -116,6 +116,15 @@ pub trait System: Send + Sync {
     /// # Errors
     /// A sentence that says why there are none.
     fn taylor(&self, order: usize) -> Result<Arc<dyn Taylor>, String> {
+        let _ = order;
+        Err("a system given as a function has no Taylor coefficients".to_string())
+    }
+
+    /// The same with what derivatives of the coefficients need.
+    ///
+    /// # Errors
+    /// A sentence that says why there are none.
+    fn taylor_derivatives(&self, order: usize) -> Result<Arc<dyn TaylorDerivatives>, String> {
         let _ = order;
         Err("a system given as a function has no Taylor coefficients".to_string())
     }

@@ -460,12 +460,12 @@ impl Stepper for RadauStepper {
         combine(out, &self.y_old, weights, &self.z_old);
     }
 
-    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+    fn taken(&self, points: &mut Vec<f64>) -> Taken {
         let method = self.family[self.at_old];
         for z in self.z_old.chunks_exact(self.n).take(method.stages()) {
             points.extend(self.y_old.iter().zip(z).map(|(y, z)| y + z));
         }
-        Some(Taken { formula: Formula::Radau(method), t: self.t_old, h: self.h_old, began: false })
+        Taken { formula: Formula::Radau(method), t: self.t_old, h: self.h_old, began: false }
     }
 
     fn stiffness(&self) -> f64 {

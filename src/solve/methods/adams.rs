@@ -435,13 +435,13 @@ impl Stepper for Adams {
         }
     }
 
-    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+    fn taken(&self, points: &mut Vec<f64>) -> Taken {
         points.extend_from_slice(&self.p);
         points.extend_from_slice(&self.y);
         let Coefficients { psi, beta, g, equal, last_order, last_step, .. } = self.coefficients;
         let step = AdamsStep { k: last_order, equal, beta, g, psi };
         let t = self.t - last_step;
-        Some(Taken { formula: Formula::Adams(Box::new(step)), t, h: last_step, began: self.began })
+        Taken { formula: Formula::Adams(Box::new(step)), t, h: last_step, began: self.began }
     }
 
     fn stiffness(&self) -> f64 {

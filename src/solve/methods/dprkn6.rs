@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Controller, Stepper, clip, first_step, next_step, too_small};
+use crate::solve::taken::{Formula, Taken};
 use crate::system::SecondOrder;
 
 /// Number of stages.
@@ -204,6 +205,10 @@ impl Stepper for Dprkn6 {
             out[x] = self.y_old[x] + h * (s * self.y_old[v] + h * sum(&weights));
             out[v] = self.y_old[v] + h * sum(&slopes);
         }
+    }
+
+    fn taken(&self, _points: &mut Vec<f64>) -> Taken {
+        Taken { formula: Formula::Nystrom, t: self.t_old, h: self.h_old, began: false }
     }
 
     fn stiffness(&self) -> f64 {

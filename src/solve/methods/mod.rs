@@ -80,10 +80,3 @@ pub fn implicit(method: Method, problem: &Problem) -> Result<Option<Box<dyn Step
         _ => return Ok(None),
     }))
 }
-
-/// The names of the methods whose steps have derivatives, with commas between.
-pub fn with_derivatives() -> String {
-    let without = |method: &&Method| **method == Method::Taylor || method.is_second_order();
-    let names: Vec<&str> = Method::ALL.iter().filter(|method| !without(method)).map(|method| method.name()).collect();
-    names.join(", ")
-}

@@ -18,6 +18,7 @@ use crate::solve::ErrorKind;
 use crate::solve::lanes::Single;
 use crate::solve::problem::Problem;
 use crate::solve::stepper::{Pace, Stepper, Terms, too_small, zeros};
+use crate::solve::taken::{Formula, Taken};
 use crate::system::{self, EXTRA, LIMITS};
 
 /// Orders the method uses.
@@ -52,6 +53,7 @@ pub struct Taylor {
     here: Vec<f64>,
     before: Vec<f64>,
     t_old: f64,
+    h_old: f64,
     /// Whole steps, where the system has them.
     compiled: Option<Arc<dyn system::CompiledStep>>,
     limits: Vec<f64>,
@@ -89,6 +91,7 @@ impl Taylor {
             here: point(),
             before: point(),
             t_old: 0.0,
+            h_old: 0.0,
             limits: zeros(LIMITS + n),
             error: zeros(n),
             work: zeros(series.work()),
@@ -136,7 +139,7 @@ impl Taylor {
     ) -> Option<Result<(), ErrorKind>> {
         if said[0] <= 1.0 {
             problem.statistics.steps += 1;
-            self.t_old = self.pace.t;
+            (self.t_old, self.h_old) = (self.pace.t, h);
             std::mem::swap(&mut self.here, &mut self.before);
             if self.compiled.is_none() {
                 (said[1], said[2]) = self.last_terms(problem);
@@ -296,6 +299,10 @@ impl Stepper for Taylor {
             let ([p], _) = horner::<1>(&self.before, place, self.n, h);
             *out = p;
         }
+    }
+
+    fn taken(&self, _points: &mut Vec<f64>) -> Taken {
+        Taken { formula: Formula::Taylor(self.order), t: self.t_old, h: self.h_old, began: false }
     }
 
     fn stiffness(&self) -> f64 {

@@ -441,10 +441,10 @@ impl Stepper for Bdf {
         }
     }
 
-    fn taken(&self, points: &mut Vec<f64>) -> Option<Taken> {
+    fn taken(&self, points: &mut Vec<f64>) -> Taken {
         points.extend_from_slice(&self.y);
         let formula = Formula::Bdf(self.last.clone());
-        Some(Taken { formula, t: self.t_dense - self.h_dense, h: self.h_dense, began: self.last.first != 0.0 })
+        Taken { formula, t: self.t_dense - self.h_dense, h: self.h_dense, began: self.last.first != 0.0 }
     }
 
     fn stiffness(&self) -> f64 {
