@@ -503,7 +503,11 @@ pub fn solve<'a>(
     progress: &'a (dyn Fn(f64) + Sync),
     by: &[String],
 ) -> Result<Outcome, Stop> {
-    let mut problem = problem(compiled, request, cancel)?.progress(progress);
+    let mut problem = problem(compiled, request, cancel)?;
+    // In single precision nothing looks at the steps of a run; it is over soon.
+    if request.precision != Some(Precision::Single) {
+        problem = problem.progress(progress);
+    }
     problem = match &request.points {
         Some(Points::Count(n)) => problem.grid(Grid::Count(*n as u64)),
         Some(Points::Every(dt)) => problem.grid(Grid::Every(*dt)),

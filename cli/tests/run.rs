@@ -75,6 +75,19 @@ fn flags_change_the_run() {
 }
 
 #[test]
+fn single_precision_is_for_loose_tolerances_and_named_methods() {
+    let single = ["--precision", "f32", "--save", "3", "--rtol", "1e-4", "--atol", "1e-6"];
+    let (code, out, _) = decay(&[&single[..], &["--method", "DOP853"]].concat());
+    let (_, double, _) = decay(&[&single[2..], &["--method", "DOP853"]].concat());
+    assert_eq!(code, 0);
+    let (single_rows, double_rows) = (rows(&out), rows(&double));
+    assert!((single_rows[2][1] - double_rows[2][1]).abs() < 1e-3 * double_rows[2][1], "{out}{double}");
+    assert_ne!(out, double);
+    let (code, out, told) = decay(&single);
+    assert!(code == 2 && out.is_empty() && told.contains("name a method such as DOP853"), "{code}{told}");
+}
+
+#[test]
 fn both_backends_give_the_same_bytes() {
     for name in ["robertson", "brusselator_1d", "lambda_cdm"] {
         let run = |backend| outcome(rhapsode().args(["run", &example(name), "--quiet", "--backend", backend])).1;

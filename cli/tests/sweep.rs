@@ -225,7 +225,11 @@ fn bad_input_is_refused_with_a_hint() {
         ("--param k1=1 -o a.txt", "should end in .csv, .npz or .parquet"),
         ("--param k1=1 --plot a.gif", "should end in .svg"),
         ("--param k1=1 --threads 0", "--threads"),
-        ("--param k1=1 --precision f32 --method BDF", "--precision: there is no run in single precision: BDF is no"),
+        ("--param k1=1 --precision f32", "rtol must be at least 2e-6 in single precision"),
+        (
+            "--param k1=1 --precision f32 --rtol 1e-4 --method BDF",
+            "--precision: there is no run in single precision: BDF is no",
+        ),
         ("--from nowhere.csv", "nowhere.csv"),
         ("--from short.csv", "`short.csv`"),
         ("--from odd.csv", "did you mean `k2`?"),

@@ -135,9 +135,10 @@ pub fn side_by_side(
     runs: &Runs,
 ) -> Result<Result<usize, String>, Stop> {
     match (request.precision, ensemble(compiled, request, cancel, runs)?.lanes()) {
-        (Some(Precision::Single), Err(reason)) => Err(Stop::input(format!(
-            "error: --precision: there is no run in single precision: {reason}\nhelp: use double precision"
-        ))),
+        (Some(Precision::Single), Err(reason)) => {
+            let help = if reason.contains("double precision") { "" } else { "\nhelp: use double precision" };
+            Err(Stop::input(format!("error: --precision: there is no run in single precision: {reason}{help}")))
+        }
         (_, lanes) => Ok(lanes),
     }
 }

@@ -28,9 +28,10 @@ pub struct Map<'a> {
     pub values: Vec<f64>,
 }
 
-/// Width and height of a map that has a row for itself, and of others.
+/// Width and height of a map that has a row for itself, and of others: beside the second there is room for the labels of its
+/// colours, six characters wide.
 const ALONE: (f64, f64) = (520.0, 400.0);
-const BESIDE: (f64, f64) = (250.0, 250.0);
+const BESIDE: (f64, f64) = (222.0, 222.0);
 
 /// The bytes of a figure of maps.
 ///
@@ -120,5 +121,21 @@ mod tests {
         };
         let drawing = render("m", &[map], "", Format::Svg).unwrap_or_default();
         assert!(String::from_utf8_lossy(&drawing).contains("<path stroke=\"#"));
+    }
+
+    #[test]
+    fn labels_of_colours_are_inside_the_figure() {
+        let side = Side { name: "k".into(), values: vec![1.0, 2.0], log: false };
+        let values = vec![-12.25, -12.0, -11.75, -11.5];
+        let map = || Map { title: "x".into(), x: &side, y: &side, values: values.clone() };
+        let drawing = render("m", &[map(), map()], "", Format::Svg).unwrap_or_default();
+        let drawing = String::from_utf8_lossy(&drawing);
+        let ends = drawing.lines().filter(|line| line.contains("text-anchor=\"start\"")).filter_map(|line| {
+            let x: f64 = line.strip_prefix("<text x=\"")?.split('"').next()?.parse().ok()?;
+            let label = line.strip_suffix("</text>")?.rsplit('>').next()?;
+            Some(x + text_width(label, super::super::style::SMALL))
+        });
+        let furthest = ends.fold(0.0, f64::max);
+        assert!(furthest > 700.0 && furthest < WIDTH, "{furthest}");
     }
 }

@@ -451,9 +451,10 @@ pub fn in_single(
     options: &Options,
     watched: bool,
 ) -> Result<Solution, Failure> {
+    let refused = |reason: String| format!("there is no run in single precision: {reason}; use double precision");
     let lanes = match watched {
-        true => Err("the steps have no derivatives".to_string()),
-        false => Lanes::<f32>::new(system, options),
+        true => Err(refused("the steps have no derivatives".to_string())),
+        false => validate(system, y0, p, options).and_then(|()| Lanes::<f32>::new(system, options).map_err(refused)),
     };
     let reason = match lanes {
         Ok(mut lanes) => {
@@ -462,12 +463,12 @@ pub fn in_single(
             lanes.run(&mut || member.take(), &mut |_, result| found = Some(result));
             match found {
                 Some(result) => return result,
-                None => "the run has no end".to_string(),
+                None => refused("the run has no end".to_string()),
             }
         }
         Err(reason) => reason,
     };
-    let kind = ErrorKind::Options(format!("there is no run in single precision: {reason}; use double precision"));
+    let kind = ErrorKind::Options(reason);
     let shape = Arc::new(system.shape().clone());
     let partial = Box::new(Solution::from_rows(Vec::new(), &[], shape, Statistics::default()));
     Err(Failure { kind, time: options.t0, step: 0.0, partial })
@@ -493,6 +494,9 @@ fn single(method: Method, problem: &Problem) -> Result<Box<dyn Single>, String> 
             Ok(stepper) => Ok(Box::new(stepper)),
             Err(_) => Err("W does not fit into memory".to_string()),
         },
+        None if method == Method::Auto => {
+            Err("auto chooses step by step; name a method such as DOP853, or Rodas5P for stiff equations".to_string())
+        }
         None => Err(format!("{} is no explicit Runge–Kutta, Rosenbrock or Taylor method", method.name())),
     }
 }
