@@ -6,6 +6,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::delays::past;
 use super::forward::{Direction, declare, placed, product_in_time, tangent_model, tangent_pieces};
 use super::{Entry, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Reduction, Subscript, SymbolId, VarId, builtin};
@@ -83,6 +84,8 @@ pub enum Of {
     Defaults,
     /// The values that discrete quantities start from.
     Starts,
+    /// The values before the start of what is read there, at given times.
+    Past,
     /// Numbers over boxes of index values: the ranges, the template, and the row of the first.
     Numbers(Vec<(Vec<IndexRange>, ExprId, usize)>),
 }
@@ -94,6 +97,8 @@ pub enum By {
     States,
     /// The parameters, then the discrete quantities.
     Parameters,
+    /// What is read at other times, then its rates.
+    Delays,
     /// Time.
     Time,
 }
@@ -128,6 +133,11 @@ pub fn matrix(model: &Model, of: &Of, by: By) -> Result<Matrix, Unsupported> {
         Of::Initials => &model.initials,
         Of::Defaults => &model.defaults,
         Of::Starts => &model.discrete_starts,
+        Of::Past => {
+            own = past(model, &mut graph);
+            own.truncate(own.len() / 2);
+            &own
+        }
         Of::Numbers(list) => {
             own.extend(
                 list.iter().map(|(ranges, value, first)| rows(model, &mut graph, &mut symbols, ranges, *value, *first)),
@@ -138,6 +148,7 @@ pub fn matrix(model: &Model, of: &Of, by: By) -> Result<Matrix, Unsupported> {
     let (kinds, least): (&[Kind], _) = match by {
         By::States => (&[Kind::State], Reads::State),
         By::Parameters => (&[Kind::Parameter, Kind::Discrete], Reads::Parameters),
+        By::Delays => (&[Kind::Delayed], Reads::State),
         By::Time => {
             let (definitions, entries) = by_time(model, &mut graph, &mut symbols, families);
             return Ok(Matrix { graph, symbols, definitions, entries });
@@ -261,7 +272,7 @@ impl<'a> Walk<'a> {
                     value: found.value,
                 }),
                 Kind::Definition => self.through(row, subscripts, all, symbol, list, found.value)?,
-                Kind::Delayed if self.by == [Kind::State] => {
+                Kind::Delayed => {
                     // d x(s) = x'(s) ds
                     let Some(delayed) = self.model.delays.values.iter().find(|d| d.value == symbol) else { continue };
                     let time = self.model.delays.arguments[delayed.argument].value;

@@ -285,6 +285,10 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// As [`Self::record`]; where there are algebraic equations the gradient is refused.
     pub fn record_continuously(&self) -> Result<Recorded<'a>, DerivativeError> {
+        if self.compiled().system().delays().is_some() {
+            let sentence = "the adjoint equation of models with delays is not there yet; go back through the steps";
+            return Err(DerivativeError::Refused(sentence.to_string()));
+        }
         Ok(Recorded { continuous: true, ..self.clone().dense().record()? })
     }
 
@@ -306,12 +310,7 @@ impl<'a> Problem<'a> {
     /// Whether there is a way back through the run.
     pub(super) fn reversible(&self) -> Result<(), DerivativeError> {
         self.differentiable()?;
-        if !self.compiled().model().checked().delays.is_empty() {
-            let sentence = "there is no way back through a run with delays; sensitivities are carried along with it, \
-                            as `--forward` and `run --sensitivities` do";
-            return Err(DerivativeError::Refused(sentence.to_string()));
-        }
-        Ok(())
+        self.reversible_past()
     }
 
     /// What the state at the start and the parameters change by in some directions: n rows, and a row per parameter and

@@ -15,6 +15,7 @@ mod measured;
 mod objective;
 mod objective_error;
 mod page;
+mod past;
 mod problem;
 mod reach;
 mod second;

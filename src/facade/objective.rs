@@ -329,9 +329,9 @@ impl Objective {
             None if self.at_once(&at, &mut vec![0.0; at.len()]).is_some() => {
                 "together: states and derivatives are few, and stepped in compiled functions".to_string()
             }
-            None if problem.reversible().is_err() => "forward: there is no way back through delays".to_string(),
-            None => match self.cheaper(&problem) {
-                Way::Forward => format!("forward{costs}"),
+            None => match (problem.reversible(), self.cheaper(&problem)) {
+                (Err(reason), _) => format!("forward: {reason}"),
+                (_, Way::Forward) => format!("forward{costs}"),
                 _ => format!("adjoint{costs}"),
             },
         })

@@ -61,6 +61,9 @@ impl<'a> Problem<'a> {
         if !model.events.is_empty() {
             return Err(DerivativeError::Refused("second derivatives do not go through events yet".to_string()));
         }
+        if !model.delays.is_empty() {
+            return Err(DerivativeError::Refused("second derivatives do not go through delays yet".to_string()));
+        }
         if self.keeps_steps() {
             let sentence = "second derivatives are of values at given times; give them, as in `save = 10`";
             return Err(DerivativeError::Refused(sentence.to_string()));

@@ -43,7 +43,7 @@ impl Prediction {
         // A factorisation serves several stages.
         let (factor, solve) = if stiff { system.strategy().cost } else { (0.0, 0.0) };
         let own = jacobian + n + 6.0 * n + solve + factor / 6.0;
-        let small = system.shape().dim() <= WHOLE;
+        let small = system.shape().dim() <= WHOLE && system.delays().is_none();
         let plain = if small { own } else { own + CALL };
         // The stages once more, J and ∂f/∂p there.
         let values = own + jacobian + parameters + 5.0 * CALL;

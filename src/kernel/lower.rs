@@ -325,18 +325,29 @@ pub fn lower_matrix(
         Matrix::ResetParameters => (numbers(|n| n.resets), By::Parameters),
         Matrix::ResetTime => (numbers(|n| n.resets), By::Time),
         Matrix::Schedule => (numbers(|n| n.schedule), By::Parameters),
+        Matrix::Delays => ((n, Of::Slopes), By::Delays),
+        Matrix::OutputDelays => ((recorded(), Of::Outputs), By::Delays),
+        Matrix::Past => ((lowered.delayed, Of::Past), By::Parameters),
     };
     let diff::Matrix { graph, symbols, definitions, entries } = diff::matrix(model, &of, by)?;
     let layout = extension_layout(model, &symbols, lowered);
     let columns = match by {
         By::States => n,
         By::Parameters => lowered.parameters + discretes,
+        By::Delays => lowered.delayed,
         By::Time => 1,
     };
     let (plan, targets) = matrix(&entries, rows, columns, &layout);
     let definitions = state_definitions(model).into_iter().chain(&definitions).collect();
     let job = Job { name: "matrix", definitions, targets, out: plan.values };
-    let v = if of == Of::Products { n + 1 } else { 0 };
+    let v = match of {
+        Of::Products => n + 1,
+        Of::Past => {
+            let count = |ranges: &[IndexRange]| ranges.iter().map(|range| range.len()).product::<usize>();
+            model.delays.arguments.iter().map(|argument| count(&argument.ranges)).sum()
+        }
+        _ => 0,
+    };
     Ok((extension_program(&job, &graph, &layout, model, lowered, target, v), plan))
 }
 

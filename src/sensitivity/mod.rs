@@ -23,6 +23,7 @@ mod happening;
 mod linear;
 mod moment;
 pub mod program;
+mod reads;
 mod series;
 mod steps;
 mod tape;

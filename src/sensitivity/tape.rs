@@ -9,10 +9,11 @@ use super::happening::Moments;
 use super::linear::{Linear, Part, forget};
 use super::moment::{Moment, Registers};
 use super::program::{Op, Program, Terms, pull_pairs};
+use super::reads::Reads;
 use super::steps::{Again, Steps};
 use super::whole::Whole;
 use crate::solve::problem::Problem;
-use crate::solve::{ErrorKind, Options, Place, Recorder, Taken, Turn};
+use crate::solve::{ErrorKind, Formula, Memory, Options, Past, Place, Recorder, Taken, Turn};
 use crate::system::{Matrix, System};
 
 /// A run that was recorded.
@@ -29,6 +30,8 @@ pub struct Tape {
     pub(super) stretches: Vec<Stretch>,
     /// Steps that the run left inside, and where: the time and the state there.
     cuts: Vec<(usize, f64, Vec<f64>)>,
+    /// What the run leaves of its past, where it reads that.
+    memory: Option<Memory>,
     /// The start of a system with algebraic equations.
     start: Option<(f64, Vec<f64>)>,
 }
@@ -74,6 +77,7 @@ impl Tape {
             states: Vec::new(),
             stretches: Vec::new(),
             cuts: Vec::new(),
+            memory: None,
             start: None,
         }
     }
@@ -110,6 +114,7 @@ impl Tape {
             return Err(ErrorKind::Options("nothing was recorded".to_string()));
         };
         let mut problem = Problem::new(system, &stretch.p, options);
+        problem.past = self.memory.as_ref().and_then(|memory| Past::back(system, memory));
         let mut sweep = Sweep::new(system)?;
         let (mut kept, mut stretches) = (self.kept.len(), self.stretches.len());
         let (mut cuts, mut points, mut moments) = (self.cuts.len(), Vec::new(), self.moments.len());
@@ -120,6 +125,10 @@ impl Tape {
             }
             let stretch = &self.stretches[stretches - 1];
             problem.place(&stretch.p, stretch.inside);
+            match index.checked_sub(1) {
+                Some(last) => sweep.stand(&mut problem, last, None),
+                None => sweep.stand_at_start(&mut problem),
+            }
             // Points behind step `index`, and what happened between them.
             let first = self.kept[..kept].partition_point(|point| point.steps < index);
             while let Some((steps, moment)) = moments.checked_sub(1).map(|last| &self.moments[last])
@@ -144,6 +153,7 @@ impl Tape {
                 {
                     problem.place(&before.p, before.inside);
                 }
+                sweep.stand(&mut problem, index - 1, Some((taken.t, &points[..self.n])));
                 let cut = self.cuts[..cuts].last().filter(|(step, ..)| *step == index);
                 if let Some((_, t, y)) = cut
                     && !problem.algebraic.is_empty()
@@ -154,10 +164,13 @@ impl Tape {
                 cuts -= usize::from(cut.is_some());
                 for (k, point) in self.kept[..kept].iter().enumerate().skip(first).rev() {
                     if point.place == Place::Inside {
+                        sweep.stand(&mut problem, index - 1, None);
                         self.weigh(&mut problem, &mut sweep, k, point, weights);
+                        sweep.stand(&mut problem, index - 1, Some((taken.t, &points[..self.n])));
                         sweep.seed(&mut problem, &taken, point.t)?;
                     }
                 }
+                sweep.take_waiting(&mut problem, &taken)?;
                 sweep.back(&mut problem, &taken, &points)?;
                 forget(&mut sweep.lambda);
                 watch(index - 1, &sweep.lambda[..self.n]);
@@ -166,6 +179,9 @@ impl Tape {
         }
         if let Some((t, y)) = &self.start {
             sweep.follow(&mut problem, *t, y)?;
+        }
+        if let Some(reads) = &sweep.reads {
+            add(&mut sweep.lambda[..self.n], 1.0, &reads.start);
         }
         Ok(Gradient { start: sweep.lambda[..self.n].to_vec(), parameters: sweep.gradient })
     }
@@ -212,10 +228,14 @@ impl Tape {
         if let Some((by_state, by_parameter)) = &mut sweep.outputs
             && own[n..].iter().any(|w| *w != 0.0)
         {
+            problem.recall_rates(point.t, y);
             by_state.evaluate(point.t, y, problem.parameters(), &[]);
             by_state.add_transposed(&own[n..], 1.0, &mut sweep.own);
             by_parameter.evaluate(point.t, y, problem.parameters(), &[]);
             by_parameter.add_transposed(&own[n..], 1.0, &mut sweep.gradient);
+            if let Some(reads) = &mut sweep.reads {
+                reads.of_outputs(problem, (point.t, y), &own[n..], &mut sweep.own, &mut sweep.gradient);
+            }
         }
         if point.place == Place::Inside && !problem.algebraic.is_empty() {
             // Where it fails the weights stay: the values stood as they were too.
@@ -236,6 +256,11 @@ impl Recorder for Tape {
     }
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
+        if problem.past.is_some() && matches!(taken.formula, Formula::Rosenbrock(_)) {
+            let sentence = "there is no way back through the steps of Rosenbrock methods where values at other times are read; \
+                            try RadauIIA5 or KenCarp4";
+            return Err(ErrorKind::Options(sentence.to_string()));
+        }
         self.look(problem);
         self.steps.push(taken, y, points);
         match self.bytes() {
@@ -263,6 +288,10 @@ impl Recorder for Tape {
         Ok(())
     }
 
+    fn end(&mut self, problem: &mut Problem) {
+        self.memory = problem.past.take().map(|past| past.into_memory());
+    }
+
     fn keep(&mut self, _problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
         let (steps, moments) = (self.steps.count(), self.moments.len());
         if let (Place::Happening, Some((_, moment))) = (place, self.moments.last()) {
@@ -276,15 +305,17 @@ impl Recorder for Tape {
 
 /// The way back, step by step.
 pub(super) struct Sweep {
-    n: usize,
+    pub(super) n: usize,
     linear: Linear,
+    /// Where values at other times are read.
+    pub(super) reads: Option<Reads>,
     outputs: Option<(Part, Part)>,
     /// Adjoints of what the method carries, n numbers each; the state's first.
     pub(super) lambda: Vec<f64>,
     pub(super) gradient: Vec<f64>,
-    program: Program,
+    pub(super) program: Program,
     values: Vec<f64>,
-    adjoints: Vec<f64>,
+    pub(super) adjoints: Vec<f64>,
     /// How many instructions have values.
     done: usize,
     own: Vec<f64>,
@@ -309,6 +340,7 @@ impl Sweep {
             n,
             gradient: vec![0.0; linear.columns()],
             linear,
+            reads: Reads::new(system)?,
             outputs,
             lambda: vec![0.0; n],
             program: Program::default(),
@@ -404,7 +436,7 @@ impl Sweep {
         self.done = 0;
     }
 
-    fn values_to(&mut self, problem: &mut Problem, end: usize) -> Result<(), ErrorKind> {
+    pub(super) fn values_to(&mut self, problem: &mut Problem, end: usize) -> Result<(), ErrorKind> {
         if self.program.explicit {
             for op in &self.program.ops[self.done..end] {
                 value(problem, &mut self.linear, op, self.n, &mut self.values)?;
@@ -443,7 +475,7 @@ impl Sweep {
         self.values_to(problem, self.program.ops.len())
     }
 
-    /// Up the list.
+    /// Back through the step.
     fn back(&mut self, problem: &mut Problem, taken: &Taken, points: &[f64]) -> Result<(), ErrorKind> {
         if self.at_once {
             self.lambda.truncate(self.n);
@@ -454,6 +486,15 @@ impl Sweep {
             }
             self.by_instructions(problem, taken, points)?;
         }
+        self.up(problem)?;
+        let carried = self.program.carried * self.n;
+        self.lambda.clear();
+        self.lambda.extend_from_slice(&self.adjoints[..carried]);
+        self.settle(problem, taken)
+    }
+
+    /// Up the list once.
+    pub(super) fn up(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
         let ops = std::mem::take(&mut self.program.ops);
         // A factorisation is needed before the stages that were calculated with it.
         if let Some(Op::Factor { at, t, shift }) = ops.first() {
@@ -468,15 +509,18 @@ impl Sweep {
             self.adjoint(problem, op, start)?;
         }
         self.program.ops = ops;
-        let carried = self.program.carried * self.n;
-        self.lambda.clear();
-        self.lambda.extend_from_slice(&self.adjoints[..carried]);
         Ok(())
     }
 
     fn adjoint(&mut self, problem: &mut Problem, op: &Op, start: f64) -> Result<(), ErrorKind> {
         let n = self.n;
         let (linear, values, gradient, mu) = (&mut self.linear, &self.values, &mut self.gradient, &mut self.mu);
+        let reads = &mut self.reads;
+        let mut read = |problem: &Problem, t: f64, y: &[f64], mu: &[f64], gradient: &mut [f64]| {
+            if let Some(reads) = reads {
+                reads.of_slope(problem, t, y, mu, gradient);
+            }
+        };
         let value = |slot: usize| &values[slot * n..(slot + 1) * n];
         let mut take = |adjoints: &[f64], slot: usize| {
             mu.clear();
@@ -495,6 +539,7 @@ impl Sweep {
                     mu.iter_mut().for_each(|x| *x *= h);
                     linear.evaluate(problem, *t, value(*at));
                     linear.add_transposed(problem, mu, &mut self.adjoints[range(*at)], gradient);
+                    read(problem, *t, value(*at), mu, gradient);
                 }
             }
             Op::Pairs { out, terms } => {
@@ -521,6 +566,7 @@ impl Sweep {
                     linear.factor_transposed(problem, 1.0 / g)?;
                     linear.solve_transposed(mu);
                     linear.add_gradient(mu, gradient);
+                    read(problem, *t, value(*out), mu, gradient);
                     clear_algebraic(problem, mu);
                     add(&mut self.adjoints[range(*base)], 1.0 / g, mu);
                 }
@@ -542,6 +588,7 @@ impl Sweep {
                 for (i, (t, mu)) in t.iter().zip(mu.chunks_exact_mut(n)).enumerate() {
                     linear.evaluate(problem, *t, value(first + i));
                     linear.add_gradient(mu, gradient);
+                    read(problem, *t, value(first + i), mu, gradient);
                     clear_algebraic(problem, mu);
                     add(&mut self.adjoints[range(*base)], a[i * s..(i + 1) * s].iter().sum(), mu);
                 }
@@ -565,7 +612,7 @@ impl Sweep {
 }
 
 /// `out += c x`
-fn add(out: &mut [f64], c: f64, x: &[f64]) {
+pub(super) fn add(out: &mut [f64], c: f64, x: &[f64]) {
     out.iter_mut().zip(x).for_each(|(out, x)| *out += c * x);
 }
 

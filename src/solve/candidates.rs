@@ -266,9 +266,9 @@ fn suitable(problem: &Problem, decays: bool) -> Vec<(Method, f64)> {
             && (decays || !row.decaying)
             && (plain || !row.plain)
     };
-    // f of neutral equations has no derivative by time.
-    let neutral = problem.system.delays().is_some_and(|delays| delays.is_neutral());
-    let possible = |row: &&Candidate| !(neutral && row.method == Method::Rodas5P);
+    // f of neutral equations has no derivative by time; that of others has none in its turn.
+    let without = problem.system.delays().is_some_and(|delays| delays.is_neutral() || problem.told);
+    let possible = |row: &&Candidate| !(without && row.method == Method::Rodas5P);
     let runs = typical_steps(problem.rtol);
     let rows = STIFF.iter().filter(suits).filter(possible);
     rows.map(|row| (row.method, runs * row.steps * (row.cost)(&costs))).collect()

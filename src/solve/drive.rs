@@ -164,6 +164,9 @@ impl<'a, 'r> Run<'a, 'r> {
     fn all(&mut self, y0: &[f64]) -> Result<(), ErrorKind> {
         let mut going = self.set_out(y0)?;
         while self.go_on(&mut going)? {}
+        if let Some(recorder) = &mut self.recorder {
+            recorder.end(&mut self.problem);
+        }
         self.end = Some(End { y: going.y, p: self.problem.parameters().to_vec(), settled: self.rests });
         Ok(())
     }

@@ -42,6 +42,7 @@ pub use events::Occurrence;
 pub use failure::{ErrorKind, Failure, no_derivative};
 pub use lanes::{Lanes, Member, Number};
 pub use options::{Options, Precision, Save, Tolerance};
+pub use past::{Memory, Origin, Past};
 pub use repeated::Repeated;
 pub use solution::{Solution, Statistics, UnknownColumn};
 pub use steady::{Approach, Stability, SteadyState, steady};

@@ -268,6 +268,11 @@ impl<'a> Problem<'a> {
         self.system.schedule(t, &self.p, &mut self.work, times);
     }
 
+    /// Puts what is read at other times into the parameters, and how fast it changes.
+    pub fn recall_rates(&mut self, t: f64, y: &[f64]) {
+        self.recall(t, y, true);
+    }
+
     /// Puts what is read at other times into the parameters, and how fast it changes if asked for.
     #[inline]
     fn recall(&mut self, t: f64, y: &[f64], rates: bool) {

@@ -180,6 +180,9 @@ pub trait Recorder {
     /// If there is no derivative.
     fn turn(&mut self, problem: &mut Problem, t: f64, y: &[f64], turn: Turn) -> Result<(), ErrorKind>;
 
+    /// The run has reached its end.
+    fn end(&mut self, _problem: &mut Problem) {}
+
     /// The point (t, y) is kept.
     ///
     /// # Errors

@@ -38,11 +38,17 @@ pub enum Matrix {
     ResetTime,
     /// ∂/∂p of the times of events.
     Schedule,
+    /// ∂f/∂x(s) by what is read at other times ([`super::Delays::values`], then their rates).
+    Delays,
+    /// ∂o/∂x(s) of the recorded quantities.
+    OutputDelays,
+    /// ∂/∂p of the values before the start, a row for each of [`super::Delays::values`]; the direction is the times.
+    Past,
 }
 
 impl Matrix {
     /// All of them.
-    pub const ALL: [Matrix; 16] = [
+    pub const ALL: [Matrix; 19] = [
         Matrix::Parameters,
         Matrix::Curvature,
         Matrix::MixedCurvature,
@@ -59,6 +65,9 @@ impl Matrix {
         Matrix::ResetParameters,
         Matrix::ResetTime,
         Matrix::Schedule,
+        Matrix::Delays,
+        Matrix::OutputDelays,
+        Matrix::Past,
     ];
 }
 

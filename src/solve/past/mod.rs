@@ -7,13 +7,19 @@
 //! within each step (Guglielmi & Hairer, Computing 67, 2001; Adv. Comput. Math. 29, 2008), and the values at a jump are those
 //! of the right side.
 //!
-//! `pieces` keeps the polynomials, `steps` takes a step whose delays may be shorter than itself.
+//! `pieces` keeps the polynomials, `steps` takes a step whose delays may be shorter than itself, `back` is the memory of a run for
+//! those who go back through it.
 
+mod back;
 mod pieces;
 mod steps;
 
+pub use back::{Memory, Origin};
 pub use steps::step;
 
+use std::sync::Arc;
+
+use back::Standing;
 use pieces::{Piece, Pieces, Sampler};
 
 use super::ErrorKind;
@@ -78,7 +84,7 @@ pub struct Past<'a> {
     /// The states that are read, and the place among them by value.
     watched: Vec<usize>,
     watched_of: Vec<usize>,
-    pieces: Pieces,
+    pieces: Arc<Pieces>,
     sampler: Sampler,
     trial: Option<Piece>,
     /// Where the solution stands.
@@ -96,6 +102,12 @@ pub struct Past<'a> {
     /// The longest step for which values within it are known to settle.
     reach: f64,
     scratch: Vec<f64>,
+    /// Of a run somebody will go back through: how it stood, from step to step.
+    standings: Option<Vec<Standing>>,
+    /// Going back: the pieces before this one are known.
+    known: Option<usize>,
+    /// The time of the last call.
+    asked: f64,
 }
 
 impl<'a> Past<'a> {
@@ -121,39 +133,54 @@ impl<'a> Past<'a> {
             }
         }
         let longest = table.arguments.iter().try_fold(0.0f64, |most, a| Some(most.max(lag(a.source)?)));
+        let sides = table.arguments.iter().map(|a| usize::from(lag(a.source) == Some(0.0))).collect();
+        let mut past = Past { sides, order, ..Past::empty(table, lags, t0, y0) };
+        // Who goes back asks for all.
+        if problem.told {
+            past.standings = Some(Vec::new());
+        } else {
+            past.longest = longest;
+        }
+        past.find_sides(problem, t0, y0, true);
+        Ok(Some(Box::new(past)))
+    }
+
+    /// Nothing remembered yet.
+    fn empty(table: &'a Delays, lags: Vec<f64>, t0: f64, y0: &[f64]) -> Self {
         let mut watched: Vec<usize> = table.values.iter().map(|v| v.state).collect();
         watched.sort_unstable();
         watched.dedup();
         let watched_of = table.values.iter().map(|v| watched.partition_point(|k| *k < v.state)).collect();
         let count = table.arguments.len();
-        let mut past = Past {
-            sides: table.arguments.iter().map(|a| usize::from(lag(a.source) == Some(0.0))).collect(),
+        Past {
+            sides: vec![0; count],
             times: vec![0.0; table.times],
             s: vec![t0; count],
             sources: vec![Source::Past; count],
             breaks: vec![Break { t: t0, level: 1, first: 0 }],
             due: Vec::new(),
-            order,
+            order: 0,
             start: y0.to_vec(),
             watched,
             watched_of,
-            pieces: Pieces::default(),
+            pieces: Arc::default(),
             sampler: Sampler::default(),
             trial: None,
             end: t0,
             y: y0.to_vec(),
-            longest,
+            longest: None,
             before: vec![0.0; 2 * table.values.len()],
             beyond: false,
             here: None,
             first: true,
             reach: f64::INFINITY,
             scratch: vec![0.0; y0.len()],
+            standings: None,
+            known: None,
+            asked: t0,
             lags,
             table,
-        };
-        past.find_sides(problem, t0, y0, true);
-        Ok(Some(Box::new(past)))
+        }
     }
 
     /// The delayed times at (t, y).
@@ -172,6 +199,7 @@ impl<'a> Past<'a> {
     /// Puts the delayed values for (t, y) into the bound parameters, their rates too if asked for.
     pub fn fill(&mut self, system: &dyn System, t: f64, y: &[f64], p: &mut [f64], w: &mut [f64], rates: bool) {
         self.update_times(system, t, y, p, w);
+        self.asked = t;
         let mut past = false;
         for k in 0..self.s.len() {
             self.sources[k] = self.source(self.s[k].min(t), k, rates);
@@ -215,14 +243,19 @@ impl<'a> Past<'a> {
         let side = self.sides[k];
         let Some(before) = side.checked_sub(1) else { return Source::Past };
         let open = side >= self.breaks.len();
-        let end = self.breaks.get(side).map_or(self.pieces.next(), |b| b.first);
+        let next = self.known.unwrap_or(self.pieces.next());
+        let end = self.breaks.get(side).map_or(next, |b| b.first);
         let beyond = open && s > self.end;
+        let piece =
+            |number: usize| Source::Piece(number, self.pieces.get(number).map_or(f64::NAN, |piece| piece.place(s)));
+        if self.known.is_some() && beyond {
+            // What the step read of itself is what it has become.
+            return piece(next);
+        }
         self.beyond |= beyond;
         match (&self.trial, self.pieces.at(s, self.breaks[before].first, end)) {
             (Some(trial), _) if beyond || (rates && open && trial.place(s) > -2.0) => Source::Trial(trial.place(s)),
-            (_, Some(number)) => {
-                Source::Piece(number, self.pieces.get(number).map_or(f64::NAN, |piece| piece.place(s)))
-            }
+            (_, Some(number)) => piece(number),
             _ => Source::Here,
         }
     }
@@ -274,7 +307,7 @@ impl<'a> Past<'a> {
             // Only a switch of f can have ended the segment before.
             level = 1;
         }
-        self.pieces.cut(t);
+        Arc::make_mut(&mut self.pieces).cut(t);
         (self.end, self.trial) = (t, None);
         self.y.copy_from_slice(y);
         if std::mem::take(&mut self.first) {

@@ -58,7 +58,7 @@ impl Piece {
 }
 
 /// The pieces that may still be read, in order of time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pieces {
     list: VecDeque<Piece>,
     /// How many were dropped: numbers of pieces count those too.

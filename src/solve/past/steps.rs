@@ -4,6 +4,8 @@
 //! what was presumed, until that settles (Bellen & Zennaro, ch. 4; Shampine, Applied Numerical Mathematics 52, 2005), or
 //! shortened. What it presumes at first is no reason to reject it: until then its error does not count. Where a computed time passes a breaking point within the step, the step is repeated up to there.
 
+use std::sync::Arc;
+
 use super::pieces::Piece;
 use super::{CLOSE, Past};
 use crate::solve::ErrorKind;
@@ -252,6 +254,7 @@ fn look(
 fn keep(problem: &mut Problem, piece: Piece, reached: f64, found: Option<Crossing>) -> Result<(), ErrorKind> {
     let allowed = problem.max_memory();
     let Some(past) = problem.past.as_mut() else { return Ok(()) };
+    past.note();
     if let Some(crossing) = found {
         past.here = Some(past.child(crossing.of, crossing.argument));
         past.sides[crossing.argument] = crossing.to;
@@ -261,11 +264,12 @@ fn keep(problem: &mut Problem, piece: Piece, reached: f64, found: Option<Crossin
     }
     // Outputs and events are looked at within this step.
     let from = piece.from;
-    past.pieces.push(piece);
+    let pieces = Arc::make_mut(&mut past.pieces);
+    pieces.push(piece);
     past.end = reached;
     if let Some(longest) = past.longest {
         let sampler = &mut past.sampler;
-        past.pieces.drop_before(from - longest * (1.0 + CLOSE), |piece| sampler.give_back(piece));
+        pieces.drop_before(from - longest * (1.0 + CLOSE), |piece| sampler.give_back(piece));
     }
     match past.pieces.bytes() {
         bytes if bytes > allowed => Err(ErrorKind::Memory(bytes, allowed)),

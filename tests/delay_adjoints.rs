@@ -1,0 +1,298 @@
+//! The way back through runs with delays: against closed forms, against sensitivities carried along with a run, and against
+//! differences of runs that take the same steps.
+
+use rhapsode::solve::{Method, Save};
+use rhapsode::{Compiled, Gradient, Model, Problem, Way};
+
+fn compiled(text: &str) -> Compiled {
+    Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap_or_else(|e| panic!("{e}"))
+}
+
+const METHODS: [Method; 14] = [
+    Method::Auto,
+    Method::Bosh3,
+    Method::Tsit5,
+    Method::Vern7,
+    Method::Dop853,
+    Method::Vern9,
+    Method::Adams,
+    Method::Rdpk3Sp49,
+    Method::TrBdf2,
+    Method::KenCarp4,
+    Method::Kvaerno5,
+    Method::RadauIIA5,
+    Method::Radau,
+    Method::Bdf,
+];
+
+/// The derivative by that name.
+fn of(compiled: &Compiled, gradient: &Gradient, name: &str) -> f64 {
+    let model = compiled.model();
+    match model.parameters().find(name) {
+        Some(place) => gradient.parameters[place],
+        None => gradient.initial[model.states().find(name).unwrap()],
+    }
+}
+
+fn columns(compiled: &Compiled) -> usize {
+    compiled.model().states().len() + compiled.model().outputs().len()
+}
+
+/// Numbers without pattern, between −1 and 1.
+fn weights(count: usize) -> Vec<f64> {
+    let mut x = 0.3f64;
+    let next = |_| {
+        x = (x * 97.0 + 0.1234567).fract();
+        2.0 * x - 1.0
+    };
+    (0..count).map(next).collect()
+}
+
+/// Σ over the pieces that have begun of `(−k)^j (t − (j + first) τ)^j / j!`, and its derivatives by k and τ.
+fn steps(t: f64, k: f64, tau: f64, first: f64) -> [f64; 3] {
+    let (mut sums, mut factorial) = ([0.0; 3], 1.0);
+    for j in 0..20 {
+        let (order, since) = (f64::from(j), t - (f64::from(j) + first) * tau);
+        if j > 0 {
+            factorial *= order;
+        }
+        if since < 0.0 {
+            break;
+        }
+        sums[0] += (-k).powi(j) * since.powi(j) / factorial;
+        if j > 0 {
+            sums[1] -= order * (-k).powi(j - 1) * since.powi(j) / factorial;
+            sums[2] -= (-k).powi(j) * order * (order + first) * since.powi(j - 1) / factorial;
+        }
+    }
+    sums
+}
+
+#[test]
+fn closed_form_with_all_methods() {
+    let model = compiled("param k = 0.7, tau = 1.1, a = 2\ninit y = a\ninit y(t) = a\ny' = -k*y(t - tau)");
+    let times = [0.5, 1.7, 2.3, 4.4, 6.0];
+    for method in METHODS {
+        let loose = [Method::Bosh3, Method::TrBdf2].contains(&method);
+        let (rtol, most) = if loose { (1e-8, 1e-5) } else { (1e-9, 2e-6) };
+        let problem = model.problem().span(0.0..6.0).method(method).rtol(rtol).atol(1e-3 * rtol);
+        let recorded = problem.save(Save::At(times.to_vec())).record().unwrap_or_else(|e| panic!("{e}"));
+        for (row, t) in times.iter().enumerate() {
+            let mut weights = vec![0.0; times.len()];
+            weights[row] = 1.0;
+            let gradient = recorded.pull(&weights).unwrap_or_else(|e| panic!("{}: {e}", method.name()));
+            let [y, by_k, by_tau] = steps(*t, 0.7, 1.1, -1.0);
+            let exact = [("k", 2.0 * by_k), ("tau", 2.0 * by_tau), ("a", y), ("y", steps(*t, 0.7, 1.1, 0.0)[0])];
+            for (name, exact) in exact {
+                let found = of(&model, &gradient, name);
+                assert!((found - exact).abs() <= most, "{} by {name} at {t}: {found} {exact}", method.name());
+            }
+        }
+    }
+}
+
+const MACKEY_GLASS: &str = "param b = 0.2, g = 0.1, tau = 6\ninit x = 0.8\nx' = b*x(t - tau)/(1 + x(t - tau)^10) - g*x\n\
+                            output twice = 2*x + x(t - tau)";
+const TWO: &str = "param p = 1.3, s = 0.4, r = 0.9, c = 0.5, d = 0.3\ninit x = sin(d), y = c\ninit x(t) = sin(t + d)\n\
+                   x' = -p*x(t - s) + y(t - r)*y\ny' = x(t - r) - 0.5*y(t - s)\noutput o = x(t - s)*y(t - r)^2 + p";
+const OF_STATE: &str = "param a = 0.4, k = 0.6\ninit x = 1.2\nx' = -k*x(t - a - 0.1*x^2)";
+const FAMILY: &str =
+    "index i = 1..3\nparam tau = 0.7, k[i] = 0.3*i\ninit u[i] = i\nu[i]' = -k[i]*u[i](t - tau) + 0.1*u[1]";
+/// Delays shorter than steps: steps that read themselves.
+const SHORT: &str =
+    "param k = 0.6, tau = 0.02, w = 1.5\ninit x = 1, y = 0\nx' = -k*x(t - tau) + sin(w*t)\ny' = x - y(t - 2*tau)";
+/// A delay that vanishes at the start, and one that grows.
+const PANTOGRAPH: &str = "param q = 0.6, k = 0.8\ninit x = 1\nx' = -k*x + 0.5*x(q*t)";
+
+/// The gradient back is what sensitivities carried along add up to, as tolerances are tight.
+#[test]
+fn as_carried_along() {
+    for (text, end, names) in [
+        (MACKEY_GLASS, 40.0, &["b", "g", "tau", "x"][..]),
+        (TWO, 5.0, &["p", "s", "r", "c", "d", "x"][..]),
+        (OF_STATE, 6.0, &["a", "k", "x"][..]),
+        (FAMILY, 4.0, &["tau", "k[2]", "k[3]", "u[2]"][..]),
+        (SHORT, 6.0, &["k", "tau", "w", "x", "y"][..]),
+        (PANTOGRAPH, 5.0, &["q", "k", "x"][..]),
+    ] {
+        let model = compiled(text);
+        let times: Vec<f64> = (0..=7).map(|k| end * f64::from(k) / 7.0).collect();
+        let at = |method, rtol: f64| {
+            let problem = model.problem().span(0.0..end).method(method).rtol(rtol).atol(1e-2 * rtol);
+            problem.save(Save::At(times.clone()))
+        };
+        let tangents = at(Method::Dop853, 1e-11).tangents(names).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let weights = weights(times.len() * columns(&model));
+        for method in [Method::Auto, Method::Tsit5, Method::Dop853, Method::Vern9, Method::RadauIIA5, Method::Kvaerno5]
+        {
+            let recorded = at(method, 1e-9).record().unwrap_or_else(|e| panic!("{}: {e}\n{text}", method.name()));
+            let gradient = recorded.pull(&weights).unwrap_or_else(|e| panic!("{}: {e}\n{text}", method.name()));
+            for (j, name) in names.iter().enumerate() {
+                let terms = weights.iter().enumerate().map(|(row, w)| w * tangents.values()[row * names.len() + j]);
+                let (wanted, size) = terms.fold((0.0, 1.0), |(sum, size), term| (sum + term, size + f64::abs(term)));
+                let found = of(&model, &gradient, name);
+                let close = (found - wanted).abs() <= 2e-6 * size;
+                assert!(close, "{} by {name}: {found} {wanted}\n{text}", method.name());
+            }
+        }
+    }
+}
+
+/// Steps of one length, which neither error nor parameters change; so coarse that the solution itself is far off.
+fn coarse<'c>(model: &'c Compiled, method: Method, end: f64) -> Problem<'c> {
+    let problem = model.problem().span(0.0..end).method(method).rtol(1e-3).atol(1e10).first_step(0.2).max_step(0.2);
+    problem.save(Save::At(vec![0.7 * end, 0.83 * end, end]))
+}
+
+/// What is differentiated are the numbers that were returned: where steps are read, and what stands between them.
+#[test]
+fn of_the_steps_taken() {
+    let explicit = [Method::Bosh3, Method::Tsit5, Method::Vern7, Method::Dop853, Method::Vern9, Method::Rdpk3Sp49];
+    for (text, end, at) in [
+        (MACKEY_GLASS, 20.0, &[("b", 0.2), ("g", 0.1), ("x", 0.8)][..]),
+        (TWO, 4.0, &[("p", 1.3), ("c", 0.5), ("d", 0.3), ("y", 0.5)][..]),
+    ] {
+        let model = compiled(text);
+        for method in explicit {
+            let problem = coarse(&model, method, end);
+            let recorded = problem.record().unwrap();
+            let weights = weights(3 * columns(&model));
+            let gradient = recorded.pull(&weights).unwrap();
+            for (name, value) in at {
+                let run = |h: f64| {
+                    let solution = problem.clone().set(name, value + h).unwrap().solve().unwrap();
+                    let n = solution.state_names().len();
+                    let number = |row: usize, k: usize| {
+                        if k < n { solution.state(k)[row] } else { solution.output(k - n)[row] }
+                    };
+                    let count = columns(&model);
+                    weights.iter().enumerate().map(|(at, w)| w * number(at / count, at % count)).sum::<f64>()
+                };
+                let h = 1e-3 * value;
+                let wanted = (8.0 * (run(h) - run(-h)) - (run(2.0 * h) - run(-2.0 * h))) / (12.0 * h);
+                let found = of(&model, &gradient, name);
+                let close = (found - wanted).abs() <= 1e-8 * (1.0 + wanted.abs());
+                assert!(close, "{} by {name}: {found} {wanted}\n{text}", method.name());
+            }
+        }
+    }
+}
+
+/// A ring of 20 states, each fed by its neighbour's past, with ten numbers of its own.
+const RING: &str = "index i = 1..20 periodic
+index j = 1..10
+param w[i,j] = 0.02*i - 0.03*j, tau = 0.8
+init u[i] = 1 + 0.3*sin(i)
+u[i]' = -0.5*u[i] + sum[j](w[i,j]*cos(j*u[i]))*u[i-1](t - tau)/(1 + u[i-1](t - tau)^2)
+";
+
+#[test]
+fn two_hundred_parameters() {
+    let model = compiled(RING);
+    assert_eq!(model.model().parameters().len(), 201);
+    let problem = model.problem().span(0.0..6.0).method(Method::Vern7).rtol(1e-9).atol(1e-11);
+    let problem = problem.save(Save::At(vec![2.0, 6.0]));
+    let weights = weights(2 * 20);
+    let gradient = problem.record().unwrap().pull(&weights).unwrap();
+    let names = ["w[3,2]", "w[20,10]", "w[1,1]", "tau", "u[7]"];
+    let tangents = problem.tangents(&names).unwrap();
+    for (j, name) in names.iter().enumerate() {
+        let wanted: f64 = weights.iter().enumerate().map(|(row, w)| w * tangents.values()[row * names.len() + j]).sum();
+        let found = of(&model, &gradient, name);
+        assert!((found - wanted).abs() <= 1e-6 * (1.0 + wanted.abs()), "{name}: {found} {wanted}");
+    }
+}
+
+/// What the way back takes, of runs of so many parameters; on a quiet machine:
+/// `cargo test --release --workspace --test delay_adjoints -- --ignored --nocapture costs`.
+#[test]
+#[ignore = "measures time"]
+fn costs() {
+    for count in [1, 10, 100] {
+        let text = RING
+            .replace("1..10", &format!("1..{count}"))
+            .replace("sum[j](w[i,j]*cos(j*u[i]))", "(w[i,1] + 1e-6*sum[j](w[i,j]))");
+        let model = compiled(&text);
+        let problem = model.problem().span(0.0..20.0).method(Method::Vern7).rtol(1e-6).save(Save::At(vec![20.0]));
+        let recorded = problem.record().unwrap();
+        let best = |call: &dyn Fn()| {
+            let once = || {
+                let start = std::time::Instant::now();
+                call();
+                start.elapsed().as_secs_f64()
+            };
+            (0..20).map(|_| once()).fold(f64::INFINITY, f64::min)
+        };
+        let plain = best(&|| drop(problem.solve().unwrap()));
+        let back = best(&|| drop(recorded.pull(&[1.0; 20]).unwrap()));
+        println!("{} parameters: run {:.2} ms, back {:.1} runs", 20 * count + 1, 1e3 * plain, back / plain);
+    }
+}
+
+#[test]
+fn steps_that_were_dropped_come_back() {
+    let model = compiled(TWO);
+    for method in [Method::Tsit5, Method::RadauIIA5] {
+        let problem = model.problem().span(0.0..20.0).method(method).max_step(2e-3).save(Save::At(vec![7.0, 20.0]));
+        let weights = weights(2 * columns(&model));
+        let whole = problem.record().unwrap();
+        let part = problem.clone().max_tape(200_000).record().unwrap();
+        assert!(part.bytes() < whole.bytes());
+        assert_eq!(part.pull(&weights).unwrap(), whole.pull(&weights).unwrap(), "{}", method.name());
+    }
+}
+
+#[test]
+fn objectives_go_back_where_that_costs_less() {
+    let text = format!(
+        "{RING}objective o = integral(sum[i](u[i]^2)) + value(u[3], 2)^2\nsolve t = 0..6 {{ rtol = 1e-9, atol = 1e-11 }}"
+    );
+    let model = compiled(&text);
+    let names: Vec<String> = model.model().parameters().iter().collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let many = model.objective(None, None, &names).unwrap();
+    assert!(many.explain().unwrap().starts_with("adjoint"), "{}", many.explain().unwrap());
+    let at = many.point().unwrap();
+    let mut gradient = vec![0.0; at.len()];
+    let value = many.value_and_gradient(&at, &mut gradient).unwrap();
+    let few = model.objective(None, None, &["w[2,3]", "tau"]).unwrap();
+    let (at, mut forward) = (few.point().unwrap(), [0.0; 2]);
+    let same = few.way(Way::Forward).value_and_gradient(&at, &mut forward).unwrap();
+    assert!((value - same).abs() < 1e-7 * value.abs());
+    for (name, wanted) in ["w[2,3]", "tau"].iter().zip(forward) {
+        let found = gradient[names.iter().position(|known| known == name).unwrap()];
+        assert!((found - wanted).abs() < 1e-6 * (1.0 + wanted.abs()), "{name}: {found} {wanted}");
+    }
+}
+
+#[test]
+fn what_it_does_not_go_through_is_said() {
+    let record = |text: &str, method: Method| {
+        let model = compiled(text);
+        let problem = model.problem().span(0.0..3.0).method(method);
+        problem.record().map(|_| ()).unwrap_err().to_string()
+    };
+    let cases = [
+        ("param k = 1\ninit x = 1\nx' = -k*x(t - 1)\nwhen x < 0.5 { x := 1 }", "events or switches"),
+        ("param k = 1\ninit x = 1\nx' = if x > 0.5 then -k*x(t - 1) else 1", "events or switches"),
+        ("param k = 1\ninit x(t) = 1\ninit x = 1\nx' = -k*x'(t - 1) - x", "derivatives at other times"),
+        ("param k = 1\ninit x = 1, z = 1\nx' = -k*x(t - 1)*z\n0 = z^3 + z - x", "algebraic equations"),
+        (
+            "param k = 1, tau = 1\ninit x = 2\ninit x(t) = 1\nx' = -k*x(t - tau)",
+            "`x` jumps at the start, and `x(t - tau)` at a time that parameters or the state decide",
+        ),
+    ];
+    for (text, what) in cases {
+        let error = record(text, Method::Tsit5);
+        assert!(error.contains(what), "{error}");
+    }
+    let rosenbrock = record("param k = 1\ninit x = 1\nx' = -k*x(t - 1)", Method::Rodas5P);
+    assert!(rosenbrock.contains("Rosenbrock methods"), "{rosenbrock}");
+    // A jump that stays where it is brought back is in nobody's way.
+    let fixed = compiled("param k = 1\ninit x = 2\ninit x(t) = 1\nx' = -k*x(t - 1)");
+    let problem = fixed.problem().span(0.0..2.5).rtol(1e-10).save(Save::At(vec![2.5]));
+    let found = problem.record().unwrap().pull(&[1.0]).unwrap();
+    let wanted = problem.tangents(&["k", "x"]).unwrap();
+    assert!((found.parameters[0] - wanted.values()[0]).abs() < 1e-7, "{found:?} {wanted:?}");
+    assert!((found.initial[0] - wanted.values()[1]).abs() < 1e-7, "{found:?} {wanted:?}");
+}
