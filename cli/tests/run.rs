@@ -205,6 +205,22 @@ fn a_run_that_ends_early_writes_what_there_is() {
 }
 
 #[test]
+fn too_many_points_are_refused() {
+    let model = "model m\ninit x = 1\nx' = -x\nsolve t = 0..1 { save = every(1e-13) }\n";
+    let (code, out, err) = outcome(rhapsode().arg("run").arg("-").write_stdin(model));
+    assert!(code != 0 && out.is_empty(), "{code} {out}");
+    assert!(err.contains("`every(1e-13)` asks for 1.0e13 points from 0 to 1"), "{err}");
+}
+
+#[test]
+fn times_near_zero_are_written_short() {
+    let model = "model m\ninit x = 1\nx' = 1e12*x^2\nsolve t = 0..1\n";
+    let (code, _, err) = outcome(rhapsode().arg("run").arg("-").write_stdin(model));
+    assert!(code != 0 && err.contains("at t = 1.0") && err.contains("e-12;"), "{err}");
+    assert!(err.lines().all(|line| line.len() < 200), "{err}");
+}
+
+#[test]
 fn limits_end_a_run() {
     let (code, out, err) = outcome(rhapsode().args(["run", &example("lorenz"), "--max-steps", "50", "--columns", "x"]));
     assert!(code == 3 && err.contains("50 steps") && rows(&out).len() > 1, "{err}");

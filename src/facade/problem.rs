@@ -340,10 +340,11 @@ impl<'a> Problem<'a> {
         result
     }
 
-    /// Makes the grid of points to keep a list of them, where the end is known.
+    /// Makes the grid of points to keep a list of them, where the end is known and they are not too many, of which each run tells.
     pub(super) fn settle_grid(&mut self) {
         let (t0, t1) = (self.options.t0, self.options.t1);
-        if let Some(points) = self.grid.filter(|_| t1.is_finite()).and_then(|grid| grid.points(t0, t1)) {
+        let grid = self.grid.filter(|_| t1.is_finite());
+        if let Some(points) = grid.and_then(|grid| grid.points(t0, t1).ok().flatten()) {
             (self.grid, self.options.save) = (None, Save::At(points));
         }
     }
@@ -577,8 +578,11 @@ impl<'a> Problem<'a> {
         if let Some(outside) = outside_data(checked, &bound, options.t0, options.t1) {
             return Err(SolveError::OutsideData(outside));
         }
-        if let Some(points) = self.grid.and_then(|grid| grid.points(options.t0, options.t1)) {
-            options.to_mut().save = Save::At(points);
+        if let Some(grid) = self.grid {
+            let points = grid.points(options.t0, options.t1).map_err(|sentence| self.refused(sentence))?;
+            if let Some(points) = points {
+                options.to_mut().save = Save::At(points);
+            }
         }
         Ok((Start { bound, y: y0 }, options))
     }

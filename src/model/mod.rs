@@ -351,8 +351,11 @@ impl Grid {
     /// So many points are asked for at most.
     pub const MOST: u64 = 100_000_000;
 
-    /// The points between `t0` and `t1` in the direction of integration.
-    pub fn points(self, t0: f64, t1: f64) -> Option<Vec<f64>> {
+    /// The points between `t0` and `t1` in the direction of integration; none where they are those of the steps.
+    ///
+    /// # Errors
+    /// A sentence, where they are more than [`Grid::MOST`].
+    pub fn points(self, t0: f64, t1: f64) -> Result<Option<Vec<f64>>, String> {
         let spread = |from: f64, to: f64, n: u64, map: &dyn Fn(f64) -> f64| -> Vec<f64> {
             let last = (n.max(2) - 1) as f64;
             let ends = (map(from), map(to));
@@ -365,7 +368,7 @@ impl Grid {
                 .collect()
         };
         let mut points = match self {
-            Grid::Steps => return None,
+            Grid::Steps => return Ok(None),
             Grid::Count(n) => spread(t0, t1, n, &|x| x),
             Grid::Linear(a, b, n) => spread(a, b, n, &|x| x),
             Grid::Log(a, b, n) => {
@@ -386,6 +389,12 @@ impl Grid {
             }
             Grid::Every(dt) => {
                 let count = ((t1 - t0).abs() / dt.abs() * (1.0 + 1e-12)).floor();
+                if count > Self::MOST as f64 {
+                    let most = Self::MOST as f64;
+                    return Err(format!(
+                        "`every({dt:e})` asks for {count:.1e} points from {t0} to {t1}, more than {most:e}; keep fewer, or `steps`"
+                    ));
+                }
                 let step = dt.abs() * (t1 - t0).signum();
                 let mut points: Vec<f64> = (0..=count as u64).map(|k| t0 + k as f64 * step).collect();
                 if let Some(last) = points.last_mut() {
@@ -409,7 +418,7 @@ impl Grid {
             points.reverse();
         }
         points.dedup();
-        Some(points)
+        Ok(Some(points))
     }
 }
 
@@ -453,13 +462,15 @@ mod tests {
 
     #[test]
     fn grids_hit_their_ends_and_stay_inside() {
-        assert_eq!(Grid::Count(3).points(0.0, 1.0), Some(vec![0.0, 0.5, 1.0]));
-        assert_eq!(Grid::Every(0.4).points(0.0, 1.0), Some(vec![0.0, 0.4, 0.8, 1.0]));
-        assert_eq!(Grid::Every(0.1).points(0.0, 1.0).map(|p| p.len()), Some(11));
-        let log = Grid::Log(1e-6, 1e11, 18).points(0.0, 1e11).unwrap_or_default();
+        assert_eq!(Grid::Count(3).points(0.0, 1.0), Ok(Some(vec![0.0, 0.5, 1.0])));
+        assert_eq!(Grid::Every(0.4).points(0.0, 1.0), Ok(Some(vec![0.0, 0.4, 0.8, 1.0])));
+        assert_eq!(Grid::Every(0.1).points(0.0, 1.0).map(|p| p.map(|p| p.len())), Ok(Some(11)));
+        let many = "`every(1e-13)` asks for 1.0e13 points from 0 to 1, more than 1e8; keep fewer, or `steps`";
+        assert_eq!(Grid::Every(1e-13).points(0.0, 1.0), Err(many.to_string()));
+        let log = Grid::Log(1e-6, 1e11, 18).points(0.0, 1e11).ok().flatten().unwrap_or_default();
         assert_eq!((log.len(), log[0], log[17]), (18, 1e-6, 1e11));
-        assert_eq!(Grid::Linear(-1.0, 1.0, 3).points(0.0, 1.0), Some(vec![0.0, 1.0]));
-        assert_eq!(Grid::Linear(0.0, 10.0, 11).points(0.0, 1.5), Some(vec![0.0, 1.0, 1.5]));
-        assert_eq!(Grid::Count(3).points(1.0, 0.0), Some(vec![1.0, 0.5, 0.0]));
+        assert_eq!(Grid::Linear(-1.0, 1.0, 3).points(0.0, 1.0), Ok(Some(vec![0.0, 1.0])));
+        assert_eq!(Grid::Linear(0.0, 10.0, 11).points(0.0, 1.5), Ok(Some(vec![0.0, 1.0, 1.5])));
+        assert_eq!(Grid::Count(3).points(1.0, 0.0), Ok(Some(vec![1.0, 0.5, 0.0])));
     }
 }

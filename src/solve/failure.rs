@@ -92,12 +92,22 @@ impl ErrorKind {
 
 /// The sentence of [`ErrorKind::NoDerivative`].
 pub fn no_derivative(event: &str, time: f64, why: &str) -> String {
-    format!("there is no derivative through `{event}` at t = {time}: {why}")
+    format!("there is no derivative through `{event}` at t = {}: {why}", Time(time))
+}
+
+/// A time as it is written: with an exponent where there would be long rows of zeros.
+struct Time(f64);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Time(t) = self;
+        if *t == 0.0 || (1e-4..1e15).contains(&t.abs()) { write!(f, "{t}") } else { write!(f, "{t:e}") }
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (t, h) = (self.time, self.step);
+        let (t, h) = (Time(self.time), self.step);
         match &self.kind {
             ErrorKind::Options(sentence) => f.write_str(sentence),
             ErrorKind::NotFinite(names) => {
@@ -158,7 +168,8 @@ impl fmt::Display for Failure {
             ),
             ErrorKind::Ahead(name, s) => write!(
                 f,
-                "`{name}` asks for the future at t = {t}: the time in it is {s}; let it stay at or below t, as with `min`"
+                "`{name}` asks for the future at t = {t}: the time in it is {}; let it stay at or below t, as with `min`",
+                Time(*s)
             ),
             ErrorKind::Unsettled(name) => write!(
                 f,

@@ -118,7 +118,8 @@ fn times(model: &Model, request: &Request) -> Result<Vec<f64>, Stop> {
         Some(Points::Every(dt)) => Some(Grid::Every(*dt)),
         None => model.run().save,
     };
-    grid.and_then(|grid| grid.points(t0, t1)).ok_or_else(|| {
+    let points = grid.map_or(Ok(None), |grid| grid.points(t0, t1));
+    points.map_err(|sentence| Stop::input(format!("error: {sentence}")))?.ok_or_else(|| {
         Stop::input("error: which times to keep is not said\nhelp: use `--save 100` or `--save-at 1,10`")
     })
 }
