@@ -265,6 +265,68 @@ fn objectives_go_back_where_that_costs_less() {
     }
 }
 
+/// Jumps that delays bring back at times that move, and what happens beside delays.
+#[test]
+fn through_jumps_and_events() {
+    let jump = "param k = 0.7, tau = 0.6, a = 1\ninit x = 2\ninit x(t) = a*cos(t)\nx' = -k*x(t - tau)";
+    let arrays = "index i = 1..3\nparam tau = 0.5, s = 0.8, k[i] = 0.2*i\ninit u[i] = i\ninit u[i](t) = 0\n\
+                  u[i]' = -k[i]*u[i](t - tau) + 0.3*u[1](t - s)*u[2]\noutput o = u[3](t - tau)";
+    let switch =
+        "param k = 0.9, tau = 0.7, c = 0.4, a = 0.3\ninit x = 1\nx' = -k*x(t - tau) + (if x > c then 0 else -a)";
+    let discrete = "param k = 0.9, tau = 0.7, c = 0.5, d = 0.3\ninit x = 1\ndiscrete g = 0\nx' = -k*x(t - tau) + g\n\
+                    when x < c { g := g + d }";
+    let reset = "param k = 0.9, tau = 0.7, c = 0.5, d = 0.4\ninit x = 1, y = 0.2\nx' = -k*x(t - tau)\ny' = x(t - 2*tau) - y\n\
+                 when x < c { x := x + d*(1 + y) }";
+    let timed = "param k = 0.9, tau = 0.7, t1 = 0.45, d = 0.4\ninit x = 1\nx' = -k*x(t - tau)\nat t1 { x := x + d }\n\
+                 at t1 + 1.3 { x := d*x }";
+    for (text, end, at) in [
+        (jump, 3.2, &[("k", 0.7), ("tau", 0.6), ("a", 1.0), ("x", 2.0)][..]),
+        (arrays, 2.3, &[("tau", 0.5), ("s", 0.8), ("k[2]", 0.4), ("u[2]", 2.0)][..]),
+        (switch, 3.1, &[("k", 0.9), ("tau", 0.7), ("c", 0.4), ("a", 0.3), ("x", 1.0)][..]),
+        (discrete, 3.1, &[("k", 0.9), ("tau", 0.7), ("c", 0.5), ("d", 0.3)][..]),
+        (reset, 3.3, &[("k", 0.9), ("tau", 0.7), ("c", 0.5), ("d", 0.4), ("y", 0.2)][..]),
+        (timed, 3.3, &[("k", 0.9), ("tau", 0.7), ("t1", 0.45), ("d", 0.4)][..]),
+    ] {
+        let model = compiled(text);
+        let count = columns(&model);
+        let times = vec![0.31 * end, 0.77 * end, end];
+        let weights = weights(times.len() * count);
+        let at_tolerance = |method, rtol: f64| {
+            let problem = model.problem().span(0.0..end).method(method).rtol(rtol).atol(1e-2 * rtol);
+            problem.save(Save::At(times.clone()))
+        };
+        for method in [Method::Tsit5, Method::Vern9, Method::RadauIIA5, Method::Bdf] {
+            let recorded =
+                at_tolerance(method, 1e-9).record().unwrap_or_else(|e| panic!("{}: {e}\n{text}", method.name()));
+            let gradient = recorded.pull(&weights).unwrap();
+            for (name, value) in at {
+                let run = |h: f64| {
+                    let problem = at_tolerance(Method::Vern9, 1e-13).set(name, value + h).unwrap();
+                    let solution = problem.solve().unwrap();
+                    let n = solution.state_names().len();
+                    let number = |row: usize, k: usize| {
+                        if k < n { solution.state(k)[row] } else { solution.output(k - n)[row] }
+                    };
+                    weights.iter().enumerate().map(|(at, w)| w * number(at / count, at % count)).sum::<f64>()
+                };
+                let h = 1e-3 * value;
+                let wanted = (8.0 * (run(h) - run(-h)) - (run(2.0 * h) - run(-2.0 * h))) / (12.0 * h);
+                let found = of(&model, &gradient, name);
+                let most = if method == Method::Bdf { 1e-4 } else { 2e-6 };
+                let close = (found - wanted).abs() <= most * (1.0 + wanted.abs());
+                assert!(close, "{} by {name}: {found} {wanted}\n{text}", method.name());
+            }
+        }
+    }
+    // Carried along they would jump: back is the only way, and taken without asking.
+    let text = format!("{jump}\nobjective o = final(x)^2\nsolve t = 0..2 {{ rtol = 1e-9 }}");
+    let objective = compiled(&text).objective(None, None, &["tau"]).unwrap();
+    assert!(objective.explain().unwrap().starts_with("adjoint"), "{}", objective.explain().unwrap());
+    let mut gradient = [0.0];
+    objective.value_and_gradient(&objective.point().unwrap(), &mut gradient).unwrap();
+    assert!(gradient[0] != 0.0);
+}
+
 #[test]
 fn what_it_does_not_go_through_is_said() {
     let record = |text: &str, method: Method| {
@@ -273,13 +335,17 @@ fn what_it_does_not_go_through_is_said() {
         problem.record().map(|_| ()).unwrap_err().to_string()
     };
     let cases = [
-        ("param k = 1\ninit x = 1\nx' = -k*x(t - 1)\nwhen x < 0.5 { x := 1 }", "events or switches"),
-        ("param k = 1\ninit x = 1\nx' = if x > 0.5 then -k*x(t - 1) else 1", "events or switches"),
+        (
+            "param k = 1\ninit x = 1\nx' = -k*x(t - 1)\nwhen x(t - 1) < 0.9 { x := 1 }",
+            "that read values at other times",
+        ),
+        ("param k = 1\ninit x = 1\nx' = if x(t - 1) > 0.5 then -k*x else 1", "that read values at other times"),
+        ("param k = 1\ninit x = 1\nx' = -k*x(t - x^2)\nwhen x < 0.5 { x := 1 }", "events that set states"),
         ("param k = 1\ninit x(t) = 1\ninit x = 1\nx' = -k*x'(t - 1) - x", "derivatives at other times"),
         ("param k = 1\ninit x = 1, z = 1\nx' = -k*x(t - 1)*z\n0 = z^3 + z - x", "algebraic equations"),
         (
-            "param k = 1, tau = 1\ninit x = 2\ninit x(t) = 1\nx' = -k*x(t - tau)",
-            "`x` jumps at the start, and `x(t - tau)` at a time that parameters or the state decide",
+            "param k = 1, tau = 1\ninit x = 2\ninit x(t) = 1\nx' = -k*x(t - tau*x^2)",
+            "`x` jumps at the start, and `x(t - tau*x^2)` at a time that the state decides",
         ),
     ];
     for (text, what) in cases {

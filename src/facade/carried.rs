@@ -40,7 +40,7 @@ impl Problem<'_> {
     }
 
     /// Whether nothing happens to the model that its sensitivities are not told of.
-    fn suits_states(&self) -> Result<(), DerivativeError> {
+    pub(super) fn suits_states(&self) -> Result<(), DerivativeError> {
         let model = self.compiled().model().checked();
         if model.events.is_empty() && discretes_are_numbers(model) {
             return Ok(());

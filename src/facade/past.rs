@@ -5,11 +5,12 @@ use super::problem::{Problem, Start};
 use crate::expr::{ExprId, Node, Reads};
 use crate::model::{Kind, Model};
 use crate::solve::Method;
+use crate::system::Matrix;
 
 impl Problem<'_> {
     /// Whether the way back goes through everything that the model has beside delays.
     pub(super) fn reversible_past(&self) -> Result<(), DerivativeError> {
-        let system = self.compiled().system();
+        let (model, system) = (self.compiled().model().checked(), self.compiled().system());
         let Some(table) = system.delays() else { return Ok(()) };
         let refused = |what: &str| {
             let sentence = format!(
@@ -21,8 +22,9 @@ impl Problem<'_> {
         if table.is_neutral() {
             return refused("derivatives at other times");
         }
-        if system.events().is_some() {
-            return refused("events or switches of the equations");
+        let reads = |matrix| system.derivative(matrix).is_ok_and(|matrix| matrix.pattern().nnz() > 0);
+        if system.events().is_some() && (reads(Matrix::SurfaceDelays) || reads(Matrix::ResetDelays)) {
+            return refused("events or switches that read values at other times");
         }
         if !system.shape().algebraic.is_empty() {
             return refused("algebraic equations");
@@ -30,13 +32,27 @@ impl Problem<'_> {
         if matches!(self.options().method, Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P) {
             return refused("Rosenbrock methods, whose steps ask for derivatives by time; try RadauIIA5 or BDF");
         }
+        if !model.delays.arguments.iter().any(|argument| argument.lag.is_none() && moves(model, argument.value)) {
+            return Ok(());
+        }
+        if system.events().is_some_and(|events| {
+            events.groups.iter().any(|group| group.assignments.iter().any(|assignment| assignment.state))
+        }) {
+            return refused("events that set states, which are read at times that the state decides");
+        }
         match self.jump_that_moves(&self.start()?) {
             None => Ok(()),
             Some((state, read)) => Err(DerivativeError::Refused(format!(
-                "`{state}` jumps at the start, and `{read}` at a time that parameters or the state decide: there is no way back \
-                 through that; let what is said of the past lead to the value at the start"
+                "`{state}` jumps at the start, and `{read}` at a time that the state decides: there is no way back through that; let \
+                 what is said of the past lead to the value at the start"
             ))),
         }
+    }
+
+    /// Of a model with delays: whether sensitivities that are carried along would not go through it.
+    pub(super) fn only_back(&self) -> bool {
+        self.compiled().system().delays().is_some()
+            && (self.suits_states().is_err() || self.start().is_ok_and(|start| self.jump_that_moves(&start).is_some()))
     }
 
     /// A state that jumps at the start, and what reads it at a time which is not fixed.

@@ -328,6 +328,12 @@ pub fn lower_matrix(
         Matrix::Delays => ((n, Of::Slopes), By::Delays),
         Matrix::OutputDelays => ((recorded(), Of::Outputs), By::Delays),
         Matrix::Past => ((lowered.delayed, Of::Past), By::Parameters),
+        Matrix::Lags => {
+            let lags = DelayPlan::new(model, &model.symbols, 0).1.lags;
+            ((lags.len, Of::Numbers(lags.list())), By::Parameters)
+        }
+        Matrix::SurfaceDelays => (numbers(|n| n.surfaces), By::Delays),
+        Matrix::ResetDelays => (numbers(|n| n.resets), By::Delays),
     };
     let diff::Matrix { graph, symbols, definitions, entries } = diff::matrix(model, &of, by)?;
     let layout = extension_layout(model, &symbols, lowered);

@@ -417,7 +417,7 @@ fn close(ops: &mut Vec<Op>, problem: &Problem, f: Vec<f64>, point: Point) {
 }
 
 /// Whether two vectors are the same but for rounding.
-fn alike(a: &[f64], b: &[f64]) -> bool {
+pub fn alike(a: &[f64], b: &[f64]) -> bool {
     let size = a.iter().chain(b).fold(0.0f64, |size, x| size.max(x.abs()));
     a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-11 * a.abs().max(b.abs()) + 1e-14 * size)
 }

@@ -17,6 +17,7 @@
 //! Nothing here knows of models: what is differentiated comes from [`crate::system::System::derivative`].
 
 mod continuous;
+mod echoes;
 mod errors;
 mod forward;
 mod happening;

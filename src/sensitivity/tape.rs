@@ -5,6 +5,7 @@ use super::forward::value;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::echoes::Echoes;
 use super::happening::Moments;
 use super::linear::{Linear, Part, forget};
 use super::moment::{Moment, Registers};
@@ -13,7 +14,7 @@ use super::reads::Reads;
 use super::steps::{Again, Steps};
 use super::whole::Whole;
 use crate::solve::problem::Problem;
-use crate::solve::{ErrorKind, Formula, Memory, Options, Past, Place, Recorder, Taken, Turn};
+use crate::solve::{Echo, ErrorKind, Formula, Memory, Options, Past, Place, Recorder, Taken, Turn};
 use crate::system::{Matrix, System};
 
 /// A run that was recorded.
@@ -32,6 +33,8 @@ pub struct Tape {
     cuts: Vec<(usize, f64, Vec<f64>)>,
     /// What the run leaves of its past, where it reads that.
     memory: Option<Memory>,
+    /// Jumps of the solution that delays bring back.
+    echoes: Echoes,
     /// The start of a system with algebraic equations.
     start: Option<(f64, Vec<f64>)>,
 }
@@ -78,6 +81,7 @@ impl Tape {
             stretches: Vec::new(),
             cuts: Vec::new(),
             memory: None,
+            echoes: Echoes::default(),
             start: None,
         }
     }
@@ -90,7 +94,9 @@ impl Tape {
 
     fn look(&mut self, problem: &Problem) {
         let (p, inside) = (problem.parameters(), problem.interval());
-        let same = |known: &Stretch| known.inside == inside && known.p == p;
+        // What is read at other times changes all the time, and is found anew.
+        let own = problem.system.delays().map_or(p.len(), |table| table.places);
+        let same = |known: &Stretch| known.inside == inside && known.p[..own] == p[..own];
         if !self.stretches.last().is_some_and(same) {
             self.stretches.push(Stretch { from: self.steps.count(), p: p.to_vec(), inside });
         }
@@ -280,11 +286,18 @@ impl Recorder for Tape {
         }
         let h = self.steps.last_length();
         let Some(moments) = &mut self.building else { return Ok(()) };
-        if let Some(moment) = moments.turn(problem, t, y, turn, h)? {
+        if let Some(mut moment) = moments.turn(problem, t, y, turn, h)? {
+            self.echoes.remember(problem, &mut moment)?;
             self.moments.push((self.steps.count(), moment));
             // What is kept from here on is kept with what has been set.
             self.look(problem);
         }
+        Ok(())
+    }
+
+    fn echo(&mut self, problem: &mut Problem, t: f64, f: [&[f64]; 2], echoes: &[Echo]) -> Result<(), ErrorKind> {
+        let moment = self.echoes.come_back(problem, t, f, echoes)?;
+        self.moments.extend(moment.map(|moment| (self.steps.count(), moment)));
         Ok(())
     }
 

@@ -270,6 +270,16 @@ impl<'a, 'r> Run<'a, 'r> {
         {
             (end, smooth) = (time, false);
         }
+        // Where delays bring back jumps of the solution, f jumps.
+        let echoes = match (&self.recorder, &self.problem.past) {
+            (Some(_), Some(past)) => past.echoes(self.time),
+            _ => Vec::new(),
+        };
+        let mut slopes = [Vec::new(), Vec::new()];
+        if !echoes.is_empty() {
+            slopes = [zeros(going.y.len()), zeros(going.y.len())];
+            self.problem.rhs(self.time, &going.y, &mut slopes[0]);
+        }
         if let Some(mut past) = self.problem.past.take() {
             past.begin(&mut self.problem, self.time, &going.y, going.level);
             if let Some(time) = past.next_end(self.time).filter(|time| *time <= end) {
@@ -278,6 +288,10 @@ impl<'a, 'r> Run<'a, 'r> {
             self.problem.past = Some(past);
         }
         self.problem.between(going.behind, if smooth { f64::INFINITY * direction } else { end });
+        if let Some(recorder) = self.recorder.as_mut().filter(|_| !echoes.is_empty()) {
+            self.problem.rhs(self.time, &going.y, &mut slopes[1]);
+            recorder.echo(&mut self.problem, self.time, [&slopes[0], &slopes[1]], &echoes)?;
+        }
         going.active.stepper().start(&mut self.problem, self.time, &going.y, going.h)?;
         if let Some(events) = &mut self.events {
             // A delay below rounding of time is over before a step is taken.

@@ -46,7 +46,7 @@ pub use past::{Memory, Origin, Past};
 pub use repeated::Repeated;
 pub use solution::{Solution, Statistics, UnknownColumn};
 pub use steady::{Approach, Stability, SteadyState, steady};
-pub use taken::{Cause, Formula, Place, Recorder, Taken, Turn};
+pub use taken::{Cause, Echo, Formula, Place, Recorder, Taken, Turn};
 
 /// The integrators. `name()` is what the command line and Python accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -154,6 +154,15 @@ pub enum Turn<'t> {
     },
 }
 
+/// A jump of the solution that a delay brings back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Echo {
+    /// When the solution jumped.
+    pub from: f64,
+    /// The delay, by place.
+    pub lag: usize,
+}
+
 /// Listens to a run.
 pub trait Recorder {
     /// The run starts at (t, y), the algebraic unknowns having been made consistent if there are any.
@@ -179,6 +188,14 @@ pub trait Recorder {
     /// # Errors
     /// If there is no derivative.
     fn turn(&mut self, problem: &mut Problem, t: f64, y: &[f64], turn: Turn) -> Result<(), ErrorKind>;
+
+    /// A jump of the solution comes back at (t, y), by delays that parameters decide: f before and behind.
+    ///
+    /// # Errors
+    /// If there is no derivative.
+    fn echo(&mut self, _problem: &mut Problem, _t: f64, _f: [&[f64]; 2], _echoes: &[Echo]) -> Result<(), ErrorKind> {
+        Ok(())
+    }
 
     /// The run has reached its end.
     fn end(&mut self, _problem: &mut Problem) {}

@@ -44,11 +44,17 @@ pub enum Matrix {
     OutputDelays,
     /// ∂/∂p of the values before the start, a row for each of [`super::Delays::values`]; the direction is the times.
     Past,
+    /// ∂/∂p of the delays that parameters decide.
+    Lags,
+    /// ∂g/∂x(s) of the watched functions.
+    SurfaceDelays,
+    /// ∂/∂x(s) of the numbers of `resets`.
+    ResetDelays,
 }
 
 impl Matrix {
     /// All of them.
-    pub const ALL: [Matrix; 19] = [
+    pub const ALL: [Matrix; 22] = [
         Matrix::Parameters,
         Matrix::Curvature,
         Matrix::MixedCurvature,
@@ -68,6 +74,9 @@ impl Matrix {
         Matrix::Delays,
         Matrix::OutputDelays,
         Matrix::Past,
+        Matrix::Lags,
+        Matrix::SurfaceDelays,
+        Matrix::ResetDelays,
     ];
 }
 

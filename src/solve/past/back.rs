@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use super::pieces::Pieces;
-use super::{Break, Past, Source};
-use crate::system::System;
+use super::{Break, CLOSE, Due, Past, Source};
+use crate::solve::taken::Echo;
+use crate::system::{System, TimeSource};
 
 /// How a run stood during some steps in a row.
 #[derive(Clone, Debug)]
@@ -58,6 +59,16 @@ impl<'a> Past<'a> {
         if !list.last().is_some_and(|last| last.breaks == breaks && last.sides == self.sides) {
             list.push(Standing { from: self.pieces.next(), sides: self.sides.clone(), breaks });
         }
+    }
+
+    /// The jumps of the solution that come back where a segment is about to begin.
+    pub fn echoes(&self, t: f64) -> Vec<Echo> {
+        let due = self.due.iter().rev().take_while(|due| due.time <= t + CLOSE * t.abs());
+        let echo = |due: &Due| match self.table.arguments[due.argument].source {
+            TimeSource::Lag(lag) if self.breaks[due.of].level == 0 => Some(Echo { from: self.breaks[due.of].t, lag }),
+            _ => None,
+        };
+        due.filter_map(echo).collect()
     }
 
     /// What is left when the run is over.
