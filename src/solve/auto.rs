@@ -226,8 +226,10 @@ impl Auto {
         let candidates::Chosen { stepper, limit, sees } = candidates::explicit(problem, true);
         let series = std::mem::replace(&mut self.explicit, stepper);
         (self.limit, self.sees, self.pace) = (limit, sees, 0.0);
-        self.used.push(self.explicit.name());
-        self.explicit.start(problem, series.t(), series.y(), series.h())
+        let (t, method) = (series.t(), self.explicit.name());
+        self.used.push(method);
+        problem.explain(|| format!("t = {t:e}: to {method}, for the steps of the series have become too short"));
+        self.explicit.start(problem, t, series.y(), series.h())
     }
 
     fn go_explicit(&mut self, problem: &mut Problem) -> Result<(), ErrorKind> {
