@@ -41,8 +41,15 @@ pub fn jacobian_product(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symb
     (definitions, families)
 }
 
-/// `J v + τ ∂f/∂t`, τ being read as one more element of the direction, behind v.
+/// `J v + τ ∂f/∂t`, in the direction of [`direction_in_time`].
 pub fn product_in_time(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> (Vec<Family>, Vec<Family>) {
+    let direction = direction_in_time(model, graph, symbols);
+    let (definitions, families, _) = tangent_model(model, graph, symbols, direction);
+    (definitions, families)
+}
+
+/// v for the states and τ for time, τ being read as one more element of the direction, behind v.
+pub fn direction_in_time(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> Direction {
     let mut direction = along_states(model, graph, symbols);
     let symbol = Symbol {
         name: "d t".to_string(),
@@ -55,8 +62,7 @@ pub fn product_in_time(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbo
     let id = declare(graph, symbols, symbol, Reads::State);
     let subs = graph.subscripts_id(Vec::new());
     direction.time = Some(graph.intern(Node::Symbol(id, subs)));
-    let (definitions, families, _) = tangent_model(model, graph, symbols, direction);
-    (definitions, families)
+    direction
 }
 
 fn along_states(model: &Model, graph: &mut Graph, symbols: &mut Vec<Symbol>) -> Direction {

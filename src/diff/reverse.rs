@@ -7,7 +7,9 @@
 use rustc_hash::FxHashMap;
 
 use super::delays::past;
-use super::forward::{Direction, declare, placed, product_in_time, tangent_model, tangent_pieces};
+use super::forward::{
+    Direction, declare, direction_in_time, placed, product_in_time, tangent, tangent_model, tangent_pieces,
+};
 use super::{Entry, Unsupported};
 use crate::expr::{Affine, ExprId, Graph, IndexRange, Node, Reads, Reduction, Subscript, SymbolId, VarId, builtin};
 use crate::math::{Binary, Compare, Unary};
@@ -86,6 +88,10 @@ pub enum Of {
     Starts,
     /// The values before the start of what is read there, at given times.
     Past,
+    /// The constraints G.
+    Constraints,
+    /// ∂G/∂y v + τ ∂G/∂t, with v and then τ as symbols of kind [`Kind::Direction`].
+    ConstraintProducts,
     /// Numbers over boxes of index values: the ranges, the template, and the row of the first.
     Numbers(Vec<(Vec<IndexRange>, ExprId, usize)>),
 }
@@ -136,6 +142,22 @@ pub fn matrix(model: &Model, of: &Of, by: By) -> Result<Matrix, Unsupported> {
         Of::Past => {
             own = past(model, &mut graph);
             own.truncate(own.len() / 2);
+            &own
+        }
+        Of::Constraints => {
+            for (row, value) in model.constraints.iter().enumerate() {
+                own.push(rows(model, &mut graph, &mut symbols, &[], *value, row));
+            }
+            &own
+        }
+        Of::ConstraintProducts => {
+            let direction = direction_in_time(model, &mut graph, &mut symbols);
+            let (arrays, _, direction) = tangent_model(model, &mut graph, &mut symbols, direction);
+            definitions = arrays;
+            for (row, value) in model.constraints.iter().enumerate() {
+                let value = tangent(&mut graph, *value, &direction);
+                own.push(rows(model, &mut graph, &mut symbols, &[], value, row));
+            }
             &own
         }
         Of::Numbers(list) => {

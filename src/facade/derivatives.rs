@@ -296,11 +296,6 @@ impl<'a> Problem<'a> {
     pub(super) fn differentiable(&self) -> Result<(), DerivativeError> {
         let model = self.compiled().model().checked();
         let refused = |what: &str| Err(DerivativeError::Refused(what.to_string()));
-        if !model.constraints.is_empty() {
-            return refused(
-                "sensitivities are not there yet for models with equations that have to be differentiated to determine all unknowns",
-            );
-        }
         if model.lead_in.is_some() {
             return refused("sensitivities are not there yet for doses that were given before the start (SS)");
         }

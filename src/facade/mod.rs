@@ -95,7 +95,7 @@ impl std::fmt::Display for SensitivityError {
         match self {
             SensitivityError::Name(unknown) => unknown.fmt(f),
             SensitivityError::Constrained => {
-                f.write_str("sensitivities are not there yet for models with equations that have to be differentiated to determine all unknowns")
+                f.write_str("sensitivities in the error test are not there yet for models with equations that have to be differentiated")
             }
             SensitivityError::Unsupported(unsupported) => unsupported.fmt(f),
             SensitivityError::Events => {

@@ -26,7 +26,7 @@ impl Problem<'_> {
         if system.events().is_some() && (reads(Matrix::SurfaceDelays) || reads(Matrix::ResetDelays)) {
             return refused("events or switches that read values at other times");
         }
-        if !system.shape().algebraic.is_empty() {
+        if !system.shape().algebraic.is_empty() || system.constraints().is_some() {
             return refused("algebraic equations");
         }
         if matches!(self.options().method, Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P) {

@@ -58,6 +58,10 @@ impl<'a> Problem<'a> {
     pub(super) fn record_along(&self, direction: &[(&str, f64)]) -> Result<Recorded<'a>, DerivativeError> {
         self.differentiable()?;
         let (start, model) = (self.start()?, self.compiled().model().checked());
+        if !model.constraints.is_empty() {
+            let sentence = "second derivatives do not go through equations that had to be differentiated yet";
+            return Err(DerivativeError::Refused(sentence.to_string()));
+        }
         if !model.events.is_empty() {
             return Err(DerivativeError::Refused("second derivatives do not go through events yet".to_string()));
         }

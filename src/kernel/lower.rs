@@ -334,6 +334,10 @@ pub fn lower_matrix(
         }
         Matrix::SurfaceDelays => (numbers(|n| n.surfaces), By::Delays),
         Matrix::ResetDelays => (numbers(|n| n.resets), By::Delays),
+        Matrix::ConstraintParameters => ((model.constraints.len(), Of::Constraints), By::Parameters),
+        Matrix::ConstraintTime => ((model.constraints.len(), Of::Constraints), By::Time),
+        Matrix::ConstraintCurvature => ((model.constraints.len(), Of::ConstraintProducts), By::States),
+        Matrix::MixedConstraintCurvature => ((model.constraints.len(), Of::ConstraintProducts), By::Parameters),
     };
     let diff::Matrix { graph, symbols, definitions, entries } = diff::matrix(model, &of, by)?;
     let layout = extension_layout(model, &symbols, lowered);
@@ -347,7 +351,7 @@ pub fn lower_matrix(
     let definitions = state_definitions(model).into_iter().chain(&definitions).collect();
     let job = Job { name: "matrix", definitions, targets, out: plan.values };
     let v = match of {
-        Of::Products => n + 1,
+        Of::Products | Of::ConstraintProducts => n + 1,
         Of::Past => {
             let count = |ranges: &[IndexRange]| ranges.iter().map(|range| range.len()).product::<usize>();
             model.delays.arguments.iter().map(|argument| count(&argument.ranges)).sum()

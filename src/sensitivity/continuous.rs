@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use super::linear::{Part, add_transposed};
-use super::tape::{Gradient, Sweep, Tape};
+use super::sweep::Sweep;
+use super::tape::{Gradient, Tape};
 use crate::linalg::{Pattern, Strategy};
 use crate::solve::problem::Problem;
 use crate::solve::{Dense, ErrorKind, Formula, Method, Options, Place, Save, Tolerance, integrate};
@@ -163,7 +164,7 @@ impl Tape {
         weights: &[f64],
     ) -> Result<Gradient, ErrorKind> {
         let refused = |sentence: &str| Err(ErrorKind::Options(sentence.to_string()));
-        if !system.shape().algebraic.is_empty() {
+        if !system.shape().algebraic.is_empty() || system.constraints().is_some() {
             return refused("the adjoint equation of algebraic equations is not there yet; go back through the steps");
         }
         if self.steps.first() > 0 {

@@ -53,8 +53,12 @@ impl<'a> Errors<'a> {
 }
 
 impl Recorder for Errors<'_> {
-    fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        self.forward.start(problem, t, y)
+    fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
+        self.forward.start(problem, t, given, y)
+    }
+
+    fn found(&mut self, y: &[f64]) {
+        self.forward.found(y);
     }
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {

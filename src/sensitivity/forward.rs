@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::happening::Moments;
 use super::linear::{Changes, Linear, Part, forget};
 use super::moment::{Moment, Registers};
+use super::onto::Given;
 use super::program::{Op, Program, weigh_pairs};
 use crate::linalg::rows::weigh;
 use crate::solve::ErrorKind;
@@ -33,6 +34,9 @@ pub struct Forward {
     point: Vec<f64>,
     /// What S changes by besides, inside the last step.
     pub(super) inside: Vec<f64>,
+    /// Of a system with constraints: where the state inside the last step was before it moved onto them.
+    found: Vec<f64>,
+    constrained: bool,
     kept: Vec<f64>,
     /// What happens, what is known of executions to come, and how the last moment moves.
     moments: Option<Moments>,
@@ -51,7 +55,7 @@ impl Forward {
     /// # Errors
     /// If the system has no derivatives by parameters.
     pub fn new(system: &dyn System, k: usize, start: Vec<f64>, q: Vec<f64>) -> Result<Self, ErrorKind> {
-        let n = system.shape().dim();
+        let (n, constrained) = (system.shape().dim(), system.constraints().is_some());
         let outputs = match system.shape().outputs.is_empty() {
             true => None,
             false => Some((Part::new(system, Matrix::Outputs)?, Part::new(system, Matrix::OutputParameters)?)),
@@ -64,13 +68,15 @@ impl Forward {
             linear: Linear::new(system)?,
             outputs,
             carried: start,
-            program: Program::default(),
+            program: Program::new(constrained),
             taken: None,
             values: Vec::new(),
             tangents: Vec::new(),
             done: 0,
             point: vec![0.0; n * k],
             inside: Vec::new(),
+            found: Vec::new(),
+            constrained,
             kept: Vec::new(),
             moments: None,
             remembered: BTreeMap::new(),
@@ -112,7 +118,7 @@ impl Forward {
     fn follow_to(&mut self, problem: &mut Problem, end: usize) -> Result<(), ErrorKind> {
         let ops = std::mem::take(&mut self.program.ops);
         let outcome = ops[self.done..end].iter().try_for_each(|op| {
-            if self.program.explicit {
+            if self.program.explicit || matches!(op, Op::Project { .. }) {
                 value(problem, &mut self.linear, op, self.n, &mut self.values)?;
             }
             self.tangent(problem, op)
@@ -122,12 +128,22 @@ impl Forward {
         outcome
     }
 
-    /// S at (t, y) inside the last step, into `point`.
-    fn reach(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+    /// S at (t, y) inside the last step, into `point`; where there are constraints, y is moved onto them: by an event that happens
+    /// there (`cut`), or to be kept.
+    fn reach(&mut self, problem: &mut Problem, t: f64, y: &[f64], cut: bool) -> Result<(), ErrorKind> {
         self.follow_to(problem, self.program.ops.len())?;
         self.point.fill(0.0);
         if let Some(taken) = &self.taken {
             weigh(&self.program.inside(taken, t), &self.tangents, &mut self.point);
+        }
+        if self.constrained {
+            let given = Given { t, y: if cut { y } else { &self.found }, set: cut.then_some(&[]) };
+            let end = self.linear.project(problem, given, (&self.q, &[]), self.k, &mut self.point)?;
+            if self.inside.is_empty() {
+                return Ok(());
+            }
+            self.point.iter_mut().zip(&self.inside).for_each(|(s, by)| *s += by);
+            return if problem.algebraic.is_empty() { Ok(()) } else { self.follow(problem, t, &end) };
         }
         self.point.iter_mut().zip(&self.inside).for_each(|(s, by)| *s += by);
         if problem.algebraic.is_empty() { Ok(()) } else { self.follow(problem, t, y) }
@@ -205,6 +221,13 @@ impl Forward {
                 linear.solve_coupled(at, &mut right, k, false);
                 self.tangents[first * size..(first + s) * size].copy_from_slice(&right);
             }
+            Op::Project { out, at, t } => {
+                let (before, rest) = self.tangents.split_at_mut(out * size);
+                let out = &mut rest[..size];
+                out.copy_from_slice(&before[at * size..(at + 1) * size]);
+                let given = Given { t: *t, y: value(*at), set: None };
+                linear.project(problem, given, (&self.q, &[]), k, out)?;
+            }
         }
         Ok(())
     }
@@ -265,14 +288,22 @@ pub fn value(
             linear.solve(out, 1);
         }
         Op::Implicit { .. } | Op::Coupled { .. } => {}
+        Op::Project { out, at, t } => {
+            let (before, rest) = values.split_at_mut(out * n);
+            let given = Given { t: *t, y: &before[at * n..(at + 1) * n], set: None };
+            rest[..n].copy_from_slice(linear.moved(problem, given)?);
+        }
     }
     Ok(())
 }
 
 impl Recorder for Forward {
-    fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        if !problem.algebraic.is_empty() {
-            let size = self.n * self.k;
+    fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
+        let size = self.n * self.k;
+        if self.constrained {
+            let given = Given { t, y: given, set: None };
+            self.linear.project(problem, given, (&self.q, &[]), self.k, &mut self.carried[..size])?;
+        } else if !problem.algebraic.is_empty() {
             self.point.copy_from_slice(&self.carried[..size]);
             self.follow(problem, t, y)?;
             self.carried[..size].copy_from_slice(&self.point);
@@ -305,8 +336,13 @@ impl Recorder for Forward {
         if self.state().iter().all(|s| s.is_finite()) { Ok(()) } else { Err(ErrorKind::Overflow) }
     }
 
+    fn found(&mut self, y: &[f64]) {
+        self.found.clear();
+        self.found.extend_from_slice(y);
+    }
+
     fn cut(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        self.reach(problem, t, y)?;
+        self.reach(problem, t, y, true)?;
         let size = self.n * self.k;
         self.carried[..size].copy_from_slice(&self.point);
         Ok(())
@@ -336,7 +372,7 @@ impl Recorder for Forward {
             moment.asked_for(self.moved)?;
         }
         match place {
-            Place::Inside => self.reach(problem, t, y)?,
+            Place::Inside => self.reach(problem, t, y, false)?,
             Place::Here | Place::Happening => self.point.copy_from_slice(&self.carried[..n * k]),
         }
         self.kept.extend_from_slice(&self.point);

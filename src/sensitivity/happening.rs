@@ -126,8 +126,10 @@ impl Moments {
             Turn::Execute { group, element, cause, ticket } => {
                 self.execute(problem, (t, y), (group, element), cause, ticket)?;
             }
-            Turn::Settle => {
-                if !problem.algebraic.is_empty() {
+            Turn::Settle { given, set } => {
+                if problem.system.constraints().is_some() {
+                    self.add(Op::Project(Box::new(point(problem, t, given)), set.to_vec()));
+                } else if !problem.algebraic.is_empty() {
                     let point = point(problem, t, y);
                     self.add(Op::Settle(Box::new(point)));
                 }
@@ -235,7 +237,7 @@ impl Moments {
             Cause::Time { first, period } => {
                 self.schedule.evaluate(problem.scheduled_at(), y, problem.parameters(), &[]);
                 let mut p = first.map_or_else(Vec::new, |place| self.schedule.row(place));
-                if let Some((place, count)) = period {
+                if let Some((place, count)) = period.filter(|(_, count)| *count != 0.0) {
                     for (column, value) in self.schedule.row(place) {
                         match p.iter_mut().find(|(known, _)| *known == column) {
                             Some((_, sum)) => *sum += count * value,
@@ -370,7 +372,8 @@ impl Moments {
             let f = self.slope(problem, t, y)?;
             return if alike(&building.f, &f) { Ok(()) } else { Err(none()) };
         }
-        if building.caused || stopped || !problem.algebraic.is_empty() || building.executed.len() < 2 {
+        let follows = !problem.algebraic.is_empty() || problem.system.constraints().is_some();
+        if building.caused || stopped || follows || building.executed.len() < 2 {
             return Err(none());
         }
         let here = (problem.parameters().to_vec(), problem.interval());

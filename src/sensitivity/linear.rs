@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::onto::{Given, Onto};
 use super::series::Series;
 use crate::linalg::rows::{self, add_product};
 use crate::linalg::{Pattern, Shifted, Strategy};
@@ -139,6 +140,8 @@ pub struct Linear {
     shifted: Option<Shifted>,
     transposed: Option<Transposed>,
     coupled: Vec<Coupled>,
+    /// Of systems with constraints, when first asked for.
+    onto: Option<Onto>,
     room: Vec<f64>,
     /// Where steps tell positions from velocities, and where they are series.
     pairs: Option<Arc<SecondOrder>>,
@@ -187,6 +190,7 @@ impl Linear {
             shifted: None,
             transposed: None,
             coupled: Vec::new(),
+            onto: None,
             room: Vec::new(),
             pairs: None,
             series: None,
@@ -378,6 +382,67 @@ impl Linear {
         }
         self.add_gradient(&rest, q);
         Ok(())
+    }
+
+    /// A state moved onto the constraints, algebraic unknowns included, and S with it. Gives the state.
+    ///
+    /// # Errors
+    /// If it cannot be moved, or unknowns do not follow.
+    pub fn project(
+        &mut self,
+        problem: &mut Problem,
+        given: Given,
+        (q, tau): (&[f64], &[f64]),
+        k: usize,
+        s: &mut [f64],
+    ) -> Result<Vec<f64>, ErrorKind> {
+        let onto = self.onto(problem)?;
+        onto.repeat(problem, given)?;
+        onto.push(problem, given.t, (q, tau), k, s)?;
+        let end = onto.end().to_vec();
+        if !problem.algebraic.is_empty() {
+            self.follow(problem, (given.t, &end), (q, tau), k, s)?;
+        }
+        Ok(end)
+    }
+
+    /// The transpose of [`Self::project`] for one direction: `s` becomes the adjoint of what was given, `q` and `tau` are added
+    /// to.
+    ///
+    /// # Errors
+    /// As [`Self::project`].
+    pub fn project_back(
+        &mut self,
+        problem: &mut Problem,
+        given: Given,
+        s: &mut [f64],
+        q: &mut [f64],
+        tau: &mut [f64],
+    ) -> Result<(), ErrorKind> {
+        let onto = self.onto(problem)?;
+        onto.repeat(problem, given)?;
+        let end = onto.end().to_vec();
+        if !problem.algebraic.is_empty() {
+            self.follow_back(problem, (given.t, &end), s, q, tau)?;
+        }
+        self.onto(problem)?.pull(problem, given.t, s, q, tau)
+    }
+
+    /// Where a state is moved to.
+    ///
+    /// # Errors
+    /// If it cannot be.
+    pub fn moved(&mut self, problem: &mut Problem, given: Given) -> Result<&[f64], ErrorKind> {
+        let onto = self.onto(problem)?;
+        onto.repeat(problem, given)?;
+        Ok(onto.end())
+    }
+
+    fn onto(&mut self, problem: &Problem) -> Result<&mut Onto, ErrorKind> {
+        if self.onto.is_none() {
+            self.onto = Onto::new(problem)?;
+        }
+        self.onto.as_mut().ok_or_else(|| ErrorKind::Options("the system has no constraints".to_string()))
     }
 
     /// Factorises W = `shift` M − J with the J at hand.

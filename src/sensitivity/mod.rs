@@ -10,6 +10,8 @@
 //! Of a run with more steps than fit into memory the last are remembered; the others are found again by running once more
 //! (`steps`).
 //!
+//! Where there are constraints `onto` differentiates the projection onto them.
+//!
 //! At events `moment` says what becomes of S and of its adjoint.
 //!
 //! [`Tape::pull_continuously`] goes back by the adjoint equation instead, along the solution between its points.
@@ -23,10 +25,12 @@ mod forward;
 mod happening;
 mod linear;
 mod moment;
+mod onto;
 pub mod program;
 mod reads;
 mod series;
 mod steps;
+mod sweep;
 mod tape;
 mod whole;
 

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::linear::Linear;
+use super::onto::Given;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
 
@@ -56,6 +57,8 @@ pub enum Op {
     Remember(usize, Vec<Row>),
     /// The algebraic unknowns follow the others.
     Settle(Box<Point>),
+    /// The state there moves onto the constraints, and unknowns follow; what was set stays if it can.
+    Project(Box<Point>, Vec<usize>),
 }
 
 /// Where a run was.
@@ -66,6 +69,12 @@ pub struct Point {
     pub p: Vec<f64>,
     /// The interval that f was asked for.
     pub inside: (f64, f64),
+}
+
+impl Point {
+    fn given<'g>(&'g self, set: &'g [usize]) -> Given<'g> {
+        Given { t: self.t, y: &self.y, set: Some(set) }
+    }
 }
 
 /// A moment at which something happened.
@@ -255,6 +264,13 @@ fn run(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Registers
                 problem.place(&here.0, here.1);
                 outcome?;
             }
+            Op::Project(point, set) => {
+                let here = (problem.parameters().to_vec(), problem.interval());
+                problem.place(&point.p, point.inside);
+                let outcome = linear.project(problem, point.given(set), (r.q, r.tau), k, r.y);
+                problem.place(&here.0, here.1);
+                outcome?;
+            }
         }
     }
     Ok(moved)
@@ -296,6 +312,13 @@ fn run_back(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Regi
                 let here = (problem.parameters().to_vec(), problem.interval());
                 problem.place(&point.p, point.inside);
                 let outcome = linear.follow_back(problem, (point.t, &point.y), r.y, r.q, r.tau);
+                problem.place(&here.0, here.1);
+                outcome?;
+            }
+            Op::Project(point, set) => {
+                let here = (problem.parameters().to_vec(), problem.interval());
+                problem.place(&point.p, point.inside);
+                let outcome = linear.project_back(problem, point.given(set), r.y, r.q, r.tau);
                 problem.place(&here.0, here.1);
                 outcome?;
             }

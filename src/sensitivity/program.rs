@@ -1,6 +1,7 @@
 //! A step as a list of vector instructions. Whatever the method, its step is made of a few: a sum of vectors with fixed
 //! weights (of its own for positions and velocities, where a method tells them apart), f at a point, a linear solve with W,
-//! an equation with f in it whose solution is known, and the Taylor series at a point. So derivatives of
+//! an equation with f in it whose solution is known, and the Taylor series at a point; where there are constraints, the
+//! projection onto them follows. So derivatives of
 //! steps are written once for all methods: forward they run down the list, backward up.
 //!
 //! Vectors are slots of n numbers, each written once. What a method carries from step to step (the state, differences, a
@@ -42,6 +43,8 @@ pub enum Op {
     Pairs { out: usize, terms: Vec<(usize, [f64; 4])> },
     /// The Taylor coefficients of orders 1 to `order` at (t, x_0), in the slots behind 0.
     Series { t: f64, order: usize },
+    /// `out` is x_at moved onto the constraints.
+    Project { out: usize, at: usize, t: f64 },
 }
 
 /// A step.
@@ -61,6 +64,8 @@ pub struct Program {
     pub known: Vec<usize>,
     /// Whether slots that are not known have to be calculated before derivatives can be.
     pub explicit: bool,
+    /// Whether steps end on constraints.
+    pub constrained: bool,
     dense: Interpolant,
     /// Lists of instructions of earlier steps, for the room they have.
     spare: Vec<Terms>,
@@ -85,6 +90,11 @@ enum Interpolant {
 }
 
 impl Program {
+    /// None yet, of steps that may end on constraints.
+    pub fn new(constrained: bool) -> Self {
+        Program { constrained, ..Program::default() }
+    }
+
     fn slot(&mut self) -> usize {
         self.slots += 1;
         self.slots - 1
@@ -144,6 +154,20 @@ impl Program {
             Formula::Nystrom => self.nystrom(t, h),
             Formula::Taylor(order) => self.taylor(*order, t, h),
         }
+        if self.constrained {
+            self.project(t + h);
+        }
+    }
+
+    /// The new state moves onto the constraints, and with it the end of interpolants that begin from there.
+    fn project(&mut self, t: f64) {
+        let (at, out) = (self.leaves[0], self.slot());
+        self.ops.insert(self.main, Op::Project { out, at, t });
+        self.main += 1;
+        self.leaves[0] = out;
+        if let Interpolant::Bdf(_, table) = &mut self.dense {
+            table[0] = out;
+        }
     }
 
     /// Changes time and length only; false where the list depends on more than those.
@@ -170,6 +194,7 @@ impl Program {
                         (*at, *length, *d) = (t + c[i] * h, h, h * method.d[i]);
                     }
                 }
+                (Op::Project { t: at, .. }, _) => *at = t + h,
                 _ => {}
             }
         }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::linear::Part;
-use super::tape::{Sweep, add};
+use super::sweep::{Sweep, add};
 use crate::solve::problem::Problem;
 use crate::solve::{ErrorKind, Origin, Taken};
 use crate::system::{Matrix, System};

@@ -199,7 +199,7 @@ impl Again {
 }
 
 impl Recorder for Again {
-    fn start(&mut self, _problem: &mut Problem, _t: f64, _y: &[f64]) -> Result<(), ErrorKind> {
+    fn start(&mut self, _problem: &mut Problem, _t: f64, _given: &[f64], _y: &[f64]) -> Result<(), ErrorKind> {
         Ok(())
     }
 

@@ -27,6 +27,10 @@ pub struct Whole {
 impl Whole {
     /// For the method of a step, if that is explicit or of Rosenbrock's kind.
     pub fn new(system: &dyn System, taken: &Taken, columns: usize) -> Option<Self> {
+        // Behind a step there is more to go back through than the step.
+        if system.constraints().is_some() {
+            return None;
+        }
         let n = system.shape().dim();
         let (step, stages) = match taken.formula {
             Formula::Explicit(method) => (system.explicit_adjoint(&method.formula()), method.a.len()),

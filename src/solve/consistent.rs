@@ -126,6 +126,8 @@ pub struct Projection {
     given: Vec<f64>,
     step: Vec<f64>,
     work: Vec<f64>,
+    /// Of whoever differentiates a projection: where each iteration began, and its multipliers (G D² Gᵀ)⁻¹ g.
+    path: Option<Vec<(Vec<f64>, Vec<f64>)>>,
 }
 
 impl Projection {
@@ -145,7 +147,23 @@ impl Projection {
             work: vec![0.0; constraints.work()],
             constraints,
             pattern,
+            path: None,
         })
+    }
+
+    /// The same, one that remembers the way it has gone.
+    pub fn remembering(problem: &Problem) -> Option<Self> {
+        Some(Projection { path: Some(Vec::new()), ..Projection::new(problem)? })
+    }
+
+    /// The way the last projection has gone: for each iteration where it began, and its multipliers (G D² Gᵀ)⁻¹ g.
+    pub fn path(&self) -> &[(Vec<f64>, Vec<f64>)] {
+        self.path.as_deref().unwrap_or_default()
+    }
+
+    /// D² of the last projection.
+    pub fn sizes(&self) -> &[f64] {
+        &self.sizes
     }
 
     /// Moves y onto the constraints; whether it had to move.
@@ -194,6 +212,7 @@ impl Projection {
     }
 
     fn newton(&mut self, problem: &mut Problem, t: f64, y: &mut [f64]) -> Result<bool, ErrorKind> {
+        self.path.iter_mut().for_each(Vec::clear);
         for iteration in 0..PROJECTIONS {
             let p = problem.parameters();
             self.constraints.values(t, y, p, &mut self.work, &mut self.g);
@@ -203,6 +222,9 @@ impl Projection {
             }
             // δ = −D² Gᵀ (G D² Gᵀ)⁻¹ g with D the sizes.
             self.lu.solve(&mut self.g);
+            if let Some(path) = &mut self.path {
+                path.push((y.to_vec(), self.g.clone()));
+            }
             self.pattern.multiply_transposed(&self.values, &self.g, &mut self.step);
             self.step.iter_mut().zip(&self.sizes).for_each(|(s, size)| *s *= -size);
             let size = problem.norm(&self.step, y, y);
@@ -221,21 +243,8 @@ impl Projection {
         Err(self.unsolved(problem, false))
     }
 
-    /// G D² Gᵀ, factorised.
     fn factor(&mut self) -> bool {
-        let m = self.g.len();
-        let matrix = self.lu.matrix_mut();
-        matrix.fill(0.0);
-        for j in 0..self.pattern.ncols() {
-            let column = self.pattern.column(j);
-            for a in column.clone() {
-                for b in column.clone() {
-                    let (row, other) = (self.pattern.rows()[a], self.pattern.rows()[b]);
-                    matrix[other * m + row] += self.values[a] * self.values[b] * self.sizes[j];
-                }
-            }
-        }
-        self.lu.factor()
+        factor(&self.pattern, &self.values, &self.sizes, &mut self.lu)
     }
 
     fn unsolved(&self, problem: &Problem, singular: bool) -> ErrorKind {
@@ -246,6 +255,22 @@ impl Projection {
         let state = reads.map_or_else(String::new, |j| problem.system.shape().states.get(j));
         ErrorKind::Inconsistent { state, left: self.g[worst], singular }
     }
+}
+
+/// G D² Gᵀ, factorised, of G's values and D²; false if it is singular.
+pub fn factor(pattern: &Pattern, values: &[f64], sizes: &[f64], lu: &mut DenseLu) -> bool {
+    let (rows, m) = (pattern.rows(), pattern.nrows());
+    let matrix = lu.matrix_mut();
+    matrix.fill(0.0);
+    for (j, size) in sizes.iter().enumerate() {
+        let column = pattern.column(j);
+        for a in column.clone() {
+            for b in column.clone() {
+                matrix[rows[b] * m + rows[a]] += values[a] * values[b] * size;
+            }
+        }
+    }
+    lu.factor()
 }
 
 /// The values at the start made consistent, and what changed by more than the tolerance.

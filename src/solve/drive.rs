@@ -201,6 +201,7 @@ impl<'a, 'r> Run<'a, 'r> {
         self.kept.reserve()?;
         self.algebraic = Algebraic::new(&self.problem)?;
         self.problem.past = Past::new(&mut self.problem, options.t0, &y, delay_order(options.method))?;
+        let given = self.recorder.is_some().then(|| y.clone());
         self.make_consistent(&mut y)?;
         if let Some(past) = &mut self.problem.past {
             past.set_start(&y);
@@ -209,8 +210,8 @@ impl<'a, 'r> Run<'a, 'r> {
         if options.t1.is_infinite() {
             self.settled = Some(Settled::new(&self.problem, self.problem.shifted()?));
         }
-        if let Some(recorder) = &mut self.recorder {
-            recorder.start(&mut self.problem, options.t0, &y)?;
+        if let (Some(recorder), Some(given)) = (&mut self.recorder, given) {
+            recorder.start(&mut self.problem, options.t0, &given, &y)?;
         }
         self.begin(&mut y)?;
         let behind = f64::INFINITY * -direction;

@@ -6,7 +6,7 @@ mod auto;
 mod candidates;
 mod characteristic;
 pub mod collocation;
-mod consistent;
+pub(crate) mod consistent;
 mod dense;
 pub mod differences;
 mod drive;

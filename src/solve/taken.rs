@@ -146,7 +146,12 @@ pub enum Turn<'t> {
         ticket: Option<usize>,
     },
     /// The rest of the state has followed what was set; told with the state behind it.
-    Settle,
+    Settle {
+        /// The state before it followed.
+        given: &'t [f64],
+        /// The states that were set.
+        set: &'t [usize],
+    },
     /// The moment is over, and the run perhaps too; told with the state behind it.
     End {
         /// An event has ended the run.
@@ -165,17 +170,20 @@ pub struct Echo {
 
 /// Listens to a run.
 pub trait Recorder {
-    /// The run starts at (t, y), the algebraic unknowns having been made consistent if there are any.
+    /// The run starts at (t, y), which `given` has become where there are constraints and algebraic unknowns.
     ///
     /// # Errors
     /// If the run cannot be followed.
-    fn start(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind>;
+    fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind>;
 
     /// A step from the state `y` has been taken; `points` are what its formula keeps, one after the other.
     ///
     /// # Errors
     /// If the run cannot be followed any further.
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind>;
+
+    /// What the method's dense output says inside the last step; told before what it becomes on the constraints is kept.
+    fn found(&mut self, _y: &[f64]) {}
 
     /// The run goes on from (t, y) inside the last step, where something happens; the method starts anew behind.
     ///

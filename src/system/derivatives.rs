@@ -50,11 +50,19 @@ pub enum Matrix {
     SurfaceDelays,
     /// ∂/∂x(s) of the numbers of `resets`.
     ResetDelays,
+    /// ∂G/∂p of the constraints.
+    ConstraintParameters,
+    /// ∂G/∂t of the constraints, one column.
+    ConstraintTime,
+    /// ∂(∂G/∂y v + τ ∂G/∂t)/∂y of the constraints, n columns; the direction is v, then τ.
+    ConstraintCurvature,
+    /// ∂(∂G/∂y v + τ ∂G/∂t)/∂p of the constraints; the direction as above.
+    MixedConstraintCurvature,
 }
 
 impl Matrix {
     /// All of them.
-    pub const ALL: [Matrix; 22] = [
+    pub const ALL: [Matrix; 26] = [
         Matrix::Parameters,
         Matrix::Curvature,
         Matrix::MixedCurvature,
@@ -77,6 +85,10 @@ impl Matrix {
         Matrix::Lags,
         Matrix::SurfaceDelays,
         Matrix::ResetDelays,
+        Matrix::ConstraintParameters,
+        Matrix::ConstraintTime,
+        Matrix::ConstraintCurvature,
+        Matrix::MixedConstraintCurvature,
     ];
 }
 

@@ -42,6 +42,7 @@ impl Run<'_, '_> {
     pub(super) fn interpolate(&mut self, stepper: &mut dyn Stepper, t: f64) -> Result<Place, ErrorKind> {
         stepper.interpolate(&mut self.problem, t, &mut self.point);
         if let Some(projection) = &mut self.projection {
+            self.recorder.iter_mut().for_each(|recorder| recorder.found(&self.point));
             projection.project(&mut self.problem, t, &mut self.point)?;
         }
         if let Some(algebraic) = &mut self.algebraic {

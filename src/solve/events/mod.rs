@@ -411,8 +411,9 @@ impl<'a> Happenings<'a> {
         self.tell_kept(problem, y, &mut told)?;
         if self.modes.is_due() {
             self.modes.change(problem, t, y);
+            let given = if telling { y.to_vec() } else { Vec::new() };
             restore(problem, y, &[])?;
-            told(problem, y, Turn::Settle)?;
+            told(problem, y, Turn::Settle { given: &given, set: &[] })?;
         }
         let (mut executed, mut seen, mut flow) = (0, false, Flow::On);
         loop {
@@ -446,6 +447,7 @@ impl<'a> Happenings<'a> {
                     break;
                 }
                 // Where events have set something, the rest of the state and the branches follow.
+                let given = if telling { y.to_vec() } else { Vec::new() };
                 restore(problem, y, &self.set).map_err(|kind| match kind {
                     ErrorKind::Inconsistent { state, left, singular } => {
                         let event = event.element(firing.element);
@@ -453,7 +455,7 @@ impl<'a> Happenings<'a> {
                     }
                     other => other,
                 })?;
-                told(problem, y, Turn::Settle)?;
+                told(problem, y, Turn::Settle { given: &given, set: &self.set })?;
                 self.modes.settle(problem, t, y);
             } else if seen {
                 break;
