@@ -289,6 +289,11 @@ impl<'a> Problem<'a> {
             let sentence = "the adjoint equation of models with delays is not there yet; go back through the steps";
             return Err(DerivativeError::Refused(sentence.to_string()));
         }
+        if self.compiled().model().checked().lead_in.is_some() {
+            let sentence =
+                "the adjoint equation of doses before the start (SS) is not there yet; go back through the steps";
+            return Err(DerivativeError::Refused(sentence.to_string()));
+        }
         Ok(Recorded { continuous: true, ..self.clone().dense().record()? })
     }
 
@@ -296,8 +301,8 @@ impl<'a> Problem<'a> {
     pub(super) fn differentiable(&self) -> Result<(), DerivativeError> {
         let model = self.compiled().model().checked();
         let refused = |what: &str| Err(DerivativeError::Refused(what.to_string()));
-        if model.lead_in.is_some() {
-            return refused("sensitivities are not there yet for doses that were given before the start (SS)");
+        if model.lead_in.is_some() && !model.delays.is_empty() {
+            return refused("sensitivities are not there yet for doses before the start (SS) beside delays");
         }
         Ok(())
     }

@@ -485,8 +485,14 @@ impl<'a> Problem<'a> {
     }
 
     /// When the doses begin, and the start of a run before which doses have been given for ever: a run through so many of their intervals that twice
-    /// as many make no difference.
-    fn led_in(&self, lead_in: LeadIn, bound: Vec<f64>, y0: Vec<f64>) -> Result<(f64, Vec<f64>, Vec<f64>), SolveError> {
+    /// as many make no difference. Whoever differentiates the run hears of that one first.
+    fn led_in(
+        &self,
+        lead_in: LeadIn,
+        bound: Vec<f64>,
+        y0: Vec<f64>,
+        recorder: Option<&mut dyn Recorder>,
+    ) -> Result<(f64, Vec<f64>, Vec<f64>), SolveError> {
         let LeadIn { since, interval } = lead_in;
         let (t0, system) = (self.options.t0, self.compiled.system());
         if t0 < since {
@@ -513,6 +519,15 @@ impl<'a> Problem<'a> {
                 pairs.into_iter().all(|(k, (a, b))| (a - b).abs() <= atol(k) + options.rtol * a.abs().max(b.abs()))
             };
             if before.as_ref().is_some_and(close) {
+                let end = match recorder {
+                    None => end,
+                    Some(_) => {
+                        let mut told = None;
+                        integrate_told(system, &y0, &bound, &options, &mut told, recorder)
+                            .map_err(SolveError::Failed)?;
+                        told.unwrap_or(end)
+                    }
+                };
                 // Counts of infusions under way go on; switches are looked at anew.
                 let shape = system.shape();
                 let discretes = shape.discretes_at..shape.discretes_at + shape.discretes.len();
@@ -549,14 +564,18 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`SolveError`], if the run cannot begin.
     pub fn steps(&mut self) -> Result<Steps<'_>, SolveError> {
-        let (start, options) = self.prepared(self.start()?, false)?;
+        let (start, options) = self.prepared(self.start()?, None)?;
         (self.options, self.grid) = (options.into_owned(), None);
         steps(self.compiled.system(), &start.y, &start.bound, &self.options).map_err(SolveError::Failed)
     }
 
     /// Where the run really starts, and what depends on its whole span.
-    fn prepared(&self, start: Start, told: bool) -> Result<(Start, Cow<'_, Options<'a>>), SolveError> {
-        callable(self.compiled, self.options.method, told).map_err(SolveError::Host)?;
+    fn prepared(
+        &self,
+        start: Start,
+        recorder: Option<&mut dyn Recorder>,
+    ) -> Result<(Start, Cow<'_, Options<'a>>), SolveError> {
+        callable(self.compiled, self.options.method, recorder.is_some()).map_err(SolveError::Host)?;
         self.no_moving_jump(&start)?;
         let Start { mut bound, y: mut y0 } = start;
         let mut options = Cow::Borrowed(&self.options);
@@ -565,7 +584,7 @@ impl<'a> Problem<'a> {
                 return Err(self.refused("doses before the start ask for double precision".to_string()));
             }
             let begun;
-            (begun, bound, y0) = self.led_in(lead_in, bound, y0)?;
+            (begun, bound, y0) = self.led_in(lead_in, bound, y0, recorder)?;
             options.to_mut().begun = Some(begun);
         }
         if self.options.t1.is_infinite() {
@@ -588,8 +607,13 @@ impl<'a> Problem<'a> {
     }
 
     /// The same from a start made before, with somebody who hears of every step.
-    pub(super) fn run_told(&self, start: Start, recorder: Option<&mut dyn Recorder>) -> Result<Solution, SolveError> {
-        let (Start { bound, y: y0 }, mut options) = self.prepared(start, recorder.is_some())?;
+    pub(super) fn run_told(
+        &self,
+        start: Start,
+        mut recorder: Option<&mut dyn Recorder>,
+    ) -> Result<Solution, SolveError> {
+        let listener = recorder.as_mut().map(|recorder| &mut **recorder as &mut dyn Recorder);
+        let (Start { bound, y: y0 }, mut options) = self.prepared(start, listener)?;
         let system = self.compiled.system();
         // Of delays the past of all states is kept, and constraints are on all states together.
         let apart = self.compiled.model().checked().delays.is_empty() && system.constraints().is_none();

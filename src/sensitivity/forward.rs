@@ -300,6 +300,8 @@ pub fn value(
 impl Recorder for Forward {
     fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
         let size = self.n * self.k;
+        (self.taken, self.moments, self.just) = (None, None, None);
+        self.remembered.clear();
         if self.constrained {
             let given = Given { t, y: given, set: None };
             self.linear.project(problem, given, (&self.q, &[]), self.k, &mut self.carried[..size])?;

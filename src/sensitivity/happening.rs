@@ -128,9 +128,9 @@ impl Moments {
             }
             Turn::Settle { given, set } => {
                 if problem.system.constraints().is_some() {
-                    self.add(Op::Project(Box::new(point(problem, t, given)), set.to_vec()));
+                    self.add(Op::Project(Box::new(Point::of(problem, t, given)), Some(set.to_vec())));
                 } else if !problem.algebraic.is_empty() {
-                    let point = point(problem, t, y);
+                    let point = Point::of(problem, t, y);
                     self.add(Op::Settle(Box::new(point)));
                 }
             }
@@ -171,7 +171,7 @@ impl Moments {
         let f = self.slope(problem, t, y)?;
         let called = causes.first().map_or_else(String::new, |cause| name(problem, *cause));
         let moment = Moment { t, ops: Vec::new(), other: None, stopped: false, jumped: false, name: called };
-        let start = point(problem, t, y);
+        let start = Point::of(problem, t, y);
         self.moment = Some(Building {
             moment,
             start,
@@ -345,7 +345,7 @@ impl Moments {
             let f = self.slope(problem, t, y)?;
             moment.jumped |= !alike(&before, &f);
             if moment.jumped || moment.ops.iter().any(|op| matches!(op, Op::Remember(..))) {
-                let here = point(problem, t, y);
+                let here = Point::of(problem, t, y);
                 if let Some(other) = &mut moment.other {
                     close(other, problem, f.clone(), here.clone());
                 }
@@ -436,10 +436,6 @@ fn is_switch(problem: &Problem, cause: Cause) -> bool {
 fn events<'s>(problem: &Problem<'s>) -> &'s Events {
     static NONE: OnceLock<Events> = OnceLock::new();
     problem.system.events().unwrap_or_else(|| NONE.get_or_init(Events::default))
-}
-
-fn point(problem: &Problem, t: f64, y: &[f64]) -> Point {
-    Point { t, y: y.to_vec(), p: problem.parameters().to_vec(), inside: problem.interval() }
 }
 
 /// What a moment is called in an error.

@@ -58,7 +58,7 @@ pub enum Op {
     /// The algebraic unknowns follow the others.
     Settle(Box<Point>),
     /// The state there moves onto the constraints, and unknowns follow; what was set stays if it can.
-    Project(Box<Point>, Vec<usize>),
+    Project(Box<Point>, Option<Vec<usize>>),
 }
 
 /// Where a run was.
@@ -72,8 +72,13 @@ pub struct Point {
 }
 
 impl Point {
-    fn given<'g>(&'g self, set: &'g [usize]) -> Given<'g> {
-        Given { t: self.t, y: &self.y, set: Some(set) }
+    /// Where a problem is.
+    pub fn of(problem: &Problem, t: f64, y: &[f64]) -> Self {
+        Point { t, y: y.to_vec(), p: problem.parameters().to_vec(), inside: problem.interval() }
+    }
+
+    fn given<'g>(&'g self, set: &'g Option<Vec<usize>>) -> Given<'g> {
+        Given { t: self.t, y: &self.y, set: set.as_deref() }
     }
 }
 
@@ -150,6 +155,14 @@ impl Row {
 }
 
 impl Moment {
+    /// The start of a run that another one leads to: what unknowns and constraints make of the state there.
+    pub fn of_start(problem: &Problem, t: f64, y: &[f64]) -> Self {
+        let point = Box::new(Point::of(problem, t, y));
+        let constrained = problem.system.constraints().is_some();
+        let ops = vec![if constrained { Op::Project(point, None) } else { Op::Settle(point) }];
+        Moment { t, ops, other: None, stopped: false, jumped: false, name: String::new() }
+    }
+
     /// Down the list: S before becomes S behind. Whether the moment moves in any of the directions.
     ///
     /// # Errors

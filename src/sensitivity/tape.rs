@@ -269,12 +269,18 @@ impl Tape {
 
 impl Recorder for Tape {
     fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
-        if self.constrained {
-            self.start = Some((t, given.to_vec()));
-        } else if !problem.algebraic.is_empty() {
-            self.start = Some((t, y.to_vec()));
-        }
+        let first = self.stretches.is_empty();
+        self.building = None;
         self.look(problem);
+        if !self.constrained && problem.algebraic.is_empty() {
+            return Ok(());
+        }
+        let y = if self.constrained { given } else { y };
+        if first {
+            self.start = Some((t, y.to_vec()));
+        } else {
+            self.moments.push((self.steps.count(), Moment::of_start(problem, t, y)));
+        }
         Ok(())
     }
 

@@ -170,7 +170,8 @@ pub struct Echo {
 
 /// Listens to a run.
 pub trait Recorder {
-    /// The run starts at (t, y), which `given` has become where there are constraints and algebraic unknowns.
+    /// The run starts at (t, y), which `given` has become where there are constraints and algebraic unknowns. A run that another one leads
+    /// to starts where that has ended.
     ///
     /// # Errors
     /// If the run cannot be followed.
