@@ -4,6 +4,8 @@
 //! All ways take turns in one process, so that their ratio can be trusted where the times cannot. What each trajectory
 //! ends at is compared bit for bit on the way. `-- NAME` runs one of the problems only.
 //!
+//! `-- --lanes NAME METHOD RTOL RUNS` runs lanes alone, for a profile, or to have instructions counted.
+//!
 //! `-- --peers FOLDER` writes problems, members and references for `benches/peers/ensembles.py`, and prints what Rhapsode takes
 //! for them, in its form.
 
@@ -67,6 +69,9 @@ fn main() {
     if let Some(place) = arguments.iter().position(|argument| argument == "--peers") {
         return peers::write(std::path::Path::new(arguments.get(place + 1).map_or("target/peers/ensembles", |s| s)));
     }
+    if let Some(place) = arguments.iter().position(|argument| argument == "--lanes") {
+        return lanes_alone(&arguments[place + 1..]);
+    }
     let only: Vec<String> = arguments.into_iter().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!(
         "{:<14} {:<8} {:>6} {:>12} {:>12} {:>6} {:>12} {:>12} {:>6}",
@@ -115,6 +120,34 @@ fn main() {
             method.name()
         );
     }
+}
+
+/// Runs one problem in lanes only, and says how long it takes.
+fn lanes_alone(arguments: &[String]) {
+    let [name, method, rtol, runs] = arguments else { panic!("expected NAME METHOD RTOL RUNS") };
+    let found = PROBLEMS.iter().find(|(problem, ..)| problem == name);
+    let &(_, text, end, _, own_rtol, atol) = found.unwrap_or_else(|| panic!("no problem {name}"));
+    let compiled = compile(text);
+    let members = members(&compiled);
+    let mut options = Options::new(0.0, end);
+    options.method = Method::find(method).unwrap_or_else(|| panic!("no method {method}"));
+    options.rtol = rtol.parse().unwrap_or_else(|e| panic!("{rtol}: {e}"));
+    options.atol = Tolerance::Scalar(atol * (options.rtol / own_rtol));
+    options.save = Save::At(vec![end]);
+    let mut best = f64::INFINITY;
+    for _ in 0..runs.parse().unwrap_or_else(|e| panic!("{runs}: {e}")) {
+        // So few at a time that some of the times are those of a processor that does nothing else.
+        for part in members.chunks(500) {
+            let since = Instant::now();
+            let mut lanes = Lanes::<f64>::new(compiled.system(), &options).unwrap_or_else(|reason| panic!("{reason}"));
+            let mut rest = part.iter().cloned();
+            lanes.run(&mut || rest.next(), &mut |_, result| {
+                std::hint::black_box(result.unwrap_or_else(|e| panic!("{e}")).last());
+            });
+            best = best.min(since.elapsed().as_secs_f64() / part.len() as f64 * 1e6);
+        }
+    }
+    println!("{name} {} {rtol}: {best:.3} µs", options.method.name());
 }
 
 /// Where all end, one after the other.

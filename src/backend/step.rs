@@ -238,13 +238,16 @@ pub struct Step<K> {
     lanes_in_single: OnceLock<Option<Arc<LanesInSingle>>>,
 }
 
-/// So many trajectories side by side: two vectors, whose operations fill the gaps of each other's.
-const LANES: usize = 4;
-/// The same in single precision.
+/// So many trajectories side by side: four vectors, two of them in step, and a whole one of the widest that the loop over them
+/// is compiled for.
+const LANES: usize = 8;
+/// The same where a trajectory's step needs more numbers than this: beside each other they must fit a first cache.
+const FEWER: (usize, usize) = (4, 500);
+/// Single precision.
 const LANES_IN_SINGLE: usize = 8;
 
-/// One step of several trajectories.
-struct Lanes<K>(Step<K>);
+/// One step of several trajectories, and how many.
+struct Lanes<K>(Step<K>, usize);
 
 /// The same in single precision.
 struct LanesInSingle(Arc<dyn SingleKernels>);
@@ -325,8 +328,10 @@ impl<K: Kernels + Clone + 'static> CompiledStep for Step<K> {
 
     fn lanes(&self) -> Option<Arc<dyn CompiledLanes>> {
         let make = || {
-            let kernel = side_by_side(&self.program.kernels[STEP_KERNEL.0], LANES)?;
-            Some(Arc::new(Lanes(Step::new(Program { kernels: vec![kernel] }, self.kind.clone())?)))
+            let step = &self.program.kernels[STEP_KERNEL.0];
+            let lanes = if step.lengths.w > FEWER.1 { FEWER.0 } else { LANES };
+            let kernel = side_by_side(step, lanes)?;
+            Some(Arc::new(Lanes(Step::new(Program { kernels: vec![kernel] }, self.kind.clone())?, lanes)))
         };
         self.lanes.get_or_init(make).clone().map(|lanes| lanes as Arc<dyn CompiledLanes>)
     }
@@ -357,7 +362,7 @@ impl CompiledLanes<f32> for LanesInSingle {
 
 impl<K: Kernels> CompiledLanes for Lanes<K> {
     fn lanes(&self) -> usize {
-        LANES
+        self.1
     }
 
     fn work(&self) -> usize {

@@ -447,17 +447,17 @@ impl<'a> Problem<'a> {
     /// To be called once per attempted step: limits and cancellation.
     #[inline]
     pub fn check(&self) -> Result<(), ErrorKind> {
-        self.allows(&self.statistics, self.started)
-    }
-
-    /// The same for one of several trajectories, with its own counts and start.
-    #[inline]
-    pub fn allows(&self, counts: &Statistics, started: Instant) -> Result<(), ErrorKind> {
-        let attempts = counts.steps + counts.rejected;
+        let attempts = self.statistics.steps + self.statistics.rejected;
         if self.watched || attempts >= self.max_steps {
-            return self.limits_reached(attempts, started);
+            return self.limits_reached(attempts, self.started);
         }
         Ok(())
+    }
+
+    /// Whether somebody may end the run between two steps, or the clock.
+    #[inline]
+    pub fn is_watched(&self) -> bool {
+        self.watched
     }
 
     #[cold]
@@ -465,6 +465,14 @@ impl<'a> Problem<'a> {
         if attempts >= self.max_steps {
             return Err(ErrorKind::TooManySteps(self.max_steps));
         }
+        self.allows(attempts, started)
+    }
+
+    /// Whether a run that has been watched for so many attempts may go on.
+    ///
+    /// # Errors
+    /// When it was cancelled or has taken too long.
+    pub fn allows(&self, attempts: u64, started: Instant) -> Result<(), ErrorKind> {
         if self.options.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
             return Err(ErrorKind::Interrupted);
         }

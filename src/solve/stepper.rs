@@ -140,8 +140,8 @@ pub struct Controller {
     beta: f64,
     /// log₂ of the error before.
     last: f64,
-    /// No growth directly after a rejection.
-    rejected: bool,
+    /// The most a step grows: not at all directly after a rejection.
+    most: f64,
 }
 
 /// Where a one-step method stands and the step it wants next, and what the error of an attempt makes of them.
@@ -182,20 +182,44 @@ impl Pace {
         }
     }
 
+    /// What its controller remembers, for [`Self::recalled`].
+    #[inline(always)]
+    pub fn memory(&self) -> [f64; 2] {
+        match self.control {
+            Control::Error(Controller { last, most, .. }) => [last, most],
+            Control::Terms(_) => [0.0; 2],
+        }
+    }
+
+    /// One of the same law that stands at t, wants h, and remembers this.
+    #[inline(always)]
+    pub fn recalled(&self, t: f64, h: f64, [last, most]: [f64; 2]) -> Self {
+        let control = match self.control {
+            Control::Error(controller) => Control::Error(Controller { last, most, ..controller }),
+            terms @ Control::Terms(_) => terms,
+        };
+        Pace { t, h, control }
+    }
+
+    /// Whether steps follow from the errors of the last ones, and not from terms of a series.
+    pub fn follows_errors(&self) -> bool {
+        matches!(self.control, Control::Error(_))
+    }
+
     /// The step to try.
-    #[inline]
+    #[inline(always)]
     pub fn attempt(&self, max_step: f64, end: f64) -> f64 {
         clip(self.t, self.h.max(-max_step).min(max_step), end)
     }
 
     /// Where a step h leads.
-    #[inline]
+    #[inline(always)]
     pub fn behind(&self, h: f64, end: f64) -> f64 {
         if h == end - self.t { end } else { self.t + h }
     }
 
     /// A step h was accepted that said of itself what a compiled one says: its error first.
-    #[inline]
+    #[inline(always)]
     pub fn accept(&mut self, h: f64, [error, before, last]: [f64; EXTRA], end: f64) {
         self.t = self.behind(h, end);
         self.h = match &mut self.control {
@@ -220,28 +244,28 @@ impl Pace {
 impl Controller {
     /// For an error estimate of order `order` (error ~ h^(order+1)).
     pub fn new(order: u32, beta: f64) -> Self {
-        Controller { alpha: 1.0 / f64::from(order + 1) - 0.75 * beta, beta, last: LEAST.1, rejected: false }
+        Controller { alpha: 1.0 / f64::from(order + 1) - 0.75 * beta, beta, last: LEAST.1, most: GROW }
     }
 
     /// Forgets the past.
     pub fn reset(&mut self) {
         self.last = LEAST.1;
-        self.rejected = false;
+        self.most = GROW;
     }
 
     /// The factor for the next step after an accepted one.
+    #[inline(always)]
     pub fn accept(&mut self, error: f64) -> f64 {
         let log = log2(error.max(1e-10));
         let factor = SAFETY * exp2(self.beta * self.last - self.alpha * log);
-        let most = if self.rejected { 1.0 } else { GROW };
+        let most = std::mem::replace(&mut self.most, GROW);
         self.last = if error > LEAST.0 { log } else { LEAST.1 };
-        self.rejected = false;
         factor.max(SHRINK).min(most)
     }
 
     /// The factor for the repetition of a rejected step.
     pub fn reject(&mut self, error: f64) -> f64 {
-        self.rejected = true;
+        self.most = 1.0;
         if !error.is_finite() {
             return 0.1;
         }
@@ -268,7 +292,7 @@ impl Terms {
 
     /// h = min over the last two orders m of a_m^(−1/m), by the largest coefficients in units of the tolerance; infinite
     /// where both are 0.
-    #[inline]
+    #[inline(always)]
     pub fn length(&self, before: f64, last: f64) -> f64 {
         let log = |x: f64| if x < f64::MIN_POSITIVE { f64::NEG_INFINITY } else { log2(x) };
         let slowness = (log(before) * self.shares.0).max(log(last) * self.shares.1);
@@ -276,7 +300,7 @@ impl Terms {
     }
 
     /// The step behind an accepted step h.
-    #[inline]
+    #[inline(always)]
     fn next(&self, h: f64, before: f64, last: f64) -> f64 {
         let length = self.length(before, last);
         if length == f64::INFINITY { GROW_BLINDLY * h } else { length.copysign(h) }
@@ -296,6 +320,7 @@ pub fn step_power(x: f64, p: f64) -> f64 {
 
 /// log₂ of a positive normal number, to 10⁻¹⁰: a step size needs no more, and a power by the library would take as long
 /// as the whole step of a small system.
+#[inline(always)]
 pub fn log2(x: f64) -> f64 {
     // x = 2ᵉ m with √½ < m < √2.
     let bits = x.to_bits();
@@ -309,6 +334,7 @@ pub fn log2(x: f64) -> f64 {
 }
 
 /// 2ˣ to 10⁻⁹, for |x| < 1000.
+#[inline(always)]
 pub fn exp2(x: f64) -> f64 {
     // Adding 1.5·2⁵² rounds to an integer.
     const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -381,11 +407,13 @@ pub fn too_small(problem: &Problem, undefined: Vec<String>, error: &[f64], y: &[
 
 /// The step to try after an accepted step `h` where `wanted` was meant to be taken: a step cut short by the end of the
 /// run says nothing against the one that was wanted.
+#[inline(always)]
 pub fn next_step(wanted: f64, h: f64, factor: f64) -> f64 {
-    if h.abs() < wanted.abs() && factor * h.abs() < wanted.abs() { wanted } else { factor * h }
+    if (h.abs() < wanted.abs()) & (factor * h.abs() < wanted.abs()) { wanted } else { factor * h }
 }
 
 /// The step `h` shortened (or stretched by a hair) so that it ends at `end` instead of just before or beyond it.
+#[inline(always)]
 pub fn clip(t: f64, h: f64, end: f64) -> f64 {
     let left = end - t;
     if h.abs() * 1.01 >= left.abs() { left } else { h }

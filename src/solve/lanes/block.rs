@@ -1,5 +1,6 @@
 //! The numbers of several trajectories side by side, as a step of them all reads and writes them.
 
+use super::paces::Row;
 use crate::math::Real;
 use crate::system::{CompiledLanes, EXTRA, LIMITS};
 
@@ -83,24 +84,30 @@ impl<T: Real> Block<T> {
         step.attempt(&self.points, &self.parameters, &self.limits, &mut self.work, &mut self.out);
     }
 
-    /// Where a lane's next attempt begins, and its length.
+    /// The times that the lanes' next attempts are told, and their lengths.
     #[inline]
-    pub fn aim(&mut self, lane: usize, t: f64, h: f64) {
-        self.limits[lane] = T::of(t);
-        self.limits[self.lanes + lane] = T::of(h);
+    pub fn aim(&mut self, (times, lengths): (&Row, &Row)) {
+        let (to_times, rest) = self.limits.split_at_mut(self.lanes);
+        for (to, from) in [(to_times, times), (&mut rest[..self.lanes], lengths)] {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = T::of(*from));
+        }
     }
 
-    /// The same with all its limits, the length first.
+    /// What a lane's next attempt is told: a time, and its limits, the length first.
     pub fn set_limits(&mut self, lane: usize, t: f64, limits: &[f64]) {
         self.limits[lane] = T::of(t);
         put(&mut self.limits, (self.lanes, lane), 1, limits);
     }
 
-    /// What the step says of itself behind the new state.
+    /// What the attempts say of themselves behind the new states.
     #[inline]
-    pub fn said(&self, lane: usize) -> [f64; EXTRA] {
-        let said = &self.out[self.widths.n * self.lanes..][..EXTRA * self.lanes];
-        std::array::from_fn(|place| said[place * self.lanes + lane].double())
+    pub fn said(&self) -> [Row; EXTRA] {
+        let mut said = [Row::default(); EXTRA];
+        let rows = self.out[self.widths.n * self.lanes..].chunks_exact(self.lanes);
+        for (to, from) in said.iter_mut().zip(rows) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = from.double());
+        }
+        said
     }
 
     /// The lane's attempt is to be repeated from where it stands.

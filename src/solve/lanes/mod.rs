@@ -1,11 +1,13 @@
 //! Many trajectories of one system, several at a time: the whole compiled step of a method, side by side.
 //!
 //! Each lane has a time, a step size, a controller, points to keep and counts of its own, and takes the next trajectory
-//! when its own has ended, so that none waits for another. The formulas are those of the method's stepper for one
-//! trajectory, which also does itself whatever is rare (`single`): so every result is, bit for bit, that of
-//! [`super::integrate`] alone, whatever the neighbours, their number and the order of the trajectories.
+//! when its own has ended, so that none waits for another. What every step takes is done for all lanes at once (`paces`);
+//! lanes are looked at one by one where a step was rejected or has come to a point to keep. The formulas are those of the
+//! method's stepper for one trajectory, which also does itself whatever is rare (`single`): so every result is, bit for bit,
+//! that of [`super::integrate`] alone, whatever the neighbours, their number and the order of the trajectories.
 
 mod block;
+mod paces;
 mod single;
 
 pub use block::{Block, Widths};
@@ -14,13 +16,13 @@ pub use single::Single;
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::paces::Paces;
 use super::explicit::ExplicitStepper;
 use super::methods::{self, taylor::Taylor};
 use super::options::validate;
 use super::points::Points;
 use super::problem::Problem;
 use super::rosenbrock::RosenbrockStepper;
-use super::stepper::Pace;
 use super::{ErrorKind, Failure, Method, Options, Solution, Statistics};
 use crate::math::Real;
 use crate::system::{CompiledLanes, CompiledStep, LIMITS, Shape, System};
@@ -45,6 +47,7 @@ pub struct Lanes<'a, T = f64> {
     single: Box<dyn Single>,
     step: Arc<dyn CompiledLanes<T>>,
     block: Block<T>,
+    paces: Paces,
     /// [`Single::patience`]
     patience: u32,
     lanes: Vec<Option<Lane<'a>>>,
@@ -78,22 +81,18 @@ pub type Done<'d> = dyn FnMut(usize, Result<Solution, Failure>) + 'd;
 struct Lane<'a> {
     number: usize,
     p: Vec<f64>,
-    pace: Pace,
-    /// The step being tried.
-    h: f64,
     kept: Points<'a>,
-    /// The time from which on there is something to be kept, or the run is over.
-    look: f64,
+    /// Of the steps, only those rejected are counted before the end.
     statistics: Statistics,
     started: Instant,
-    /// Attempts that were whole steps.
-    whole: u64,
+    /// Attempts that were no whole steps.
+    parted: u64,
     /// Steps whose planned pivots were bad.
     bad: u32,
     /// The stepper of its own, once a step was not to be had together: what it remembers of pivots is the trajectory's.
     single: Option<Box<dyn Single>>,
-    /// That stepper has J at the point where the lane stands.
-    fresh: bool,
+    /// That stepper has J at the point where the lane stood after so many steps.
+    fresh: Option<u64>,
 }
 
 impl Lane<'_> {
@@ -103,9 +102,14 @@ impl Lane<'_> {
         std::mem::swap(&mut problem.statistics, &mut self.statistics);
     }
 
-    /// Finds the time from which on there is something to do.
-    fn look_out(&mut self, end: f64, direction: f64) {
-        self.look = if self.kept.steps() { f64::NEG_INFINITY * direction } else { self.kept.next().unwrap_or(end) };
+    /// The time from which on there is something to be kept, or the run is over.
+    fn look(&self, end: f64, direction: f64) -> f64 {
+        if self.kept.steps() { f64::NEG_INFINITY * direction } else { self.kept.next().unwrap_or(end) }
+    }
+
+    /// Steps taken before the last of so many attempts.
+    fn steps_before(&self, attempts: u64) -> u64 {
+        attempts - 1 - self.statistics.rejected
     }
 
     /// It is nobody's again.
@@ -132,10 +136,9 @@ fn keep_points<T: Number>(
     problem: &mut Problem,
     single: &mut dyn Single,
     (block, lane): (&Block<T>, usize),
-    from: (f64, f64),
+    (from, now): ((f64, f64), f64),
     point: &mut [f64],
 ) -> Result<(), ErrorKind> {
-    let now = own.pace.t;
     if own.kept.steps() {
         block.new_point(lane, point);
         return own.kept.push(problem, now, point);
@@ -202,8 +205,9 @@ impl<'a, T: Number> Lanes<'a, T> {
         let block = Block::new(step.as_ref(), widths, parameters, &limits);
         let lanes = (0..step.lanes()).map(|_| None).collect();
         let patience = single.patience();
+        let paces = Paces::new(single.pace(), options, (widths.aims_at_end, patience > 0));
         let (point, clock) = (vec![0.0; n], Instant::now());
-        Ok(Lanes { options, shape, problem, single, step, block, patience, lanes, point, clock })
+        Ok(Lanes { options, shape, problem, single, step, block, paces, patience, lanes, point, clock })
     }
 
     /// How many trajectories run side by side.
@@ -213,25 +217,55 @@ impl<'a, T: Number> Lanes<'a, T> {
 
     /// Runs the trajectories that `next` gives until it has no more, and hands over each as it ends.
     pub fn run(&mut self, next: &mut dyn FnMut() -> Option<Member>, done: &mut Done) {
-        let mut more = true;
+        let (mut more, mut sweeps) = (true, 0u64);
         self.clock = Instant::now();
         loop {
-            let mut active = false;
-            for lane in 0..self.lanes.len() {
-                while more && self.lanes[lane].is_none() {
-                    match next() {
-                        Some(member) => self.begin(lane, member, done),
-                        None => more = false,
-                    }
-                }
-                active |= self.aim(lane, done);
+            if more && self.paces.busy() < self.width() {
+                more = self.fill(next, done);
             }
-            if active {
-                self.block.attempt(self.step.as_ref());
-                (0..self.lanes.len()).for_each(|lane| self.conclude(lane, done));
-                self.block.move_on();
-            } else if !more {
+            if self.paces.busy() == 0 {
                 return;
+            }
+            if self.problem.is_watched() {
+                self.watch(sweeps, done);
+                sweeps += 1;
+            }
+            self.block.aim(self.paces.next());
+            self.block.attempt(self.step.as_ref());
+            let [mut named, steps] = self.paces.judge(&self.block.said());
+            while named != 0 {
+                let lane = named.trailing_zeros() as usize;
+                named &= named - 1;
+                match self.follow(lane, steps >> lane & 1 == 1) {
+                    Ok(false) => {}
+                    Ok(true) => self.finish(lane, Ok(()), done),
+                    Err(kind) => self.finish(lane, Err(kind), done),
+                }
+            }
+            self.block.move_on();
+        }
+    }
+
+    /// Puts trajectories into the lanes that are free; if there may be more of them, none is free then.
+    fn fill(&mut self, next: &mut dyn FnMut() -> Option<Member>, done: &mut Done) -> bool {
+        for lane in 0..self.lanes.len() {
+            while self.lanes[lane].is_none() {
+                match next() {
+                    Some(member) => self.begin(lane, member, done),
+                    None => return false,
+                }
+            }
+        }
+        true
+    }
+
+    /// Ends what was cancelled or has taken too long.
+    #[cold]
+    fn watch(&mut self, sweeps: u64, done: &mut Done) {
+        for lane in 0..self.lanes.len() {
+            let Some(own) = &self.lanes[lane] else { continue };
+            if let Err(kind) = self.problem.allows(sweeps, own.started) {
+                self.finish(lane, Err(kind), done);
             }
         }
     }
@@ -242,24 +276,23 @@ impl<'a, T: Number> Lanes<'a, T> {
         let mut own = Lane {
             number,
             p,
-            pace: self.single.pace(),
-            h: 0.0,
             kept: Points::new(self.options, &self.shape),
-            look: 0.0,
             statistics: Statistics::default(),
             started: self.clock,
-            whole: 0,
+            parted: 0,
             bad: 0,
             single: None,
-            fresh: false,
+            fresh: None,
         };
-        own.pace.start(self.options.t0, 0.0);
-        match self.start(lane, &mut own, &mut y) {
-            Ok(()) => self.lanes[lane] = Some(own),
-            Err(kind) => {
-                own.pace.h = 0.0;
-                self.end(own, Err(kind), done);
-            }
+        let mut pace = self.single.pace();
+        pace.start(self.options.t0, 0.0);
+        self.paces.begin(lane, pace);
+        let outcome = self.start(lane, &mut own, &mut y);
+        self.lanes[lane] = Some(own);
+        match outcome {
+            Err(kind) => self.finish(lane, Err(kind), done),
+            Ok(()) if self.options.max_steps == 0 => self.finish(lane, Err(ErrorKind::TooManySteps(0)), done),
+            Ok(()) => {}
         }
     }
 
@@ -276,75 +309,73 @@ impl<'a, T: Number> Lanes<'a, T> {
             .and_then(|()| self.single.begin(&mut self.problem, y, (t0, h), t1));
         own.leave(&mut self.problem);
         note(self.single.as_ref(), &mut own.statistics);
-        own.pace = begun?;
-        own.look_out(self.options.t1, self.problem.direction);
+        self.paces.set(lane, begun?);
+        self.paces.look_at(lane, own.look(t1, self.problem.direction));
         let (point, stage) = self.single.here();
         self.block.set_point(lane, point, stage);
         self.block.set_parameters(lane, &own.p);
         Ok(())
     }
 
-    /// The lane's next attempt; false if it has none.
-    #[inline]
-    fn aim(&mut self, lane: usize, done: &mut Done) -> bool {
-        let Some(own) = &mut self.lanes[lane] else { return false };
-        if let Err(kind) = self.problem.allows(&own.statistics, own.started) {
-            self.finish(lane, Err(kind), done);
-            return false;
+    /// What there is to be done for a lane behind its attempt, which was a step or not; whether the trajectory has come to its end.
+    fn follow(&mut self, lane: usize, step: bool) -> Result<bool, ErrorKind> {
+        if !step && !self.repeat_or_reject(lane)? {
+            return self.may_go_on(lane);
         }
-        own.h = own.pace.attempt(self.options.max_step, self.options.t1);
-        let t = if self.block.widths.aims_at_end { own.pace.behind(own.h, self.options.t1) } else { own.pace.t };
-        self.block.aim(lane, t, own.h);
-        true
+        if self.paces.has_come(lane) {
+            self.keep(lane)?;
+            if self.paces.get(lane).t == self.options.t1 {
+                return Ok(true);
+            }
+        }
+        self.may_go_on(lane)
     }
 
-    /// What becomes of the lane's attempt.
-    #[inline]
-    fn conclude(&mut self, lane: usize, done: &mut Done) {
-        let Some(own) = &mut self.lanes[lane] else { return };
-        let (end, h) = (self.options.t1, own.h);
-        let [mut error, second, third] = self.block.said(lane);
-        let patience = self.patience;
-        own.whole += u64::from(patience == 0 || own.bad < patience);
-        if patience > 0 && (own.bad >= patience || second == 0.0) {
+    /// False, for it has not ended, unless it has taken too many steps.
+    fn may_go_on(&self, lane: usize) -> Result<bool, ErrorKind> {
+        let most = self.options.max_steps;
+        if self.paces.attempts(lane) >= most { Err(ErrorKind::TooManySteps(most)) } else { Ok(false) }
+    }
+
+    /// An attempt that was no step is one after all, once it is taken otherwise, or is rejected; whether it is one.
+    fn repeat_or_reject(&mut self, lane: usize) -> Result<bool, ErrorKind> {
+        let (h, mut pace) = (self.paces.taken(lane).1, self.paces.get(lane));
+        let [mut error, second, third] = self.block.said().map(|row| row[lane]);
+        let given_up = self.lanes[lane].as_ref().is_some_and(|own| own.bad >= self.patience);
+        if self.patience > 0 && (given_up || second == 0.0) {
             error = self.repeat(lane);
-        }
-        let Some(own) = &mut self.lanes[lane] else { return };
-        if error <= 1.0 {
-            own.statistics.steps += 1;
-            own.fresh = false;
-            let t = own.pace.t;
-            own.pace.accept(h, [error, second, third], end);
-            if (own.pace.t - own.look) * self.problem.direction >= 0.0 {
-                let over = own.pace.t == end;
-                match self.keep(lane, (t, h)) {
-                    Ok(()) if over => self.finish(lane, Ok(()), done),
-                    Ok(()) => {}
-                    Err(kind) => self.finish(lane, Err(kind), done),
-                }
+            if error <= 1.0 {
+                pace.accept(h, [error, second, third], self.options.t1);
+                self.paces.set(lane, pace);
+                return Ok(true);
             }
-            return;
         }
-        own.statistics.rejected += 1;
-        own.pace.reject(h, error);
+        pace.reject(h, error);
+        self.paces.set(lane, pace);
         self.block.stay(lane);
-        if own.pace.h.abs() < self.problem.least_step(own.pace.t) {
-            let kind = self.refused(lane).unwrap_or(ErrorKind::Singular);
-            self.finish(lane, Err(kind), done);
+        let collapsed = pace.h.abs() < self.problem.least_step(pace.t);
+        let reason = if collapsed { self.refused(lane) } else { None };
+        if let Some(own) = &mut self.lanes[lane] {
+            own.statistics.rejected += 1;
         }
+        if collapsed { Err(reason.unwrap_or(ErrorKind::Singular)) } else { Ok(false) }
     }
 
     /// Takes the lane's step by stages: its planned pivots were bad, or have been too often.
     #[cold]
     fn repeat(&mut self, lane: usize) -> f64 {
         let Some(mut own) = self.lanes[lane].take() else { return f64::NAN };
+        own.parted += u64::from(own.bad >= self.patience);
         own.bad = own.bad.saturating_add(1);
+        if own.bad >= self.patience {
+            self.paces.distrust(lane);
+        }
         let outcome = self.alone(lane, &mut own, |single, problem, block, (h, t_new)| {
             let (error, point, stages) = single.repeat(problem, h, t_new)?;
             block.set_new(lane, point, stages);
             Some(error)
         });
-        own.fresh = true;
+        own.fresh = Some(own.steps_before(self.paces.attempts(lane)));
         self.lanes[lane] = Some(own);
         outcome.ok().flatten().unwrap_or(f64::NAN)
     }
@@ -356,16 +387,18 @@ impl<'a, T: Number> Lanes<'a, T> {
         own: &mut Lane,
         work: impl FnOnce(&mut dyn Single, &mut Problem, &mut Block<T>, (f64, f64)) -> R,
     ) -> Result<R, ErrorKind> {
+        let fresh = own.fresh == Some(own.steps_before(self.paces.attempts(lane)));
         own.attend(&mut self.problem);
         let single = match own.single.take() {
             Some(single) => Ok(single),
             None => single(self.options.method, &self.problem).map_err(ErrorKind::Options),
         };
+        let (pace, (_, h)) = (self.paces.get(lane), self.paces.taken(lane));
         let outcome = single.map(|mut single| {
-            let (point, stage) = single.stand(own.pace, own.fresh);
+            let (point, stage) = single.stand(pace, fresh);
             self.block.point(lane, point);
             self.block.stages(lane, stage);
-            let step = (own.h, own.pace.behind(own.h, self.options.t1));
+            let step = (h, pace.behind(h, self.options.t1));
             let value = work(single.as_mut(), &mut self.problem, &mut self.block, step);
             note(single.as_ref(), &mut self.problem.statistics);
             own.single = Some(single);
@@ -375,14 +408,15 @@ impl<'a, T: Number> Lanes<'a, T> {
         outcome
     }
 
-    /// Keeps what the lane's step from t of length h has passed.
-    fn keep(&mut self, lane: usize, from: (f64, f64)) -> Result<(), ErrorKind> {
-        let Lanes { lanes, problem, single, block, point, .. } = self;
+    /// Keeps what the lane's step has passed.
+    fn keep(&mut self, lane: usize) -> Result<(), ErrorKind> {
+        let Lanes { lanes, problem, single, block, paces, point, .. } = self;
         let Some(own) = &mut lanes[lane] else { return Ok(()) };
         own.attend(problem);
-        let outcome = keep_points(own, problem, single.as_mut(), (&*block, lane), from, point);
+        let span = (paces.taken(lane), paces.get(lane).t);
+        let outcome = keep_points(own, problem, single.as_mut(), (&*block, lane), span, point);
         own.leave(problem);
-        own.look_out(self.options.t1, self.problem.direction);
+        paces.look_at(lane, own.look(self.options.t1, self.problem.direction));
         outcome
     }
 
@@ -397,17 +431,14 @@ impl<'a, T: Number> Lanes<'a, T> {
         Some(kind.unwrap_or_else(|kind| kind))
     }
 
-    /// Empties a lane.
+    /// Empties a lane, and hands over what its trajectory came to.
     fn finish(&mut self, lane: usize, outcome: Result<(), ErrorKind>, done: &mut Done) {
-        if let Some(own) = self.lanes[lane].take() {
-            self.end(own, outcome, done);
-        }
-    }
-
-    /// Hands over what a trajectory came to.
-    fn end(&mut self, own: Lane<'a>, outcome: Result<(), ErrorKind>, done: &mut Done) {
-        let Lane { number, pace, kept, mut statistics, started, whole, .. } = own;
-        self.single.count(&mut statistics, whole);
+        let Some(own) = self.lanes[lane].take() else { return };
+        let (pace, attempts) = (self.paces.get(lane), self.paces.attempts(lane));
+        self.paces.rest(lane);
+        let Lane { number, kept, mut statistics, started, parted, .. } = own;
+        statistics.steps = attempts - statistics.rejected;
+        self.single.count(&mut statistics, attempts - parted);
         self.clock = Instant::now();
         statistics.solve_seconds = (self.clock - started).as_secs_f64();
         let solution = kept.into_solution(self.shape.clone(), statistics);
