@@ -6,12 +6,14 @@
 //!
 //! `-- --lanes NAME METHOD RTOL RUNS` runs lanes alone, for a profile, or to have instructions counted.
 //!
+//! `-- --abreast` compares runs whose steps alone go side by side (events, switches, `auto`) with the same one by one.
+//!
 //! `-- --peers FOLDER` writes problems, members and references for `benches/peers/ensembles.py`, and prints what Rhapsode takes
 //! for them, in its form.
 
 use std::time::Instant;
 
-use rhapsode::solve::{Lanes, Member, Method, Number, Options, Precision, Save, Tolerance, integrate};
+use rhapsode::solve::{Abreast, Lanes, Member, Method, Number, Options, Precision, Save, Tolerance, integrate};
 use rhapsode::system::System;
 use rhapsode::{Compiled, Model};
 
@@ -33,6 +35,19 @@ const LORENZ: &str = "param s = 10, r = 28, b = 8/3\ninit x = 1, y = 0, z = 0\n\
                       x' = s*(y - x)\ny' = x*(r - z) - y\nz' = x*y - b*z";
 const FUNCTIONS: &str = "param a = 1, b = 2\ninit x = 1, y = 0, z = 0\n\
                          x' = sin(a*y) - x\ny' = exp(-x*x) - b*y\nz' = log(1 + x*x) - tanh(z)";
+
+/// The same of models between whose steps something happens.
+const BETWEEN: [(&str, &str, f64, Method, f64, f64); 6] = [
+    ("bouncing ball", BALL, 2.5, Method::Tsit5, 1e-6, 1e-8),
+    ("switched", SWITCHED, 20.0, Method::Dop853, 1e-6, 1e-8),
+    ("lorenz", LORENZ, 1.0, Method::Auto, 1e-6, 1e-8),
+    ("robertson", include_str!("../examples/models/robertson.ode"), 1e5, Method::Auto, 1e-6, 1e-10),
+    ("pollution", include_str!("../examples/models/pollution.ode"), 60.0, Method::Auto, 1e-6, 1e-10),
+    ("algebraic", ALGEBRAIC, 10.0, Method::Rodas5P, 1e-6, 1e-8),
+];
+const BALL: &str = "param g = 9.81, c = 0.8\ninit h = 1, v = 0\nh' = v\nv' = -g\nwhen h < 0 { h := 0, v := -c*v }";
+const SWITCHED: &str = "param k = 2, m = 0.5\ninit x = 1, v = 0\nx' = v\nv' = if x > 0 then -k*x else -m*x";
+const ALGEBRAIC: &str = "param k = 1\ninit x = 1, z = 0.7\nx' = -k*z\n0 = z^3 + z - x";
 
 fn compile(text: &str) -> Compiled {
     let model = Model::parse(text).unwrap_or_else(|errors| panic!("{errors}"));
@@ -71,6 +86,9 @@ fn main() {
     }
     if let Some(place) = arguments.iter().position(|argument| argument == "--lanes") {
         return lanes_alone(&arguments[place + 1..]);
+    }
+    if arguments.iter().any(|argument| argument == "--abreast") {
+        return abreast();
     }
     let only: Vec<String> = arguments.into_iter().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!(
@@ -119,6 +137,36 @@ fn main() {
             "{name:<14} {:<8} {steps:>6.1} {alone:>12.3} {together:>12.3} {ratio:>6.2} {double:>12.3} {single:>12.3} {gain:>6.2}",
             method.name()
         );
+    }
+}
+
+/// Runs between whose steps something happens, by both ways in turns.
+fn abreast() {
+    println!("{:<14} {:<8} {:>12} {:>12} {:>6}", "problem", "method", "alone, µs", "abreast, µs", "ratio");
+    for (name, text, end, method, rtol, atol) in BETWEEN {
+        let compiled = compile(text);
+        let system = compiled.system();
+        let members = &members(&compiled)[..COUNT / 10];
+        let mut options = Options::new(0.0, end);
+        (options.method, options.rtol, options.atol) = (method, rtol, Tolerance::Scalar(atol));
+        options.save = Save::At(vec![end]);
+        let (mut alone, mut together) = (f64::INFINITY, f64::INFINITY);
+        for _ in 0..RUNS {
+            let since = Instant::now();
+            let expected = one_by_one(system, &options, members);
+            alone = least(alone, since);
+            let since = Instant::now();
+            let mut lanes = Abreast::new(system, &options).unwrap_or_else(|reason| panic!("{reason}"));
+            let (mut rest, mut ends) = (members.iter().cloned(), vec![Vec::new(); members.len()]);
+            lanes.run(&mut || rest.next(), &mut |number, result| {
+                ends[number] = result.unwrap_or_else(|e| panic!("{e}")).last();
+            });
+            together = least(together, since);
+            assert!(ends == expected, "{name}: a trajectory is not what it is alone");
+        }
+        let share = COUNT as f64 / members.len() as f64;
+        let (alone, together) = (share * alone, share * together);
+        println!("{name:<14} {:<8} {alone:>12.3} {together:>12.3} {:>6.2}", method.name(), alone / together);
     }
 }
 

@@ -172,7 +172,7 @@ fn how_it_went_is_told() {
     let folder = with("model blow\nparam a = 1\ninit x = 1\nx' = a*x^2\nsolve t = 0..1\n");
     let line = "sweep m.ode --param a=0.5,2,0.25 --method Tsit5 --threads 2 --explain --stats s.json -o a.csv --quiet";
     let (code, _, err) = told(folder.path(), line);
-    assert_eq!((code, err.trim()), (0, "4 trajectories at a time on each of 2 threads, side by side in SIMD lanes"));
+    assert_eq!((code, err.trim()), (0, "8 trajectories at a time on each of 2 threads, side by side in SIMD lanes"));
     let text = std::fs::read_to_string(folder.path().join("s.json")).unwrap();
     let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
     let known = ["trajectories", "failed", "threads", "side_by_side"].map(|name| stats[name].as_u64());
@@ -227,7 +227,7 @@ fn bad_input_is_refused_with_a_hint() {
         ("--param k1=1 --threads 0", "--threads"),
         ("--param k1=1 --precision f32", "rtol must be at least 2e-6 in single precision"),
         (
-            "--param k1=1 --precision f32 --rtol 1e-4 --method BDF",
+            "--param k1=1 --precision f32 --rtol 1e-4 --method BDF -o b.csv",
             "--precision: there is no run in single precision: BDF is no",
         ),
         ("--from nowhere.csv", "nowhere.csv"),
@@ -242,6 +242,10 @@ fn bad_input_is_refused_with_a_hint() {
         let (code, out, err) = told(path, &format!("sweep m.ode {line}"));
         assert!(code == 2 && out.is_empty(), "{line}: {code} {out}{err}");
         assert!(err.contains(expected), "{line}: {err}");
+        let journal = std::fs::read_dir(path)
+            .unwrap()
+            .find(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".journal")));
+        assert!(journal.is_none(), "{line}: {journal:?}");
     }
     let many: String = (1..=70).map(|k| format!(", p{k} = 1 in (0, 1)")).collect();
     std::fs::write(

@@ -238,16 +238,11 @@ pub struct Step<K> {
     lanes_in_single: OnceLock<Option<Arc<LanesInSingle>>>,
 }
 
-/// So many trajectories side by side: four vectors, two of them in step, and a whole one of the widest that the loop over them
-/// is compiled for.
+/// So many trajectories side by side, in either precision: a whole one of the widest vectors there are.
 const LANES: usize = 8;
-/// The same where a trajectory's step needs more numbers than this: beside each other they must fit a first cache.
-const FEWER: (usize, usize) = (4, 500);
-/// Single precision.
-const LANES_IN_SINGLE: usize = 8;
 
-/// One step of several trajectories, and how many.
-struct Lanes<K>(Step<K>, usize);
+/// One step of several trajectories.
+struct Lanes<K>(Step<K>);
 
 /// The same in single precision.
 struct LanesInSingle(Arc<dyn SingleKernels>);
@@ -328,17 +323,15 @@ impl<K: Kernels + Clone + 'static> CompiledStep for Step<K> {
 
     fn lanes(&self) -> Option<Arc<dyn CompiledLanes>> {
         let make = || {
-            let step = &self.program.kernels[STEP_KERNEL.0];
-            let lanes = if step.lengths.w > FEWER.1 { FEWER.0 } else { LANES };
-            let kernel = side_by_side(step, lanes)?;
-            Some(Arc::new(Lanes(Step::new(Program { kernels: vec![kernel] }, self.kind.clone())?, lanes)))
+            let kernel = side_by_side(&self.program.kernels[STEP_KERNEL.0], LANES)?;
+            Some(Arc::new(Lanes(Step::new(Program { kernels: vec![kernel] }, self.kind.clone())?)))
         };
         self.lanes.get_or_init(make).clone().map(|lanes| lanes as Arc<dyn CompiledLanes>)
     }
 
     fn lanes_in_single(&self) -> Option<Arc<dyn CompiledLanes<f32>>> {
         let make = || {
-            let kernel = for_single(side_by_side(&self.program.kernels[STEP_KERNEL.0], LANES_IN_SINGLE)?);
+            let kernel = for_single(side_by_side(&self.program.kernels[STEP_KERNEL.0], LANES)?);
             Some(Arc::new(LanesInSingle(self.kind.single(&Program { kernels: vec![kernel] })?)))
         };
         self.lanes_in_single.get_or_init(make).clone().map(|lanes| lanes as Arc<dyn CompiledLanes<f32>>)
@@ -347,7 +340,7 @@ impl<K: Kernels + Clone + 'static> CompiledStep for Step<K> {
 
 impl CompiledLanes<f32> for LanesInSingle {
     fn lanes(&self) -> usize {
-        LANES_IN_SINGLE
+        LANES
     }
 
     fn work(&self) -> usize {
@@ -362,7 +355,7 @@ impl CompiledLanes<f32> for LanesInSingle {
 
 impl<K: Kernels> CompiledLanes for Lanes<K> {
     fn lanes(&self) -> usize {
-        self.1
+        LANES
     }
 
     fn work(&self) -> usize {

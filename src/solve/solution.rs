@@ -54,7 +54,8 @@ pub struct Statistics {
     pub adjusted: Vec<(String, f64, f64)>,
     /// Changes of method by `auto`.
     pub switches: u64,
-    /// Wall-clock seconds of the integration.
+    /// Wall-clock seconds of the integration; of one of several side by side, from when it took its lane to its end, with what
+    /// its neighbours took and what was done meanwhile with those that had ended.
     pub solve_seconds: f64,
 }
 

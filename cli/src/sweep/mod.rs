@@ -170,11 +170,15 @@ pub fn sweep(args: &Args) -> Result<(), Stop> {
     // Without a file there is nothing to go on with.
     let scratch = tempfile::TempDir::new().map_err(|error| Stop::writing("a temporary folder", &error))?;
     let path = output.as_deref().map_or_else(|| scratch.path().join("journal"), journal_path);
-    let mut journal = Journal::open(&path, plan, args.restart)?;
     let cancel = interrupt::flag();
     let compiled = engine::compile(model, Backend::Jit)?;
+    // What is refused leaves no journal.
+    let row = |k: usize, row: &mut [f64]| prepared.design.row(plan.shard.trajectory(k as u64), row);
+    let all = runs(&prepared, plan.share() as usize, threads, &row);
+    let together = side_by_side(&compiled, &prepared.request, cancel, &all)?;
+    let mut journal = Journal::open(&path, plan, args.restart)?;
     let start = Instant::now();
-    let together = execute(args, &prepared, &compiled, &mut journal, threads, cancel)?;
+    execute(args, &prepared, &compiled, &mut journal, (threads, &together), cancel)?;
     let solve_seconds = start.elapsed().as_secs_f64();
     // Others may read it now.
     drop(journal);
@@ -197,7 +201,7 @@ pub fn sweep(args: &Args) -> Result<(), Stop> {
     }
     let seconds = (compiled.compile_seconds(), solve_seconds);
     if let Some(file) = stats {
-        let object = finish::json(plan, &totals, (threads, together), seconds);
+        let object = finish::json(plan, &totals, (threads, together.unwrap_or(1)), seconds);
         file.write_bytes(format!("{object:#}\n").as_bytes())?;
     }
     if !args.quiet {
@@ -206,30 +210,35 @@ pub fn sweep(args: &Args) -> Result<(), Stop> {
     finish::verdict(&totals)
 }
 
-/// Runs what the journal does not have yet; gives how many went side by side.
+/// So many of the sweep's trajectories, each with its row.
+fn runs<'a>(
+    prepared: &'a Prepared,
+    count: usize,
+    threads: usize,
+    row: &'a (dyn Fn(usize, &mut [f64]) + Sync),
+) -> Runs<'a> {
+    let Prepared { plan, names, keep, .. } = prepared;
+    let names = names.iter().map(String::as_str).collect();
+    let columns = plan.columns.iter().map(String::as_str).collect();
+    Runs { names, count, row, columns, keep, threads }
+}
+
+/// Runs what the journal does not have yet; how many go side by side is known.
 fn execute(
     args: &Args,
     prepared: &Prepared,
     compiled: &rhapsode::Compiled,
     journal: &mut Journal,
-    threads: usize,
+    (threads, together): (usize, &Result<usize, String>),
     cancel: &std::sync::atomic::AtomicBool,
-) -> Result<usize, Stop> {
-    let Prepared { plan, design, names, request, keep, .. } = prepared;
+) -> Result<(), Stop> {
+    let Prepared { plan, design, names, request, .. } = prepared;
     let (share, before) = (plan.share(), journal.finished);
     let row = |k: usize, row: &mut [f64]| design.row(plan.shard.trajectory(before + k as u64), row);
-    let runs = Runs {
-        names: names.iter().map(String::as_str).collect(),
-        count: share.saturating_sub(before) as usize,
-        row: &row,
-        columns: plan.columns.iter().map(String::as_str).collect(),
-        keep,
-        threads,
-    };
-    let together = side_by_side(compiled, request, cancel, &runs)?;
+    let runs = runs(prepared, share.saturating_sub(before) as usize, threads, &row);
     if args.explain {
         let threads = crate::stats::counted(threads as u64, "thread");
-        tell(&match &together {
+        tell(&match together {
             Ok(lanes) => format!("{lanes} trajectories at a time on each of {threads}, side by side in SIMD lanes"),
             Err(reason) => format!("one trajectory at a time on each of {threads}: {reason}"),
         });
@@ -268,7 +277,7 @@ fn execute(
         };
         return Err(Stop::Early(format!("error: interrupted after {done} of {share} trajectories; {kept}")));
     }
-    Ok(together.unwrap_or(1))
+    Ok(())
 }
 
 /// A bar on a terminal, with the rate and the time that is left.

@@ -213,6 +213,12 @@ impl Scratch {
     }
 
     fn compile(&mut self, job: Job<'_>, target: &Target, features: Features) -> Result<Machine, String> {
+        #[cfg(all(target_arch = "x86_64", not(windows)))]
+        if let (true, Job::Piece(piece)) = (features.wide, job)
+            && let Some(machine) = super::wide::piece(piece, features.single)
+        {
+            return Ok(machine);
+        }
         self.emit(job, target, features);
         let isa = target.isa(job.allocator()).as_ref();
         if let Err(error) = self.context.compile(isa, &mut self.control) {

@@ -19,6 +19,10 @@ mod plan;
 mod split;
 mod target;
 mod vector;
+#[cfg(all(target_arch = "x86_64", not(windows)))]
+mod wide;
+#[cfg(all(target_arch = "x86_64", not(windows)))]
+mod zmm;
 
 pub use code::Pointer;
 #[cfg(feature = "ahead")]
@@ -275,7 +279,10 @@ mod tests {
             let expected = run(&Interpreter::new(&program)?);
             for (fma, round) in [(false, false), (true, false), (false, true)] {
                 let fma = fma && Features::host().map_err(NativeError::Host)?.fma;
-                let native = Native::with_features(&program, Features { fma, round, several: true, single: false })?;
+                let native = Native::with_features(
+                    &program,
+                    Features { fma, round, several: true, single: false, wide: false },
+                )?;
                 assert_eq!(run(&native), expected, "{turns} turns, fma {fma}, round {round}");
             }
         }

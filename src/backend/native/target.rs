@@ -24,6 +24,8 @@ pub(super) struct Features {
     pub several: bool,
     /// Numbers are of single precision, four to a vector.
     pub single: bool,
+    /// Vectors of eight numbers, of code that runs here.
+    pub wide: bool,
 }
 
 /// The host as `rhapsode show --target` describes it.
@@ -74,6 +76,7 @@ impl Features {
             round: !x86 || has("has_sse41"),
             several: true,
             single: false,
+            wide: false,
         }
     }
 }
@@ -94,7 +97,9 @@ impl Machine {
                 let builder = cranelift::native::builder().map_err(str::to_string)?;
                 builder.finish(flags(allocator, false)?).map_err(|error| error.to_string())
             };
-            Ok(Machine::new([isa("backtracking")?, isa("single_pass")?]))
+            let mut host = Machine::new([isa("backtracking")?, isa("single_pass")?]);
+            host.features.wide = has_wide_vectors();
+            Ok(host)
         })
         .as_ref()
         .map_err(Clone::clone)
@@ -133,6 +138,16 @@ impl Machine {
     pub fn isa(&self, allocator: Allocator) -> &OwnedTargetIsa {
         &self.isas[allocator as usize]
     }
+}
+
+/// Whether this processor has AVX-512, with operations on doubles and on shorter vectors.
+fn has_wide_vectors() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// Settings measured to be best when the scheduling is the program's own. `movable` code runs at any address.

@@ -13,9 +13,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Turns in step where calls are made together: as many as the form for several arguments takes.
 const LOCKSTEP: i64 = 8;
-/// Vectors in step where bodies are so long that a processor does not see the next turn while it waits for results of this one,
-/// and not so long that it matters how much code there is.
-const IN_STEP: (i64, std::ops::Range<usize>) = (2, 150..1_500);
 
 /// Bodies of more statements are long.
 const LONG: usize = 64;
@@ -54,14 +51,9 @@ impl<'a> Emitter<'a> {
         }
         let Some(lanes) = self.plan_of(var, body) else { return false };
         let turns = hi - lo + 1;
-        let width = self.lanes() as i64;
         // Eight turns in step let calls of one statement be made together.
-        let together = if lanes.several > 0 { LOCKSTEP / width } else { 1 };
-        let side = if IN_STEP.1.contains(&lanes.operations) { IN_STEP.0 } else { 1 };
-        let fit = |vectors: &i64| *vectors > 1 && turns >= vectors * width && lanes.apart >= vectors * width;
-        let step = [together, side].into_iter().find(fit);
-        let in_step = step.is_some();
-        let calls = lanes.calls + if step == Some(together) { 0 } else { lanes.several };
+        let in_step = lanes.several > 0 && turns >= LOCKSTEP && lanes.apart >= LOCKSTEP;
+        let calls = lanes.calls + if in_step { 0 } else { lanes.several };
         if calls * 6 > lanes.operations {
             return false;
         }
@@ -70,7 +62,8 @@ impl<'a> Emitter<'a> {
         for &value in &lanes.spread {
             self.spread(value);
         }
-        let (vectors, per_turn) = (turns / width, step.unwrap_or(unroll(lanes.operations)));
+        let width = self.lanes() as i64;
+        let (vectors, per_turn) = (turns / width, if in_step { LOCKSTEP / width } else { unroll(lanes.operations) });
         let looped = if vectors <= per_turn { 0 } else { vectors - vectors % per_turn };
         if looped > 0 {
             let head = self.open(var, lo, &[]);

@@ -39,17 +39,12 @@ pub fn taylor_step(series: &Kernel, order: usize, target: Target64) -> Option<Ke
         squares = code.multiply_add(share, share, squares, fma);
         for (most, k) in [(&mut before, order - 1), (&mut last, order)] {
             let c = code.kept(jet + (k - 1) * n + j);
+            // Each coefficient is made of those before: where one is not finite, the last are not either. 0·c is 0, or NaN.
+            finite = code.multiply_add(zero, c, finite, fma);
             let c = code.op(Op::Unary(Unary::Abs, c));
             let c = code.op(Op::Binary(Binary::Mul, c, weight));
             *most = code.op(Op::Binary(Binary::Max, *most, c));
         }
-        // 0·c is 0, or NaN.
-        let mut sum = zero;
-        for k in 0..order {
-            let c = code.kept(jet + k * n + j);
-            sum = code.multiply_add(zero, c, sum, fma);
-        }
-        finite = code.op(Op::Binary(Binary::Add, finite, sum));
     }
     let root = root_of_mean(&mut code, squares, n);
     let (h, next) = (code.load(Buffer::V, 0), code.op(Op::Const(1.0 / (order + 1) as f64)));

@@ -25,11 +25,43 @@ pub struct Block<T> {
     pub widths: Widths,
     /// Lanes that stay where they are, one bit each.
     stay: u32,
-    points: Vec<T>,
-    parameters: Vec<T>,
-    limits: Vec<T>,
-    work: Vec<T>,
-    out: Vec<T>,
+    points: Numbers<T>,
+    parameters: Numbers<T>,
+    limits: Numbers<T>,
+    work: Numbers<T>,
+    out: Numbers<T>,
+}
+
+/// Numbers that begin where a line of the cache does: wide vectors of them do not lie across two.
+struct Numbers<T> {
+    all: Vec<T>,
+    from: usize,
+}
+
+/// Bytes of a line.
+const LINE: usize = 64;
+
+impl<T: Real> Numbers<T> {
+    fn zeros(count: usize) -> Self {
+        let most = LINE / size_of::<T>();
+        let all = vec![T::of(0.0); count + most];
+        let from = all.as_ptr().align_offset(LINE).min(most);
+        Numbers { all, from }
+    }
+}
+
+impl<T> std::ops::Deref for Numbers<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.all[self.from..]
+    }
+}
+
+impl<T> std::ops::DerefMut for Numbers<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.all[self.from..]
+    }
 }
 
 /// A lane's numbers in a buffer, from a row on.
@@ -61,7 +93,7 @@ impl<T: Real> Block<T> {
     /// Memory for a step. `limits` are those of every lane.
     pub fn new(step: &dyn CompiledLanes<T>, widths: Widths, parameters: usize, limits: &[f64]) -> Self {
         let lanes = step.lanes();
-        let zeros = |rows: usize| vec![T::of(0.0); rows * lanes];
+        let zeros = |rows: usize| Numbers::zeros(rows * lanes);
         // Old and new points change places.
         let point = widths.point.max(widths.n + EXTRA);
         let mut block = Block {
@@ -71,7 +103,7 @@ impl<T: Real> Block<T> {
             points: zeros(point),
             parameters: zeros(parameters),
             limits: zeros(1 + LIMITS + widths.n),
-            work: vec![T::of(0.0); step.work()],
+            work: Numbers::zeros(step.work()),
             out: zeros(point),
         };
         (0..lanes).for_each(|lane| put(&mut block.limits, (lanes, lane), 1, &limits[..LIMITS + widths.n]));

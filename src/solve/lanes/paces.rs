@@ -32,7 +32,6 @@ pub struct Paces {
 }
 
 /// Their numbers.
-#[derive(Clone, Copy)]
 struct Rows {
     /// Where a lane stands, and the step wanted.
     t: Row,
@@ -178,33 +177,31 @@ impl<const BY_ERRORS: bool> Wide for Judge<'_, BY_ERRORS> {
     #[inline(always)]
     fn run(self) -> [u32; 2] {
         let Judge { paces, said: &[error, second, third] } = self;
-        let Paces { law, end, max_step, direction, aims_at_end, pivots, most_attempts, busy, ref now } = *paces;
+        let Paces { law, end, max_step, direction, aims_at_end, pivots, most_attempts, busy, ref mut now } = *paces;
         if law.follows_errors() != BY_ERRORS {
             // It was asked before, and is known from here on.
             return [0; 2];
         }
-        let (old, mut new) = (*now, *now);
         let [mut named, mut steps] = [0, 0];
         for lane in 0..MOST {
-            let mut pace = law.recalled(old.t[lane], old.h[lane], old.memory.map(|row| row[lane]));
-            let h = old.tried[lane];
+            let (t, h, before) = (now.t[lane], now.tried[lane], [now.memory[0][lane], now.memory[1][lane]]);
+            let mut pace = law.recalled(t, now.h[lane], before);
             pace.accept(h, [error[lane], second[lane], third[lane]], end);
-            let good = (error[lane] <= old.good[lane]) & !(pivots & (second[lane] == 0.0));
-            new.before[lane] = old.t[lane];
-            new.taken[lane] = h;
-            new.t[lane] = if good { pace.t } else { old.t[lane] };
-            new.h[lane] = if good { pace.h } else { old.h[lane] };
-            let memory = pace.memory();
-            new.memory[0][lane] = if good { memory[0] } else { old.memory[0][lane] };
-            new.memory[1][lane] = if good { memory[1] } else { old.memory[1][lane] };
-            let attempts = old.attempts[lane] + 1.0;
-            new.attempts[lane] = attempts;
-            let looked = (pace.t - old.look[lane]) * direction >= 0.0;
+            let good = (error[lane] <= now.good[lane]) & !(pivots & (second[lane] == 0.0));
+            now.before[lane] = t;
+            now.taken[lane] = h;
+            now.t[lane] = if good { pace.t } else { t };
+            now.h[lane] = if good { pace.h } else { now.h[lane] };
+            let after = pace.memory();
+            now.memory[0][lane] = if good { after[0] } else { before[0] };
+            now.memory[1][lane] = if good { after[1] } else { before[1] };
+            let attempts = now.attempts[lane] + 1.0;
+            now.attempts[lane] = attempts;
+            let looked = (pace.t - now.look[lane]) * direction >= 0.0;
             named |= u64::from(!good | looked | (attempts >= most_attempts)) << lane;
             steps |= u64::from(good) << lane;
-            new.aim(lane, &pace, (max_step, end, aims_at_end));
+            now.aim(lane, &pace, (max_step, end, aims_at_end));
         }
-        paces.now = new;
         [named, steps].map(|bits| bits as u32 & busy)
     }
 }
