@@ -11,8 +11,9 @@ use super::interpret::Interpreter;
 use super::{Arguments, KernelId, Kernels, SingleKernels};
 use crate::kernel::program::{Kernel, Program};
 use crate::kernel::step::{
-    BackParts, CollocationParts, Entries, Parts, collocation_step, explicit_adjoint, explicit_interpolant,
-    explicit_step, for_single, newton_iterations, operations, rosenbrock_adjoint, rosenbrock_step, side_by_side,
+    CollocationParts, Entries, Parts, StageParts, collocation_step, explicit_adjoint, explicit_interpolant,
+    explicit_step, for_single, newton_iterations, operations, rosenbrock_adjoint, rosenbrock_step, rosenbrock_tangent,
+    side_by_side, statements,
 };
 use crate::kernel::{Lowered, MatrixPlan, Target64, lower_elimination, lower_elimination_within};
 use crate::linalg::{Elimination, Pattern};
@@ -35,8 +36,20 @@ pub struct Steps<K> {
     time_derivative: Option<Kernel>,
     target: Target64,
     made: Mutex<Vec<Made<K>>>,
-    /// The ways back through them.
+    /// The ways back through them, and along with directions.
     backward: Mutex<Vec<Made<K>>>,
+    forward: Mutex<Vec<Along<K>>>,
+}
+
+/// So many ways along are kept: a host may ask by other names each time.
+const FORWARD: usize = 8;
+
+/// The way along a step with k directions that move these columns of the parameters.
+struct Along<K> {
+    name: &'static str,
+    k: usize,
+    moved: Vec<usize>,
+    step: Option<Arc<Step<K>>>,
 }
 
 /// By formula; `None` where a system has nothing to offer.
@@ -57,6 +70,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
             target: lowered.target,
             made: Mutex::default(),
             backward: Mutex::default(),
+            forward: Mutex::default(),
         }
     }
 
@@ -150,39 +164,83 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         (pattern, places): (&Pattern, Option<&[usize]>),
         matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
     ) -> Option<Arc<dyn CompiledStep>> {
-        let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
         let mut made = self.backward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let step = known(&mut made, formula.name, || {
-            let matrices = matrices()?;
-            let kernel = |k: usize| {
-                let (program, plan): &(Program, MatrixPlan) = &matrices[k];
-                let kernel = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
-                let (pattern, places) = plan.pattern();
-                Some((Entries::new(kernel, &pattern, places.as_deref()), pattern.ncols()))
-            };
-            let transposed = pattern.transposed();
-            let elimination = |pattern: &Pattern| {
-                let plan = Elimination::plan(pattern, OPERATIONS, true)?;
-                Some(lower_elimination(&plan, pattern, self.target))
-            };
-            let (parameters, columns) = kernel(0)?;
-            let parts = BackParts {
-                rhs,
-                time_derivative: self.time_derivative.as_ref(),
-                jacobian: Entries::new(jacobian, pattern, places),
-                parameters,
-                curvature: kernel(1)?.0,
-                mixed: kernel(2)?.0,
-                patterns: [pattern, &transposed],
-                eliminations: [&elimination(pattern)?, &elimination(&transposed)?],
-                columns,
-            };
-            let back = |whole| rosenbrock_adjoint(&parts, formula, whole, self.target);
-            let made = vec![back(false)?, back(true)?];
+            let made = self.with_parts((pattern, places), true, matrices, |parts| {
+                let back = |whole| rosenbrock_adjoint(parts, formula, whole, self.target);
+                Some(vec![back(false)?, back(true)?])
+            })?;
             let small = made.iter().all(|kernel| operations(kernel) <= 2 * STEP);
             if small { Step::new(Program { kernels: made }, kernels.clone()) } else { None }
         });
         step.map(|step| step as Arc<dyn CompiledStep>)
+    }
+
+    /// The way along a step of a Rosenbrock method with so many directions, in which the columns `moved` of the parameters may
+    /// change. The latest are kept.
+    pub fn rosenbrock_tangent(
+        &self,
+        formula: &RosenbrockFormula,
+        kernels: &K,
+        (pattern, places): (&Pattern, Option<&[usize]>),
+        (k, moved): (usize, &[usize]),
+        matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let mut made = self.forward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let same = |known: &&Along<K>| (known.name, known.k, known.moved.as_slice()) == (formula.name, k, moved);
+        let step = match made.iter().find(same) {
+            Some(known) => known.step.clone(),
+            None => {
+                let make = || {
+                    let tangent = |parts: &StageParts| rosenbrock_tangent(parts, formula, (k, moved), self.target);
+                    let kernel = self.with_parts((pattern, places), false, matrices, tangent)?;
+                    let small = statements(&kernel) <= STEP;
+                    if small { Step::new(Program { kernels: vec![kernel] }, kernels.clone()) } else { None }
+                };
+                let step = make().map(Arc::new);
+                made.truncate(FORWARD - 1);
+                made.insert(0, Along { name: formula.name, k, moved: moved.to_vec(), step: step.clone() });
+                step
+            }
+        };
+        step.map(|step| step as Arc<dyn CompiledStep>)
+    }
+
+    /// What derivatives of a Rosenbrock step are made of; the transpose if the way leads back.
+    fn with_parts<R>(
+        &self,
+        (pattern, places): (&Pattern, Option<&[usize]>),
+        back: bool,
+        matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
+        make: impl FnOnce(&StageParts) -> Option<R>,
+    ) -> Option<R> {
+        let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
+        let matrices = matrices()?;
+        let kernel = |k: usize| {
+            let (program, plan): &(Program, MatrixPlan) = &matrices[k];
+            let kernel = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
+            let (pattern, places) = plan.pattern();
+            Some((Entries::new(kernel, &pattern, places.as_deref()), pattern.ncols()))
+        };
+        let transposed = back.then(|| pattern.transposed());
+        let patterns: Vec<&Pattern> = std::iter::once(pattern).chain(&transposed).collect();
+        let eliminate = |pattern: &&Pattern| {
+            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
+            Some(lower_elimination(&plan, pattern, self.target))
+        };
+        let eliminations = patterns.iter().map(eliminate).collect::<Option<Vec<_>>>()?;
+        let (parameters, columns) = kernel(0)?;
+        make(&StageParts {
+            rhs,
+            time_derivative: self.time_derivative.as_ref(),
+            jacobian: Entries::new(jacobian, pattern, places),
+            parameters,
+            curvature: kernel(1)?.0,
+            mixed: kernel(2)?.0,
+            patterns: &patterns,
+            eliminations: &eliminations.iter().collect::<Vec<_>>(),
+            columns,
+        })
     }
 
     fn known_or(&self, name: &'static str, make: impl FnOnce() -> Option<Step<K>>) -> Option<Arc<dyn CompiledStep>> {
@@ -266,7 +324,7 @@ impl<K: Kernels> Step<K> {
     pub fn new(program: Program, kind: K) -> Option<Self> {
         let interpreter = Interpreter::new(&program).ok()?;
         let work = most_work(program.kernels.len(), |kernel| interpreter.lengths(kernel).w);
-        let size: usize = program.kernels.iter().map(operations).sum();
+        let size: usize = program.kernels.iter().map(statements).sum();
         let own = operations(&program.kernels[0]);
         // Compiling takes some 0.15 ms and 0.5 µs an operation, an interpreted operation some 2 ns.
         let enough = (75_000 + 250 * size) / own.max(1);

@@ -56,6 +56,12 @@ pub type SeriesDerivativesMaker = Box<dyn Fn(usize) -> Result<(Program, [MatrixP
 /// Lowers a matrix of derivatives, or says why there is none.
 pub type MatrixMaker = Box<dyn Fn(Matrix) -> Result<(Program, MatrixPlan), String> + Send + Sync>;
 
+/// ∂f/∂p and the curvatures, which derivatives of a Rosenbrock step are made of.
+fn second(maker: &MatrixMaker) -> Option<[(Program, MatrixPlan); 3]> {
+    let make = |matrix| maker(matrix).ok();
+    Some([make(Matrix::Parameters)?, make(Matrix::Curvature)?, make(Matrix::MixedCurvature)?])
+}
+
 /// Finds the places (x, v) of equations x' = v, or a state that is neither.
 pub type VelocityFinder = Box<dyn Fn() -> Result<Vec<(usize, usize)>, usize> + Send + Sync>;
 
@@ -468,11 +474,18 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
     fn rosenbrock_adjoint(&self, formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {
         let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
         let (pattern, places) = self.pattern_and_places();
-        let matrices = || {
-            let make = |matrix| maker(matrix).ok();
-            Some([make(Matrix::Parameters)?, make(Matrix::Curvature)?, make(Matrix::MixedCurvature)?])
-        };
-        self.steps.rosenbrock_adjoint(formula, &self.kernels, (pattern, places.as_deref()), matrices)
+        self.steps.rosenbrock_adjoint(formula, &self.kernels, (pattern, places.as_deref()), || second(maker))
+    }
+
+    fn rosenbrock_tangent(
+        &self,
+        formula: &RosenbrockFormula,
+        directions: (usize, &[usize]),
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
+        let (pattern, places) = self.pattern_and_places();
+        let of = (pattern, places.as_deref());
+        self.steps.rosenbrock_tangent(formula, &self.kernels, of, directions, || second(maker))
     }
 
     fn second_order(&self) -> Result<Arc<SecondOrder>, String> {

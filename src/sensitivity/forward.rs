@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::along::Along;
 use super::happening::Moments;
 use super::linear::{Changes, Linear, Part, forget};
 use super::moment::{Moment, Registers};
@@ -31,6 +32,9 @@ pub struct Forward {
     tangents: Vec<f64>,
     /// How many instructions have been followed.
     done: usize,
+    /// The way along whole steps as one function; the last step went that way.
+    along: Option<Along>,
+    at_once: bool,
     point: Vec<f64>,
     /// What S changes by besides, inside the last step.
     pub(super) inside: Vec<f64>,
@@ -73,6 +77,8 @@ impl Forward {
             values: Vec::new(),
             tangents: Vec::new(),
             done: 0,
+            along: None,
+            at_once: false,
             point: vec![0.0; n * k],
             inside: Vec::new(),
             found: Vec::new(),
@@ -105,6 +111,9 @@ impl Forward {
 
     /// The state at the end of the last step.
     pub fn end(&self) -> &[f64] {
+        if let Some(along) = self.along.as_ref().filter(|_| self.at_once) {
+            return along.end();
+        }
         let end = self.program.leaves.first().map_or(0, |slot| slot * self.n);
         &self.values[end..end + self.n]
     }
@@ -131,6 +140,7 @@ impl Forward {
     /// S at (t, y) inside the last step, into `point`; where there are constraints, y is moved onto them: by an event that happens
     /// there (`cut`), or to be kept.
     fn reach(&mut self, problem: &mut Problem, t: f64, y: &[f64], cut: bool) -> Result<(), ErrorKind> {
+        self.tell();
         self.follow_to(problem, self.program.ops.len())?;
         self.point.fill(0.0);
         if let Some(taken) = &self.taken {
@@ -147,6 +157,33 @@ impl Forward {
         }
         self.point.iter_mut().zip(&self.inside).for_each(|(s, by)| *s += by);
         if problem.algebraic.is_empty() { Ok(()) } else { self.follow(problem, t, y) }
+    }
+
+    /// What a step that went at once has to tell of its inside.
+    fn tell(&mut self) {
+        if let (Some(along), Some(taken), true) = (&self.along, &self.taken, self.at_once) {
+            self.program.of(taken);
+            let room = self.program.slots * self.n * self.k;
+            self.tangents.resize(room.max(self.tangents.len()), 0.0);
+            along.tell(&self.program, &mut self.tangents);
+            self.done = self.program.ops.len();
+        }
+    }
+
+    /// The last step as one function; false where there is none, its pivots are bad, or it has been projected onto constraints.
+    fn go_along(&mut self, problem: &Problem, y: &[f64]) -> bool {
+        let Some(taken) = self.taken.as_ref().filter(|_| !self.constrained) else { return false };
+        if self.along.as_ref().is_none_or(|along| !along.is_for(taken)) {
+            self.along = Along::new(problem.system, taken, &self.q, self.k);
+        }
+        let s = &mut self.carried[..self.n * self.k];
+        self.along.as_mut().is_some_and(|along| along.step(problem, taken, y, s))
+    }
+
+    /// The first numbers of what is carried belong to the new point.
+    fn passed(&mut self, numbers: usize) -> Result<(), ErrorKind> {
+        forget(&mut self.carried[..numbers]);
+        if self.state().iter().all(|s| s.is_finite()) { Ok(()) } else { Err(ErrorKind::Overflow) }
     }
 
     fn tangent(&mut self, problem: &mut Problem, op: &Op) -> Result<(), ErrorKind> {
@@ -315,6 +352,12 @@ impl Recorder for Forward {
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
         let (n, size) = (self.n, self.n * self.k);
+        self.taken = Some(taken.clone());
+        self.just = None;
+        self.at_once = self.go_along(problem, y);
+        if self.at_once {
+            return self.passed(size);
+        }
         self.program.of(&taken);
         let program = &self.program;
         // Behind the slots there is room for an evaluation of f.
@@ -325,8 +368,6 @@ impl Recorder for Forward {
             self.values[slot * n..(slot + 1) * n].copy_from_slice(point);
         }
         self.tangents[..program.carried * size].copy_from_slice(&self.carried[..program.carried * size]);
-        self.taken = Some(taken);
-        self.just = None;
         self.done = 0;
         self.follow_to(problem, self.program.main)?;
         let leaves = &self.program.leaves;
@@ -334,8 +375,7 @@ impl Recorder for Forward {
         for (carried, slot) in self.carried.chunks_exact_mut(size.max(1)).zip(leaves) {
             carried.copy_from_slice(&self.tangents[slot * size..(slot + 1) * size]);
         }
-        forget(&mut self.carried[..leaves.len() * size]);
-        if self.state().iter().all(|s| s.is_finite()) { Ok(()) } else { Err(ErrorKind::Overflow) }
+        self.passed(leaves.len() * size)
     }
 
     fn found(&mut self, y: &[f64]) {
@@ -362,6 +402,9 @@ impl Recorder for Forward {
             let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
             self.moved = moment.push(problem, &mut self.linear, registers)?;
             self.changes = Changes::of(&self.q, self.k);
+            if let Some(along) = &mut self.along {
+                along.turn(&self.q);
+            }
             self.ended = moment.stopped;
             self.just = Some(moment);
         }

@@ -18,6 +18,7 @@
 //!
 //! Nothing here knows of models: what is differentiated comes from [`crate::system::System::derivative`].
 
+mod along;
 mod continuous;
 mod echoes;
 mod errors;

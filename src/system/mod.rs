@@ -111,6 +111,18 @@ pub trait System: Send + Sync {
         None
     }
 
+    /// Along a step of a Rosenbrock method with k directions as one function, where the system has one to offer: S = ∂y/∂q goes
+    /// with the state. Only the parameters and discrete quantities at the places `moved`, in ascending order, change. Behind the
+    /// [`LIMITS`] stand S and then what each of them changes by, k numbers a row; written are the new state, whether the planned
+    /// pivots were good, and the new S. The derivatives of all u_i, by rows of k, come first in `w`.
+    fn rosenbrock_tangent(
+        &self,
+        _formula: &RosenbrockFormula,
+        (_k, _moved): (usize, &[usize]),
+    ) -> Option<Arc<dyn CompiledStep>> {
+        None
+    }
+
     /// The solution's Taylor coefficients up to an order; made when first asked for.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rhapsode::linalg::Pattern;
-use rhapsode::system::{Shape, System, Taylor};
+use rhapsode::system::{Derivative, Matrix, Shape, System, Taylor};
 
 /// A system that keeps its steps to itself.
 pub struct Plain<'a>(pub &'a dyn System);
@@ -26,6 +26,9 @@ impl System for Plain<'_> {
     }
     fn outputs(&self, t: f64, y: &[f64], p: &[f64], w: &mut [f64], out: &mut [f64]) {
         self.0.outputs(t, y, p, w, out);
+    }
+    fn derivative(&self, matrix: Matrix) -> Result<Arc<dyn Derivative>, String> {
+        self.0.derivative(matrix)
     }
     fn taylor(&self, order: usize) -> Result<Arc<dyn Taylor>, String> {
         self.0.taylor(order).map(|series| Arc::new(Parts(series)) as Arc<dyn Taylor>)

@@ -8,6 +8,7 @@ use super::gather::{gather, run};
 use super::plan::{Plan, far};
 use super::split::split;
 use super::target::Features;
+use super::vector::advances;
 use crate::curve::Curve;
 use crate::foreign::{Foreign, Part};
 use crate::kernel::program::{Address, Affine, Buffer, Carried, LoopVar, Piece, Stmt, Value};
@@ -327,6 +328,11 @@ impl<'a> Emitter<'a> {
 
     fn load_now(&mut self, from: &Address) -> ir::Value {
         let (pointer, offset) = self.place(from);
+        if self.wide && self.ahead.is_some_and(|(var, _)| advances(from, var) == Some(false)) {
+            let (one, all) = (self.real(), self.vector());
+            let number = self.builder.ins().load(one, MemFlagsData::trusted(), pointer, offset);
+            return self.builder.ins().splat(all, number);
+        }
         let kind = if self.wide { self.vector() } else { self.real() };
         let flags = self.flags();
         self.builder.ins().load(kind, flags, pointer, offset)

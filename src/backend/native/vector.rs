@@ -129,7 +129,8 @@ impl<'a> Emitter<'a> {
     /// What vectorising takes, or nothing if it is not legal.
     fn plan_of(&self, var: LoopVar, body: &'a [Stmt]) -> Option<Lanes<'a>> {
         let mut lanes = Lanes { apart: i64::MAX, ..Lanes::default() };
-        // Of many constants each is read where it is used: registers would not hold them.
+        // Of many constants, and numbers that are the same in all turns, each is read where it is used: registers would not
+        // hold them.
         let long = body.len() > LONG;
         let mut varies: FxHashMap<Value, bool> = FxHashMap::default();
         let mut spread: FxHashSet<Value> = FxHashSet::default();
@@ -145,7 +146,7 @@ impl<'a> Emitter<'a> {
                         Op::Load(from) => {
                             let advances = advances(from, var)?;
                             if advances { &mut loads } else { &mut fixed }.push(from);
-                            advances
+                            advances || long
                         }
                         _ => false,
                     };
@@ -218,7 +219,7 @@ impl<'a> Emitter<'a> {
 }
 
 /// Whether an address moves on by one element per turn (or stays); nothing if it does anything else.
-fn advances(address: &Address, var: LoopVar) -> Option<bool> {
+pub(super) fn advances(address: &Address, var: LoopVar) -> Option<bool> {
     match address.element.terms.iter().find(|(term, _)| *term == var) {
         None => Some(false),
         Some((_, 1)) => Some(true),

@@ -37,15 +37,25 @@ impl<'a> Operands<'a> {
 
 /// The number of operations of a kernel with its loops unrolled; `usize::MAX` if there are very many.
 pub fn operations(kernel: &Kernel) -> usize {
-    fn count(body: &[Stmt]) -> usize {
+    count(kernel, &|lo, hi| (hi - lo + 1).max(0) as usize)
+}
+
+/// The number of operations of a kernel as it is written, which is what compiling it takes.
+pub fn statements(kernel: &Kernel) -> usize {
+    count(kernel, &|_, _| 1)
+}
+
+/// A loop's body counts as often as is said.
+fn count(kernel: &Kernel, turns: &dyn Fn(i64, i64) -> usize) -> usize {
+    fn body_of(body: &[Stmt], turns: &dyn Fn(i64, i64) -> usize) -> usize {
         let each = |statement: &Stmt| match statement {
             Stmt::Let { .. } => 1,
             Stmt::Store { .. } | Stmt::Wrap { .. } | Stmt::Lookup { .. } => 0,
-            Stmt::Loop { lo, hi, body, .. } => count(body).saturating_mul((hi - lo + 1).max(0) as usize),
+            Stmt::Loop { lo, hi, body, .. } => body_of(body, turns).saturating_mul(turns(*lo, *hi)),
         };
         body.iter().fold(0usize, |sum, statement| sum.saturating_add(each(statement)))
     }
-    kernel.pieces.iter().fold(0, |sum, piece| sum.saturating_add(count(&piece.body)))
+    kernel.pieces.iter().fold(0, |sum, piece| sum.saturating_add(body_of(&piece.body, turns)))
 }
 
 /// Whether a kernel reads the independent variable.

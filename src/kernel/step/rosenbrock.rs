@@ -6,7 +6,7 @@
 use super::inline::{Operands, Place, inline, reads_time};
 use super::jacobian::jacobian;
 use super::norm::{root_of_mean, scale, unless_finite};
-use super::sums::{row, weighted};
+use super::sums::{follows, row, weighted};
 use super::time::stage_time;
 use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Program, Value};
@@ -139,10 +139,7 @@ impl<'a> Step<'a> {
 
     /// The argument of stage i, or the solution with the weights m.
     fn argue(&mut self, before: Option<&[f64]>, weights: &[f64], i: usize) -> Vec<Value> {
-        let follows = before.is_some_and(|before| {
-            i > 1 && weights.len() == before.len() + 1 && weights.starts_with(before) && weights.last() == Some(&1.0)
-        });
-        let values = if follows {
+        let values = if i > 1 && before.is_some_and(|before| follows(weights, before)) {
             (0..self.n)
                 .map(|j| {
                     let (x, u) = (self.code.kept(self.argument + j), self.code.kept((i - 1) * self.n + j));

@@ -42,3 +42,8 @@ pub fn weighted(
 pub fn row(at: usize, n: usize, weights: &[f64]) -> Vec<(usize, f64)> {
     weights.iter().enumerate().filter(|(_, w)| **w != 0.0).map(|(l, w)| (at + l * n, *w)).collect()
 }
+
+/// Whether a row of weights is the one before with a 1 behind: what it gives is one vector more.
+pub fn follows(weights: &[f64], before: &[f64]) -> bool {
+    weights.len() == before.len() + 1 && weights.starts_with(before) && weights.last() == Some(&1.0)
+}

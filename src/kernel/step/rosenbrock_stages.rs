@@ -1,0 +1,258 @@
+//! The stages of a Rosenbrock–Wanner step with all that derivatives of it ask for: what the way back ([`super::rosenbrock_adjoint`])
+//! and the way along ([`super::rosenbrock_tangent`]) begin with.
+//!
+//! With x_i = y + Σ a_il u_l, W u_i = f(x_i) + M Σ c_il u_l/h + h d_i ∂f/∂t (H&W IV.7.25).
+
+use super::adjoint::Entries;
+use super::inline::{Operands, Place, inline, reads_time};
+use super::time::stage_time;
+use crate::kernel::Target64;
+use crate::kernel::program::{Binary, Buffer, Kernel, Op, Program, Value};
+use crate::kernel::straight::Straight;
+use crate::linalg::Pattern;
+use crate::system::RosenbrockFormula;
+
+/// The kernels of a model that such a function is made of.
+pub struct StageParts<'a> {
+    /// dy
+    pub rhs: &'a Kernel,
+    /// ∂f/∂t, if f depends on t.
+    pub time_derivative: Option<&'a Kernel>,
+    /// ∂f/∂y and ∂f/∂p.
+    pub jacobian: Entries<'a>,
+    /// See `jacobian`.
+    pub parameters: Entries<'a>,
+    /// ∂(J v + τ ∂f/∂t)/∂y, and by parameters.
+    pub curvature: Entries<'a>,
+    /// See `curvature`.
+    pub mixed: Entries<'a>,
+    /// The pattern of ∂f/∂y, and of its transpose where the way leads back.
+    pub patterns: &'a [&'a Pattern],
+    /// `factor`, `solve` and `check` for W, and for its transpose.
+    pub eliminations: &'a [&'a Program],
+    /// Number of parameters and discrete quantities.
+    pub columns: usize,
+}
+
+impl StageParts<'_> {
+    fn kernels(&self) -> [&Kernel; 5] {
+        [self.rhs, self.jacobian.kernel, self.parameters.kernel, self.curvature.kernel, self.mixed.kernel]
+    }
+
+    /// Numbers that are read of the bound parameters.
+    pub fn bound(&self) -> usize {
+        self.kernels().iter().map(|kernel| kernel.lengths.p).max().unwrap_or(0)
+    }
+}
+
+/// The stages under construction.
+pub struct Stages<'a> {
+    pub parts: &'a StageParts<'a>,
+    pub formula: &'a RosenbrockFormula<'a>,
+    pub fma: bool,
+    pub n: usize,
+    pub code: Straight,
+    timed: bool,
+    /// Places in the work buffer: x_i; u_i with h d_i behind each; ∂f/∂t; J and its transpose; the factors of
+    /// both; 1/h, the shift, and whether pivots were good.
+    x: usize,
+    u: usize,
+    slope: usize,
+    jacobians: [usize; 2],
+    factors: [usize; 2],
+    scalars: usize,
+    /// Where the work buffer is free.
+    pub end: usize,
+}
+
+impl<'a> Stages<'a> {
+    /// With the work buffer free from `x` on.
+    pub fn new(parts: &'a StageParts<'a>, formula: &'a RosenbrockFormula<'a>, x: usize, target: Target64) -> Self {
+        let (n, stages) = (parts.rhs.lengths.out, formula.c.len());
+        let timed = parts.kernels().into_iter().chain(parts.time_derivative).any(reads_time);
+        let nnz = parts.patterns[0].nnz();
+        let room = |k: usize| {
+            let factor = parts.eliminations.get(k).and_then(|elimination| elimination.kernel("factor"));
+            factor.map_or(0, |factor| factor.lengths.w)
+        };
+        let u = x + stages * n;
+        let slope = u + stages * (n + 1);
+        let jacobians = [slope + n, slope + n + nnz];
+        let factors = [jacobians[1] + nnz, jacobians[1] + nnz + room(0)];
+        let scalars = factors[1] + room(1);
+        Stages {
+            parts,
+            formula,
+            fma: target.fma,
+            n,
+            code: Straight::default(),
+            timed,
+            x,
+            u,
+            slope,
+            jacobians,
+            factors,
+            scalars,
+            end: scalars + 4,
+        }
+    }
+
+    pub fn add_product(&mut self, a: Value, b: Value, sum: Option<Value>) -> Value {
+        self.code.add_product(a, b, sum, self.fma)
+    }
+
+    pub fn scaled(&mut self, factor: f64, value: Value, sum: Option<Value>) -> Value {
+        let factor = self.code.op(Op::Const(factor));
+        self.add_product(factor, value, sum)
+    }
+
+    pub fn or_zero(&mut self, sum: Option<Value>) -> Value {
+        sum.unwrap_or_else(|| self.code.op(Op::Const(0.0)))
+    }
+
+    /// The time `t + c h`, kept inside the times f may be asked for.
+    pub fn time(&mut self, c: f64) -> Value {
+        stage_time(&mut self.code, self.timed, c, self.fma)
+    }
+
+    /// J, its transpose, ∂f/∂t, 1/h, the shift, and the factors of both.
+    pub fn matrices(&mut self) -> Option<()> {
+        let parts = self.parts;
+        let t = self.time(0.0);
+        let values = inline(&mut self.code, parts.jacobian.kernel, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
+        let mut entries = vec![vec![None; parts.patterns[0].nnz()]; parts.patterns.len()];
+        for (value, (row, column)) in values.into_iter().zip(&parts.jacobian.places) {
+            let places = [(*row, *column), (*column, *row)];
+            for ((entries, pattern), place) in entries.iter_mut().zip(parts.patterns).zip(places) {
+                let entry = entries.get_mut(pattern.place(place.0, place.1)?)?;
+                *entry = Some(match *entry {
+                    Some(sum) => self.code.op(Op::Binary(Binary::Add, sum, value)),
+                    None => value,
+                });
+            }
+        }
+        for (k, entries) in entries.into_iter().enumerate() {
+            for (place, value) in entries.into_iter().enumerate() {
+                let value = self.or_zero(value);
+                self.code.keep(self.jacobians[k] + place, value);
+            }
+        }
+        if let Some(kernel) = parts.time_derivative {
+            let t = self.time(0.0);
+            let slope = inline(&mut self.code, kernel, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
+            slope.into_iter().enumerate().for_each(|(j, value)| self.code.keep(self.slope + j, value));
+        }
+        let (one, h) = (self.code.op(Op::Const(1.0)), self.code.load(Buffer::V, 0));
+        let reciprocal = self.code.op(Op::Binary(Binary::Div, one, h));
+        self.code.keep(self.scalars, reciprocal);
+        let shift = self.scaled(1.0 / self.formula.gamma, reciprocal, None);
+        self.code.keep(self.scalars + 1, shift);
+        for (k, elimination) in parts.eliminations.iter().enumerate() {
+            let factor = elimination.kernel("factor")?;
+            let shift = self.code.kept(self.scalars + 1);
+            let jacobian = Place::Memory(Buffer::W, self.jacobians[k]);
+            let operands = Operands { work: Some(self.factors[k]), ..Operands::at(shift, jacobian) };
+            inline(&mut self.code, factor, &operands)?;
+            self.code.may_cut();
+        }
+        Some(())
+    }
+
+    /// Solves with W, or its transpose; the first solution of each is checked.
+    pub fn solve(&mut self, k: usize, right: &[Value], check: bool) -> Option<Vec<Value>> {
+        let parts = self.parts;
+        let x = solve(&mut self.code, parts.eliminations[k], self.factors[k], right)?;
+        if check {
+            let shift = self.code.kept(self.scalars + 1);
+            let jacobian = Place::Memory(Buffer::W, self.jacobians[k]);
+            let operands = Operands { p: Place::Values(&x), v: Place::Values(right), ..Operands::at(shift, jacobian) };
+            let good = inline(&mut self.code, parts.eliminations[k].kernel("check")?, &operands)?;
+            self.code.keep(self.scalars + 2 + k, *good.first()?);
+        }
+        Some(x)
+    }
+
+    /// An element of `y + Σ weight_l u_l`.
+    pub fn state(&mut self, weights: &[f64], j: usize) -> Value {
+        let mut x = self.code.load(Buffer::Y, j);
+        for (l, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+            let u = self.code.kept(self.u + l * (self.n + 1) + j);
+            x = self.scaled(*weight, u, Some(x));
+        }
+        x
+    }
+
+    /// x_i
+    pub fn argument(&self, i: usize) -> Place<'static> {
+        Place::Memory(Buffer::W, self.x + i * self.n)
+    }
+
+    /// u_i and h d_i behind it: the direction that J v + τ ∂f/∂t is differentiated in.
+    pub fn direction(&self, i: usize) -> Place<'static> {
+        Place::Memory(Buffer::W, self.u + i * (self.n + 1))
+    }
+
+    /// Where 1/h stands in the work buffer.
+    pub fn reciprocal(&self) -> usize {
+        self.scalars
+    }
+
+    /// Solves with W in other code that is run behind this.
+    pub fn solve_in(&self, code: &mut Straight, right: &[Value]) -> Option<Vec<Value>> {
+        solve(code, self.parts.eliminations[0], self.factors[0], right)
+    }
+
+    /// x_i and u_i.
+    pub fn stage(&mut self, i: usize) -> Option<()> {
+        let (n, formula, parts) = (self.n, self.formula, self.parts);
+        for j in 0..n {
+            let x = self.state(formula.a[i], j);
+            self.code.keep(self.x + i * n + j, x);
+        }
+        let t = self.time(formula.c[i]);
+        let argument = self.argument(i);
+        let f = inline(&mut self.code, parts.rhs, &Operands::at(t, argument))?;
+        let h = self.code.load(Buffer::V, 0);
+        let tau = self.scaled(formula.d[i], h, None);
+        self.code.keep(self.u + i * (n + 1) + n, tau);
+        let mut right = Vec::with_capacity(n);
+        for (j, f) in f.into_iter().enumerate() {
+            let mut sum = None;
+            if parts.patterns[0].is_differential(j) {
+                for (l, c) in formula.cc[i].iter().enumerate().filter(|(_, c)| **c != 0.0) {
+                    let u = self.code.kept(self.u + l * (n + 1) + j);
+                    sum = Some(self.scaled(*c, u, sum));
+                }
+            }
+            let mut value = f;
+            if let Some(sum) = sum {
+                let reciprocal = self.code.kept(self.scalars);
+                value = self.code.multiply_add(sum, reciprocal, f, self.fma);
+            }
+            if parts.time_derivative.is_some() && formula.d[i] != 0.0 {
+                let slope = self.code.kept(self.slope + j);
+                value = self.code.multiply_add(tau, slope, value, self.fma);
+            }
+            right.push(value);
+        }
+        let u = self.solve(0, &right, i == 0)?;
+        u.into_iter().enumerate().for_each(|(j, u)| self.code.keep(self.u + i * (n + 1) + j, u));
+        Some(())
+    }
+
+    /// Whether the planned pivots were good, of all factorisations.
+    pub fn good(&mut self) -> Value {
+        let first = self.code.kept(self.scalars + 2);
+        if self.parts.eliminations.len() == 1 {
+            return first;
+        }
+        let second = self.code.kept(self.scalars + 3);
+        self.code.op(Op::Binary(Binary::Min, first, second))
+    }
+}
+
+fn solve(code: &mut Straight, elimination: &Program, factors: usize, right: &[Value]) -> Option<Vec<Value>> {
+    let t = code.op(Op::Time);
+    let operands = Operands { v: Place::Values(right), ..Operands::at(t, Place::Memory(Buffer::W, factors)) };
+    inline(code, elimination.kernel("solve")?, &operands)
+}
