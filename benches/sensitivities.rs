@@ -51,6 +51,11 @@ fn parameters() {
                 let objective = objective.method(method).way(Way::Adjoint);
                 let at = objective.point().unwrap_or_else(|e| panic!("{e}"));
                 let (mut gradient, mut best) = (vec![0.0; at.len()], f64::INFINITY);
+                // Functions for whole steps are interpreted until compiling them pays.
+                let begun = Instant::now();
+                while begun.elapsed().as_secs_f64() < 0.3 {
+                    _ = black_box(objective.value_and_gradient(&at, &mut gradient));
+                }
                 for _ in 0..20 {
                     plain[which] = plain[which].min(once(|| _ = black_box(objective.value(&at))));
                     best = best.min(once(|| _ = black_box(objective.value_and_gradient(&at, &mut gradient))));
