@@ -190,7 +190,7 @@ fn an_ensemble_may_be_in_single_precision() {
     let mut ends = Vec::new();
     for precision in [Precision::Double, Precision::Single] {
         let ensemble = problem.clone().precision(precision).ensemble(&[("r", &r)]).unwrap();
-        assert_eq!(ensemble.lanes(), Ok(if precision == Precision::Single { 8 } else { 4 }));
+        assert_eq!(ensemble.lanes(), Ok(8));
         let mut list = Vec::new();
         let keep = |_, record: rhapsode::Record| {
             list.push(record.values[0]);

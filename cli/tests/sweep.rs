@@ -176,7 +176,7 @@ fn how_it_went_is_told() {
     let text = std::fs::read_to_string(folder.path().join("s.json")).unwrap();
     let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
     let known = ["trajectories", "failed", "threads", "side_by_side"].map(|name| stats[name].as_u64());
-    assert_eq!(known, [3, 1, 2, 4].map(Some), "{text}");
+    assert_eq!(known, [3, 1, 2, 8].map(Some), "{text}");
     assert!(stats["steps"].as_u64() > Some(10) && stats["solve_seconds"].as_f64() > Some(0.0), "{text}");
     assert!(stats["message"].as_str().unwrap().starts_with("trajectory 1: "), "{text}");
     let (_, _, err) = told(folder.path(), "sweep m.ode --param a=0.5 --method BDF --threads 1 --explain --quiet");

@@ -4,6 +4,8 @@
 //! Each piece is a function of its own (`split`, `gather`, `plan`, `emit`, `ops`, `vector`, `lockstep`), compiled apart (`compile`, on several threads
 //! when there is much to do) and put into executable pages (`code`, the only unsafe file), which are given back when
 //! the last owner drops.
+//!
+//! Loops over eight lanes are not Cranelift's where the processor has vectors of eight numbers: `wide` and `zmm`.
 
 mod code;
 mod compile;

@@ -7,6 +7,10 @@ use crate::solve::{Abreast, Failure, Lanes, Member, Precision, Solution};
 /// Receives the number of a run and what it came to.
 type Done<'d> = dyn FnMut(usize, Result<Solution, SolveError>) + 'd;
 
+/// Runs between whose steps something happens go side by side if they have so many equations: steps of fewer take less time than
+/// their way into lanes and out of them (`cargo bench --bench ensembles -- --abreast`).
+const FEW: usize = 4;
+
 /// Runs that go side by side.
 pub(super) enum Together<'a> {
     /// Nothing happens between their steps.
@@ -83,7 +87,14 @@ impl Problem<'_> {
         }
         match Lanes::new(system, options) {
             Ok(lanes) => Ok(Together::Plain(lanes)),
-            Err(_) => Abreast::new(system, options).map(Together::Abreast),
+            Err(_) => {
+                let lanes = Abreast::new(system, options)?;
+                refuse(
+                    system.shape().dim() < FEW,
+                    "steps of so few equations take less time than their way into lanes",
+                )?;
+                Ok(Together::Abreast(lanes))
+            }
         }
     }
 }
