@@ -44,11 +44,11 @@ pub struct Steps<K> {
 /// So many ways along are kept: a host may ask by other names each time.
 const FORWARD: usize = 8;
 
-/// The way along a step with k directions that move these columns of the parameters.
+/// The way along a step with k directions, of which these change a parameter: its column, and the direction.
 struct Along<K> {
     name: &'static str,
     k: usize,
-    moved: Vec<usize>,
+    moves: Vec<(usize, usize)>,
     step: Option<Arc<Step<K>>>,
 }
 
@@ -176,30 +176,30 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         step.map(|step| step as Arc<dyn CompiledStep>)
     }
 
-    /// The way along a step of a Rosenbrock method with so many directions, in which the columns `moved` of the parameters may
+    /// The way along a step of a Rosenbrock method with so many directions, of which `moves` says which parameters they
     /// change. The latest are kept.
     pub fn rosenbrock_tangent(
         &self,
         formula: &RosenbrockFormula,
         kernels: &K,
         (pattern, places): (&Pattern, Option<&[usize]>),
-        (k, moved): (usize, &[usize]),
+        (k, moves): (usize, &[(usize, usize)]),
         matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
     ) -> Option<Arc<dyn CompiledStep>> {
         let mut made = self.forward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let same = |known: &&Along<K>| (known.name, known.k, known.moved.as_slice()) == (formula.name, k, moved);
+        let same = |known: &&Along<K>| (known.name, known.k, known.moves.as_slice()) == (formula.name, k, moves);
         let step = match made.iter().find(same) {
             Some(known) => known.step.clone(),
             None => {
                 let make = || {
-                    let tangent = |parts: &StageParts| rosenbrock_tangent(parts, formula, (k, moved), self.target);
+                    let tangent = |parts: &StageParts| rosenbrock_tangent(parts, formula, (k, moves), self.target);
                     let kernel = self.with_parts((pattern, places), false, matrices, tangent)?;
-                    let small = statements(&kernel) <= STEP;
+                    let small = statements(&kernel) <= 2 * STEP;
                     if small { Step::new(Program { kernels: vec![kernel] }, kernels.clone()) } else { None }
                 };
                 let step = make().map(Arc::new);
                 made.truncate(FORWARD - 1);
-                made.insert(0, Along { name: formula.name, k, moved: moved.to_vec(), step: step.clone() });
+                made.insert(0, Along { name: formula.name, k, moves: moves.to_vec(), step: step.clone() });
                 step
             }
         };
@@ -226,7 +226,8 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         let patterns: Vec<&Pattern> = std::iter::once(pattern).chain(&transposed).collect();
         let eliminate = |pattern: &&Pattern| {
             let plan = Elimination::plan(pattern, OPERATIONS, true)?;
-            Some(lower_elimination(&plan, pattern, self.target))
+            let kernels = lower_elimination(&plan, pattern, self.target);
+            Some((plan, kernels))
         };
         let eliminations = patterns.iter().map(eliminate).collect::<Option<Vec<_>>>()?;
         let (parameters, columns) = kernel(0)?;
@@ -238,7 +239,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
             curvature: kernel(1)?.0,
             mixed: kernel(2)?.0,
             patterns: &patterns,
-            eliminations: &eliminations.iter().collect::<Vec<_>>(),
+            eliminations: &eliminations,
             columns,
         })
     }

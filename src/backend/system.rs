@@ -480,7 +480,7 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
     fn rosenbrock_tangent(
         &self,
         formula: &RosenbrockFormula,
-        directions: (usize, &[usize]),
+        directions: (usize, &[(usize, usize)]),
     ) -> Option<Arc<dyn CompiledStep>> {
         let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
         let (pattern, places) = self.pattern_and_places();

@@ -86,37 +86,51 @@ fn factor(plan: &Elimination, pattern: &Pattern, target: Target64) -> Kernel {
 fn solve(plan: &Elimination, target: Target64) -> Kernel {
     let mut code = Straight::default();
     let n = plan.dim();
+    let solved = |code: &mut Straight, row: usize, x: Value| code.store(Buffer::Out, plan.columns[row], x);
+    substitute(&mut code, plan, [(Buffer::Y, 0), (Buffer::V, 0)], (&|row| row, &solved), target.fma);
+    let lengths = Lengths { y: plan.entries(), v: n, w: n, out: n, ..Lengths::default() };
+    Kernel { name: "solve", lengths, pieces: code.finish() }
+}
+
+/// Forward and back, on the factors and the right side that stand from there on. What belongs to a row is kept in the work buffer
+/// at `place`; `solved` is told of each unknown.
+pub fn substitute(
+    code: &mut Straight,
+    plan: &Elimination,
+    [factors, right]: [(Buffer, usize); 2],
+    (place, solved): (&dyn Fn(usize) -> usize, &dyn Fn(&mut Straight, usize, Value)),
+    fma: bool,
+) {
+    let factor = |code: &mut Straight, at: usize| code.load(factors.0, factors.1 + at);
     for block in plan.blocks.windows(2) {
         // z = (b + Σ a x + Σ l z)·d
         for row in block[0]..block[1] {
-            let mut sum = code.load(Buffer::V, plan.rows[row]);
-            for (place, k) in plan.outer[row].iter().chain(&plan.lower[row]).enumerate() {
-                let l = code.load(Buffer::Y, plan.starts[row] + place);
-                let z = code.kept(*k);
-                sum = code.multiply_add(l, z, sum, target.fma);
+            let mut sum = code.load(right.0, right.1 + plan.rows[row]);
+            for (entry, k) in plan.outer[row].iter().chain(&plan.lower[row]).enumerate() {
+                let l = factor(code, plan.starts[row] + entry);
+                let z = code.kept(place(*k));
+                sum = code.multiply_add(l, z, sum, fma);
             }
-            let d = code.load(Buffer::Y, plan.pivot(row));
+            let d = factor(code, plan.pivot(row));
             let z = code.op(Op::Binary(Binary::Mul, sum, d));
-            code.keep(row, z);
+            code.keep(place(row), z);
             code.may_cut();
         }
         // x = z + Σ v x
         for row in (block[0]..block[1]).rev() {
-            let mut sum = code.kept(row);
+            let mut sum = code.kept(place(row));
             for (offset, column) in plan.upper[row].iter().enumerate() {
-                let v = code.load(Buffer::Y, plan.pivot(row) + 1 + offset);
-                let x = code.kept(*column);
-                sum = code.multiply_add(v, x, sum, target.fma);
+                let v = factor(code, plan.pivot(row) + 1 + offset);
+                let x = code.kept(place(*column));
+                sum = code.multiply_add(v, x, sum, fma);
             }
             if !plan.upper[row].is_empty() {
-                code.keep(row, sum);
+                code.keep(place(row), sum);
             }
-            code.store(Buffer::Out, plan.columns[row], sum);
+            solved(code, row, sum);
             code.may_cut();
         }
     }
-    let lengths = Lengths { y: plan.entries(), v: n, w: n, out: n, ..Lengths::default() };
-    Kernel { name: "solve", lengths, pieces: code.finish() }
 }
 
 fn check(pattern: &Pattern, good: f64) -> Kernel {

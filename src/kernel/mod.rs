@@ -16,7 +16,7 @@ mod text;
 mod verify;
 
 pub use delays::DelayPlan;
-pub use elimination::{lower_elimination, lower_elimination_within};
+pub use elimination::{lower_elimination, lower_elimination_within, substitute};
 pub use events::EventPlan;
 pub use lower::{Lowered, MatrixPlan, Target64, lower, lower_as, lower_jacobian_product, lower_matrix};
 pub use series::{lower_taylor, lower_taylor_derivatives};

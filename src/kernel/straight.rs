@@ -15,13 +15,35 @@ pub struct Straight {
     piece: Piece,
     /// Per element of the work buffer: the value last stored there, its piece and statement.
     stored: Vec<Option<(Value, usize, usize)>>,
+    /// Whether what is kept is always read back.
+    by_memory: bool,
+    /// Per value of the piece at hand: whether it follows from the state, the work buffer or time.
+    varied: Vec<bool>,
 }
 
 impl Straight {
+    /// Code in which what is kept is always read back, so that each value has one use: in loops on vectors, whose registers are
+    /// few, loads then are operands of the instructions that need them.
+    pub fn by_memory() -> Self {
+        Straight { by_memory: true, ..Straight::default() }
+    }
+
+    /// Whether a value of the piece at hand follows from the state, the work buffer or time.
+    pub fn varies(&self, value: Value) -> bool {
+        self.varied.get(value.0 as usize).is_none_or(|varied| *varied)
+    }
+
     /// The value of an operation.
     pub fn op(&mut self, op: Op) -> Value {
         let dst = Value(self.piece.values);
         self.piece.values += 1;
+        let mut varies = match &op {
+            Op::Load(from) => matches!(from.buffer, Buffer::Y | Buffer::W),
+            Op::Time => true,
+            _ => false,
+        };
+        op.for_each_operand(|operand| varies |= self.varied[operand.0 as usize]);
+        self.varied.push(varies);
         self.piece.body.push(Stmt::Let { dst, op });
         dst
     }
@@ -48,6 +70,7 @@ impl Straight {
     /// What was kept there: the value itself if it was made nearby, else read back.
     pub fn kept(&mut self, element: usize) -> Value {
         if let Some(Some((value, piece, at))) = self.stored.get(element)
+            && !self.by_memory
             && *piece == self.pieces.len()
             && self.piece.body.len() - at <= FAR
         {
@@ -76,8 +99,20 @@ impl Straight {
     /// A place where no value is in use but through memory: long bodies are cut here.
     pub fn may_cut(&mut self) {
         if self.piece.body.len() >= LONG {
-            self.pieces.push(std::mem::take(&mut self.piece));
+            self.cut();
         }
+    }
+
+    /// Cuts here.
+    pub fn cut(&mut self) {
+        self.varied.clear();
+        self.pieces.push(std::mem::take(&mut self.piece));
+    }
+
+    /// Pieces of other code that are run here.
+    pub fn run(&mut self, pieces: Vec<Piece>) {
+        self.cut();
+        self.pieces.extend(pieces);
     }
 
     /// The finished pieces.

@@ -14,8 +14,8 @@ pub struct Along {
     step: Option<Arc<dyn CompiledStep>>,
     n: usize,
     k: usize,
-    /// The columns of the parameters that move.
-    moved: Vec<usize>,
+    /// Which parameter changes in which direction.
+    moves: Vec<(usize, usize)>,
     /// The limits of a step, S, and what moves.
     given: Vec<f64>,
     work: Vec<f64>,
@@ -33,17 +33,18 @@ impl Along {
         }
         let (n, discretes) = (system.shape().dim(), system.shape().discretes_at);
         // Events may set discrete quantities at any time.
-        let moves = |(at, row): (usize, &[f64])| (at >= discretes || row.iter().any(|q| *q != 0.0)).then_some(at);
-        let moved: Vec<usize> = q.chunks_exact(k).enumerate().filter_map(moves).collect();
-        let step = system.rosenbrock_tangent(&method.formula(), (k, &moved));
+        let places = (0..q.len()).map(|at| (at / k, at % k));
+        let moves = places.filter(|(row, direction)| *row >= discretes || q[row * k + direction] != 0.0);
+        let moves: Vec<(usize, usize)> = moves.collect();
+        let step = system.rosenbrock_tangent(&method.formula(), (k, &moves));
         let work = step.as_ref().map_or(0, |step| step.work());
         let mut along = Along {
             formula: taken.formula.clone(),
             step,
             n,
             k,
-            given: vec![0.0; LIMITS + (n + moved.len()) * k],
-            moved,
+            given: vec![0.0; LIMITS + n * k + moves.len()],
+            moves,
             work: vec![0.0; work],
             out: vec![0.0; n + 1 + n * k],
         };
@@ -58,8 +59,8 @@ impl Along {
 
     /// Takes what parameters and discrete quantities change by from here on.
     pub fn turn(&mut self, q: &[f64]) {
-        let rows = self.given[LIMITS + self.n * self.k..].chunks_exact_mut(self.k);
-        rows.zip(&self.moved).for_each(|(row, at)| row.copy_from_slice(&q[at * self.k..(at + 1) * self.k]));
+        let given = self.given[LIMITS + self.n * self.k..].iter_mut();
+        given.zip(&self.moves).for_each(|(given, (row, direction))| *given = q[row * self.k + direction]);
     }
 
     /// Along the step from the state `y` with `s`; false if pivots were bad, and nothing has been done.

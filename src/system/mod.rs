@@ -112,13 +112,13 @@ pub trait System: Send + Sync {
     }
 
     /// Along a step of a Rosenbrock method with k directions as one function, where the system has one to offer: S = ∂y/∂q goes
-    /// with the state. Only the parameters and discrete quantities at the places `moved`, in ascending order, change. Behind the
-    /// [`LIMITS`] stand S and then what each of them changes by, k numbers a row; written are the new state, whether the planned
+    /// with the state. `moves` says in ascending order which parameter or discrete quantity changes in which direction. Behind the
+    /// [`LIMITS`] stand S, k numbers a row, and then by how much each of them does; written are the new state, whether the planned
     /// pivots were good, and the new S. The derivatives of all u_i, by rows of k, come first in `w`.
     fn rosenbrock_tangent(
         &self,
         _formula: &RosenbrockFormula,
-        (_k, _moved): (usize, &[usize]),
+        (_k, _moves): (usize, &[(usize, usize)]),
     ) -> Option<Arc<dyn CompiledStep>> {
         None
     }

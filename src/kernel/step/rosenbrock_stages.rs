@@ -6,10 +6,10 @@
 use super::adjoint::Entries;
 use super::inline::{Operands, Place, inline, reads_time};
 use super::time::stage_time;
-use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Op, Program, Value};
 use crate::kernel::straight::Straight;
-use crate::linalg::Pattern;
+use crate::kernel::{Target64, substitute};
+use crate::linalg::{Elimination, Pattern};
 use crate::system::RosenbrockFormula;
 
 /// The kernels of a model that such a function is made of.
@@ -28,8 +28,8 @@ pub struct StageParts<'a> {
     pub mixed: Entries<'a>,
     /// The pattern of ∂f/∂y, and of its transpose where the way leads back.
     pub patterns: &'a [&'a Pattern],
-    /// `factor`, `solve` and `check` for W, and for its transpose.
-    pub eliminations: &'a [&'a Program],
+    /// How W is eliminated, and its transpose, with `factor`, `solve` and `check`.
+    pub eliminations: &'a [(Elimination, Program)],
     /// Number of parameters and discrete quantities.
     pub columns: usize,
 }
@@ -72,7 +72,7 @@ impl<'a> Stages<'a> {
         let timed = parts.kernels().into_iter().chain(parts.time_derivative).any(reads_time);
         let nnz = parts.patterns[0].nnz();
         let room = |k: usize| {
-            let factor = parts.eliminations.get(k).and_then(|elimination| elimination.kernel("factor"));
+            let factor = parts.eliminations.get(k).and_then(|(_, kernels)| kernels.kernel("factor"));
             factor.map_or(0, |factor| factor.lengths.w)
         };
         let u = x + stages * n;
@@ -147,7 +147,7 @@ impl<'a> Stages<'a> {
         self.code.keep(self.scalars, reciprocal);
         let shift = self.scaled(1.0 / self.formula.gamma, reciprocal, None);
         self.code.keep(self.scalars + 1, shift);
-        for (k, elimination) in parts.eliminations.iter().enumerate() {
+        for (k, (_, elimination)) in parts.eliminations.iter().enumerate() {
             let factor = elimination.kernel("factor")?;
             let shift = self.code.kept(self.scalars + 1);
             let jacobian = Place::Memory(Buffer::W, self.jacobians[k]);
@@ -161,12 +161,16 @@ impl<'a> Stages<'a> {
     /// Solves with W, or its transpose; the first solution of each is checked.
     pub fn solve(&mut self, k: usize, right: &[Value], check: bool) -> Option<Vec<Value>> {
         let parts = self.parts;
-        let x = solve(&mut self.code, parts.eliminations[k], self.factors[k], right)?;
+        let elimination = &parts.eliminations[k].1;
+        let t = self.code.op(Op::Time);
+        let factors = Place::Memory(Buffer::W, self.factors[k]);
+        let operands = Operands { v: Place::Values(right), ..Operands::at(t, factors) };
+        let x = inline(&mut self.code, elimination.kernel("solve")?, &operands)?;
         if check {
             let shift = self.code.kept(self.scalars + 1);
             let jacobian = Place::Memory(Buffer::W, self.jacobians[k]);
             let operands = Operands { p: Place::Values(&x), v: Place::Values(right), ..Operands::at(shift, jacobian) };
-            let good = inline(&mut self.code, parts.eliminations[k].kernel("check")?, &operands)?;
+            let good = inline(&mut self.code, elimination.kernel("check")?, &operands)?;
             self.code.keep(self.scalars + 2 + k, *good.first()?);
         }
         Some(x)
@@ -180,6 +184,14 @@ impl<'a> Stages<'a> {
             x = self.scaled(*weight, u, Some(x));
         }
         x
+    }
+
+    /// Keeps a value behind everything else; its place.
+    pub fn keep(&mut self, value: Value) -> usize {
+        let place = self.end;
+        self.end += 1;
+        self.code.keep(place, value);
+        place
     }
 
     /// x_i
@@ -197,9 +209,11 @@ impl<'a> Stages<'a> {
         self.scalars
     }
 
-    /// Solves with W in other code that is run behind this.
-    pub fn solve_in(&self, code: &mut Straight, right: &[Value]) -> Option<Vec<Value>> {
-        solve(code, self.parts.eliminations[0], self.factors[0], right)
+    /// Solves with W in other code that is run behind this: the right side stands in the work buffer, and so shall the solution.
+    pub fn solve_in(&self, code: &mut Straight, right: usize, x: usize) {
+        let plan = &self.parts.eliminations[0].0;
+        let places = [(Buffer::W, self.factors[0]), (Buffer::W, right)];
+        substitute(code, plan, places, (&|row| x + plan.columns[row], &|_, _, _| {}), self.fma);
     }
 
     /// x_i and u_i.
@@ -249,10 +263,4 @@ impl<'a> Stages<'a> {
         let second = self.code.kept(self.scalars + 3);
         self.code.op(Op::Binary(Binary::Min, first, second))
     }
-}
-
-fn solve(code: &mut Straight, elimination: &Program, factors: usize, right: &[Value]) -> Option<Vec<Value>> {
-    let t = code.op(Op::Time);
-    let operands = Operands { v: Place::Values(right), ..Operands::at(t, Place::Memory(Buffer::W, factors)) };
-    inline(code, elimination.kernel("solve")?, &operands)
 }

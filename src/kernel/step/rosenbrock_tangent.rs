@@ -15,94 +15,205 @@ use crate::kernel::program::{Binary, Buffer, Kernel, Lengths, Op, Value};
 use crate::kernel::straight::Straight;
 use crate::system::{LIMITS, RosenbrockFormula};
 
-/// The kernel `tangent` of a formula for k directions, in which the parameters and discrete quantities of the columns `moved` may
-/// change; `None` if a part cannot be unrolled. It reads the state before the step as `y` and, behind the limits of a step
-/// ([`crate::system::CompiledStep`]), S and then q, by rows of k numbers. It writes the new state, whether the planned pivots were
-/// good, and the new S; all U_i, by rows of k, come first in the work buffer.
+/// The kernel `tangent` of a formula for k directions, of which `moves` says in ascending order which column of the parameters and
+/// discrete quantities changes in which; `None` if a part cannot be unrolled. It reads the state before the step as `y` and, behind
+/// the limits of a step ([`crate::system::CompiledStep`]), S by rows of k numbers and then how much each of them changes. It writes
+/// the new state, whether the planned pivots were good, and the new S; all U_i, by rows of k, come first in the work buffer.
 pub fn rosenbrock_tangent(
     parts: &StageParts,
     formula: &RosenbrockFormula,
-    (k, moved): (usize, &[usize]),
+    (k, moves): (usize, &[(usize, usize)]),
     target: Target64,
 ) -> Option<Kernel> {
     let (n, count) = (parts.rhs.lengths.out, formula.c.len());
-    // U_i, and the argument at hand.
-    let own = (count + 1) * n;
-    let mut stages = Stages::new(parts, formula, own * k, target);
-    stages.matrices()?;
-    let mut matrices = Vec::new();
+    let own = Own { v: LIMITS..LIMITS + n, w: 0..(count + PARTS) * n, out: n + 1..2 * n + 1 };
+    let stages = Stages::new(parts, formula, own.w.end * k, target);
+    let mut along = Along { stages, k, moves, still: Vec::new(), moved: vec![false; n * k] };
+    along.stages.matrices()?;
+    along.clear();
     for i in 0..count {
-        stages.stage(i)?;
-        stages.code.may_cut();
-        matrices.push(StageMatrices::new(&mut stages, i, moved)?);
-        stages.code.may_cut();
+        along.stages.stage(i)?;
+        along.stages.code.may_cut();
+        let matrices = along.matrices(i)?;
+        let code = along.stage(i, &matrices);
+        along.stages.code.run(over_directions(code.finish(), k, &own)?);
     }
     for j in 0..n {
-        let end = stages.state(formula.m, j);
-        stages.code.store(Buffer::Out, j, end);
+        let end = along.stages.state(formula.m, j);
+        along.stages.code.store(Buffer::Out, j, end);
     }
-    let good = stages.good();
-    stages.code.store(Buffer::Out, n, good);
-    let mut along = Along { code: Straight::default(), stages: &stages };
-    for (i, matrices) in matrices.iter().enumerate() {
-        along.stage(i, matrices)?;
-        along.code.may_cut();
-    }
-    along.finish();
-    let own = Own { v: LIMITS..LIMITS + n + moved.len(), w: 0..own, out: n + 1..2 * n + 1 };
-    let directions = over_directions(along.code.finish(), k, &own)?;
-    let v = LIMITS + (n + moved.len()) * k;
-    let lengths = Lengths { y: n, p: parts.bound(), v, w: stages.end, out: n + 1 + n * k };
-    let mut pieces = stages.code.finish();
-    pieces.extend(directions);
-    Some(Kernel { name: "tangent", lengths, pieces })
+    let good = along.stages.good();
+    along.stages.code.store(Buffer::Out, n, good);
+    let code = along.finish();
+    along.stages.code.run(over_directions(code.finish(), k, &own)?);
+    let lengths =
+        Lengths { y: n, p: parts.bound(), v: LIMITS + n * k + moves.len(), w: along.stages.end, out: n + 1 + n * k };
+    Some(Kernel { name: "tangent", lengths, pieces: along.stages.code.finish() })
 }
+
+/// Behind U_i stand, n numbers of each direction: the argument at hand, the right side, and what parameters add to it.
+const PARTS: usize = 3;
 
 /// A matrix kept in the work buffer: row, column and place of each entry.
 type Kept = Vec<(usize, usize, usize)>;
 
-/// What the right side of a stage's derivative is made of.
-struct StageMatrices {
-    /// J at the argument.
-    argument: Kept,
-    /// The derivative of J v + τ ∂f/∂t by the state.
-    state: Kept,
-    /// That and f by the parameters that move, numbered as these are.
-    parameters: Kept,
+struct Along<'a> {
+    stages: Stages<'a>,
+    k: usize,
+    moves: &'a [(usize, usize)],
+    /// Where entries of J stand that are the same at all arguments.
+    still: Vec<Option<usize>>,
+    /// By row and direction: whether parameters add to the right side.
+    moved: Vec<bool>,
 }
 
-impl StageMatrices {
-    fn new(stages: &mut Stages, i: usize, moved: &[usize]) -> Option<Self> {
-        let parts = stages.parts;
-        let every = |column: usize| Some(column);
-        let moving = |column: usize| moved.binary_search(&column).ok();
+impl Along<'_> {
+    /// Places of the argument, the right side and what parameters add, of one direction.
+    fn places(&self) -> [usize; PARTS] {
+        let first = self.stages.formula.c.len();
+        [first, first + 1, first + 2].map(|part| part * self.stages.n)
+    }
+
+    /// Where parameters add to a row in a direction.
+    fn added(&self, row: usize, direction: usize) -> usize {
+        (self.places()[2] + row) * self.k + direction
+    }
+
+    /// Finds where parameters add something, and puts zeros elsewhere.
+    fn clear(&mut self) {
+        let parts = self.stages.parts;
+        for (row, column) in parts.parameters.places.iter().chain(&parts.mixed.places) {
+            for (_, direction) in self.moves.iter().filter(|(moved, _)| moved == column) {
+                self.moved[row * self.k + direction] = true;
+            }
+        }
+        for at in 0..self.moved.len() {
+            if !self.moved[at] {
+                let (place, zero) = (self.added(at / self.k, at % self.k), self.stages.or_zero(None));
+                self.stages.code.store(Buffer::W, place, zero);
+            }
+        }
+    }
+
+    /// J at the argument of stage i and the derivative of J v + τ ∂f/∂t by the state, and what parameters add.
+    fn matrices(&mut self, i: usize) -> Option<[Kept; 2]> {
+        let parts = self.stages.parts;
+        let stages = &mut self.stages;
         let (c, argument, state) = (stages.formula.c[i], stages.argument(i), Place::Memory(Buffer::Y, 0));
         let direction = stages.direction(i);
-        let mut kept = [Vec::new(), Vec::new(), Vec::new()];
-        let [by_argument, by_state, by_parameter] = &mut kept;
-        gather(stages, &parts.jacobian, (c, argument, None), &every, by_argument)?;
-        gather(stages, &parts.curvature, (0.0, state, Some(direction)), &every, by_state)?;
-        gather(stages, &parts.parameters, (c, argument, None), &moving, by_parameter)?;
-        gather(stages, &parts.mixed, (0.0, state, Some(direction)), &moving, by_parameter)?;
-        let [argument, state, parameters] = kept.map(|sums| {
-            let keep = |(row, column, value): (usize, usize, Value)| {
-                let place = stages.end;
-                stages.end += 1;
-                stages.code.keep(place, value);
-                (row, column, place)
-            };
-            sums.into_iter().map(keep).collect()
-        });
-        Some(StageMatrices { argument, state, parameters })
+        let mut jacobian = Vec::new();
+        gather(stages, &parts.jacobian, (c, argument, None), &mut jacobian)?;
+        self.still.resize(jacobian.len(), None);
+        let mut kept = [Vec::new(), Vec::new()];
+        for ((row, column, value), still) in jacobian.into_iter().zip(&mut self.still) {
+            let place = still.unwrap_or_else(|| stages.keep(value));
+            if !stages.code.varies(value) {
+                *still = Some(place);
+            }
+            kept[0].push((row, column, place));
+        }
+        let mut curvature = Vec::new();
+        gather(stages, &parts.curvature, (0.0, state, Some(direction)), &mut curvature)?;
+        kept[1].extend(curvature.into_iter().map(|(row, column, value)| (row, column, stages.keep(value))));
+        let mut parameters = Vec::new();
+        gather(stages, &parts.parameters, (c, argument, None), &mut parameters)?;
+        gather(stages, &parts.mixed, (0.0, state, Some(direction)), &mut parameters)?;
+        self.add(&parameters);
+        Some(kept)
+    }
+
+    /// What changes of parameters add to right sides.
+    fn add(&mut self, parameters: &[(usize, usize, Value)]) {
+        let (n, k) = (self.stages.n, self.k);
+        let mut sums: Vec<Option<Value>> = vec![None; n * k];
+        for (row, column, value) in parameters {
+            let moves = self.moves.iter().enumerate().filter(|(_, (moved, _))| moved == column);
+            for (at, (_, direction)) in moves {
+                let change = self.stages.code.load(Buffer::V, LIMITS + n * k + at);
+                let sum = &mut sums[row * k + direction];
+                *sum = Some(self.stages.add_product(*value, change, *sum));
+            }
+        }
+        for (at, sum) in sums.into_iter().enumerate() {
+            if let Some(sum) = sum {
+                self.stages.code.store(Buffer::W, self.added(at / k, at % k), sum);
+            }
+        }
+    }
+
+    /// S and `Σ weight_l U_l` to the place of the argument, where that does not follow from the one at hand by one more U.
+    fn argue(&self, code: &mut Straight, before: Option<&[f64]>, weights: &[f64], i: usize) {
+        let (n, [argument, ..]) = (self.stages.n, self.places());
+        if i > 1 && before.is_some_and(|before| follows(weights, before)) {
+            for j in 0..n {
+                let (x, u) = (code.kept(argument + j), code.kept((i - 1) * n + j));
+                let next = code.op(Op::Binary(Binary::Add, x, u));
+                code.keep(argument + j, next);
+            }
+        } else {
+            let values = weighted(code, n, Some((Buffer::V, LIMITS)), &row(0, n, weights), self.stages.fma);
+            values.into_iter().enumerate().for_each(|(j, value)| code.keep(argument + j, value));
+        }
+    }
+
+    /// U_i of one direction.
+    fn stage(&self, i: usize, [by_argument, by_state]: &[Kept; 2]) -> Straight {
+        let (n, fma, formula) = (self.stages.n, self.stages.fma, self.stages.formula);
+        let [argument, right, added] = self.places();
+        let mut code = Straight::by_memory();
+        self.argue(&mut code, (i > 0).then(|| formula.a[i - 1]), formula.a[i], i);
+        let adds = |j: usize| self.moved[j * self.k..(j + 1) * self.k].iter().any(|moved| *moved);
+        let mut sums: Vec<Option<Value>> = (0..n).map(|j| adds(j).then(|| code.kept(added + j))).collect();
+        let weights = row(0, n, formula.cc[i]);
+        if !weights.is_empty() {
+            let reciprocal = code.kept(self.stages.reciprocal());
+            let earlier = weighted(&mut code, n, None, &weights, fma);
+            for (j, (sum, earlier)) in sums.iter_mut().zip(earlier).enumerate() {
+                if self.stages.parts.patterns[0].is_differential(j) {
+                    *sum = Some(code.add_product(earlier, reciprocal, *sum, fma));
+                }
+            }
+        }
+        for (kept, (buffer, at)) in [(by_argument, (Buffer::W, argument)), (by_state, (Buffer::V, LIMITS))] {
+            // Entries come column by column but for arrays: the number at hand stays in a register.
+            let mut latest: Option<(usize, Value)> = None;
+            for (row, column, place) in kept {
+                let x = match latest {
+                    Some((known, x)) if known == *column => x,
+                    _ => code.load(buffer, at + column),
+                };
+                latest = Some((*column, x));
+                let entry = code.load(Buffer::W, *place);
+                sums[*row] = Some(code.add_product(x, entry, sums[*row], fma));
+            }
+        }
+        for (j, sum) in sums.into_iter().enumerate() {
+            let sum = sum.unwrap_or_else(|| code.op(Op::Const(0.0)));
+            code.keep(right + j, sum);
+        }
+        self.stages.solve_in(&mut code, right, i * n);
+        code
+    }
+
+    /// The new S of one direction.
+    fn finish(&self) -> Straight {
+        let (n, formula) = (self.stages.n, self.stages.formula);
+        let (stages, [argument, ..]) = (formula.c.len(), self.places());
+        let mut code = Straight::by_memory();
+        self.argue(&mut code, Some(formula.a[stages - 1]), formula.m, stages);
+        for j in 0..n {
+            let value = code.kept(argument + j);
+            code.store(Buffer::Out, n + 1 + j, value);
+        }
+        code
     }
 }
 
-/// Adds a matrix's entries, at a time, a state and in a direction, to sums by row and column. Columns are numbered anew, or left out.
+/// Adds a matrix's entries, at a time, a state and in a direction, to sums by row and column.
 fn gather(
     stages: &mut Stages,
     entries: &Entries,
     (c, state, direction): (f64, Place, Option<Place>),
-    column_of: &dyn Fn(usize) -> Option<usize>,
     sums: &mut Vec<(usize, usize, Value)>,
 ) -> Option<()> {
     let t = stages.time(c);
@@ -112,84 +223,10 @@ fn gather(
     }
     let values = inline(&mut stages.code, entries.kernel, &operands)?;
     for (value, (row, column)) in values.into_iter().zip(&entries.places) {
-        let Some(column) = column_of(*column) else { continue };
-        match sums.iter_mut().find(|(known, of, _)| (*known, *of) == (*row, column)) {
+        match sums.iter_mut().find(|(known, of, _)| (known, of) == (row, column)) {
             Some((_, _, sum)) => *sum = stages.code.op(Op::Binary(Binary::Add, *sum, value)),
-            None => sums.push((*row, column, value)),
+            None => sums.push((*row, *column, value)),
         }
     }
     Some(())
-}
-
-/// One direction: U_i in the work buffer, and behind them the argument at hand.
-struct Along<'a, 'b> {
-    stages: &'a Stages<'b>,
-    code: Straight,
-}
-
-impl Along<'_, '_> {
-    /// S and `Σ weight_l U_l`, where that does not follow from the argument at hand by one more U.
-    fn argue(&mut self, before: Option<&[f64]>, weights: &[f64], i: usize) -> Vec<Value> {
-        let n = self.stages.n;
-        let argument = self.stages.formula.c.len() * n;
-        let values: Vec<Value> = if i > 1 && before.is_some_and(|before| follows(weights, before)) {
-            let next = |j| {
-                let (x, u) = (self.code.kept(argument + j), self.code.kept((i - 1) * n + j));
-                self.code.op(Op::Binary(Binary::Add, x, u))
-            };
-            (0..n).map(next).collect()
-        } else {
-            weighted(&mut self.code, n, Some((Buffer::V, LIMITS)), &row(0, n, weights), self.stages.fma)
-        };
-        values.iter().enumerate().for_each(|(j, value)| self.code.keep(argument + j, *value));
-        values
-    }
-
-    /// U_i
-    fn stage(&mut self, i: usize, matrices: &StageMatrices) -> Option<()> {
-        let (n, fma) = (self.stages.n, self.stages.fma);
-        let (formula, pattern) = (self.stages.formula, self.stages.parts.patterns[0]);
-        self.argue((i > 0).then(|| formula.a[i - 1]), formula.a[i], i);
-        let weights = row(0, n, formula.cc[i]);
-        let mut right = vec![None; n];
-        if !weights.is_empty() {
-            let sums = weighted(&mut self.code, n, None, &weights, fma);
-            let reciprocal = self.code.kept(self.stages.reciprocal());
-            for (j, (right, sum)) in right.iter_mut().zip(sums).enumerate() {
-                *right = pattern.is_differential(j).then(|| self.code.op(Op::Binary(Binary::Mul, sum, reciprocal)));
-            }
-        }
-        let argument = formula.c.len() * n;
-        for (kept, (buffer, at)) in [
-            (&matrices.argument, (Buffer::W, argument)),
-            (&matrices.state, (Buffer::V, LIMITS)),
-            (&matrices.parameters, (Buffer::V, LIMITS + n)),
-        ] {
-            // Entries come column by column but for arrays: the number at hand stays in a register.
-            let mut latest: Option<(usize, Value)> = None;
-            for (row, column, place) in kept {
-                let x = match (latest, buffer) {
-                    (Some((known, x)), _) if known == *column => x,
-                    (_, Buffer::W) => self.code.kept(at + column),
-                    _ => self.code.load(buffer, at + column),
-                };
-                latest = Some((*column, x));
-                let entry = self.code.load(Buffer::W, *place);
-                right[*row] = Some(self.code.add_product(entry, x, right[*row], fma));
-            }
-        }
-        let right: Vec<Value> =
-            right.into_iter().map(|sum| sum.unwrap_or_else(|| self.code.op(Op::Const(0.0)))).collect();
-        let u = self.stages.solve_in(&mut self.code, &right)?;
-        u.into_iter().enumerate().for_each(|(j, u)| self.code.keep(i * n + j, u));
-        Some(())
-    }
-
-    /// The new S.
-    fn finish(&mut self) {
-        let (n, formula) = (self.stages.n, self.stages.formula);
-        let stages = formula.c.len();
-        let new = self.argue(Some(formula.a[stages - 1]), formula.m, stages);
-        new.into_iter().enumerate().for_each(|(j, value)| self.code.store(Buffer::Out, n + 1 + j, value));
-    }
 }
