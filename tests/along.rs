@@ -64,7 +64,7 @@ fn steps_with_directions_of_both_backends_agree_bit_for_bit() {
         let columns = native.model().parameters().len();
         for (method, _) in ROSENBROCK {
             // One direction alone, vectors, and one left over.
-            for k in [1, 2, 5, 12] {
+            for k in [1, 2, 5, 8, 12] {
                 // Some directions change a parameter, others two.
                 let all = (0..columns).flat_map(|column| (0..k).map(move |direction| (column, direction)));
                 let moves: Vec<(usize, usize)> =

@@ -87,7 +87,7 @@ fn solve(plan: &Elimination, target: Target64) -> Kernel {
     let mut code = Straight::default();
     let n = plan.dim();
     let solved = |code: &mut Straight, row: usize, x: Value| code.store(Buffer::Out, plan.columns[row], x);
-    substitute(&mut code, plan, [(Buffer::Y, 0), (Buffer::V, 0)], (&|row| row, &solved), target.fma);
+    substitute(&mut code, plan, [(Buffer::Y, 0), (Buffer::V, 0)], &|row| row, &solved, target.fma);
     let lengths = Lengths { y: plan.entries(), v: n, w: n, out: n, ..Lengths::default() };
     Kernel { name: "solve", lengths, pieces: code.finish() }
 }
@@ -98,7 +98,8 @@ pub fn substitute(
     code: &mut Straight,
     plan: &Elimination,
     [factors, right]: [(Buffer, usize); 2],
-    (place, solved): (&dyn Fn(usize) -> usize, &dyn Fn(&mut Straight, usize, Value)),
+    place: &dyn Fn(usize) -> usize,
+    solved: &dyn Fn(&mut Straight, usize, Value),
     fma: bool,
 ) {
     let factor = |code: &mut Straight, at: usize| code.load(factors.0, factors.1 + at);

@@ -213,7 +213,7 @@ impl<'a> Stages<'a> {
     pub fn solve_in(&self, code: &mut Straight, right: usize, x: usize) {
         let plan = &self.parts.eliminations[0].0;
         let places = [(Buffer::W, self.factors[0]), (Buffer::W, right)];
-        substitute(code, plan, places, (&|row| x + plan.columns[row], &|_, _, _| {}), self.fma);
+        substitute(code, plan, places, &|row| x + plan.columns[row], &|_, _, _| {}, self.fma);
     }
 
     /// x_i and u_i.
