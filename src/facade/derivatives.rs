@@ -219,7 +219,8 @@ impl<'a> Problem<'a> {
     /// [`DerivativeError`]
     pub fn tangents(&self, names: &[&str]) -> Result<Tangents, DerivativeError> {
         self.differentiable()?;
-        if self.controls_sensitivities() || !self.compiled().model().checked().delays.is_empty() {
+        let delays = self.compiled().system().delays().is_some();
+        if self.controls_sensitivities() || delays && !(self.only_by_steps() && self.reversible_past().is_ok()) {
             return self.carried_in_states(names);
         }
         let start = self.start()?;

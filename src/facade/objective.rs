@@ -304,8 +304,8 @@ impl Objective {
     fn cheaper(&self, problem: &super::Problem) -> Way {
         match self.prediction(problem) {
             _ if problem.reversible().is_err() => Way::Forward,
-            Some(costs) if !problem.only_back() => costs.way(),
-            _ => Way::Adjoint,
+            Some(costs) => costs.way(),
+            None => Way::Adjoint,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which runs of models with delays there is a way back through.
+//! Which runs of models with delays have derivatives by their steps.
 
 use super::derivatives::DerivativeError;
 use super::problem::{Problem, Start};
@@ -8,15 +8,13 @@ use crate::solve::Method;
 use crate::system::Matrix;
 
 impl Problem<'_> {
-    /// Whether the way back goes through everything that the model has beside delays.
+    /// Whether derivatives of the steps go through everything that the model has beside delays.
     pub(super) fn reversible_past(&self) -> Result<(), DerivativeError> {
         let (model, system) = (self.compiled().model().checked(), self.compiled().system());
         let Some(table) = system.delays() else { return Ok(()) };
         let refused = |what: &str| {
-            let sentence = format!(
-                "there is no way back through a run with delays and {what}; sensitivities are carried along with a run by \
-                 `--forward` and `run --sensitivities`"
-            );
+            let sentence =
+                format!("there is no way back, nor forward by the steps, through a run with delays and {what}");
             Err(DerivativeError::Refused(sentence))
         };
         if table.is_neutral() {
@@ -43,16 +41,20 @@ impl Problem<'_> {
         match self.jump_that_moves(&self.start()?) {
             None => Ok(()),
             Some((state, read)) => Err(DerivativeError::Refused(format!(
-                "`{state}` jumps at the start, and `{read}` at a time that the state decides: there is no way back through that; let \
+                "`{state}` jumps at the start, and `{read}` at a time that the state decides: there is no derivative; let \
                  what is said of the past lead to the value at the start"
             ))),
         }
     }
 
-    /// Of a model with delays: whether sensitivities that are carried along would not go through it.
-    pub(super) fn only_back(&self) -> bool {
-        self.compiled().system().delays().is_some()
-            && (self.suits_states().is_err() || self.start().is_ok_and(|start| self.jump_that_moves(&start).is_some()))
+    /// Of a model with delays: whether sensitivities that are states themselves would not go through it, as they would have to
+    /// jump.
+    pub(super) fn only_by_steps(&self) -> bool {
+        let system = self.compiled().system();
+        system.delays().is_some()
+            && (system.events().is_some()
+                || self.suits_states().is_err()
+                || self.start().is_ok_and(|start| self.jump_that_moves(&start).is_some()))
     }
 
     /// A state that jumps at the start, and what reads it at a time which is not fixed.

@@ -8,10 +8,12 @@ use super::linear::{Changes, Linear, Part, forget};
 use super::moment::{Moment, Registers};
 use super::onto::Given;
 use super::program::{Op, Program, weigh_pairs};
+use super::reads::no_long_bdf;
+use super::remembered::Remembered;
 use crate::linalg::rows::weigh;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
-use crate::solve::{Place, Recorder, Taken, Turn};
+use crate::solve::{Echo, Formula, Place, Recorder, Taken, Turn};
 use crate::system::{Matrix, System};
 
 /// Carries S along with a run: k directions, side by side in rows of states.
@@ -51,6 +53,9 @@ pub struct Forward {
     moved: bool,
     ended: bool,
     by_time: Option<Part>,
+    /// Where values at other times are read; S of the step's slots a round before.
+    reads: Option<Remembered>,
+    before: Vec<f64>,
 }
 
 impl Forward {
@@ -91,6 +96,8 @@ impl Forward {
             moved: false,
             ended: false,
             by_time: None,
+            reads: Remembered::new(system, k)?,
+            before: Vec::new(),
         })
     }
 
@@ -137,6 +144,45 @@ impl Forward {
         outcome
     }
 
+    /// All instructions of a step that reads values at other times; again and again where it has read itself.
+    fn follow_all(&mut self, problem: &mut Problem, taken: &Taken) -> Result<(), ErrorKind> {
+        let start = &self.values[..self.n];
+        let paused = problem.past.as_mut().map(|past| past.during(taken.t, start));
+        self.before.clear();
+        self.before.resize(self.tangents.len(), 0.0);
+        let (mut outcome, mut last) = (Err(ErrorKind::Options(UNSETTLED.to_string())), f64::INFINITY);
+        for _ in 0..ROUNDS {
+            self.done = 0;
+            outcome = self.follow_to(problem, self.program.ops.len());
+            if outcome.is_err() || !self.reads.as_mut().is_some_and(|reads| std::mem::take(&mut reads.reads_itself)) {
+                break;
+            }
+            if let Err(error) = no_long_bdf(taken) {
+                outcome = Err(error);
+                break;
+            }
+            let largest = self.tangents.iter().fold(0.0f64, |most, s| most.max(s.abs()));
+            let change =
+                self.tangents.iter().zip(&self.before).map(|(s, before)| (s - before).abs()).fold(0.0, f64::max);
+            // Rounding is all that is left where it does not shrink any more.
+            if change <= SETTLED.0 * largest || (change <= SETTLED.1 * largest && change > 0.5 * last) {
+                break;
+            }
+            last = change;
+            self.before.copy_from_slice(&self.tangents);
+            outcome = Err(ErrorKind::Options(UNSETTLED.to_string()));
+        }
+        if let (Some(past), Some(paused)) = (&mut problem.past, paused) {
+            past.resume(paused);
+        }
+        outcome?;
+        let size = self.program.slots * self.n * self.k;
+        match &mut self.reads {
+            Some(reads) => reads.keep(problem, taken, &self.program, &self.tangents[..size]),
+            None => Ok(()),
+        }
+    }
+
     /// S at (t, y) inside the last step, into `point`; where there are constraints, y is moved onto them: by an event that happens
     /// there (`cut`), or to be kept.
     fn reach(&mut self, problem: &mut Problem, t: f64, y: &[f64], cut: bool) -> Result<(), ErrorKind> {
@@ -172,7 +218,9 @@ impl Forward {
 
     /// The last step as one function; false where there is none, its pivots are bad, or it has been projected onto constraints.
     fn go_along(&mut self, problem: &Problem, y: &[f64]) -> bool {
-        let Some(taken) = self.taken.as_ref().filter(|_| !self.constrained) else { return false };
+        let Some(taken) = self.taken.as_ref().filter(|_| !self.constrained && self.reads.is_none()) else {
+            return false;
+        };
         if self.along.as_ref().is_none_or(|along| !along.is_for(taken)) {
             self.along = Along::new(problem.system, taken, &self.q, self.k);
         }
@@ -191,6 +239,14 @@ impl Forward {
         let (linear, values, q) = (&mut self.linear, &self.values, &self.changes);
         let value = |slot: usize| &values[slot * n..(slot + 1) * n];
         let size = n * k;
+        let own = self.taken.as_ref().map(|taken| (taken, &self.program, &self.before[..]));
+        let reads = &mut self.reads;
+        // What f at a point changes by through what it read there; S where the step began is given.
+        let mut read = |problem: &Problem, t: f64, y: &[f64], factor: f64, start: &[f64], out: &mut [f64]| {
+            if let Some(reads) = reads {
+                reads.add_to_slope(problem, (t, y), q, factor, (start, own), out);
+            }
+        };
         match op {
             Op::Sum { out, terms } => {
                 let (before, rest) = self.tangents.split_at_mut(out * size);
@@ -204,6 +260,7 @@ impl Forward {
                 let out = &mut rest[..size];
                 out.fill(0.0);
                 linear.add_product(problem, &before[at * size..(at + 1) * size], q, *h, out);
+                read(problem, *t, value(*at), *h, &before[..size], out);
                 clear_algebraic(problem, out, k);
             }
             Op::Pairs { out, terms } => {
@@ -229,16 +286,17 @@ impl Forward {
                 linear.add_curved(&before[from * size..(from + 1) * size], q, out_s);
                 linear.solve(out_s, k);
             }
-            Op::Implicit { out, base, t, g } => {
-                linear.evaluate(problem, *t, value(*out));
+            Op::Implicit { out: point, base, t, g } => {
+                linear.evaluate(problem, *t, value(*point));
                 linear.factor(problem, 1.0 / g)?;
-                let (before, rest) = self.tangents.split_at_mut(out * size);
+                let (before, rest) = self.tangents.split_at_mut(point * size);
                 let out = &mut rest[..size];
-                let base = &before[base * size..(base + 1) * size];
                 let reciprocal = 1.0 / g;
-                out.iter_mut().zip(base).for_each(|(x, b)| *x = reciprocal * b);
+                let from = &before[base * size..(base + 1) * size];
+                out.iter_mut().zip(from).for_each(|(x, b)| *x = reciprocal * b);
                 clear_algebraic(problem, out, k);
                 linear.add_parameters(q, 1.0, out);
+                read(problem, *t, value(*point), 1.0, &before[..size], out);
                 linear.solve(out, k);
             }
             Op::Coupled { first, base, t, a } => {
@@ -253,6 +311,7 @@ impl Forward {
                     right.iter_mut().zip(base).for_each(|(x, b)| *x = sum * b);
                     clear_algebraic(problem, right, k);
                     linear.add_parameters(q, 1.0, right);
+                    read(problem, *t, value(first + i), 1.0, &self.tangents[..size], right);
                 }
                 linear.factor_coupled(at, a, false)?;
                 linear.solve_coupled(at, &mut right, k, false);
@@ -268,6 +327,24 @@ impl Forward {
         }
         Ok(())
     }
+}
+
+/// Rounds through a step that reads itself, and what may change in the last of them.
+const ROUNDS: usize = 200;
+const SETTLED: (f64, f64) = (1e-15, 1e-11);
+const UNSETTLED: &str = "sensitivities of a step that reads itself do not settle; take steps no longer than the delays with \
+                         `max_step`";
+
+/// Where values at other times are read, f has no second derivative by time.
+///
+/// # Errors
+/// For steps of Rosenbrock methods.
+pub fn no_rosenbrock(taken: &Taken) -> Result<(), ErrorKind> {
+    if !matches!(taken.formula, Formula::Rosenbrock(_)) {
+        return Ok(());
+    }
+    let sentence = "steps of Rosenbrock methods have no derivatives where values at other times are read; try RadauIIA5 or KenCarp4";
+    Err(ErrorKind::Options(sentence.to_string()))
 }
 
 fn clear_algebraic(problem: &Problem, out: &mut [f64], k: usize) {
@@ -347,6 +424,9 @@ impl Recorder for Forward {
             self.follow(problem, t, y)?;
             self.carried[..size].copy_from_slice(&self.point);
         }
+        if let Some(reads) = &mut self.reads {
+            reads.start.clone_from(&self.carried);
+        }
         Ok(())
     }
 
@@ -369,7 +449,12 @@ impl Recorder for Forward {
         }
         self.tangents[..program.carried * size].copy_from_slice(&self.carried[..program.carried * size]);
         self.done = 0;
-        self.follow_to(problem, self.program.main)?;
+        if self.reads.is_some() {
+            no_rosenbrock(&taken)?;
+            self.follow_all(problem, &taken)?;
+        } else {
+            self.follow_to(problem, self.program.main)?;
+        }
         let leaves = &self.program.leaves;
         self.carried.resize((leaves.len() * size).max(self.carried.len()), 0.0);
         for (carried, slot) in self.carried.chunks_exact_mut(size.max(1)).zip(leaves) {
@@ -397,7 +482,10 @@ impl Recorder for Forward {
         let size = self.n * self.k;
         let h = self.taken.as_ref().map_or(0.0, |taken| taken.h);
         let Some(moments) = &mut self.moments else { return Ok(()) };
-        if let Some(moment) = moments.turn(problem, t, y, turn, h)? {
+        if let Some(mut moment) = moments.turn(problem, t, y, turn, h)? {
+            if let Some(reads) = &mut self.reads {
+                reads.echoes.remember(problem, &mut moment)?;
+            }
             let (y, q, kept) = (&mut self.carried[..size], self.q.as_mut_slice(), &mut self.remembered);
             let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
             self.moved = moment.push(problem, &mut self.linear, registers)?;
@@ -407,6 +495,16 @@ impl Recorder for Forward {
             }
             self.ended = moment.stopped;
             self.just = Some(moment);
+        }
+        Ok(())
+    }
+
+    fn echo(&mut self, problem: &mut Problem, t: f64, f: [&[f64]; 2], echoes: &[Echo]) -> Result<(), ErrorKind> {
+        let Some(reads) = &mut self.reads else { return Ok(()) };
+        if let Some(moment) = reads.echoes.come_back(problem, t, f, echoes)? {
+            let (y, q, kept) = (&mut self.carried[..self.n * self.k], self.q.as_mut_slice(), &mut self.remembered);
+            let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
+            moment.push(problem, &mut self.linear, registers)?;
         }
         Ok(())
     }
@@ -422,14 +520,18 @@ impl Recorder for Forward {
         }
         self.kept.extend_from_slice(&self.point);
         if let Some((by_state, by_parameter)) = &mut self.outputs {
-            let p = problem.parameters();
             let start = self.kept.len();
             self.kept.resize(start + k * problem.system.shape().outputs.len(), 0.0);
             let out = &mut self.kept[start..];
+            problem.recall_rates(t, y);
+            let p = problem.parameters();
             by_state.evaluate(t, y, p, &[]);
             by_state.add_product(&self.point, k, 1.0, out);
             by_parameter.evaluate(t, y, p, &[]);
             by_parameter.add_changes(&self.changes, 1.0, out);
+            if let Some(reads) = &mut self.reads {
+                reads.add_to_outputs(problem, (t, y), &self.changes, &self.point, out);
+            }
             if self.ended {
                 // The end moves with the event that brought it about.
                 let by_time = self.by_time.get_or_insert(Part::new(problem.system, Matrix::OutputTime)?);

@@ -29,6 +29,7 @@ mod moment;
 mod onto;
 pub mod program;
 mod reads;
+mod remembered;
 mod series;
 mod steps;
 mod sweep;

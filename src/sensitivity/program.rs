@@ -126,6 +126,11 @@ impl Program {
         out
     }
 
+    /// What points inside the step are made of.
+    pub fn without_instructions(&self) -> Program {
+        Program { leaves: self.leaves.clone(), slots: self.slots, dense: self.dense.clone(), ..Program::default() }
+    }
+
     /// Becomes the list of another step. The room of the one before is used again.
     pub fn of(&mut self, taken: &Taken) {
         if self.renew(taken) {

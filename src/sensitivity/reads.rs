@@ -10,13 +10,27 @@ use std::collections::BTreeMap;
 use super::linear::Part;
 use super::sweep::{Sweep, add};
 use crate::solve::problem::Problem;
-use crate::solve::{ErrorKind, Origin, Taken};
+use crate::solve::{ErrorKind, Formula, Origin, Taken};
 use crate::system::{Matrix, System};
 
 /// Rounds through a step that reads itself; the run itself took steps that settle by a fifth each time or more.
 const MOST: usize = 200;
 /// What may be left of them.
 const LEFT: f64 = 1e-17;
+
+/// Derivatives of steps of BDF that read themselves, with their lengths as given, grow from step to step without bound.
+///
+/// # Errors
+/// For those.
+pub fn no_long_bdf(taken: &Taken) -> Result<(), ErrorKind> {
+    match taken.formula {
+        Formula::Bdf(_) => Err(ErrorKind::Options(format!(
+            "steps of BDF that are longer than a delay, as at t = {}, have no derivatives; give a `max_step`, or try RadauIIA5",
+            taken.t
+        ))),
+        _ => Ok(()),
+    }
+}
 
 /// An adjoint of a state at a time inside a step.
 #[derive(Clone, Copy, Debug)]
@@ -170,6 +184,9 @@ impl Sweep {
             reads.take_here(&mut self.lambda[..self.n]);
             let own = std::mem::take(&mut reads.own);
             let size = own.iter().fold(0.0f64, |most, seed| most.max(seed.weight.abs()));
+            if size > 0.0 {
+                no_long_bdf(taken)?;
+            }
             if size <= LEFT * *first.get_or_insert(size) {
                 return Ok(());
             }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::echoes::Echoes;
+use super::forward::no_rosenbrock;
 use super::happening::Moments;
 use super::linear::forget;
 use super::moment::Moment;
@@ -11,7 +12,7 @@ use super::onto::Given;
 use super::steps::{Again, Steps};
 use super::sweep::{Sweep, add};
 use crate::solve::problem::Problem;
-use crate::solve::{Echo, ErrorKind, Formula, Memory, Options, Past, Place, Recorder, Taken, Turn};
+use crate::solve::{Echo, ErrorKind, Memory, Options, Past, Place, Recorder, Taken, Turn};
 use crate::system::System;
 
 /// A run that was recorded.
@@ -285,10 +286,8 @@ impl Recorder for Tape {
     }
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
-        if problem.past.is_some() && matches!(taken.formula, Formula::Rosenbrock(_)) {
-            let sentence = "there is no way back through the steps of Rosenbrock methods where values at other times are read; \
-                            try RadauIIA5 or KenCarp4";
-            return Err(ErrorKind::Options(sentence.to_string()));
+        if problem.past.is_some() {
+            no_rosenbrock(&taken)?;
         }
         self.look(problem);
         self.steps.push(taken, y, points);

@@ -29,6 +29,13 @@ pub struct Memory {
     standings: Vec<Standing>,
 }
 
+/// How a run stands, while it stands elsewhere.
+pub struct Paused {
+    sides: Vec<usize>,
+    end: f64,
+    y: Vec<f64>,
+}
+
 /// Where a value that was read at another time came from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Origin {
@@ -108,6 +115,23 @@ impl<'a> Past<'a> {
     pub fn stand_at_start(&mut self) {
         let (t, y) = (self.breaks[0].t, self.start.clone());
         self.stand(0, Some((t, &y)));
+    }
+
+    /// Stands for a while as the run did at (t, y), where the step began that it has just kept.
+    pub fn during(&mut self, t: f64, y: &[f64]) -> Paused {
+        let paused = Paused { sides: self.sides.clone(), end: self.end, y: self.y.clone() };
+        self.stand(self.pieces.next().saturating_sub(1), Some((t, y)));
+        paused
+    }
+
+    /// And again where it was.
+    pub fn resume(&mut self, paused: Paused) {
+        (self.sides, self.end, self.y, self.known) = (paused.sides, paused.end, paused.y, None);
+    }
+
+    /// Nothing before this time is read from `from` on, as far as that is known.
+    pub fn oldest(&self, from: f64) -> Option<f64> {
+        self.longest.map(|longest| from - longest * (1.0 + CLOSE))
     }
 
     /// Where the k-th value came from that was read last.

@@ -135,12 +135,8 @@ impl<'a> Past<'a> {
         let longest = table.arguments.iter().try_fold(0.0f64, |most, a| Some(most.max(lag(a.source)?)));
         let sides = table.arguments.iter().map(|a| usize::from(lag(a.source) == Some(0.0))).collect();
         let mut past = Past { sides, order, ..Past::empty(table, lags, t0, y0) };
-        // Who goes back asks for all.
-        if problem.told {
-            past.standings = Some(Vec::new());
-        } else {
-            past.longest = longest;
-        }
+        past.longest = longest;
+        past.standings = problem.told.then(Vec::new);
         past.find_sides(problem, t0, y0, true);
         Ok(Some(Box::new(past)))
     }

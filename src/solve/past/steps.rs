@@ -267,7 +267,8 @@ fn keep(problem: &mut Problem, piece: Piece, reached: f64, found: Option<Crossin
     let pieces = Arc::make_mut(&mut past.pieces);
     pieces.push(piece);
     past.end = reached;
-    if let Some(longest) = past.longest {
+    // Who goes back asks for all.
+    if let (Some(longest), None) = (past.longest, &past.standings) {
         let sampler = &mut past.sampler;
         pieces.drop_before(from - longest * (1.0 + CLOSE), |piece| sampler.give_back(piece));
     }
