@@ -202,12 +202,25 @@ fn hessians_are_slopes_of_gradients() {
         objective o = integral(x^2*a)*final(y)^2 + c*value(z, 1)*value(y, 0.5) + exp(final(x))*final(d)
         solve t = 0..2
         ";
+    let growth = |what: &str| {
+        let text = "param r = 1.2, c = 0.6, k = 0.3
+            init x = 0.1
+            discrete hit = k
+            x' = r*x*(1 - x) + 0.1*hit
+            objective o = integral(x^2*hit*t) + final(hit)*final(x^2*t) + value(x, 1)
+            solve t = 0..3.3
+            ";
+        compiled(&format!("{text}when x > c {{ {what} }}")).objective(None, None, &["r", "c", "k"]).unwrap()
+    };
     let data = DataFile::new("seen.csv", "t,own,x,last\n1,0.1,1,2\n2.5,0.2,0.4,2\n");
     let cases = [
+        (growth("hit := t*k, x := 0.2 + k"), vec![1.2, 0.6, 0.3]),
         (compiled(terms).objective(None, None, &["a", "c", "x", "b"]).unwrap(), vec![0.7, 1.3, 0.6, 1.1]),
         (compiled(terms).objective(None, None, &["a", "c"]).unwrap(), vec![0.7, 1.3]),
         (compiled(DECAY).objective(None, Some(&data), &["k"]).unwrap(), vec![0.5]),
     ];
+    let ended = growth("hit := t*k, stop").hessian(&[1.2, 0.6, 0.3]).unwrap_err().to_string();
+    assert!(ended.contains("second derivatives of objectives do not go through `stop` yet"), "{ended}");
     for (objective, at) in cases {
         let (objective, k) = (tight(objective), at.len());
         let hessian = objective.hessian(&at).unwrap();

@@ -7,6 +7,7 @@
 mod delays;
 mod forward;
 mod reverse;
+pub mod saltation;
 mod sensitivity;
 mod series_nodes;
 mod split;

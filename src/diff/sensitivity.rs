@@ -6,6 +6,7 @@
 //! n(j + 1) + k.
 
 use super::forward::{Direction, declare, tangent, tangent_model, tangent_pieces};
+use super::saltation;
 use crate::expr::{Node, Reads, Subscript, SymbolId};
 use crate::model::{Delayed, Family, History, Kind, Model, Piece, Symbol};
 
@@ -130,7 +131,7 @@ fn is_element(larger: &mut Model, subscripts: &[crate::expr::Affine], element: &
 }
 
 /// The model with the derivative of all its states and outputs in one direction as further states and outputs, in the same
-/// order. The direction is given by further parameters: what each parameter changes by, `d k`, and behind them what each
+/// order, events included where [`saltation::unsuited`] finds nothing. The direction is given by further parameters: what each parameter changes by, `d k`, and behind them what each
 /// initial value changes by besides, `d init x`. Behind the discrete quantities stand theirs, which are set with them.
 pub fn along(model: &Model) -> Model {
     let mut larger = model.clone();
@@ -186,9 +187,18 @@ pub fn along(model: &Model) -> Model {
     let (definitions, families, direction) = tangent_model(model, &mut larger.graph, &mut larger.symbols, direction);
     larger.definitions.extend(definitions);
     larger.derivatives.extend(families.into_iter().map(|f| Family { symbol: tangents[&f.symbol], ..f }));
+    let ended = saltation::add(model, &mut larger, &direction);
     for output in &model.outputs {
         let of = model.symbol(output.symbol);
-        let pieces = tangent_pieces(&mut larger.graph, output, &direction);
+        let mut pieces = tangent_pieces(&mut larger.graph, output, &direction);
+        if let Some((tau, times)) = &ended {
+            let graph = &mut larger.graph;
+            for (piece, own) in pieces.iter_mut().zip(&output.pieces) {
+                let rate = tangent(graph, own.value, times);
+                let moved = graph.mul(rate, *tau);
+                piece.value = graph.add(piece.value, moved);
+            }
+        }
         let symbol = Symbol { name: format!("d {}", of.name), doc: None, ..of.clone() };
         let id = declare(&mut larger.graph, &mut larger.symbols, symbol, Reads::Nothing);
         larger.outputs.push(Family { symbol: id, pieces });

@@ -249,7 +249,8 @@ impl Objective {
             Question::Likelihood => self.compiled.model().checked().asked.observations.len(),
             Question::Objective(_) => self.terms().len() + 1,
         };
-        let (at, discretes) = (shape.discretes_at, shape.discretes.len() / blocks);
+        // Behind those of the blocks the model with its derivative has some of its own.
+        let (at, discretes) = (shape.discretes_at, self.compiled.system().shape().discretes.len());
         let slots = at + discretes - self.slots();
         Places { n: shape.dim(), m: shape.outputs.len() / blocks, blocks, own, at, slots, discretes }
     }

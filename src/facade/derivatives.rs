@@ -272,9 +272,17 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`DerivativeError`]
     pub fn record(&self) -> Result<Recorded<'a>, DerivativeError> {
+        self.record_on(Tape::new(self.compiled().system(), self.options().max_tape))
+    }
+
+    /// The same of a run of the model with its derivative, for second derivatives: the first `own` states are the model's.
+    pub(super) fn record_of_second(&self, own: usize) -> Result<Recorded<'a>, DerivativeError> {
+        self.record_on(Tape::new(self.compiled().system(), self.options().max_tape).of_second(own))
+    }
+
+    fn record_on(&self, mut tape: Tape) -> Result<Recorded<'a>, DerivativeError> {
         self.reversible()?;
         let start = self.start()?;
-        let mut tape = Tape::new(self.compiled().system(), self.options().max_tape);
         let solution = self.run_told(start.clone(), Some(&mut tape))?;
         Ok(Recorded { problem: self.clone(), solution, tape, start, continuous: false })
     }

@@ -565,12 +565,19 @@ impl Compiled {
     fn along(&self) -> Result<&Compiled, String> {
         let make = || {
             let checked = crate::diff::along(&self.inner.model.checked);
-            let derivatives = derive(&checked).map_err(|unsupported| unsupported.to_string())?;
+            let derived = |model: &model::Model| derive(model).map_err(|unsupported| unsupported.to_string());
+            let derivatives = derived(&checked)?;
+            let located = match model::with_modes(&checked) {
+                Some(model) => {
+                    let derivatives = derived(&model)?;
+                    Some(Arc::new((model, derivatives)))
+                }
+                None => None,
+            };
             let model = Model {
                 checked: Arc::new(checked),
                 derivatives: Arc::new(derivatives),
-                // Its runs step over switches.
-                located: None,
+                located,
                 parse_seconds: 0.0,
                 sensitivities: Vec::new(),
                 jump: None,

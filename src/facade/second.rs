@@ -5,6 +5,7 @@ use super::derivatives::{DerivativeError, Gradient, Recorded};
 use super::objective::{Objective, derivatives};
 use super::objective_error::ObjectiveError;
 use super::problem::Problem;
+use crate::diff::saltation::unsuited;
 use crate::model::Kind;
 
 impl<'a> Problem<'a> {
@@ -62,8 +63,8 @@ impl<'a> Problem<'a> {
             let sentence = "second derivatives do not go through equations that had to be differentiated yet";
             return Err(DerivativeError::Refused(sentence.to_string()));
         }
-        if !model.events.is_empty() {
-            return Err(DerivativeError::Refused("second derivatives do not go through events yet".to_string()));
+        if let Some(sentence) = unsuited(model) {
+            return Err(DerivativeError::Refused(sentence));
         }
         if !model.delays.is_empty() {
             return Err(DerivativeError::Refused("second derivatives do not go through delays yet".to_string()));
@@ -92,7 +93,7 @@ impl<'a> Problem<'a> {
             self.given_states().map(|place| (n + place, changes[parameters + place])).collect();
         let larger = self.compiled().along().map_err(DerivativeError::Refused)?;
         let changes = changes.into_iter().enumerate().map(|(place, change)| (parameters + place, change));
-        self.along(larger, changes, starts).over_switches().record()
+        self.along(larger, changes, starts).record_of_second(n)
     }
 }
 
@@ -101,12 +102,16 @@ impl Objective {
     /// with its derivative, and a sweep back. For small problems.
     ///
     /// # Errors
-    /// As [`Self::value_and_gradient`], and where the model has events.
+    /// As [`Self::value_and_gradient`], and where second derivatives do not go through what happens.
     pub fn hessian(&self, at: &[f64]) -> Result<Vec<f64>, ObjectiveError> {
         let problem = self.problem(at)?.save(self.save()?);
         let mut rows = Vec::with_capacity(at.len() * at.len());
         for name in self.by() {
             let recorded = problem.record_along(&[(name, 1.0)]).map_err(derivatives)?;
+            if recorded.solution().stopped_by().is_some() {
+                let sentence = "second derivatives of objectives do not go through `stop` yet".to_string();
+                return Err(derivatives(DerivativeError::Refused(sentence)));
+            }
             let (_, row) = self.pulled(&recorded, true)?;
             rows.extend(self.by().iter().map(|name| problem.of_name(&row, name)));
         }

@@ -477,7 +477,7 @@ impl Recorder for Forward {
 
     fn turn(&mut self, problem: &mut Problem, t: f64, y: &[f64], turn: Turn) -> Result<(), ErrorKind> {
         if self.moments.is_none() {
-            self.moments = Moments::new(problem.system)?;
+            self.moments = Moments::new(problem.system, None)?;
         }
         let size = self.n * self.k;
         let h = self.taken.as_ref().map_or(0.0, |taken| taken.h);

@@ -12,6 +12,9 @@ use crate::solve::{Cause, ErrorKind, Turn};
 use crate::system::{Events, Logic, Matrix, System, Trigger};
 
 const AT_START: &str = "it happens just at the start of the run, and a little earlier it would not happen";
+const SECOND_MEETING: &str = "it meets another event, which second derivatives do not go through yet";
+const SECOND_CAUSED: &str = "it does not happen by itself, which second derivatives do not go through yet";
+const SECOND_JUMP: &str = "the equations jump there, which second derivatives do not go through yet";
 const TOUCHED: &str = "its condition is only touched: where the event happens does not move smoothly";
 
 /// Derivatives of numbers by states, by parameters and discrete quantities, and by time.
@@ -52,6 +55,8 @@ pub struct Moments {
     resets: Numbers,
     schedule: Part,
     discretes_at: usize,
+    /// Of a run for second derivatives: how many states are the model's.
+    own: Option<usize>,
     /// Of systems with algebraic unknowns, when first asked for.
     linear: Option<Linear>,
     moment: Option<Building>,
@@ -81,7 +86,7 @@ impl Moments {
     ///
     /// # Errors
     /// If it has no derivatives.
-    pub fn new(system: &dyn System) -> Result<Option<Self>, ErrorKind> {
+    pub fn new(system: &dyn System, own: Option<usize>) -> Result<Option<Self>, ErrorKind> {
         if system.events().is_none() {
             return Ok(None);
         }
@@ -91,6 +96,7 @@ impl Moments {
             resets: Numbers::new(system, [Matrix::ResetStates, Matrix::ResetParameters, Matrix::ResetTime])?,
             schedule: Part::new(system, Matrix::Schedule)?,
             discretes_at: shape.discretes_at,
+            own,
             linear: None,
             moment: None,
         }))
@@ -331,6 +337,7 @@ impl Moments {
         let Some(mut building) = self.moment.take() else {
             return Err(ErrorKind::Options("a moment ends that has not begun".to_string()));
         };
+        self.second(problem, (t, y), &building)?;
         if building.contested {
             self.in_another_order(problem, (t, y), &mut building, stopped)?;
         }
@@ -356,6 +363,31 @@ impl Moments {
             }
         }
         Ok(moment)
+    }
+
+    /// Of a run for second derivatives: whether what happened is what the events of the model with its derivative know of
+    /// (`diff/saltation.rs`).
+    fn second(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), building: &Building) -> Result<(), ErrorKind> {
+        let Some(own) = self.own else { return Ok(()) };
+        let none = |why| Err(ErrorKind::NoDerivative { event: building.moment.name.clone(), time: t, why });
+        if building.contested {
+            return none(SECOND_MEETING);
+        }
+        let fixed = |op: &Op| matches!(op, Op::Time(row) if *row == Row::default());
+        match building.executed.first() {
+            // What has not been reached by itself does not say how its time moves.
+            Some((group, _, Cause::Nothing))
+                if matches!(events(problem).groups[*group].trigger, Trigger::Condition(_)) =>
+            {
+                none(SECOND_CAUSED)
+            }
+            Some(_) => Ok(()),
+            None if building.moment.ops.first().is_none_or(fixed) => Ok(()),
+            None => {
+                let f = self.slope(problem, t, y)?;
+                if alike(&building.f[..own], &f[..own]) { Ok(()) } else { none(SECOND_JUMP) }
+            }
+        }
     }
 
     /// What met by chance is executed in the reverse order as well: only if that comes to the same is there a derivative.

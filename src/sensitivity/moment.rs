@@ -309,8 +309,9 @@ fn run_back(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Regi
                     Target::State(place) => std::mem::take(&mut r.y[*place]),
                     Target::Discrete(place) => std::mem::take(&mut r.q[*place]),
                 };
-                let values: Vec<f64> = list.iter().map(|(target, _)| take(target)).collect();
-                for ((_, source), value) in list.iter().zip(values) {
+                // Of several values for one target the last stays.
+                let values: Vec<f64> = list.iter().rev().map(|(target, _)| take(target)).collect();
+                for ((_, source), value) in list.iter().rev().zip(values) {
                     match source {
                         Source::Row(row) => row.pull(value, r),
                         Source::Kept(slot, at) => remember(r, *slot, *at, value),

@@ -24,6 +24,8 @@ pub struct Tape {
     /// What happened, and behind how many steps.
     pub(super) moments: Vec<(usize, Moment)>,
     building: Option<Moments>,
+    /// Of a run for second derivatives: how many states are the model's.
+    own: Option<usize>,
     /// States of the points kept, n numbers each.
     states: Vec<f64>,
     /// Of a system with constraints, what they were before they moved onto them inside a step; the last one found.
@@ -79,6 +81,7 @@ impl Tape {
             kept: Vec::new(),
             moments: Vec::new(),
             building: None,
+            own: None,
             states: Vec::new(),
             given: Vec::new(),
             found: Vec::new(),
@@ -89,6 +92,12 @@ impl Tape {
             echoes: Echoes::default(),
             start: None,
         }
+    }
+
+    /// For second derivatives: of the model with its derivative, whose first states are the model's own.
+    pub fn of_second(mut self, own: usize) -> Self {
+        self.own = Some(own);
+        self
     }
 
     /// Bytes it takes.
@@ -309,7 +318,7 @@ impl Recorder for Tape {
 
     fn turn(&mut self, problem: &mut Problem, t: f64, y: &[f64], turn: Turn) -> Result<(), ErrorKind> {
         if self.building.is_none() {
-            self.building = Moments::new(problem.system)?;
+            self.building = Moments::new(problem.system, self.own)?;
         }
         let h = self.steps.last_length();
         let Some(moments) = &mut self.building else { return Ok(()) };
