@@ -54,6 +54,7 @@ fn parameters() {
                 // Functions for whole steps are interpreted until compiling them pays.
                 let begun = Instant::now();
                 while begun.elapsed().as_secs_f64() < 0.3 {
+                    _ = black_box(objective.value(&at));
                     _ = black_box(objective.value_and_gradient(&at, &mut gradient));
                 }
                 for _ in 0..20 {

@@ -150,7 +150,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
             let parts = (&jacobian, &by_parameter);
             let kernel = |whole| explicit_adjoint(rhs, parts, formula, whole, by.ncols(), self.target);
             let kernels_made = vec![kernel(false)?, kernel(true)?];
-            let small = kernels_made.iter().all(|kernel| operations(kernel) <= STEP);
+            let small = kernels_made.iter().all(|kernel| operations(kernel) <= 2 * STEP);
             if small { Step::new(Program { kernels: kernels_made }, kernels.clone()) } else { None }
         });
         step.map(|step| step as Arc<dyn CompiledStep>)

@@ -39,7 +39,8 @@ pub fn taylor_step(series: &Kernel, order: usize, target: Target64) -> Option<Ke
         squares = code.multiply_add(share, share, squares, fma);
         for (most, k) in [(&mut before, order - 1), (&mut last, order)] {
             let c = code.kept(jet + (k - 1) * n + j);
-            // Each coefficient is made of those before: where one is not finite, the last are not either. 0·c is 0, or NaN.
+            // Coefficients are made of those before: where one is not finite the last are not either, as a rule, and P'(h) of the
+            // next step never is. 0·c is 0, or NaN.
             finite = code.multiply_add(zero, c, finite, fma);
             let c = code.op(Op::Unary(Unary::Abs, c));
             let c = code.op(Op::Binary(Binary::Mul, c, weight));

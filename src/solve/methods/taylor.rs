@@ -175,8 +175,8 @@ impl Taylor {
         for (error, f) in self.error.iter_mut().zip(&*jet) {
             *error -= factor * f;
         }
-        // A point with coefficients that are not finite is one there is no going on from.
-        let next = jet.iter().all(|c| c.is_finite());
+        // A point with coefficients that are not finite is one there is no going on from; the first are part of the error.
+        let next = jet[(self.order - 2) * n..].iter().all(|c| c.is_finite());
         let last = if next { problem.norm(&self.error, &self.here[..n], new) } else { f64::NAN };
         if last > error || last.is_nan() { last } else { error }
     }
