@@ -1,6 +1,6 @@
 //! Compiling ahead of time: object files and C for hosts without this library.
 
-use super::bind::parameter_values;
+use super::bind::{Fixed, parameter_values};
 use super::{MissingParameter, Model};
 use crate::backend::ahead::{Ahead, Formula, Method as Data};
 use crate::backend::c;
@@ -91,7 +91,7 @@ impl Model {
             over_switches: run.over_switches,
         };
         let ahead = Ahead::new(&lowered, &data, defaults).map_err(refused)?;
-        let values = parameter_values(model, &FxHashMap::default()).map_err(AheadError::Missing)?;
+        let values = parameter_values(model, &Fixed::of(model), &FxHashMap::default()).map_err(AheadError::Missing)?;
         let listed = |names: &Names| -> Vec<String> { (0..names.len()).map(|k| names.get(k)).collect() };
         let name = options.name.as_deref().unwrap_or(&model.name);
         let kind = if options.native { "this machine" } else { "every machine of its kind" };

@@ -9,7 +9,7 @@ use super::Compiled;
 use crate::backend::Arguments;
 use crate::diag::closest;
 use crate::diff::Wanted;
-use crate::expr::{Environment, Evaluator, SymbolId, turns};
+use crate::expr::{Environment, Evaluator, Node, SymbolId, turns};
 use crate::model::{Family, Kind, Model, SpeciesId, dependents};
 use crate::name::split;
 use crate::system::Eliminated;
@@ -65,32 +65,42 @@ impl fmt::Display for MissingParameter {
 
 impl std::error::Error for MissingParameter {}
 
-/// The values of all parameters: those set, and the defaults of the others, which may depend on them.
-pub fn parameter_values(model: &Model, set: &FxHashMap<usize, f64>) -> Result<Vec<f64>, MissingParameter> {
-    let families = model.defaults.iter().map(|f| (f.symbol, f)).chain(model.definitions.iter().map(|f| (f.symbol, f)));
-    let defaults = Defaults {
-        model,
-        families: families.collect(),
-        set,
-        known: RefCell::new(vec![None; model.parameter_count()]),
-        missing: RefCell::new(None),
-    };
-    for family in &model.defaults {
-        let symbol = model.symbol(family.symbol);
-        for piece in &family.pieces {
-            for indices in turns(&piece.ranges) {
-                let value = |var| indices.iter().find(|(known, _)| *known == var).map_or(0, |(_, v)| *v);
-                let subscripts: Vec<i64> = piece.subscripts.iter().map(|a| a.eval(&value)).collect();
-                defaults.parameter(symbol.offset + symbol.place(&subscripts), || {
-                    Evaluator::new(&model.graph, &defaults, indices).value(piece.value)
-                });
-            }
-        }
+/// The defaults that follow from numbers alone: the same whatever is set.
+#[derive(Clone, Debug)]
+pub struct Fixed {
+    /// By the parameter's place.
+    values: Vec<Option<f64>>,
+    /// The families of defaults that follow from other parameters, by their numbers.
+    rest: Vec<usize>,
+}
+
+impl Fixed {
+    /// Those of a model.
+    pub fn of(model: &Model) -> Self {
+        let (graph, set) = (&model.graph, FxHashMap::default());
+        let is_number = |value| !graph.reachable(&[value]).iter().any(|id| matches!(graph.node(*id), Node::Symbol(..)));
+        let (numbers, rest): (Vec<usize>, Vec<usize>) = (0..model.defaults.len())
+            .partition(|k| model.defaults[*k].pieces.iter().all(|piece| is_number(piece.value)));
+        let defaults = Defaults::new(model, &set, vec![None; model.parameter_count()]);
+        defaults.fill(&numbers);
+        Fixed { values: defaults.known.into_inner(), rest }
     }
+}
+
+/// The values of all parameters: those set, and the defaults of the others, which may depend on them.
+pub fn parameter_values(
+    model: &Model,
+    fixed: &Fixed,
+    set: &FxHashMap<usize, f64>,
+) -> Result<Vec<f64>, MissingParameter> {
+    let mut known = fixed.values.clone();
+    set.iter().for_each(|(place, value)| known[*place] = Some(*value));
+    let defaults = Defaults::new(model, set, known);
+    defaults.fill(&fixed.rest);
     let known = defaults.known.into_inner();
     let mut values = Vec::with_capacity(known.len());
     for (k, value) in known.into_iter().enumerate() {
-        match value.or_else(|| set.get(&k).copied()) {
+        match value {
             Some(value) => values.push(value),
             None => return Err(MissingParameter(parameter_name(model, k))),
         }
@@ -118,7 +128,28 @@ struct Defaults<'a> {
     missing: RefCell<Option<String>>,
 }
 
-impl Defaults<'_> {
+impl<'a> Defaults<'a> {
+    fn new(model: &'a Model, set: &'a FxHashMap<usize, f64>, known: Vec<Option<f64>>) -> Self {
+        let families = model.defaults.iter().chain(&model.definitions).map(|family| (family.symbol, family)).collect();
+        Defaults { model, families, set, known: RefCell::new(known), missing: RefCell::new(None) }
+    }
+
+    /// Finds the values of all elements of some families of defaults.
+    fn fill(&self, families: &[usize]) {
+        for family in families.iter().map(|k| &self.model.defaults[*k]) {
+            let symbol = self.model.symbol(family.symbol);
+            for piece in &family.pieces {
+                for indices in turns(&piece.ranges) {
+                    let value = |var| indices.iter().find(|(known, _)| *known == var).map_or(0, |(_, v)| *v);
+                    let subscripts: Vec<i64> = piece.subscripts.iter().map(|a| a.eval(&value)).collect();
+                    self.parameter(symbol.offset + symbol.place(&subscripts), || {
+                        Evaluator::new(&self.model.graph, self, indices).value(piece.value)
+                    });
+                }
+            }
+        }
+    }
+
     /// The value at a place: set, known, or computed now.
     fn parameter(&self, place: usize, compute: impl FnOnce() -> f64) -> f64 {
         if let Some(value) = self.set.get(&place) {
@@ -192,8 +223,14 @@ impl Compiled {
 
     /// [`Self::bind`] of the defaults: what most runs need, computed once.
     pub(super) fn bound_defaults(&self) -> Result<Vec<f64>, MissingParameter> {
-        let bind = || Ok(self.bind(&parameter_values(self.model().checked(), &FxHashMap::default())?));
+        let bind = || Ok(self.bind(&self.parameter_values(&FxHashMap::default())?));
         self.inner.defaults.get_or_init(bind).clone()
+    }
+
+    /// The values of all parameters: those set, by place, and the defaults of the others.
+    pub(super) fn parameter_values(&self, set: &FxHashMap<usize, f64>) -> Result<Vec<f64>, MissingParameter> {
+        let model = self.model().checked();
+        parameter_values(model, self.inner.fixed.get_or_init(|| Fixed::of(model)), set)
     }
 
     /// The bound parameter vector the system's calls expect: parameter values, then discrete quantities as they are at the
@@ -276,4 +313,25 @@ fn zeros(list: &mut Vec<f64>, len: usize) -> &mut [f64] {
     list.clear();
     list.resize(len, 0.0);
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Model;
+
+    #[test]
+    fn what_is_set_takes_the_place_of_defaults_whatever_they_follow_from() {
+        let text = "
+            index i = 1..3
+            param a = 2, b = a + 1, w[i] = 10*i, v[i] = w[i] + b
+            init x = 1
+            x' = -a*x
+        ";
+        let compiled = Model::parse(text).unwrap().compile().unwrap();
+        let values = |problem: crate::Problem| problem.parameter_values().unwrap();
+        assert_eq!(values(compiled.problem()), [2.0, 3.0, 10.0, 20.0, 30.0, 13.0, 23.0, 33.0]);
+        let problem = compiled.problem().set("a", 4.0).unwrap().set("w[2]", 0.0).unwrap().set("v[3]", 7.0).unwrap();
+        assert_eq!(values(problem), [4.0, 5.0, 10.0, 0.0, 30.0, 15.0, 5.0, 7.0]);
+        assert_eq!(values(compiled.problem().set("b", 1.0).unwrap()), [2.0, 1.0, 10.0, 20.0, 30.0, 11.0, 21.0, 31.0]);
+    }
 }

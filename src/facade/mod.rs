@@ -248,6 +248,7 @@ impl Model {
                 system,
                 compile_seconds,
                 defaults: OnceLock::new(),
+                fixed: OnceLock::new(),
                 laws: OnceLock::new(),
                 along: OnceLock::new(),
                 larger: Mutex::default(),
@@ -486,6 +487,8 @@ struct Inner {
     compile_seconds: f64,
     /// The bound parameters with nothing set, made when first asked for.
     defaults: OnceLock<Result<Vec<f64>, MissingParameter>>,
+    /// The defaults that nothing which is set changes.
+    fixed: OnceLock<bind::Fixed>,
     /// Conserved sums, found when first asked for.
     laws: OnceLock<Vec<model::Law>>,
     /// The model with its derivative in one direction, compiled when first asked for.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::bind::{MissingParameter, UnknownName, parameter_values};
+use super::bind::{MissingParameter, UnknownName};
 use super::ensemble::Place;
 use super::foreign::{HostError, callable};
 use super::reach::{OutsideData, outside_data};
@@ -313,7 +313,7 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`MissingParameter`] if one has neither a default nor a value.
     pub fn parameter_values(&self) -> Result<Vec<f64>, MissingParameter> {
-        parameter_values(self.compiled.model().checked(), &self.parameters)
+        self.compiled.parameter_values(&self.parameters)
     }
 
     /// The states at the start.
