@@ -2,20 +2,14 @@
 //! both are those of the numbers that come out.
 
 mod common;
+#[path = "common/numbers.rs"]
+mod numbers;
 
 use rhapsode::solve::{Method, Save};
 use rhapsode::system::Matrix;
 use rhapsode::{Compiled, Model, Problem};
 
-/// Numbers without pattern, between −1 and 1.
-fn weights(count: usize) -> Vec<f64> {
-    let mut x = 0.3f64;
-    let next = |_| {
-        x = (x * 97.0 + 0.1234567).fract();
-        2.0 * x - 1.0
-    };
-    (0..count).map(next).collect()
-}
+use numbers::numbers;
 
 /// How far wᵀ S by the forward sweep and the gradient by the backward sweep are apart, in units of what is added up on the
 /// way: the terms, Σ |λ| |S| at every step, and h Σ |λ| |∂f/∂p|, which rounding is a share of.
@@ -30,7 +24,7 @@ fn gap(problem: &Problem, compiled: &Compiled) -> f64 {
     let recorded = problem.record().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(recorded.solution().times(), tangents.solution().times());
     let columns = n + model.outputs().len();
-    let w = weights(tangents.solution().len() * columns);
+    let w = numbers(tangents.solution().len() * columns);
     let (mut sizes, mut direct) = (vec![0.0f64; k], vec![0.0f64; k]);
     let by_parameter = compiled.system().derivative(Matrix::Parameters).unwrap();
     let (mut work, mut values) = (vec![0.0; by_parameter.work()], vec![0.0; by_parameter.pattern().nnz()]);
@@ -182,7 +176,7 @@ fn gradients_go_through_starts_defaults_and_outputs() {
         let problem = compiled.problem().set("k", k).unwrap().set("a", a).unwrap().set("y", y).unwrap();
         problem.save(times.clone())
     };
-    let w = weights(4 * 3);
+    let w = numbers(4 * 3);
     let value = |k: f64, a: f64, y: f64| {
         let solution = at(k, a, y).solve().unwrap();
         let columns = ["x", "y", "s"].map(|name| solution.column(name).unwrap().to_vec());
@@ -312,7 +306,7 @@ fn steps_that_were_dropped_come_back_with_the_same_bits() {
         let times: Vec<f64> = (1..=7).map(|k| end * f64::from(k) / 7.0).collect();
         let problem = compiled.problem().method(method).save(Save::At(times));
         let whole = problem.record().unwrap();
-        let w = weights(whole.solution().len() * columns);
+        let w = numbers(whole.solution().len() * columns);
         let wanted = whole.pull(&w).unwrap();
         for budget in [400_000, 300_000] {
             let part = problem.clone().max_tape(budget).record().unwrap();
@@ -391,7 +385,7 @@ fn hessian_products_are_slopes_of_gradients() {
         let problem = compiled.problem().set("k", k).unwrap().set("a", a).unwrap().set("y", y).unwrap();
         problem.save(Save::At(vec![0.0, 0.7, 1.3, 3.0]))
     };
-    let w = weights(4 * 3);
+    let w = numbers(4 * 3);
     let gradient = |h: f64| at(0.5 + 0.3 * h, 3.0 - 0.2 * h, 1.0 + 0.5 * h).record().unwrap().pull(&w).unwrap();
     let direction = [("k", 0.3), ("a", -0.2), ("y", 0.5)];
     let product = at(0.5, 3.0, 1.0).hessian_product(&w, &direction).unwrap();

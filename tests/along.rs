@@ -1,5 +1,7 @@
 //! Steps with directions as one kernel: both backends give the same bits, and what the lists of instructions give but for rounding.
 
+#[path = "common/numbers.rs"]
+mod numbers;
 #[path = "common/plain.rs"]
 mod plain;
 
@@ -10,6 +12,7 @@ use rhapsode::solve::{Method, Options, Save, Tolerance, integrate_told};
 use rhapsode::system::{LIMITS, System};
 use rhapsode::{Backend, Compiled, Model};
 
+use numbers::numbers;
 use plain::Plain;
 
 const ROSENBROCK: [(&Rosenbrock, Method); 3] =
@@ -41,16 +44,6 @@ fn compile(text: &str, backend: Backend) -> Compiled {
 fn start(compiled: &Compiled) -> (Vec<f64>, Vec<f64>) {
     let p = compiled.bind(&compiled.problem().parameter_values().unwrap());
     (compiled.initial(0.0, &p), p)
-}
-
-/// Numbers without pattern, between −1 and 1.
-fn numbers(count: usize) -> Vec<f64> {
-    let mut x = 0.3f64;
-    let next = |_| {
-        x = (x * 97.0 + 0.1234567).fract();
-        2.0 * x - 1.0
-    };
-    (0..count).map(next).collect()
 }
 
 fn bits(values: &[f64]) -> Vec<u64> {

@@ -1,8 +1,16 @@
 //! The way back through runs with delays: against closed forms, against sensitivities carried along with a run, and against
 //! differences of runs that take the same steps.
 
+#[path = "common/method_of_steps.rs"]
+mod method_of_steps;
+#[path = "common/numbers.rs"]
+mod numbers;
+
 use rhapsode::solve::{Method, Save};
 use rhapsode::{Compiled, Gradient, Model, Problem, Way};
+
+use method_of_steps::steps;
+use numbers::numbers;
 
 fn compiled(text: &str) -> Compiled {
     Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap_or_else(|e| panic!("{e}"))
@@ -36,36 +44,6 @@ fn of(compiled: &Compiled, gradient: &Gradient, name: &str) -> f64 {
 
 fn columns(compiled: &Compiled) -> usize {
     compiled.model().states().len() + compiled.model().outputs().len()
-}
-
-/// Numbers without pattern, between −1 and 1.
-fn weights(count: usize) -> Vec<f64> {
-    let mut x = 0.3f64;
-    let next = |_| {
-        x = (x * 97.0 + 0.1234567).fract();
-        2.0 * x - 1.0
-    };
-    (0..count).map(next).collect()
-}
-
-/// Σ over the pieces that have begun of `(−k)^j (t − (j + first) τ)^j / j!`, and its derivatives by k and τ.
-fn steps(t: f64, k: f64, tau: f64, first: f64) -> [f64; 3] {
-    let (mut sums, mut factorial) = ([0.0; 3], 1.0);
-    for j in 0..20 {
-        let (order, since) = (f64::from(j), t - (f64::from(j) + first) * tau);
-        if j > 0 {
-            factorial *= order;
-        }
-        if since < 0.0 {
-            break;
-        }
-        sums[0] += (-k).powi(j) * since.powi(j) / factorial;
-        if j > 0 {
-            sums[1] -= order * (-k).powi(j - 1) * since.powi(j) / factorial;
-            sums[2] -= (-k).powi(j) * order * (order + first) * since.powi(j - 1) / factorial;
-        }
-    }
-    sums
 }
 
 #[test]
@@ -122,7 +100,7 @@ fn as_carried_along() {
             problem.save(Save::At(times.clone()))
         };
         let tangents = at(Method::Dop853, 1e-11).tangents(names).unwrap_or_else(|e| panic!("{e}\n{text}"));
-        let weights = weights(times.len() * columns(&model));
+        let weights = numbers(times.len() * columns(&model));
         for method in [Method::Auto, Method::Tsit5, Method::Dop853, Method::Vern9, Method::RadauIIA5, Method::Kvaerno5]
         {
             let recorded = at(method, 1e-9).record().unwrap_or_else(|e| panic!("{}: {e}\n{text}", method.name()));
@@ -156,7 +134,7 @@ fn of_the_steps_taken() {
         for method in explicit {
             let problem = coarse(&model, method, end);
             let recorded = problem.record().unwrap();
-            let weights = weights(3 * columns(&model));
+            let weights = numbers(3 * columns(&model));
             let gradient = recorded.pull(&weights).unwrap();
             for (name, value) in at {
                 let run = |h: f64| {
@@ -192,7 +170,7 @@ fn two_hundred_parameters() {
     assert_eq!(model.model().parameters().len(), 201);
     let problem = model.problem().span(0.0..6.0).method(Method::Vern7).rtol(1e-9).atol(1e-11);
     let problem = problem.save(Save::At(vec![2.0, 6.0]));
-    let weights = weights(2 * 20);
+    let weights = numbers(2 * 20);
     let gradient = problem.record().unwrap().pull(&weights).unwrap();
     let names = ["w[3,2]", "w[20,10]", "w[1,1]", "tau", "u[7]"];
     let tangents = problem.tangents(&names).unwrap();
@@ -234,7 +212,7 @@ fn steps_that_were_dropped_come_back() {
     let model = compiled(TWO);
     for method in [Method::Tsit5, Method::RadauIIA5] {
         let problem = model.problem().span(0.0..20.0).method(method).max_step(2e-3).save(Save::At(vec![7.0, 20.0]));
-        let weights = weights(2 * columns(&model));
+        let weights = numbers(2 * columns(&model));
         let whole = problem.record().unwrap();
         let part = problem.clone().max_tape(200_000).record().unwrap();
         assert!(part.bytes() < whole.bytes());
@@ -290,7 +268,7 @@ fn forward_is_the_transpose_of_back() {
         let model = compiled(&format!("{text}\n{happens}{state} := 1.1*{state} }}\n"));
         let count = columns(&model);
         let times = vec![0.31 * end, 0.77 * end, end];
-        let weights = weights(times.len() * count);
+        let weights = numbers(times.len() * count);
         for method in METHODS {
             let problem = model.problem().span(0.0..end).method(method).rtol(1e-6).atol(1e-8);
             let problem = problem.save(Save::At(times.clone()));
@@ -335,7 +313,7 @@ fn through_jumps_and_events() {
         let model = compiled(text);
         let count = columns(&model);
         let times = vec![0.31 * end, 0.77 * end, end];
-        let weights = weights(times.len() * count);
+        let weights = numbers(times.len() * count);
         let at_tolerance = |method, rtol: f64| {
             let problem = model.problem().span(0.0..end).method(method).rtol(rtol).atol(1e-2 * rtol);
             problem.save(Save::At(times.clone()))

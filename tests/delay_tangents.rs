@@ -1,8 +1,13 @@
 //! Derivatives of solutions with delays, by delays too, against closed forms and differences; and sensitivities in the error
 //! test.
 
+#[path = "common/method_of_steps.rs"]
+mod method_of_steps;
+
 use rhapsode::solve::{Method, Save};
 use rhapsode::{Compiled, Model, Tangents, Way};
+
+use method_of_steps::steps;
 
 fn compiled(text: &str) -> Compiled {
     Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap_or_else(|e| panic!("{e}"))
@@ -26,26 +31,6 @@ const METHODS: [Method; 10] = [
     Method::Radau,
     Method::Bdf,
 ];
-
-/// Σ over the pieces that have begun of `(−k)^j (t − (j + first) τ)^j / j!`, and its derivatives by k and τ.
-fn steps(t: f64, k: f64, tau: f64, first: f64) -> [f64; 3] {
-    let (mut sums, mut factorial) = ([0.0; 3], 1.0);
-    for j in 0..20 {
-        let (order, since) = (f64::from(j), t - (f64::from(j) + first) * tau);
-        if j > 0 {
-            factorial *= order;
-        }
-        if since < 0.0 {
-            break;
-        }
-        sums[0] += (-k).powi(j) * since.powi(j) / factorial;
-        if j > 0 {
-            sums[1] -= order * (-k).powi(j - 1) * since.powi(j) / factorial;
-            sums[2] -= (-k).powi(j) * order * (order + first) * since.powi(j - 1) / factorial;
-        }
-    }
-    sums
-}
 
 #[test]
 fn by_rates_delays_and_starts() {
