@@ -6,10 +6,11 @@ use std::fmt;
 use rustc_hash::FxHashMap;
 
 use super::Compiled;
+use super::together::are_numbers;
 use crate::backend::Arguments;
 use crate::diag::closest;
 use crate::diff::Wanted;
-use crate::expr::{Environment, Evaluator, Node, SymbolId, turns};
+use crate::expr::{Environment, Evaluator, SymbolId, turns};
 use crate::model::{Family, Kind, Model, SpeciesId, dependents};
 use crate::name::split;
 use crate::system::Eliminated;
@@ -77,10 +78,9 @@ pub struct Fixed {
 impl Fixed {
     /// Those of a model.
     pub fn of(model: &Model) -> Self {
-        let (graph, set) = (&model.graph, FxHashMap::default());
-        let is_number = |value| !graph.reachable(&[value]).iter().any(|id| matches!(graph.node(*id), Node::Symbol(..)));
-        let (numbers, rest): (Vec<usize>, Vec<usize>) = (0..model.defaults.len())
-            .partition(|k| model.defaults[*k].pieces.iter().all(|piece| is_number(piece.value)));
+        let set = FxHashMap::default();
+        let (numbers, rest): (Vec<usize>, Vec<usize>) =
+            (0..model.defaults.len()).partition(|k| are_numbers(model, &model.defaults[*k..=*k]));
         let defaults = Defaults::new(model, &set, vec![None; model.parameter_count()]);
         defaults.fill(&numbers);
         Fixed { values: defaults.known.into_inner(), rest }

@@ -251,7 +251,8 @@ pub fn discretes_are_numbers(model: &Checked) -> bool {
     are_numbers(model, &model.discrete_starts)
 }
 
-fn are_numbers(model: &Checked, families: &[Family]) -> bool {
+/// Whether families follow from no parameter.
+pub fn are_numbers(model: &Checked, families: &[Family]) -> bool {
     let mut pieces = families.iter().flat_map(|family| &family.pieces);
     pieces.all(|piece| model.graph.facts(piece.value).reads < Reads::Parameters)
 }
