@@ -50,7 +50,7 @@ use crate::backend::{
 };
 use crate::dae::solve_structure;
 use crate::diag::{Code, Diagnostic, codes};
-use crate::diff::{Derivatives, derive};
+use crate::diff::{Derivatives, Unsupported, derive};
 use crate::elaborate::{Elaborated, elaborate};
 use crate::expr::SymbolId;
 use crate::kernel::{Lowered, Target64, lower, lower_matrix, lower_taylor, lower_taylor_derivatives};
@@ -81,7 +81,7 @@ pub enum SensitivityError {
     /// Some equations had to be differentiated to determine all unknowns.
     Constrained,
     /// The equations cannot be differentiated.
-    Unsupported(crate::diff::Unsupported),
+    Unsupported(Unsupported),
     /// The model has events or discrete quantities: sensitivities would jump.
     Events,
     /// The model reads derivatives at other times.
@@ -183,32 +183,35 @@ impl Model {
             let error = Diagnostic::new(codes::reactions::NOTHING_TO_REDUCE, at, message);
             return Err(Errors::new(sources, vec![error.help("leave the option out")]));
         }
-        let differentiated = |model: &model::Model| {
-            derive(model).map_err(|unsupported| {
-                let span =
-                    model.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
-                let error = Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string());
-                let help = format!("write the expression of `{}` where it is used", unsupported.symbol);
-                Errors::new(sources.clone(), vec![error.help(help)])
-            })
-        };
-        let derivatives = differentiated(&checked)?;
-        let located = match model::with_modes(&checked) {
+        let checked = Arc::new(checked);
+        let model = Model::differentiated(checked.clone()).map_err(|unsupported| {
+            let span =
+                checked.symbols.iter().find(|s| s.name == unsupported.symbol).map_or(Span::new(0, 0), |s| s.span);
+            let error = Diagnostic::new(codes::model::DERIVATIVE, span, unsupported.to_string());
+            let help = format!("write the expression of `{}` where it is used", unsupported.symbol);
+            Errors::new(sources, vec![error.help(help)])
+        })?;
+        Ok(Model { parse_seconds: start.elapsed().as_secs_f64(), ..model })
+    }
+
+    /// A checked model with its derivatives, and with a mode per switch that the state decides.
+    fn differentiated(checked: impl Into<Arc<model::Model>>) -> Result<Model, Unsupported> {
+        let checked = checked.into();
+        let modes = model::with_modes(&checked);
+        Model::with_located(checked, modes)
+    }
+
+    /// The same, with what is compiled instead of the model, if anything is.
+    fn with_located(checked: Arc<model::Model>, located: Option<model::Model>) -> Result<Model, Unsupported> {
+        let derivatives = Arc::new(derive(&checked)?);
+        let located = match located {
             Some(model) => {
-                let derivatives = differentiated(&model)?;
+                let derivatives = derive(&model)?;
                 Some(Arc::new((model, derivatives)))
             }
             None => None,
         };
-        let parse_seconds = start.elapsed().as_secs_f64();
-        Ok(Model {
-            checked: Arc::new(checked),
-            derivatives: Arc::new(derivatives),
-            located,
-            parse_seconds,
-            sensitivities: Vec::new(),
-            jump: None,
-        })
+        Ok(Model { checked, derivatives, located, parse_seconds: 0.0, sensitivities: Vec::new(), jump: None })
     }
 
     /// Reads a model from a file, and the files it uses.
@@ -342,41 +345,19 @@ impl Model {
     }
 
     /// The same by what names have been found to stand for; the discrete quantities `moving` change in each direction too.
-    fn with_directions(
-        &self,
-        wanted: &[crate::diff::Wanted],
-        moving: &[SymbolId],
-    ) -> Result<Model, crate::diff::Unsupported> {
+    fn with_directions(&self, wanted: &[crate::diff::Wanted], moving: &[SymbolId]) -> Result<Model, Unsupported> {
         let larger = crate::diff::with_sensitivities(&self.checked, wanted, moving);
-        let derivatives = derive(&larger)?;
         let jump = jumps::jump(&self.checked, wanted);
         // The control of the step size keeps to what was written, unless it must be known whether sensitivities jump.
         let modes = if jump.is_some_and(|jump| jump.of_state) { model::with_modes(&larger) } else { None };
-        let located =
-            modes.map(|model| derive(&model).map(|derivatives| Arc::new((model, derivatives)))).transpose()?;
-        Ok(Model {
-            checked: Arc::new(larger),
-            derivatives: Arc::new(derivatives),
-            located,
-            parse_seconds: self.parse_seconds,
-            sensitivities: wanted.iter().map(|by| by.name.clone()).collect(),
-            jump,
-        })
+        let sensitivities = wanted.iter().map(|by| by.name.clone()).collect();
+        let model = Model::with_located(Arc::new(larger), modes)?;
+        Ok(Model { parse_seconds: self.parse_seconds, sensitivities, jump, ..model })
     }
 
     /// The model that is run for a question about the solution.
-    fn asking(&self, question: model::Question) -> Result<Model, crate::diff::Unsupported> {
-        let asking = self.checked.asking(question);
-        let derivatives = derive(&asking)?;
-        let located = match model::with_modes(&asking) {
-            Some(model) => {
-                let derivatives = derive(&model)?;
-                Some(Arc::new((model, derivatives)))
-            }
-            None => None,
-        };
-        let (checked, derivatives) = (Arc::new(asking), Arc::new(derivatives));
-        Ok(Model { checked, derivatives, located, parse_seconds: 0.0, sensitivities: Vec::new(), jump: None })
+    fn asking(&self, question: model::Question) -> Result<Model, Unsupported> {
+        Model::differentiated(self.checked.asking(question))
     }
 
     /// The names given to [`Self::with_sensitivities`].
@@ -514,17 +495,9 @@ impl Compiled {
     /// # Errors
     /// [`CompileError`] where derivatives cannot be formed.
     pub fn at_rest(&self) -> Result<Compiled, CompileError> {
-        let failed = |unsupported: crate::diff::Unsupported| CompileError(unsupported.to_string());
-        let checked = self.model().checked.at_rest();
-        let derivatives = derive(&checked).map_err(failed)?;
-        let located = match model::with_modes(&checked) {
-            Some(model) => {
-                let derivatives = derive(&model).map_err(failed)?;
-                Some(Arc::new((model, derivatives)))
-            }
-            None => None,
-        };
-        let (checked, derivatives) = (Arc::new(checked), Arc::new(derivatives));
+        let at_rest = Model::differentiated(self.model().checked.at_rest());
+        let Model { checked, derivatives, located, .. } =
+            at_rest.map_err(|unsupported| CompileError(unsupported.to_string()))?;
         Model { checked, derivatives, located, ..self.model().clone() }.compile_with(Backend::Interpret)
     }
 
@@ -567,25 +540,9 @@ impl Compiled {
     /// The model with its derivative in one direction ([`crate::diff::along`]).
     fn along(&self) -> Result<&Compiled, String> {
         let make = || {
-            let checked = crate::diff::along(&self.inner.model.checked);
-            let derived = |model: &model::Model| derive(model).map_err(|unsupported| unsupported.to_string());
-            let derivatives = derived(&checked)?;
-            let located = match model::with_modes(&checked) {
-                Some(model) => {
-                    let derivatives = derived(&model)?;
-                    Some(Arc::new((model, derivatives)))
-                }
-                None => None,
-            };
-            let model = Model {
-                checked: Arc::new(checked),
-                derivatives: Arc::new(derivatives),
-                located,
-                parse_seconds: 0.0,
-                sensitivities: Vec::new(),
-                jump: None,
-            };
-            model.compile_with(self.inner.backend).map_err(|error| error.to_string())
+            let along = Model::differentiated(crate::diff::along(&self.inner.model.checked));
+            let along = along.map_err(|unsupported| unsupported.to_string())?;
+            along.compile_with(self.inner.backend).map_err(|error| error.to_string())
         };
         self.inner.along.get_or_init(make).as_ref().map_err(String::clone)
     }
