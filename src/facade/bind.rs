@@ -222,15 +222,45 @@ impl Compiled {
     }
 
     /// [`Self::bind`] of the defaults: what most runs need, computed once.
-    pub(super) fn bound_defaults(&self) -> Result<Vec<f64>, MissingParameter> {
+    pub(super) fn bound_defaults(&self) -> Result<&Vec<f64>, MissingParameter> {
         let bind = || Ok(self.bind(&self.parameter_values(&FxHashMap::default())?));
-        self.inner.defaults.get_or_init(bind).clone()
+        self.inner.defaults.get_or_init(bind).as_ref().map_err(Clone::clone)
     }
 
     /// The values of all parameters: those set, by place, and the defaults of the others.
     pub(super) fn parameter_values(&self, set: &FxHashMap<usize, f64>) -> Result<Vec<f64>, MissingParameter> {
+        let mut desk = Desk::default();
+        self.parameter_values_within(&mut desk, set)?;
+        Ok(desk.values)
+    }
+
+    /// The same into [`Desk::values`], in memory that is there where no default follows from what is set.
+    pub(super) fn parameter_values_within(
+        &self,
+        desk: &mut Desk,
+        set: &FxHashMap<usize, f64>,
+    ) -> Result<(), MissingParameter> {
         let model = self.model().checked();
-        parameter_values(model, self.inner.fixed.get_or_init(|| Fixed::of(model)), set)
+        let fixed = self.inner.fixed.get_or_init(|| Fixed::of(model));
+        if !fixed.rest.is_empty() {
+            desk.values = parameter_values(model, fixed, set)?;
+            return Ok(());
+        }
+        desk.values.clear();
+        desk.values.extend(fixed.values.iter().map(|value| value.unwrap_or(f64::NAN)));
+        set.iter().for_each(|(place, value)| desk.values[*place] = *value);
+        let mut places = fixed.values.iter().enumerate();
+        match places.find(|(place, value)| value.is_none() && !set.contains_key(place)) {
+            Some((place, _)) => Err(MissingParameter(parameter_name(model, place))),
+            None => Ok(()),
+        }
+    }
+
+    /// [`Self::bind`] of [`Desk::values`].
+    pub(super) fn bind_values(&self, desk: &mut Desk, bound: &mut Vec<f64>) {
+        let values = std::mem::take(&mut desk.values);
+        self.bind_within(desk, &values, bound);
+        desk.values = values;
     }
 
     /// The bound parameter vector the system's calls expect: parameter values, then discrete quantities as they are at the
@@ -303,13 +333,14 @@ impl Compiled {
 /// Memory for what is computed on the way from values to a start.
 #[derive(Default)]
 pub(super) struct Desk {
+    pub values: Vec<f64>,
     work: Vec<f64>,
     state: Vec<f64>,
     starts: Vec<f64>,
 }
 
 /// So many zeros, where numbers were before.
-fn zeros(list: &mut Vec<f64>, len: usize) -> &mut [f64] {
+pub(super) fn zeros(list: &mut Vec<f64>, len: usize) -> &mut [f64] {
     list.clear();
     list.resize(len, 0.0);
     list

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::bind::{UnknownName, wanted};
+use super::bind::{UnknownName, wanted, zeros};
 use super::problem::{Problem, SolveError, Start};
 use super::way::Prediction;
 use crate::diff::Wanted;
@@ -153,6 +153,11 @@ impl Recorded<'_> {
         &self.problem
     }
 
+    /// What it started from.
+    pub(super) fn start(&self) -> &Start {
+        &self.start
+    }
+
     /// Bytes that the steps take.
     pub fn bytes(&self) -> u64 {
         self.tape.bytes()
@@ -177,14 +182,20 @@ impl Recorded<'_> {
         watch: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<Gradient, DerivativeError> {
         let back = self.sweep(weights, watch)?;
-        self.problem.through_start(&self.start, back.start, back.parameters)
+        self.through_start(back)
     }
 
     /// [`Self::pull`] of a number that depends on parameters and discrete quantities besides, by these derivatives.
     pub(super) fn pull_with(&self, weights: &[f64], direct: &[f64]) -> Result<Gradient, DerivativeError> {
         let mut back = self.sweep(weights, &mut |_, _| {})?;
         back.parameters.iter_mut().zip(direct).for_each(|(sum, direct)| *sum += direct);
-        self.problem.through_start(&self.start, back.start, back.parameters)
+        self.through_start(back)
+    }
+
+    fn through_start(&self, back: crate::sensitivity::Gradient) -> Result<Gradient, DerivativeError> {
+        let crate::sensitivity::Gradient { start: initial, mut parameters } = back;
+        self.problem.through_start(&mut Ends::default(), &self.start, &initial, &mut parameters)?;
+        Ok(Gradient { parameters, initial })
     }
 
     fn sweep(
@@ -202,12 +213,7 @@ impl Recorded<'_> {
         if let Some(dense) = self.solution.dense().filter(|_| self.continuous) {
             return Ok(self.tape.pull_continuously(system, self.problem.options(), dense, weights)?);
         }
-        let mut repeat = |again: &mut Again| match self.problem.unwatched().run_told(self.start.clone(), Some(again)) {
-            // What was sought is found.
-            Err(SolveError::Failed(_)) if again.is_done() => Ok(()),
-            Err(SolveError::Failed(failure)) => Err(failure.kind),
-            _ => Err(ErrorKind::Options("the run cannot be repeated".to_string())),
-        };
+        let mut repeat = |again: &mut Again| self.problem.repeat(&self.start, again);
         Ok(self.tape.pull(system, self.problem.options(), weights, watch, &mut repeat)?)
     }
 }
@@ -325,86 +331,125 @@ impl<'a> Problem<'a> {
     /// What the state at the start and the parameters change by in some directions: n rows, and a row per parameter and
     /// discrete quantity, of one number per direction.
     pub(super) fn directions(&self, start: &Start, wanted: &[Wanted]) -> Result<(Vec<f64>, Vec<f64>), DerivativeError> {
-        let (system, model) = (self.compiled().system(), self.compiled().model().checked());
-        let (n, k) = (system.shape().dim(), wanted.len());
-        let mut initial = self.part(Matrix::Initial, start)?;
-        let mut q = vec![0.0; k * (system.shape().discretes_at + system.shape().discretes.len())];
-        let mut s = vec![0.0; n * k];
-        for (j, by) in wanted.iter().enumerate() {
-            let symbol = model.symbol(by.symbol);
-            if symbol.kind == Kind::Parameter {
-                q[(symbol.offset + symbol.place(&by.element)) * k + j] = 1.0;
-            }
-        }
-        // Defaults follow the parameters they name, one after the other.
-        let defaults = self.part(Matrix::Defaults, start)?;
-        let mut change = q.clone();
-        while !defaults.is_empty() && change.iter().any(|x| *x != 0.0) {
-            let mut next = vec![0.0; q.len()];
-            defaults.add_product(&change, k, 1.0, &mut next);
-            self.given_parameters().for_each(|place| next[place * k..(place + 1) * k].fill(0.0));
-            for (j, by) in wanted.iter().enumerate() {
-                let symbol = model.symbol(by.symbol);
-                if symbol.kind == Kind::Parameter {
-                    next[(symbol.offset + symbol.place(&by.element)) * k + j] = 0.0;
-                }
-            }
-            q.iter_mut().zip(&next).for_each(|(q, next)| *q += next);
-            change = next;
-        }
-        // Discrete quantities start from parameters; one that is set depends on none.
-        let (parameters, discretes) = q.split_at(k * system.shape().discretes_at);
-        let mut discretes = vec![0.0; discretes.len()];
-        self.part(Matrix::Starts, start)?.add_product(&q, k, 1.0, &mut discretes);
-        self.given_discretes().for_each(|place| discretes[place * k..(place + 1) * k].fill(0.0));
-        let mut q = parameters.to_vec();
-        q.extend(discretes);
-        initial.evaluate(self.options().t0, &start.y, &start.bound, &[]);
-        initial.add_product(&q, k, 1.0, &mut s);
-        // A start that is set depends on no parameter.
-        self.given_states().for_each(|place| s[place * k..(place + 1) * k].fill(0.0));
-        for (j, by) in wanted.iter().enumerate() {
-            let symbol = model.symbol(by.symbol);
-            if symbol.kind == Kind::State {
-                let place = symbol.offset + symbol.place(&by.element);
-                s[place * k + j] = 1.0;
-            }
-        }
+        let (mut s, mut q) = (Vec::new(), Vec::new());
+        self.directions_within(&mut Ends::default(), start, wanted, &mut s, &mut q)?;
         Ok((s, q))
     }
 
-    /// The transpose of [`Self::directions`] for all names at once.
-    fn through_start(
+    /// The same in memory that is there.
+    pub(super) fn directions_within(
         &self,
+        ends: &mut Ends,
         start: &Start,
-        initial: Vec<f64>,
-        mut direct: Vec<f64>,
-    ) -> Result<Gradient, DerivativeError> {
-        let mut free = initial.clone();
-        self.given_states().for_each(|place| free[place] = 0.0);
-        self.part(Matrix::Initial, start)?.add_transposed(&free, 1.0, &mut direct);
-        let mut discretes = direct.split_off(self.compiled().system().shape().discretes_at);
-        direct.resize(direct.len() + discretes.len(), 0.0);
-        self.given_discretes().for_each(|place| discretes[place] = 0.0);
-        self.part(Matrix::Starts, start)?.add_transposed(&discretes, 1.0, &mut direct);
-        let defaults = self.part(Matrix::Defaults, start)?;
-        let mut change = direct.clone();
+        wanted: &[Wanted],
+        s: &mut Vec<f64>,
+        q: &mut Vec<f64>,
+    ) -> Result<(), DerivativeError> {
+        let (system, model) = (self.compiled().system(), self.compiled().model().checked());
+        let (shape, k) = (system.shape(), wanted.len());
+        let parameters = k * shape.discretes_at;
+        let Ends { parts, change, next, .. } = ends;
+        let Parts { initial, starts, defaults } = Parts::at(parts, self, start)?;
+        zeros(q, parameters + k * shape.discretes.len());
+        zeros(s, shape.dim() * k);
+        let each = |kind: Kind| {
+            wanted.iter().enumerate().filter_map(move |(j, by)| {
+                let symbol = model.symbol(by.symbol);
+                (symbol.kind == kind).then(|| (symbol.offset + symbol.place(&by.element)) * k + j)
+            })
+        };
+        each(Kind::Parameter).for_each(|at| q[at] = 1.0);
+        // Defaults follow the parameters they name, one after the other.
+        change.clone_from(q);
         while !defaults.is_empty() && change.iter().any(|x| *x != 0.0) {
-            self.given_parameters().for_each(|place| change[place] = 0.0);
-            let mut next = vec![0.0; direct.len()];
-            defaults.add_transposed(&change, 1.0, &mut next);
-            direct.iter_mut().zip(&next).for_each(|(g, next)| *g += next);
-            change = next;
+            zeros(next, q.len());
+            defaults.add_product(change, k, 1.0, next);
+            self.given_parameters().for_each(|place| next[place * k..(place + 1) * k].fill(0.0));
+            each(Kind::Parameter).for_each(|at| next[at] = 0.0);
+            q.iter_mut().zip(&*next).for_each(|(q, next)| *q += next);
+            std::mem::swap(change, next);
         }
-        direct.truncate(self.compiled().system().shape().discretes_at);
-        Ok(Gradient { parameters: direct, initial })
+        // Discrete quantities start from parameters; one that is set depends on none.
+        zeros(next, k * shape.discretes.len());
+        starts.add_product(q, k, 1.0, next);
+        self.given_discretes().for_each(|place| next[place * k..(place + 1) * k].fill(0.0));
+        q[parameters..].copy_from_slice(next);
+        initial.add_product(q, k, 1.0, s);
+        // A start that is set depends on no parameter.
+        self.given_states().for_each(|place| s[place * k..(place + 1) * k].fill(0.0));
+        each(Kind::State).for_each(|at| s[at] = 1.0);
+        Ok(())
     }
 
-    /// A matrix at the start.
-    fn part(&self, matrix: Matrix, start: &Start) -> Result<Part, DerivativeError> {
-        let mut part = Part::new(self.compiled().system(), matrix)?;
-        part.evaluate(self.options().t0, &start.y, &start.bound, &[]);
-        Ok(part)
+    /// The transpose of [`Self::directions`] for all names at once: `direct`, by parameters and discrete quantities, becomes
+    /// the gradient by parameters.
+    pub(super) fn through_start(
+        &self,
+        ends: &mut Ends,
+        start: &Start,
+        by_state: &[f64],
+        direct: &mut Vec<f64>,
+    ) -> Result<(), DerivativeError> {
+        let discretes_at = self.compiled().system().shape().discretes_at;
+        let Ends { parts, change, next, .. } = ends;
+        let Parts { initial, starts, defaults } = Parts::at(parts, self, start)?;
+        let free = &mut *change;
+        free.clear();
+        free.extend_from_slice(by_state);
+        self.given_states().for_each(|place| free[place] = 0.0);
+        initial.add_transposed(free, 1.0, direct);
+        let discretes = &mut *next;
+        discretes.clear();
+        discretes.extend_from_slice(&direct[discretes_at..]);
+        direct[discretes_at..].fill(0.0);
+        self.given_discretes().for_each(|place| discretes[place] = 0.0);
+        starts.add_transposed(discretes, 1.0, direct);
+        change.clone_from(direct);
+        while !defaults.is_empty() && change.iter().any(|x| *x != 0.0) {
+            self.given_parameters().for_each(|place| change[place] = 0.0);
+            zeros(next, direct.len());
+            defaults.add_transposed(change, 1.0, next);
+            direct.iter_mut().zip(&*next).for_each(|(g, next)| *g += next);
+            std::mem::swap(change, next);
+        }
+        direct.truncate(discretes_at);
+        Ok(())
+    }
+}
+
+/// The derivatives of what a run starts from, and memory for the ways through it.
+#[derive(Default)]
+pub(super) struct Ends {
+    parts: Option<Parts>,
+    change: Vec<f64>,
+    next: Vec<f64>,
+}
+
+/// Of first values of states and of discrete quantities, and of defaults.
+struct Parts {
+    initial: Part,
+    starts: Part,
+    defaults: Part,
+}
+
+impl Parts {
+    /// Those at a start.
+    fn at<'p>(
+        known: &'p mut Option<Parts>,
+        problem: &Problem,
+        start: &Start,
+    ) -> Result<&'p mut Parts, DerivativeError> {
+        let parts = match known {
+            Some(parts) => parts,
+            None => {
+                let part = |matrix| Part::new(problem.compiled().system(), matrix);
+                let (initial, starts) = (part(Matrix::Initial)?, part(Matrix::Starts)?);
+                known.insert(Parts { initial, starts, defaults: part(Matrix::Defaults)? })
+            }
+        };
+        let all = [&mut parts.initial, &mut parts.starts, &mut parts.defaults];
+        all.into_iter().for_each(|part| part.evaluate(problem.options().t0, &start.y, &start.bound, &[]));
+        Ok(parts)
     }
 }
 

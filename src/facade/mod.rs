@@ -18,6 +18,7 @@ mod page;
 mod past;
 mod problem;
 mod reach;
+mod room;
 mod second;
 mod show;
 mod steady;

@@ -2,12 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::asked::Sums;
+use super::ensemble::Place;
 use super::measured::Measured;
 use super::objective_error::ObjectiveError;
+use super::problem::Given;
+use super::room::Common;
 use super::together::{Asked, Together};
 use super::way::{Prediction, Way};
-use super::{Compiled, DerivativeError, SolveError, UnknownName, bind};
+use super::{Compiled, DerivativeError, UnknownName, bind};
 use crate::diag::closest;
+use crate::diff::Wanted;
 use crate::expr::Node;
 use crate::model::{Family, Kind, Question, Term, TermKind};
 use crate::solve::{Method, Options, Save};
@@ -26,8 +31,11 @@ pub struct Objective {
     pub(super) question: Question,
     pub(super) measured: Measured,
     pub(super) file: String,
+    /// What it is a function of, by name and by place.
     by: Vec<String>,
-    set: Vec<(String, f64)>,
+    wanted: Vec<Wanted>,
+    places: Vec<Place>,
+    set: Vec<(Place, f64)>,
     pub(super) span: (f64, f64),
     rtol: Option<f64>,
     atol: Option<f64>,
@@ -36,8 +44,8 @@ pub struct Objective {
     interrupt: Option<&'static (dyn Fn() -> bool + Sync)>,
     /// The models that are run for its value and for its gradient where that can be done together, made when first asked for.
     together: Arc<[OnceLock<Option<Together>>; 2]>,
-    /// What they are run with, until something is set.
-    ready: OnceLock<Option<(Vec<f64>, Options<'static>)>>,
+    /// What calls have in common, until something is set.
+    pub(super) common: Arc<Common>,
 }
 
 impl Compiled {
@@ -89,13 +97,19 @@ impl Compiled {
             };
             return Err(ObjectiveError::Delayed(what.unwrap_or_else(|| names.swap_remove(place))));
         }
+        let compiled = asking.compile().map_err(ObjectiveError::Compile)?;
+        let wanted = by.iter().map(|name| bind::wanted(compiled.model().checked(), name));
+        let wanted = wanted.collect::<Result<_, _>>().map_err(ObjectiveError::Name)?;
+        let places = Place::of_all(&compiled.problem(), &by).map_err(ObjectiveError::Name)?;
         Ok(Objective {
-            compiled: asking.compile().map_err(ObjectiveError::Compile)?,
+            compiled,
             name: names.swap_remove(place),
             question,
             measured,
             file: data.map_or_else(String::new, |file| file.name().to_string()),
             by,
+            wanted,
+            places,
             set: Vec::new(),
             span: model.run().span.unwrap_or((0.0, 1.0)),
             rtol: None,
@@ -104,7 +118,7 @@ impl Compiled {
             way: None,
             interrupt: None,
             together: Arc::default(),
-            ready: OnceLock::new(),
+            common: Arc::default(),
         })
     }
 }
@@ -176,50 +190,50 @@ impl Objective {
     /// # Errors
     /// [`UnknownName`] with the closest known name.
     pub fn set(mut self, name: &str, value: f64) -> Result<Self, UnknownName> {
-        self.compiled.problem().set(name, value)?;
-        self.set.push((name.to_string(), value));
-        self.ready = OnceLock::new();
+        self.set.push((Place::find(&self.compiled.problem(), name)?, value));
+        self.common = Arc::default();
         Ok(self)
     }
 
     /// Start and end of the independent variable.
     pub fn span(mut self, span: std::ops::Range<f64>) -> Self {
         self.span = (span.start, span.end);
-        self.ready = OnceLock::new();
+        self.common = Arc::default();
         self
     }
 
     /// Relative tolerance.
     pub fn rtol(mut self, rtol: f64) -> Self {
         self.rtol = Some(rtol);
-        self.ready = OnceLock::new();
+        self.common = Arc::default();
         self
     }
 
     /// Absolute tolerance.
     pub fn atol(mut self, atol: f64) -> Self {
         self.atol = Some(atol);
-        self.ready = OnceLock::new();
+        self.common = Arc::default();
         self
     }
 
     /// The integrator.
     pub fn method(mut self, method: Method) -> Self {
         self.method = Some(method);
-        self.ready = OnceLock::new();
+        self.common = Arc::default();
         self
     }
 
     /// How derivatives are computed; what costs less, if nothing is said.
     pub fn way(mut self, way: Way) -> Self {
         self.way = Some(way);
+        self.common = Arc::default();
         self
     }
 
     /// Asks now and then during its runs whether to give up, as [`super::Problem::interrupt`].
     pub fn interrupt(mut self, asked: &'static (dyn Fn() -> bool + Sync)) -> Self {
         self.interrupt = Some(asked);
-        self.ready = OnceLock::new();
+        self.common = Arc::default();
         self
     }
 
@@ -228,23 +242,25 @@ impl Objective {
     /// # Errors
     /// [`ObjectiveError::Solve`] where a parameter has no value.
     pub fn point(&self) -> Result<Vec<f64>, ObjectiveError> {
-        let problem = self.problem(&[])?;
-        let parameters =
-            problem.parameter_values().map_err(|error| ObjectiveError::Solve(SolveError::Missing(error)))?;
-        let model = self.compiled.model();
-        let (names, states) = (model.parameters(), model.states());
-        let y0 = problem.first_state().map_err(ObjectiveError::Solve)?;
-        let value =
-            |name: &String| names.find(name).map(|k| parameters[k]).or_else(|| states.find(name).map(|k| y0[k]));
-        Ok(self.by.iter().filter_map(value).collect())
+        let start = self.problem(&[]).start().map_err(ObjectiveError::Solve)?;
+        let value = |place: &Place| match place {
+            Place::State(k) => start.y[*k],
+            Place::Parameter(k) | Place::Discrete(k) => start.bound[*k],
+        };
+        Ok(self.places.iter().map(value).collect())
     }
 
-    pub(super) fn problem(&self, at: &[f64]) -> Result<super::Problem<'_>, ObjectiveError> {
+    /// The run it asks for at `at`; with no values there those of what it is a function of are as they stand.
+    pub(super) fn problem(&self, at: &[f64]) -> super::Problem<'_> {
+        let mut problem = self.bare();
+        let set = self.set.iter().copied().chain(self.places.iter().copied().zip(at.iter().copied()));
+        set.for_each(|(place, value)| problem.put(place, value));
+        problem
+    }
+
+    /// The same with all settings but values.
+    pub(super) fn bare(&self) -> super::Problem<'_> {
         let mut problem = self.compiled.problem().span(self.span.0..self.span.1);
-        let own = self.set.iter().map(|(name, value)| (name, *value));
-        for (name, value) in own.chain(self.by.iter().zip(at.iter().copied())) {
-            problem = problem.set(name, value).map_err(ObjectiveError::Name)?;
-        }
         if let Some(rtol) = self.rtol {
             problem = problem.rtol(rtol);
         }
@@ -257,7 +273,37 @@ impl Objective {
         if let Some(asked) = self.interrupt {
             problem = problem.interrupt(asked);
         }
-        Ok(problem)
+        problem
+    }
+
+    /// What is set in its runs: what was set, and what it is a function of.
+    pub(super) fn given(&self) -> Given {
+        self.problem(&vec![0.0; self.places.len()]).into_settings().0
+    }
+
+    /// Where what it is a function of stands.
+    pub(super) fn by_place(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The same as symbols of the model.
+    pub(super) fn wanted(&self) -> &[Wanted] {
+        &self.wanted
+    }
+
+    /// How derivatives are to be computed, if that was said.
+    pub(super) fn asked_way(&self) -> Option<Way> {
+        self.way
+    }
+
+    /// Takes its own from derivatives by all parameters and initial values.
+    pub(super) fn take(&self, parameters: &[f64], initial: &[f64], gradient: &mut [f64]) {
+        for (d, place) in gradient.iter_mut().zip(&self.places) {
+            *d = match place {
+                Place::Parameter(k) | Place::Discrete(k) => parameters[*k],
+                Place::State(k) => initial[*k],
+            };
+        }
     }
 
     /// The value at `at`, one number per name of [`Self::by`].
@@ -268,9 +314,7 @@ impl Objective {
         if let Some(value) = self.at_once(at, &mut []) {
             return Ok(value);
         }
-        let problem = self.problem(at)?.save(self.save()?);
-        let solution = problem.solve().map_err(ObjectiveError::Solve)?;
-        self.of(&problem, &solution)
+        self.run_for_value(at)
     }
 
     /// The value at `at` and, in `gradient`, its derivatives, one per name of [`Self::by`]: those of exactly that value.
@@ -284,16 +328,7 @@ impl Objective {
         {
             return Ok(value);
         }
-        let problem = self.problem(at)?.save(self.save()?);
-        let value = match self.way.unwrap_or_else(|| self.cheaper(&problem)) {
-            Way::Forward => self.forward(&problem, gradient)?,
-            back @ (Way::Adjoint | Way::Continuous) => {
-                let recorded = if back == Way::Continuous { problem.record_continuously() } else { problem.record() };
-                let (value, all) = self.pulled(&recorded.map_err(derivatives)?, false)?;
-                self.by.iter().zip(&mut *gradient).for_each(|(name, d)| *d = problem.of_name(&all, name));
-                value
-            }
-        };
+        let value = self.run_for_gradient(at, gradient)?;
         match gradient.iter().position(|d| !d.is_finite()) {
             Some(k) => Err(ObjectiveError::Derivative { value, name: self.by[k].clone() }),
             None => Ok(value),
@@ -301,7 +336,7 @@ impl Objective {
     }
 
     /// The way that is there, and costs less.
-    fn cheaper(&self, problem: &super::Problem) -> Way {
+    pub(super) fn cheaper(&self, problem: &super::Problem) -> Way {
         match self.prediction(problem) {
             _ if problem.reversible().is_err() => Way::Forward,
             Some(costs) => costs.way(),
@@ -319,7 +354,7 @@ impl Objective {
     /// # Errors
     /// As [`Self::point`].
     pub fn explain(&self) -> Result<String, ObjectiveError> {
-        let problem = self.problem(&[])?;
+        let problem = self.problem(&[]);
         let costs = self.prediction(&problem).map_or(String::new(), |costs| format!("; {costs}"));
         let at = self.point()?;
         Ok(match self.way {
@@ -343,9 +378,11 @@ impl Objective {
     /// # Errors
     /// As [`Self::value_and_gradient`].
     pub fn error_estimate(&self, at: &[f64]) -> Result<f64, ObjectiveError> {
-        let problem = self.problem(at)?.save(self.save()?);
-        let mut error = [0.0];
-        self.along(&problem, &problem.global_error().map_err(derivatives)?, &mut error)?;
+        let problem = self.problem(at).save(self.save()?);
+        let (start, mut error) = (problem.start().map_err(ObjectiveError::Solve)?, [0.0]);
+        let found = problem.global_error().map_err(derivatives)?;
+        let values = (found.solution(), found.values());
+        self.along(problem.compiled(), values, &found.changes, &start, &mut Sums::default(), &mut error)?;
         Ok(error[0])
     }
 
@@ -354,7 +391,7 @@ impl Objective {
         let derivatives = !gradient.is_empty();
         let make = || Together::new(self.compiled.model(), self.question, &self.by, derivatives);
         let together = self.together[usize::from(derivatives)].get_or_init(make).as_ref()?;
-        let (base, options) = self.ready.get_or_init(|| self.ready()).as_ref()?;
+        let (base, options) = self.common.ready.get_or_init(|| self.ready()).as_ref()?;
         let asked = match self.question {
             Question::Likelihood => Asked::Measured(&self.measured),
             Question::Objective(_) => Asked::Terms(self.terms()),
@@ -364,11 +401,10 @@ impl Objective {
 
     /// Parameters and options for that; none where other things are set, or nothing was measured within the run.
     fn ready(&self) -> Option<(Vec<f64>, Options<'static>)> {
-        let model = self.compiled.model();
-        if self.set.iter().any(|(name, _)| model.parameters().find(name).is_none()) {
+        if self.set.iter().any(|(place, _)| !matches!(place, Place::Parameter(_))) {
             return None;
         }
-        let problem = self.problem(&self.point().ok()?).ok()?;
+        let problem = self.problem(&self.point().ok()?);
         let (of, times) = (problem.options(), self.times().ok()?);
         let suits = of.method == Method::Auto || Together::suits(of.method);
         let mut options = Options::new(of.t0, times.last().copied()?);
@@ -377,12 +413,6 @@ impl Objective {
         options.save = Save::At(times);
         options.interrupt = self.interrupt;
         (suits && options.t1 > options.t0).then_some((problem.parameter_values().ok()?, options))
-    }
-
-    /// With the derivatives of the state carried along.
-    fn forward(&self, problem: &super::Problem, gradient: &mut [f64]) -> Result<f64, ObjectiveError> {
-        let names: Vec<&str> = self.by.iter().map(String::as_str).collect();
-        self.along(problem, &problem.tangents(&names).map_err(derivatives)?, gradient)
     }
 
     /// The points to keep; of a run until rest, whose end is not known, those of all steps.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::bind::{MissingParameter, UnknownName};
+use super::bind::{Desk, MissingParameter, UnknownName};
 use super::ensemble::Place;
 use super::foreign::{HostError, callable};
 use super::reach::{OutsideData, outside_data};
@@ -18,21 +18,27 @@ use super::{Compiled, Model};
 use crate::diag::closest;
 use crate::model::{Grid, LOOK_BACK, LeadIn};
 use crate::solve::{
-    Approach, End, ErrorKind, Failure, Method, Observer, Options, Precision, Recorder, Save, Solution, SteadyState,
-    Steps, Tolerance, integrate, integrate_to, integrate_told, steady, steps,
+    Approach, End, ErrorKind, Failure, Method, Observer, Options, Precision, Recorder, Repeated, Save, Solution,
+    SteadyState, Steps, Tolerance, integrate, integrate_to, integrate_told, steady, steps,
 };
 use crate::system::{Eliminated, Names, Reduced};
 
 /// A solution that has not come to rest after so many steps is given up, if nothing else is said.
 const MOST_UNTIL_REST: u64 = 1_000_000;
 
+/// What is set instead of a model's defaults, by place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given {
+    parameters: FxHashMap<usize, f64>,
+    initial: FxHashMap<usize, f64>,
+    discretes: FxHashMap<usize, f64>,
+}
+
 /// A run to be. Every setter takes and returns it; [`Problem::solve`] runs it.
 #[derive(Clone)]
 pub struct Problem<'a> {
     compiled: &'a Compiled,
-    parameters: FxHashMap<usize, f64>,
-    initial: FxHashMap<usize, f64>,
-    discretes: FxHashMap<usize, f64>,
+    given: Given,
     options: Options<'a>,
     grid: Option<Grid>,
     method_error: Option<String>,
@@ -41,7 +47,7 @@ pub struct Problem<'a> {
 }
 
 /// What a run starts from: bound parameters, and the states.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Start {
     pub bound: Vec<f64>,
     pub y: Vec<f64>,
@@ -92,9 +98,7 @@ impl<'a> Problem<'a> {
         }
         Problem {
             compiled,
-            parameters: FxHashMap::default(),
-            initial: FxHashMap::default(),
-            discretes: FxHashMap::default(),
+            given: Given::default(),
             options,
             grid: run.save,
             method_error,
@@ -133,9 +137,9 @@ impl<'a> Problem<'a> {
             return Err(format!("`{name}` has {} elements, found {}", block.len(), values.len()));
         }
         let target = match kind {
-            0 => &mut self.parameters,
-            1 => &mut self.initial,
-            _ => &mut self.discretes,
+            0 => &mut self.given.parameters,
+            1 => &mut self.given.initial,
+            _ => &mut self.given.discretes,
         };
         target.extend(values.iter().enumerate().map(|(k, value)| (block.offset + k, *value)));
         Ok(self)
@@ -144,9 +148,9 @@ impl<'a> Problem<'a> {
     /// Sets what stands at a place.
     pub(super) fn put(&mut self, place: Place, value: f64) {
         match place {
-            Place::Parameter(k) => self.parameters.insert(k, value),
-            Place::State(k) => self.initial.insert(k, value),
-            Place::Discrete(k) => self.discretes.insert(k, value),
+            Place::Parameter(k) => self.given.parameters.insert(k, value),
+            Place::State(k) => self.given.initial.insert(k, value),
+            Place::Discrete(k) => self.given.discretes.insert(k, value),
         };
     }
 
@@ -165,7 +169,7 @@ impl<'a> Problem<'a> {
         if values.len() != n {
             return Err(format!("expected {n} initial values, found {}", values.len()));
         }
-        self.initial = values.iter().copied().enumerate().collect();
+        self.given.initial = values.iter().copied().enumerate().collect();
         Ok(self)
     }
 
@@ -313,12 +317,7 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// [`MissingParameter`] if one has neither a default nor a value.
     pub fn parameter_values(&self) -> Result<Vec<f64>, MissingParameter> {
-        self.compiled.parameter_values(&self.parameters)
-    }
-
-    /// The states at the start.
-    pub(super) fn first_state(&self) -> Result<Vec<f64>, SolveError> {
-        Ok(self.start()?.y)
+        self.compiled.parameter_values(&self.given.parameters)
     }
 
     /// Runs it.
@@ -387,7 +386,7 @@ impl<'a> Problem<'a> {
         'a: 'b,
     {
         let mut problem = Problem { compiled: larger, ..self.unwatched() };
-        problem.initial.extend(starts);
+        problem.given.initial.extend(starts);
         problem.options.atol = atol;
         problem
     }
@@ -409,11 +408,11 @@ impl<'a> Problem<'a> {
         'a: 'b,
     {
         let mut problem = Problem { compiled: larger, ..self.clone() };
-        problem.parameters.extend(changes);
-        problem.initial.extend(starts);
+        problem.given.parameters.extend(changes);
+        problem.given.initial.extend(starts);
         // A discrete quantity that is set depends on nothing.
         let behind = self.compiled.system().shape().discretes.len();
-        problem.discretes.extend(self.discretes.keys().map(|place| (behind + place, 0.0)));
+        problem.given.discretes.extend(self.given.discretes.keys().map(|place| (behind + place, 0.0)));
         if let Tolerance::PerState(list) = &mut problem.options.atol {
             list.extend_from_within(..);
         }
@@ -422,53 +421,78 @@ impl<'a> Problem<'a> {
 
     /// Places of the parameters that are set.
     pub(super) fn given_parameters(&self) -> impl Iterator<Item = usize> + '_ {
-        self.parameters.keys().copied()
+        self.given.parameters.keys().copied()
     }
 
     /// Places of the states whose first values are set.
     pub(super) fn given_discretes(&self) -> impl Iterator<Item = usize> + '_ {
-        self.discretes.keys().copied()
+        self.given.discretes.keys().copied()
     }
 
     /// Places of states whose start is set.
     pub(super) fn given_states(&self) -> impl Iterator<Item = usize> + '_ {
-        self.initial.keys().copied()
+        self.given.initial.keys().copied()
+    }
+
+    /// Takes over what another one had set, and its points to keep.
+    pub(super) fn settle(&mut self, (given, save): (Given, Save)) {
+        (self.given, self.options.save, self.grid) = (given, save, None);
+    }
+
+    /// What is set, and the points to keep.
+    pub(super) fn into_settings(self) -> (Given, Save) {
+        (self.given, self.options.save)
     }
 
     /// Bound parameters, and the states at the start.
     pub(super) fn start(&self) -> Result<Start, SolveError> {
+        let mut start = Start::default();
+        self.start_within(&mut Desk::default(), &mut start)?;
+        Ok(start)
+    }
+
+    /// The same in memory that is there.
+    pub(super) fn start_within(&self, desk: &mut Desk, start: &mut Start) -> Result<(), SolveError> {
         // What is set to NaN would make f no number somewhere else: here its name is known.
         let names: [fn(&Model) -> Names; 2] = [Model::parameters, Model::discretes];
-        for (values, names) in [&self.parameters, &self.discretes].into_iter().zip(names) {
+        for (values, names) in [&self.given.parameters, &self.given.discretes].into_iter().zip(names) {
             if let Some(k) = values.iter().filter(|(_, value)| value.is_nan()).map(|(k, _)| *k).min() {
                 return Err(self.refused(format!("`{}` is set to NaN", names(self.compiled.model()).get(k))));
             }
         }
-        let bound = if self.parameters.is_empty() {
-            self.compiled.bound_defaults().map_err(SolveError::Missing)?
+        if self.given.parameters.is_empty() {
+            start.bound.clone_from(self.compiled.bound_defaults().map_err(SolveError::Missing)?);
         } else {
-            self.compiled.bind(&self.parameter_values().map_err(SolveError::Missing)?)
-        };
-        Ok(self.start_of(bound, []))
+            self.compiled.parameter_values_within(desk, &self.given.parameters).map_err(SolveError::Missing)?;
+            self.compiled.bind_values(desk, &mut start.bound);
+        }
+        self.start_from(desk, start, []);
+        Ok(())
     }
 
     /// The same for bound parameters that are known, with some first values of discrete quantities besides.
-    pub(super) fn start_of(&self, mut bound: Vec<f64>, discretes: impl IntoIterator<Item = (usize, f64)>) -> Start {
+    pub(super) fn start_of(&self, bound: Vec<f64>, discretes: impl IntoIterator<Item = (usize, f64)>) -> Start {
+        let mut start = Start { bound, y: Vec::new() };
+        self.start_from(&mut Desk::default(), &mut start, discretes);
+        start
+    }
+
+    fn start_from(&self, desk: &mut Desk, start: &mut Start, discretes: impl IntoIterator<Item = (usize, f64)>) {
+        let Start { bound, y: y0 } = start;
         let discretes_at = self.compiled.system().shape().discretes_at;
-        let own = self.discretes.iter().map(|(place, value)| (*place, *value));
+        let own = self.given.discretes.iter().map(|(place, value)| (*place, *value));
         own.chain(discretes).for_each(|(place, value)| bound[discretes_at + place] = value);
-        let mut y0 = self.compiled.initial(self.options.t0, &bound);
+        self.compiled.initial_within(desk, self.options.t0, bound, y0);
         // Sensitivities of a state stand n places apart behind it; a start that is set depends on no parameter.
         let by = self.compiled.model().sensitivities();
         let n = y0.len() / (by.len() + 1);
-        for (place, value) in &self.initial {
+        for (place, value) in &self.given.initial {
             y0[*place] = *value;
             for (j, name) in by.iter().enumerate().filter(|_| *place < n) {
                 let own = self.compiled.system().shape().states.find(name) == Some(*place);
                 y0[n * (j + 1) + place] = if own { 1.0 } else { 0.0 };
             }
         }
-        Start { bound, y: y0 }
     }
 
     /// The span's end; of a run until rest, found by a run that keeps nothing where points are asked for.
@@ -635,6 +659,31 @@ impl<'a> Problem<'a> {
         match integrate(&reduced, &reduced.keep(&y0), &bound, &options) {
             Ok(solution) => Ok(all(solution)),
             Err(failure) => Err(SolveError::Failed(Failure { partial: Box::new(all(*failure.partial)), ..failure })),
+        }
+    }
+
+    /// The same run, in the memory of others of the same model; where the run itself depends on more than that, in memory of its
+    /// own.
+    pub(super) fn run_within<'r>(
+        &self,
+        run: &'r mut Repeated,
+        start: &Start,
+        recorder: Option<&mut dyn Recorder>,
+    ) -> Result<&'r Solution, SolveError> {
+        let (system, options, model) = (self.compiled.system(), &self.options, self.compiled.model().checked());
+        let alone = self.reduce && recorder.is_none()
+            || model.lead_in.is_some()
+            || options.t1.is_infinite()
+            || self.grid.is_some()
+            || options.precision == Precision::Single;
+        if alone {
+            return Ok(run.take(self.run_told(start.clone(), recorder)?));
+        }
+        callable(self.compiled, options.method, recorder.is_some()).map_err(SolveError::Host)?;
+        self.no_moving_jump(start)?;
+        match outside_data(model, &start.bound, options.t0, options.t1) {
+            Some(outside) => Err(SolveError::OutsideData(outside)),
+            None => run.run_told(system, (&start.y, &start.bound), options, recorder).map_err(SolveError::Failed),
         }
     }
 

@@ -104,7 +104,7 @@ impl Objective {
     /// # Errors
     /// As [`Self::value_and_gradient`], and where second derivatives do not go through what happens.
     pub fn hessian(&self, at: &[f64]) -> Result<Vec<f64>, ObjectiveError> {
-        let problem = self.problem(at)?.save(self.save()?);
+        let problem = self.problem(at).save(self.save()?);
         let mut rows = Vec::with_capacity(at.len() * at.len());
         for name in self.by() {
             let recorded = problem.record_along(&[(name, 1.0)]).map_err(derivatives)?;

@@ -7,10 +7,9 @@
 //!
 //! A call takes the memory of one that is over, where there is one, and allocates nothing then; several may go on at once.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::bind::Desk;
 use super::measured::Measured;
+use super::room::Rooms;
 use super::{Compiled, Model, bind};
 use crate::expr::Reads;
 use crate::model::{Family, Model as Checked, Question, Term, TermKind};
@@ -29,8 +28,7 @@ pub struct Together {
     /// Number of states without sensitivities, and of outputs per direction.
     n: usize,
     outputs: usize,
-    /// Memory of calls that are over: as many as have ever been under way at once.
-    rooms: Mutex<Vec<Room>>,
+    rooms: Rooms<Room>,
 }
 
 /// What is summed up along a run.
@@ -79,7 +77,7 @@ impl Together {
         let places = places.collect();
         let larger = asking.with_directions(&wanted[..directions], moving).ok()?;
         let (compiled, outputs) = (larger.compile().ok()?, asking.outputs().len());
-        Some(Together { compiled, places, n: model.dim(), outputs, rooms: Mutex::default() })
+        Some(Together { compiled, places, n: model.dim(), outputs, rooms: Rooms::default() })
     }
 
     /// Whether a method's steps are linear in what they carry along.
@@ -108,13 +106,7 @@ impl Together {
         asked: Asked,
         gradient: &mut [f64],
     ) -> Option<f64> {
-        // A thread that panicked has only taken a room out.
-        let rooms = || self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = rooms().pop();
-        let mut room = known.unwrap_or_default();
-        let value = self.in_room(&mut room, (base, at), options, asked, gradient);
-        rooms().push(room);
-        value
+        self.rooms.within(|room| self.in_room(room, (base, at), options, asked, gradient))
     }
 
     fn in_room(

@@ -121,7 +121,7 @@ impl Shifted {
 
     /// Whether nothing is known of earlier matrices that a new one would not know: planned pivots have always been good.
     pub fn is_as_made(&self) -> bool {
-        self.pivoted.is_none() && self.krylov.is_none() && !self.replanned && self.fallbacks == 0
+        self.krylov.is_none() && !self.replanned && self.fallbacks == 0
     }
 
     /// How often planned pivots were bad.

@@ -95,6 +95,11 @@ impl ShiftedComplex {
         }
     }
 
+    /// Whether planned pivots have always been good: then nothing is known of earlier matrices.
+    pub fn is_as_made(&self) -> bool {
+        self.fallbacks == 0
+    }
+
     /// Assembles `shift·I − J` and factorises it; false if it is found singular.
     pub fn factor(&mut self, shift: Complex, jacobian: &[f64]) -> bool {
         if let Some(planned) = &mut self.planned {

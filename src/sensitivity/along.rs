@@ -16,6 +16,7 @@ pub struct Along {
     k: usize,
     /// Which parameter changes in which direction.
     moves: Vec<(usize, usize)>,
+    discretes: usize,
     /// The limits of a step, S, and what moves.
     given: Vec<f64>,
     work: Vec<f64>,
@@ -32,10 +33,7 @@ impl Along {
             return None;
         }
         let (n, discretes) = (system.shape().dim(), system.shape().discretes_at);
-        // Events may set discrete quantities at any time.
-        let places = (0..q.len()).map(|at| (at / k, at % k));
-        let moves = places.filter(|(row, direction)| *row >= discretes || q[row * k + direction] != 0.0);
-        let moves: Vec<(usize, usize)> = moves.collect();
+        let moves: Vec<(usize, usize)> = moving(q, k, discretes).collect();
         let step = system.rosenbrock_tangent(&method.formula(), (k, &moves));
         let work = step.as_ref().map_or(0, |step| step.work());
         let mut along = Along {
@@ -45,6 +43,7 @@ impl Along {
             k,
             given: vec![0.0; LIMITS + n * k + moves.len()],
             moves,
+            discretes,
             work: vec![0.0; work],
             out: vec![0.0; n + 1 + n * k],
         };
@@ -55,6 +54,11 @@ impl Along {
     /// Whether it is for the method of this step.
     pub fn is_for(&self, taken: &Taken) -> bool {
         same(&taken.formula, &self.formula)
+    }
+
+    /// Whether it is for such changes of parameters and discrete quantities.
+    pub fn moves_as(&self, q: &[f64]) -> bool {
+        moving(q, self.k, self.discretes).eq(self.moves.iter().copied())
     }
 
     /// Takes what parameters and discrete quantities change by from here on.
@@ -93,4 +97,10 @@ impl Along {
             slots[(1 + 2 * i) * size..(2 + 2 * i) * size].copy_from_slice(u);
         }
     }
+}
+
+/// What changes in which direction; discrete quantities from that place on may be set at any time.
+fn moving(q: &[f64], k: usize, discretes: usize) -> impl Iterator<Item = (usize, usize)> {
+    let places = (0..q.len()).map(move |at| (at / k, at % k));
+    places.filter(move |(row, direction)| *row >= discretes || q[row * k + direction] != 0.0)
 }

@@ -170,13 +170,13 @@ impl Tape {
         if self.steps.first() > 0 {
             return refused("the run has more steps than may be kept; go back through the steps, or raise `max_tape`");
         }
-        let (Some(stretch), Some((_, end))) = (self.stretches.last(), dense.span()) else {
+        let (Some(last), Some((_, end))) = (self.stretches.len().checked_sub(1), dense.span()) else {
             return refused("nothing was recorded");
         };
         if options.t1 < options.t0 {
             return refused("the adjoint equation is for runs forwards in time; go back through the steps");
         }
-        let mut problem = Problem::new(system, &stretch.p, options);
+        let mut problem = Problem::new(system, self.bound(last), options);
         let mut sweep = Sweep::new(system)?;
         let mut back = Back {
             dense,
@@ -210,7 +210,7 @@ impl Tape {
                 stretches -= 1;
             }
             let stretch = &self.stretches[stretches - 1];
-            problem.place(&stretch.p, stretch.inside);
+            problem.place(self.bound(stretches - 1), stretch.inside);
             while let Some((steps, moment)) = moments.checked_sub(1).map(|last| &self.moments[last])
                 && *steps == index
             {
@@ -221,9 +221,9 @@ impl Tape {
             self.keep_back(&mut problem, &mut sweep, first..kept, moments, weights)?;
             if index > 0 {
                 if stretch.from >= index
-                    && let Some(before) = self.stretches[..stretches].iter().rfind(|before| before.from < index)
+                    && let Some(before) = self.stretches[..stretches].iter().rposition(|before| before.from < index)
                 {
-                    problem.place(&before.p, before.inside);
+                    problem.place(self.bound(before), self.stretches[before].inside);
                 }
                 for (k, point) in self.kept[..kept].iter().enumerate().skip(first).rev() {
                     if point.place == Place::Inside {

@@ -7,7 +7,7 @@ use super::happening::Moments;
 use super::linear::{Changes, Linear, Part, forget};
 use super::moment::{Moment, Registers};
 use super::onto::Given;
-use super::program::{Op, Program, weigh_pairs};
+use super::program::{Op, Program, Terms, weigh_pairs};
 use super::reads::no_long_bdf;
 use super::remembered::Remembered;
 use crate::linalg::rows::weigh;
@@ -34,10 +34,14 @@ pub struct Forward {
     tangents: Vec<f64>,
     /// How many instructions have been followed.
     done: usize,
+    /// What a point inside it is made of.
+    terms: Terms,
     /// The way along whole steps as one function; the last step went that way.
     along: Option<Along>,
     at_once: bool,
     point: Vec<f64>,
+    /// Right sides of coupled stages.
+    right: Vec<f64>,
     /// What S changes by besides, inside the last step.
     pub(super) inside: Vec<f64>,
     /// Of a system with constraints: where the state inside the last step was before it moved onto them.
@@ -82,9 +86,11 @@ impl Forward {
             values: Vec::new(),
             tangents: Vec::new(),
             done: 0,
+            terms: Terms::new(),
             along: None,
             at_once: false,
             point: vec![0.0; n * k],
+            right: Vec::new(),
             inside: Vec::new(),
             found: Vec::new(),
             constrained,
@@ -101,7 +107,30 @@ impl Forward {
         })
     }
 
+    /// Forgets the run before, of the same system in as many directions, but keeps its memory.
+    pub fn begin_anew(&mut self, start: &[f64], q: &[f64]) {
+        self.carried.clear();
+        self.carried.extend_from_slice(start);
+        self.q.copy_from_slice(q);
+        self.changes.set(q);
+        self.along.take_if(|along| !along.moves_as(q));
+        if let Some(along) = &mut self.along {
+            along.turn(q);
+        }
+        self.linear.renew();
+        self.kept.clear();
+        self.inside.clear();
+        self.tau.fill(0.0);
+        (self.at_once, self.moved, self.ended) = (false, false, false);
+        // The rest is forgotten when the run starts.
+    }
+
     /// S at the points kept: for each, n states and then the outputs, k numbers each.
+    pub fn kept(&self) -> &[f64] {
+        &self.kept
+    }
+
+    /// The same.
     pub fn into_kept(self) -> Vec<f64> {
         self.kept
     }
@@ -190,7 +219,8 @@ impl Forward {
         self.follow_to(problem, self.program.ops.len())?;
         self.point.fill(0.0);
         if let Some(taken) = &self.taken {
-            weigh(&self.program.inside(taken, t), &self.tangents, &mut self.point);
+            self.program.inside(taken, t, &mut self.terms);
+            weigh(&self.terms, &self.tangents, &mut self.point);
         }
         if self.constrained {
             let given = Given { t, y: if cut { y } else { &self.found }, set: cut.then_some(&[]) };
@@ -301,8 +331,10 @@ impl Forward {
             }
             Op::Coupled { first, base, t, a } => {
                 let s = t.len();
-                let mut right = vec![0.0; s * size];
                 let mut at = 0;
+                let right = &mut self.right;
+                right.clear();
+                right.resize(s * size, 0.0);
                 for (i, (t, right)) in t.iter().zip(right.chunks_exact_mut(size)).enumerate() {
                     linear.evaluate(problem, *t, value(first + i));
                     at = linear.couple(problem, i, a);
@@ -314,8 +346,8 @@ impl Forward {
                     read(problem, *t, value(first + i), 1.0, &self.tangents[..size], right);
                 }
                 linear.factor_coupled(at, a, false)?;
-                linear.solve_coupled(at, &mut right, k, false);
-                self.tangents[first * size..(first + s) * size].copy_from_slice(&right);
+                linear.solve_coupled(at, right, k, false);
+                self.tangents[first * size..(first + s) * size].copy_from_slice(right);
             }
             Op::Project { out, at, t } => {
                 let (before, rest) = self.tangents.split_at_mut(out * size);
@@ -489,7 +521,7 @@ impl Recorder for Forward {
             let (y, q, kept) = (&mut self.carried[..size], self.q.as_mut_slice(), &mut self.remembered);
             let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
             self.moved = moment.push(problem, &mut self.linear, registers)?;
-            self.changes = Changes::of(&self.q, self.k);
+            self.changes.set(&self.q);
             if let Some(along) = &mut self.along {
                 along.turn(&self.q);
             }

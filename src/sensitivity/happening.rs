@@ -3,8 +3,6 @@
 //! Where no derivative exists an error names the event and the time: where a condition is only touched, and where events
 //! meet whose times move apart and whose order matters.
 
-use std::sync::OnceLock;
-
 use super::linear::{Linear, Part};
 use super::moment::{MEETING, Moment, Op, Point, Row, Source, Target, time_of, values_of};
 use crate::solve::problem::Problem;
@@ -466,8 +464,10 @@ fn is_switch(problem: &Problem, cause: Cause) -> bool {
 }
 
 fn events<'s>(problem: &Problem<'s>) -> &'s Events {
-    static NONE: OnceLock<Events> = OnceLock::new();
-    problem.system.events().unwrap_or_else(|| NONE.get_or_init(Events::default))
+    match problem.system.events() {
+        Some(events) => events,
+        None => Events::none(),
+    }
 }
 
 /// What a moment is called in an error.

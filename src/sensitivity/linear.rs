@@ -80,8 +80,17 @@ pub struct Changes {
 impl Changes {
     /// From rows of k numbers.
     pub fn of(q: &[f64], k: usize) -> Self {
-        let entries = q.iter().enumerate().filter(|(_, q)| **q != 0.0).map(|(at, q)| (at / k, at % k, *q));
-        Changes { k, entries: entries.collect() }
+        let mut changes = Changes { k, entries: Vec::new() };
+        changes.set(q);
+        changes
+    }
+
+    /// Takes other ones.
+    pub fn set(&mut self, q: &[f64]) {
+        let k = self.k;
+        self.entries.clear();
+        let moved = q.iter().enumerate().filter(|(_, q)| **q != 0.0);
+        self.entries.extend(moved.map(|(at, q)| (at / k, at % k, *q)));
     }
 
     /// Direction and change of what stands at a place, where it changes.
@@ -195,6 +204,13 @@ impl Linear {
             pairs: None,
             series: None,
         })
+    }
+
+    /// Forgets matrices that have taught it something: what follows is, bit for bit, what one just made does.
+    pub fn renew(&mut self) {
+        self.shifted.take_if(|w| !w.is_as_made());
+        self.transposed.take_if(|transposed| !transposed.w.is_as_made());
+        self.coupled.retain(|coupled| coupled.w.iter().flatten().all(Shifted::is_as_made));
     }
 
     /// The places of positions and velocities.

@@ -40,4 +40,5 @@ pub use errors::Errors;
 pub use forward::Forward;
 pub use linear::Part;
 pub use steps::Again;
+pub use sweep::Sweep;
 pub use tape::{Gradient, Tape};

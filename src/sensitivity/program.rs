@@ -7,9 +7,9 @@
 //! Vectors are slots of n numbers, each written once. What a method carries from step to step (the state, differences, a
 //! slope) stands in the first slots.
 
-use crate::solve::collocation::Radau;
+use crate::solve::collocation::{self, Radau};
 use crate::solve::differences::{self, MAX_ORDER};
-use crate::solve::esdirk::Esdirk;
+use crate::solve::esdirk::{self, Esdirk};
 use crate::solve::low_storage::LowStorage;
 use crate::solve::methods::adams::{self, AdamsStep};
 use crate::solve::methods::rkc::{Recurrence, Stage};
@@ -67,8 +67,33 @@ pub struct Program {
     /// Whether steps end on constraints.
     pub constrained: bool,
     dense: Interpolant,
+    /// The slots that the interpolant reads, of methods whose lists differ from step to step.
+    read: Vec<usize>,
     /// Lists of instructions of earlier steps, for the room they have.
-    spare: Vec<Terms>,
+    spare: Spare,
+}
+
+/// Lists that are empty.
+#[derive(Clone, Default)]
+struct Spare {
+    terms: Vec<Terms>,
+    pairs: Vec<Vec<(usize, [f64; 4])>>,
+    numbers: Vec<Vec<f64>>,
+}
+
+impl Spare {
+    fn take(&mut self, op: Op) {
+        fn emptied<T>(mut list: Vec<T>) -> Vec<T> {
+            list.clear();
+            list
+        }
+        match op {
+            Op::Sum { terms, .. } | Op::Stage { terms, .. } => self.terms.push(emptied(terms)),
+            Op::Pairs { terms, .. } => self.pairs.push(emptied(terms)),
+            Op::Coupled { t, a, .. } => self.numbers.extend([emptied(t), emptied(a)]),
+            _ => {}
+        }
+    }
 }
 
 /// The solution inside the step.
@@ -81,12 +106,12 @@ enum Interpolant {
     /// Of an explicit method: the slots of z = h k.
     Explicit(&'static Explicit),
     Rosenbrock(&'static Rosenbrock),
-    Esdirk(&'static Esdirk, Vec<usize>),
+    Esdirk(&'static Esdirk),
     Radau(&'static Radau),
-    Bdf(usize, Vec<usize>),
-    Adams(Box<AdamsStep>, Vec<usize>),
-    /// A polynomial in the time since the step began, in units of this length: the slots of its coefficients.
-    Powers(f64, Vec<usize>),
+    Bdf(usize),
+    Adams(Box<AdamsStep>),
+    /// A polynomial in the time since the step began, in units of this length.
+    Powers(f64),
 }
 
 impl Program {
@@ -108,7 +133,7 @@ impl Program {
     }
 
     fn terms(&mut self, terms: impl IntoIterator<Item = (usize, f64)>) -> Terms {
-        let mut list = self.spare.pop().unwrap_or_default();
+        let mut list = self.spare.terms.pop().unwrap_or_default();
         list.extend(terms.into_iter().filter(|(_, c)| *c != 0.0));
         list
     }
@@ -128,7 +153,8 @@ impl Program {
 
     /// What points inside the step are made of.
     pub fn without_instructions(&self) -> Program {
-        Program { leaves: self.leaves.clone(), slots: self.slots, dense: self.dense.clone(), ..Program::default() }
+        let (leaves, read, dense) = (self.leaves.clone(), self.read.clone(), self.dense.clone());
+        Program { leaves, slots: self.slots, read, dense, ..Program::default() }
     }
 
     /// Becomes the list of another step. The room of the one before is used again.
@@ -136,14 +162,8 @@ impl Program {
         if self.renew(taken) {
             return;
         }
-        for op in self.ops.drain(..) {
-            if let Op::Sum { mut terms, .. } | Op::Stage { mut terms, .. } = op {
-                terms.clear();
-                self.spare.push(terms);
-            }
-        }
-        self.known.clear();
-        self.leaves.clear();
+        self.ops.drain(..).for_each(|op| self.spare.take(op));
+        [&mut self.known, &mut self.leaves, &mut self.read].into_iter().for_each(Vec::clear);
         self.explicit = false;
         let (t, h) = (taken.t, taken.h);
         match &taken.formula {
@@ -170,8 +190,8 @@ impl Program {
         self.ops.insert(self.main, Op::Project { out, at, t });
         self.main += 1;
         self.leaves[0] = out;
-        if let Interpolant::Bdf(_, table) = &mut self.dense {
-            table[0] = out;
+        if let Interpolant::Bdf(_) = &self.dense {
+            self.read[0] = out;
         }
     }
 
@@ -261,7 +281,8 @@ impl Program {
     fn esdirk(&mut self, method: &'static Esdirk, t: f64, h: f64, began: bool) {
         self.carry(1, began);
         let first = if began { self.slope(0, t, 1.0) } else { 1 };
-        let mut z = vec![self.sum([(first, h)])];
+        let mut z = std::mem::take(&mut self.read);
+        z.push(self.sum([(first, h)]));
         let mut at = 0;
         for i in 1..method.c.len() {
             let terms = method.a[i].iter().zip(&z).map(|(a, z)| (*z, *a));
@@ -272,7 +293,8 @@ impl Program {
         let slope = self.sum([(z[z.len() - 1], 1.0 / h)]);
         self.leaves.extend([at, slope]);
         self.main = self.ops.len();
-        self.dense = Interpolant::Esdirk(method, z);
+        self.read = z;
+        self.dense = Interpolant::Esdirk(method);
     }
 
     fn radau(&mut self, method: &'static Radau, t: f64, h: f64) {
@@ -280,8 +302,9 @@ impl Program {
         let s = method.stages();
         self.slots += s;
         self.known.extend(1..=s);
-        let a = method.inverse_matrix().iter().map(|a| a / h).collect();
-        let times = method.c.iter().map(|c| t + c * h).collect();
+        let [mut times, mut a] = [(); 2].map(|()| self.spare.numbers.pop().unwrap_or_default());
+        a.extend(method.inverse_matrix().iter().map(|a| a / h));
+        times.extend(method.c.iter().map(|c| t + c * h));
         self.ops.push(Op::Coupled { first: 1, base: 0, t: times, a });
         self.leaves.push(s);
         self.main = self.ops.len();
@@ -291,17 +314,18 @@ impl Program {
     /// ∇^k y stands in slot k at first.
     fn bdf(&mut self, step: &BdfStep, t: f64, h: f64, began: bool) {
         self.carry(MAX_ORDER + 2, began);
-        let mut table: Vec<usize> = (0..self.carried).collect();
+        let mut table = [0; MAX_ORDER + 3];
+        table.iter_mut().enumerate().for_each(|(k, slot)| *slot = k);
         if began {
-            table.push(self.slope(0, t, step.first));
+            table[1] = self.slope(0, t, step.first);
             let zero = self.sum([]);
-            table.resize(MAX_ORDER + 3, zero);
+            table[2..].fill(zero);
         }
-        for (q, factor) in &step.changes {
-            let weights = differences::change(*q, *factor);
-            let old = table.clone();
-            for i in 1..=*q {
-                table[i] = self.sum((0..*q).map(|l| (old[l + 1], weights[i][l])));
+        for (q, factor) in step.changes.iter() {
+            let weights = differences::change(q, factor);
+            let old = table;
+            for i in 1..=q {
+                table[i] = self.sum((0..q).map(|l| (old[l + 1], weights[i][l])));
             }
         }
         let q = step.order;
@@ -317,14 +341,16 @@ impl Program {
         table[0] = point;
         self.main = self.ops.len();
         self.leaves.extend_from_slice(&table);
-        self.dense = Interpolant::Bdf(q, table);
+        self.read.extend_from_slice(&table);
+        self.dense = Interpolant::Bdf(q);
     }
 
     /// φ_i stands in slot i at first.
     fn adams(&mut self, step: &AdamsStep, t: f64, h: f64, began: bool) {
         let most = adams::ROOM - 1;
         self.carry(most, began);
-        let mut phi: Vec<usize> = (0..self.carried).collect();
+        let mut phi = std::mem::take(&mut self.read);
+        phi.extend(0..self.carried);
         if began {
             phi.push(self.slope(0, t, 1.0));
             let zero = self.sum([]);
@@ -355,7 +381,8 @@ impl Program {
         self.known.extend([prediction, end]);
         self.main = self.ops.len();
         self.leaves.extend_from_slice(&phi);
-        self.dense = Interpolant::Adams(Box::new(step.clone()), phi);
+        self.read = phi;
+        self.dense = Interpolant::Adams(Box::new(step.clone()));
     }
 
     fn low_storage(&mut self, method: &'static LowStorage, t: f64, h: f64) {
@@ -385,8 +412,9 @@ impl Program {
         let mut time = t + recurrence.first * h;
         for Stage { mu, nu, slope, gamma, c } in recurrence {
             let z = self.slope(last, time, h);
-            let terms = vec![(last, mu), (before, nu), (0, 1.0 - mu - nu), (z, slope), (z0, gamma)];
-            (before, last, time) = (last, self.sum(merged(terms)), t + c * h);
+            let terms = [(last, mu), (before, nu), (0, 1.0 - mu - nu), (z, slope), (z0, gamma)];
+            let (merged, len) = merged(terms);
+            (before, last, time) = (last, self.sum(merged.into_iter().take(len)), t + c * h);
         }
         self.hermite(last, z0, t, h);
     }
@@ -399,7 +427,8 @@ impl Program {
         let end = self.sum((0..=order).zip(powers(h)));
         self.leaves.push(end);
         self.main = self.ops.len();
-        self.dense = Interpolant::Powers(1.0, (0..=order).collect());
+        self.read.extend(0..=order);
+        self.dense = Interpolant::Powers(1.0);
     }
 
     fn hermite(&mut self, end: usize, z0: usize, t: f64, h: f64) {
@@ -409,11 +438,11 @@ impl Program {
         self.dense = Interpolant::Hermite([0, end, z0, z1]);
     }
 
-    /// The solution at the time `t_at` inside the step as weighted slots.
-    pub fn inside(&self, taken: &Taken, t_at: f64) -> Terms {
+    /// The solution at the time `t_at` inside the step as weighted slots, into `terms`.
+    pub fn inside(&self, taken: &Taken, t_at: f64, terms: &mut Terms) {
         let theta = (t_at - taken.t) / taken.h;
         let rest = 1.0 - theta;
-        let mut terms = Vec::new();
+        terms.clear();
         match &self.dense {
             Interpolant::None => {}
             Interpolant::Hermite([y0, y1, z0, z1]) => {
@@ -426,7 +455,7 @@ impl Program {
                     (*z1, outer * theta),
                 ]);
             }
-            Interpolant::Explicit(method) => self.explicit_inside(method, theta, &mut terms),
+            Interpolant::Explicit(method) => self.explicit_inside(method, theta, terms),
             Interpolant::Rosenbrock(method) => {
                 terms.extend([(0, rest), (self.leaves[0], theta)]);
                 for i in 0..method.c.len() {
@@ -434,19 +463,21 @@ impl Program {
                     terms.push((1 + 2 * i, theta * rest * inner));
                 }
             }
-            Interpolant::Esdirk(method, z) => {
-                let mut weights = vec![0.0; z.len()];
+            Interpolant::Esdirk(method) => {
+                let mut weights = [0.0; esdirk::MOST_STAGES];
                 method.dense_weights(theta, &mut weights);
                 terms.push((0, 1.0));
-                terms.extend(z.iter().copied().zip(weights));
+                terms.extend(self.read.iter().copied().zip(weights));
             }
             Interpolant::Radau(method) => {
-                let mut weights = vec![0.0; method.stages()];
-                method.dense_weights(theta, &mut weights);
+                let mut weights = [0.0; collocation::MOST];
+                let weights = &mut weights[..method.stages()];
+                method.dense_weights(theta, weights);
                 terms.push((0, 1.0 - weights.iter().sum::<f64>()));
-                terms.extend(weights.into_iter().enumerate().map(|(i, w)| (1 + i, w)));
+                terms.extend(weights.iter().enumerate().map(|(i, w)| (1 + i, *w)));
             }
-            Interpolant::Bdf(order, table) => {
+            Interpolant::Bdf(order) => {
+                let table = &self.read;
                 terms.push((table[0], 1.0));
                 let mut product = 1.0;
                 for k in 0..*order {
@@ -454,18 +485,17 @@ impl Program {
                     terms.push((table[k + 1], product));
                 }
             }
-            Interpolant::Adams(step, phi) => {
-                let hi = t_at - (taken.t + taken.h);
+            Interpolant::Adams(step) => {
+                let (hi, phi) = (t_at - (taken.t + taken.h), &self.read);
                 let last = step.k + 1;
                 let weights = adams::dense_weights(hi, last, &step.psi);
                 terms.push((phi[0], 1.0));
                 terms.extend((1..=last).map(|i| (phi[i], hi * weights[i])));
             }
-            Interpolant::Powers(length, slots) => {
-                terms.extend(slots.iter().copied().zip(powers((t_at - taken.t) / length)));
+            Interpolant::Powers(length) => {
+                terms.extend(self.read.iter().copied().zip(powers((t_at - taken.t) / length)));
             }
         }
-        terms
     }
 
     fn explicit_inside(&self, method: &Explicit, theta: f64, terms: &mut Terms) {
@@ -504,14 +534,17 @@ fn powers(x: f64) -> impl Iterator<Item = f64> {
     std::iter::successors(Some(1.0), move |power| Some(power * x))
 }
 
-/// Terms with each slot once.
-fn merged(terms: Terms) -> Terms {
-    let mut merged: Terms = Vec::new();
+/// Terms with each slot once, and how many those are.
+fn merged(terms: [(usize, f64); 5]) -> ([(usize, f64); 5], usize) {
+    let (mut merged, mut len) = ([(0, 0.0); 5], 0);
     for (slot, c) in terms {
-        match merged.iter_mut().find(|(known, _)| *known == slot) {
+        match merged[..len].iter_mut().find(|(known, _)| *known == slot) {
             Some((_, sum)) => *sum += c,
-            None => merged.push((slot, c)),
+            None => {
+                merged[len] = (slot, c);
+                len += 1;
+            }
         }
     }
-    merged
+    (merged, len)
 }

@@ -169,7 +169,8 @@ impl Sweep {
     fn take_seeds(&mut self, problem: &mut Problem, taken: &Taken, seeds: &[Seed]) -> Result<(), ErrorKind> {
         self.values_to(problem, self.program.ops.len())?;
         for Seed { time, state, weight } in seeds {
-            for (slot, c) in self.program.inside(taken, *time) {
+            self.program.inside(taken, *time, &mut self.terms);
+            for (slot, c) in &self.terms {
                 self.adjoints[slot * self.n + state] += c * weight;
             }
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::echoes::Echoes;
 use super::linear::{Changes, Part};
-use super::program::Program;
+use super::program::{Program, Terms};
 use crate::solve::problem::Problem;
 use crate::solve::{ErrorKind, Origin, Taken};
 use crate::system::{Matrix, System};
@@ -43,6 +43,8 @@ pub struct Remembered {
     pub reads_itself: bool,
     /// A step was read that has been forgotten.
     lost: bool,
+    /// What a point inside a step is made of.
+    terms: Terms,
 }
 
 impl Remembered {
@@ -66,6 +68,7 @@ impl Remembered {
             values: vec![0.0; 2 * table.values.len() * k],
             reads_itself: false,
             lost: false,
+            terms: Terms::new(),
         }))
     }
 
@@ -128,7 +131,8 @@ impl Remembered {
                         }
                     };
                     let size = here.len();
-                    for (slot, c) in program.inside(taken, time) {
+                    program.inside(taken, time, &mut self.terms);
+                    for (slot, c) in &self.terms {
                         let from = &tangents[slot * size..][at(state)];
                         out.iter_mut().zip(from).for_each(|(out, s)| *out += c * s);
                     }

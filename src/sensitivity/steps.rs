@@ -37,6 +37,8 @@ struct Known {
 #[derive(Default)]
 struct Blocks {
     blocks: VecDeque<Vec<f64>>,
+    /// Those of a run before.
+    spare: Vec<Vec<f64>>,
     /// How many numbers have been dropped in front, and how many there have ever been.
     dropped: usize,
     len: usize,
@@ -48,7 +50,8 @@ impl Blocks {
             let room = BLOCK - self.len % BLOCK;
             if room == BLOCK {
                 // The first grows with what there is, for short runs.
-                self.blocks.push_back(Vec::with_capacity(if self.len == 0 { 0 } else { BLOCK }));
+                let new = || Vec::with_capacity(if self.len == 0 { 0 } else { BLOCK });
+                self.blocks.push_back(self.spare.pop().unwrap_or_else(new));
             }
             let (now, later) = values.split_at(room.min(values.len()));
             if let Some(block) = self.blocks.back_mut() {
@@ -57,6 +60,13 @@ impl Blocks {
             self.len += now.len();
             values = later;
         }
+    }
+
+    fn clear(&mut self) {
+        // The first one, which may be shorter, is the first again.
+        self.spare.extend(self.blocks.drain(..).rev());
+        self.spare.iter_mut().for_each(Vec::clear);
+        (self.dropped, self.len) = (0, 0);
     }
 
     fn copy(&self, at: usize, out: &mut [f64]) {
@@ -79,6 +89,13 @@ impl Steps {
     pub fn new(most: u64, window: u64) -> Self {
         let (formulas, numbers) = (VecDeque::new(), Blocks::default());
         Steps { first: 0, count: 0, most, window, formulas, numbers }
+    }
+
+    /// None any more; their memory serves others.
+    pub fn clear(&mut self) {
+        self.formulas.clear();
+        self.numbers.clear();
+        (self.first, self.count) = (0, 0);
     }
 
     /// How many there have been.

@@ -9,7 +9,7 @@ use super::onto::Given;
 use super::program::{Op, Program, Terms, pull_pairs};
 use super::reads::Reads;
 use super::whole::Whole;
-use crate::solve::problem::Problem;
+use crate::solve::problem::{Problem, Room};
 use crate::solve::{ErrorKind, Taken};
 use crate::system::{Matrix, System};
 
@@ -28,6 +28,8 @@ pub struct Sweep {
     pub adjoints: Vec<f64>,
     /// How many instructions have values.
     done: usize,
+    /// What a point inside a step is made of.
+    pub terms: Terms,
     pub own: Vec<f64>,
     mu: Vec<f64>,
     /// The way back through explicit steps as one function; the step at hand goes that way.
@@ -36,6 +38,9 @@ pub struct Sweep {
     /// Of the time of the moment to come, and of what is remembered of events.
     tau: f64,
     remembered: BTreeMap<usize, Vec<f64>>,
+    /// Of the last way back: its problem's memory, and a step's state and points.
+    pub problem: Room,
+    pub points: Vec<f64>,
 }
 
 impl Sweep {
@@ -57,13 +62,33 @@ impl Sweep {
             values: Vec::new(),
             adjoints: Vec::new(),
             done: 0,
+            terms: Terms::new(),
             own: vec![0.0; n],
             mu: Vec::new(),
             whole: None,
             at_once: false,
             tau: 0.0,
             remembered: BTreeMap::new(),
+            problem: Room::default(),
+            points: Vec::new(),
         })
+    }
+
+    /// Forgets the way back before, of the same system, but keeps its memory.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn renew(&mut self, system: &dyn System) -> Result<(), ErrorKind> {
+        self.lambda.clear();
+        self.lambda.resize(self.n, 0.0);
+        self.gradient.fill(0.0);
+        self.linear.renew();
+        self.tau = 0.0;
+        self.remembered.clear();
+        if self.reads.is_some() {
+            self.reads = Reads::new(system)?;
+        }
+        Ok(())
     }
 
     /// Back through what happened at a moment.
@@ -165,8 +190,9 @@ impl Sweep {
         // Values of the slots that serve points inside the step too.
         self.values_to(problem, self.program.ops.len())?;
         let n = self.n;
-        for (slot, c) in self.program.inside(taken, time) {
-            add(&mut self.adjoints[slot * n..(slot + 1) * n], c, &self.own);
+        self.program.inside(taken, time, &mut self.terms);
+        for (slot, c) in &self.terms {
+            add(&mut self.adjoints[slot * n..(slot + 1) * n], *c, &self.own);
         }
         Ok(())
     }

@@ -33,14 +33,18 @@ pub struct Tape {
     found: Vec<f64>,
     constrained: bool,
     pub(super) stretches: Vec<Stretch>,
-    /// Steps that the run left inside, and where: the time and the state there.
-    cuts: Vec<(usize, f64, Vec<f64>)>,
+    /// The parameters of the stretches, one after the other.
+    bound: Vec<f64>,
+    /// Steps that the run left inside, and when; the states there, one after the other.
+    cuts: Vec<(usize, f64)>,
+    cut_at: Vec<f64>,
     /// What the run leaves of its past, where it reads that.
     memory: Option<Memory>,
     /// Jumps of the solution that delays bring back.
     echoes: Echoes,
-    /// The start of a system with algebraic equations; where there are constraints, as it was given.
-    start: Option<(f64, Vec<f64>)>,
+    /// When a system with algebraic equations started, and from where; where there are constraints, as it was given.
+    start: Option<f64>,
+    start_at: Vec<f64>,
 }
 
 /// Runs the same run once more for a listener; a run that the listener has ended is no error.
@@ -57,7 +61,6 @@ pub(super) struct Kept {
 /// Steps with the same parameters and the same interval for f, from this one on.
 pub(super) struct Stretch {
     pub(super) from: usize,
-    pub(super) p: Vec<f64>,
     pub(super) inside: (f64, f64),
 }
 
@@ -87,11 +90,32 @@ impl Tape {
             found: Vec::new(),
             constrained: system.constraints().is_some(),
             stretches: Vec::new(),
+            bound: Vec::new(),
             cuts: Vec::new(),
+            cut_at: Vec::new(),
             memory: None,
             echoes: Echoes::default(),
             start: None,
+            start_at: Vec::new(),
         }
+    }
+
+    /// Nothing recorded any more; its memory serves the next run.
+    pub fn clear(&mut self) {
+        self.steps.clear();
+        self.kept.clear();
+        self.moments.clear();
+        [&mut self.states, &mut self.given, &mut self.bound, &mut self.cut_at].into_iter().for_each(Vec::clear);
+        self.stretches.clear();
+        self.cuts.clear();
+        (self.building, self.memory, self.start) = (None, None, None);
+        self.echoes = Echoes::default();
+    }
+
+    /// The parameters of a stretch.
+    pub(super) fn bound(&self, stretch: usize) -> &[f64] {
+        let len = self.bound.len() / self.stretches.len().max(1);
+        &self.bound[stretch * len..(stretch + 1) * len]
     }
 
     /// For second derivatives: of the model with its derivative, whose first states are the model's own.
@@ -111,9 +135,11 @@ impl Tape {
         let (p, inside) = (problem.parameters(), problem.interval());
         // What is read at other times changes all the time, and is found anew.
         let own = problem.system.delays().map_or(p.len(), |table| table.places);
-        let same = |known: &Stretch| known.inside == inside && known.p[..own] == p[..own];
+        let last = self.stretches.len().wrapping_sub(1);
+        let same = |known: &Stretch| known.inside == inside && self.bound(last)[..own] == p[..own];
         if !self.stretches.last().is_some_and(same) {
-            self.stretches.push(Stretch { from: self.steps.count(), p: p.to_vec(), inside });
+            self.stretches.push(Stretch { from: self.steps.count(), inside });
+            self.bound.extend_from_slice(p);
         }
     }
 
@@ -131,35 +157,69 @@ impl Tape {
         watch: &mut dyn FnMut(usize, &[f64]),
         repeat: &mut Repeat,
     ) -> Result<Gradient, ErrorKind> {
-        let Some(stretch) = self.stretches.last() else {
+        let mut sweep = Sweep::new(system)?;
+        self.pull_by(&mut sweep, system, options, weights, watch, repeat)?;
+        Ok(Gradient { start: sweep.lambda, parameters: sweep.gradient })
+    }
+
+    /// The same by a sweep that is there, one of the same system: the adjoint of the start is its `lambda` then.
+    ///
+    /// # Errors
+    /// As [`Self::pull`].
+    pub fn pull_by(
+        &self,
+        sweep: &mut Sweep,
+        system: &dyn System,
+        options: &Options,
+        weights: &[f64],
+        watch: &mut dyn FnMut(usize, &[f64]),
+        repeat: &mut Repeat,
+    ) -> Result<(), ErrorKind> {
+        let Some(last) = self.stretches.len().checked_sub(1) else {
             return Err(ErrorKind::Options("nothing was recorded".to_string()));
         };
-        let mut problem = Problem::new(system, &stretch.p, options);
+        sweep.renew(system)?;
+        let mut points = std::mem::take(&mut sweep.points);
+        let mut problem = Problem::within(system, self.bound(last), options, std::mem::take(&mut sweep.problem));
         problem.past = self.memory.as_ref().and_then(|memory| Past::back(system, memory));
-        let mut sweep = Sweep::new(system)?;
+        self.back(&mut problem, sweep, &mut points, weights, watch, repeat)?;
+        sweep.points = points;
+        (_, sweep.problem) = problem.into_room();
+        Ok(())
+    }
+
+    fn back(
+        &self,
+        problem: &mut Problem,
+        sweep: &mut Sweep,
+        points: &mut Vec<f64>,
+        weights: &[f64],
+        watch: &mut dyn FnMut(usize, &[f64]),
+        repeat: &mut Repeat,
+    ) -> Result<(), ErrorKind> {
         let (mut kept, mut stretches) = (self.kept.len(), self.stretches.len());
-        let (mut cuts, mut points, mut moments) = (self.cuts.len(), Vec::new(), self.moments.len());
+        let (mut cuts, mut moments) = (self.cuts.len(), self.moments.len());
         let mut earlier: Option<Steps> = None;
         for index in (0..=self.steps.count()).rev() {
             while stretches > 1 && self.stretches[stretches - 1].from > index {
                 stretches -= 1;
             }
             let stretch = &self.stretches[stretches - 1];
-            problem.place(&stretch.p, stretch.inside);
+            problem.place(self.bound(stretches - 1), stretch.inside);
             match index.checked_sub(1) {
-                Some(last) => sweep.stand(&mut problem, last, None),
-                None => sweep.stand_at_start(&mut problem),
+                Some(last) => sweep.stand(problem, last, None),
+                None => sweep.stand_at_start(problem),
             }
             // Points behind step `index`, and what happened between them.
             let first = self.kept[..kept].partition_point(|point| point.steps < index);
             while let Some((steps, moment)) = moments.checked_sub(1).map(|last| &self.moments[last])
                 && *steps == index
             {
-                self.keep_back(&mut problem, &mut sweep, first..kept, moments, weights)?;
-                sweep.through(&mut problem, moment)?;
+                self.keep_back(problem, sweep, first..kept, moments, weights)?;
+                sweep.through(problem, moment)?;
                 moments -= 1;
             }
-            self.keep_back(&mut problem, &mut sweep, first..kept, moments, weights)?;
+            self.keep_back(problem, sweep, first..kept, moments, weights)?;
             if index > 0 {
                 let mut steps = earlier.as_ref().unwrap_or(&self.steps);
                 if index <= steps.first() {
@@ -168,47 +228,49 @@ impl Tape {
                     repeat(&mut again)?;
                     steps = earlier.insert(again.into_steps());
                 }
-                let taken = steps.get(index - 1, &mut points);
+                let taken = steps.get(index - 1, points);
                 if stretch.from >= index
-                    && let Some(before) = self.stretches[..stretches].iter().rfind(|before| before.from < index)
+                    && let Some(before) = self.stretches[..stretches].iter().rposition(|before| before.from < index)
                 {
-                    problem.place(&before.p, before.inside);
+                    problem.place(self.bound(before), self.stretches[before].inside);
                 }
-                sweep.stand(&mut problem, index - 1, Some((taken.t, &points[..self.n])));
-                let cut = self.cuts[..cuts].last().filter(|(step, ..)| *step == index);
-                if let Some((_, t, y)) = cut {
+                sweep.stand(problem, index - 1, Some((taken.t, &points[..self.n])));
+                let cut = self.cuts[..cuts].last().filter(|(step, _)| *step == index);
+                if let Some((_, t)) = cut {
+                    let y = &self.cut_at[(cuts - 1) * self.n..cuts * self.n];
                     if self.constrained {
-                        sweep.project(&mut problem, Given { t: *t, y, set: Some(&[]) })?;
+                        sweep.project(problem, Given { t: *t, y, set: Some(&[]) })?;
                     } else if !problem.algebraic.is_empty() {
-                        sweep.follow(&mut problem, *t, y)?;
+                        sweep.follow(problem, *t, y)?;
                     }
                 }
-                sweep.prepare(&mut problem, &taken, &points, cut.map(|(_, t, _)| *t))?;
+                sweep.prepare(problem, &taken, points, cut.map(|(_, t)| *t))?;
                 cuts -= usize::from(cut.is_some());
                 for (k, point) in self.kept[..kept].iter().enumerate().skip(first).rev() {
                     if point.place == Place::Inside {
-                        sweep.stand(&mut problem, index - 1, None);
-                        self.weigh(&mut problem, &mut sweep, k, point, weights);
-                        sweep.stand(&mut problem, index - 1, Some((taken.t, &points[..self.n])));
-                        sweep.seed(&mut problem, &taken, point.t)?;
+                        sweep.stand(problem, index - 1, None);
+                        self.weigh(problem, sweep, k, point, weights);
+                        sweep.stand(problem, index - 1, Some((taken.t, &points[..self.n])));
+                        sweep.seed(problem, &taken, point.t)?;
                     }
                 }
-                sweep.take_waiting(&mut problem, &taken)?;
-                sweep.back(&mut problem, &taken, &points)?;
+                sweep.take_waiting(problem, &taken)?;
+                sweep.back(problem, &taken, points)?;
                 forget(&mut sweep.lambda);
                 watch(index - 1, &sweep.lambda[..self.n]);
             }
             kept = first;
         }
-        match &self.start {
-            Some((t, y)) if self.constrained => sweep.project(&mut problem, Given { t: *t, y, set: None })?,
-            Some((t, y)) => sweep.follow(&mut problem, *t, y)?,
+        match self.start {
+            Some(t) if self.constrained => sweep.project(problem, Given { t, y: &self.start_at, set: None })?,
+            Some(t) => sweep.follow(problem, t, &self.start_at)?,
             None => {}
         }
         if let Some(reads) = &sweep.reads {
             add(&mut sweep.lambda[..self.n], 1.0, &reads.start);
         }
-        Ok(Gradient { start: sweep.lambda[..self.n].to_vec(), parameters: sweep.gradient })
+        sweep.lambda.truncate(self.n);
+        Ok(())
     }
 
     /// The weights of the points kept here, behind so many moments.
@@ -287,7 +349,9 @@ impl Recorder for Tape {
         }
         let y = if self.constrained { given } else { y };
         if first {
-            self.start = Some((t, y.to_vec()));
+            self.start = Some(t);
+            self.start_at.clear();
+            self.start_at.extend_from_slice(y);
         } else {
             self.moments.push((self.steps.count(), Moment::of_start(problem, t, y)));
         }
@@ -312,7 +376,8 @@ impl Recorder for Tape {
     }
 
     fn cut(&mut self, _problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        self.cuts.push((self.steps.count(), t, y.to_vec()));
+        self.cuts.push((self.steps.count(), t));
+        self.cut_at.extend_from_slice(y);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::program::Program;
+use super::program::{Program, Terms};
 use super::steps::same;
 use crate::solve::problem::Problem;
 use crate::solve::{Formula, Taken};
@@ -15,6 +15,7 @@ pub struct Whole {
     step: Option<Arc<dyn CompiledStep>>,
     /// The list of such a step, for weights inside it.
     program: Program,
+    terms: Terms,
     n: usize,
     seeds: Vec<f64>,
     /// Adjoint of the old state by points inside.
@@ -44,6 +45,7 @@ impl Whole {
             formula: taken.formula.clone(),
             step,
             program,
+            terms: Terms::new(),
             n,
             seeds: vec![0.0; LIMITS + n + stages * n],
             old: vec![0.0; n],
@@ -76,7 +78,8 @@ impl Whole {
             self.seeds[LIMITS + n..].fill(0.0);
             self.old.fill(0.0);
         }
-        for (slot, c) in self.program.inside(taken, time) {
+        self.program.inside(taken, time, &mut self.terms);
+        for &(slot, c) in &self.terms {
             let to = match slot {
                 0 => &mut self.old[..],
                 // z_i and u_i stand in slot 1 + 2i, the new state of both in an even one or behind all of them.

@@ -46,6 +46,11 @@ impl Algebraic {
         }))
     }
 
+    /// Whether nothing is left of what it has solved before.
+    pub fn is_as_made(&self) -> bool {
+        self.w.is_as_made()
+    }
+
     /// Solves the algebraic equations for their unknowns, the others held.
     ///
     /// # Errors
@@ -273,7 +278,7 @@ pub fn factor(pattern: &Pattern, values: &[f64], sizes: &[f64], lu: &mut DenseLu
     lu.factor()
 }
 
-/// The values at the start made consistent, and what changed by more than the tolerance.
+/// The values `given` at the start, which y holds, made consistent, and what changed by more than the tolerance.
 ///
 /// # Errors
 /// As [`Algebraic::solve`] and [`Projection::project`].
@@ -282,9 +287,9 @@ pub fn initialise(
     projection: Option<&mut Projection>,
     algebraic: Option<&mut Algebraic>,
     t: f64,
+    given: &[f64],
     y: &mut [f64],
 ) -> Result<(), ErrorKind> {
-    let given = y.to_vec();
     if let Some(projection) = projection {
         projection.project(problem, t, y)?;
     }

@@ -3,11 +3,13 @@
 mod abreast;
 mod active;
 mod kept;
+mod memory;
 mod passed;
 mod steps;
 
 pub use abreast::Abreast;
 pub(super) use active::Active;
+pub(super) use memory::Memory;
 pub use passed::{Go, Observer, Passed};
 pub use steps::{Step, Steps, steps};
 
@@ -74,10 +76,11 @@ pub fn integrate_told(
         return lanes::in_single(system, y0, p, options, recorder.is_some());
     }
     let mut run = Run::new(system, p, options, recorder);
-    let outcome = validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0));
-    *end = run.end.take();
-    match outcome {
-        Ok(()) => Ok(run.into_solution()),
+    match validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0)) {
+        Ok(y) => {
+            *end = Some(End { y, p: run.problem.parameters().to_vec(), settled: run.rests });
+            Ok(run.into_solution())
+        }
         Err(kind) => Err(run.failed(kind)),
     }
 }
@@ -87,8 +90,8 @@ struct Going {
     active: Active,
     /// The state where the last stretch ended.
     y: Vec<f64>,
-    /// Where f may jump, and the end of the run.
-    breaks: std::iter::Peekable<std::vec::IntoIter<f64>>,
+    /// Where f may jump, and the end of the run: the next one last.
+    breaks: Vec<f64>,
     /// The last of them that was passed.
     behind: f64,
     /// How smooth the solution is where the next stretch begins, for delays.
@@ -119,12 +122,13 @@ struct Run<'a, 'r> {
     /// Of a run without a known end: what sees that it has come to rest, and the state where it ended.
     settled: Option<Settled>,
     rests: bool,
-    end: Option<End>,
     /// Of a run whose steps are shown or kept: the state where the step began.
     start: Vec<f64>,
     dense: Option<Dense>,
     /// Whether the observer has ended the run; the state there is `point`.
     halted: bool,
+    /// What is left of an earlier run and has not been taken up yet.
+    memory: Memory,
 }
 
 impl<'a, 'r> Run<'a, 'r> {
@@ -134,19 +138,34 @@ impl<'a, 'r> Run<'a, 'r> {
         options: &'a Options<'a>,
         recorder: Option<&'r mut dyn Recorder>,
     ) -> Self {
+        Run::within(system, p, options, recorder, Memory::default())
+    }
+
+    /// The same in the memory of a run of the same system that is over.
+    fn within(
+        system: &'a dyn System,
+        p: &[f64],
+        options: &'a Options<'a>,
+        recorder: Option<&'r mut dyn Recorder>,
+        mut memory: Memory,
+    ) -> Self {
         let shape = system.shape();
         let n = shape.dim();
-        let mut problem = Problem::new(system, p, options);
+        let mut problem = Problem::within(system, p, options, std::mem::take(&mut memory.room));
         problem.told = recorder.is_some();
+        let mut point = std::mem::take(&mut memory.point);
+        if point.len() != n {
+            point = zeros(n);
+        }
         Run {
-            projection: Projection::new(&problem),
+            projection: memory.projection.take().or_else(|| Projection::new(&problem)),
             algebraic: None,
             problem,
             recorder,
-            points: Vec::new(),
+            points: std::mem::take(&mut memory.points),
             options,
-            kept: Points::new(options, shape),
-            point: zeros(n),
+            kept: Points::within(options, shape, std::mem::take(&mut memory.rows)),
+            point,
             time: options.t0,
             step: 0.0,
             seldom: 256 / (1 + n as u64 / 40).min(256),
@@ -154,28 +173,32 @@ impl<'a, 'r> Run<'a, 'r> {
             stopped: false,
             settled: None,
             rests: false,
-            end: None,
             start: Vec::new(),
             dense: options.dense.then(|| Dense::new(n)),
             halted: false,
+            memory,
         }
     }
 
-    fn all(&mut self, y0: &[f64]) -> Result<(), ErrorKind> {
+    /// From the start to the end; the state there.
+    fn all(&mut self, y0: &[f64]) -> Result<Vec<f64>, ErrorKind> {
         let mut going = self.set_out(y0)?;
         while self.go_on(&mut going)? {}
         if let Some(recorder) = &mut self.recorder {
             recorder.end(&mut self.problem);
         }
-        self.end = Some(End { y: going.y, p: self.problem.parameters().to_vec(), settled: self.rests });
-        Ok(())
+        self.memory.keep(self.options, self.problem.told, going.active);
+        self.memory.breaks = going.breaks;
+        Ok(going.y)
     }
 
     /// Everything up to the first step.
     fn set_out(&mut self, y0: &[f64]) -> Result<Going, ErrorKind> {
         let (direction, options) = (self.problem.direction, self.options);
-        let mut active = Active::new(options.method, &mut self.problem)?;
-        self.problem.statistics.method = active.stepper().name().to_string();
+        let mut active = self.memory.active(options, &mut self.problem)?;
+        if !self.memory.is_kept {
+            self.problem.statistics.method = active.stepper().name().to_string();
+        }
         if let Active::Fixed(stepper) = &active {
             self.problem.explain(|| format!("{}: as asked", stepper.name()));
             let system = self.problem.system;
@@ -191,32 +214,39 @@ impl<'a, 'r> Run<'a, 'r> {
                 self.problem.explain(|| format!("W = s·I − J: {}", implicit.unwrap_or(system).strategy()));
             }
         }
-        let mut breaks: Vec<f64> = options.breakpoints.clone();
-        breaks.retain(|b| (b - options.t0) * direction > 0.0 && (options.t1 - b) * direction > 0.0);
-        breaks.sort_by(|a, b| (a * direction).total_cmp(&(b * direction)));
-        breaks.dedup();
+        let mut breaks = std::mem::take(&mut self.memory.breaks);
+        breaks.clear();
         breaks.push(options.t1);
+        let within = |b: &&f64| (**b - options.t0) * direction > 0.0 && (options.t1 - **b) * direction > 0.0;
+        breaks.extend(options.breakpoints.iter().filter(within));
+        breaks[1..].sort_unstable_by(|a, b| (b * direction).total_cmp(&(a * direction)));
+        breaks.dedup();
         let h = options.first_step.map_or(0.0, |h| h * direction);
-        let mut y = y0.to_vec();
+        let mut y = std::mem::take(&mut self.memory.y);
+        y.clear();
+        y.extend_from_slice(y0);
         self.kept.reserve()?;
-        self.algebraic = Algebraic::new(&self.problem)?;
+        self.algebraic = match self.memory.algebraic.take().filter(Algebraic::is_as_made) {
+            None => Algebraic::new(&self.problem)?,
+            known => known,
+        };
         self.problem.past = Past::new(&mut self.problem, options.t0, &y, delay_order(options.method))?;
-        let given = self.recorder.is_some().then(|| y.clone());
-        self.make_consistent(&mut y)?;
+        self.make_consistent(y0, &mut y)?;
         if let Some(past) = &mut self.problem.past {
             past.set_start(&y);
         }
-        self.events = Happenings::new(&mut self.problem, options.t0, options.t1)?;
+        let memory = self.memory.events.take();
+        self.events = Happenings::within(&mut self.problem, (options.t0, options.t1), memory)?;
         if options.t1.is_infinite() {
             self.settled = Some(Settled::new(&self.problem, self.problem.shifted()?));
         }
-        if let (Some(recorder), Some(given)) = (&mut self.recorder, given) {
-            recorder.start(&mut self.problem, options.t0, &given, &y)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.start(&mut self.problem, options.t0, y0, &y)?;
         }
         self.begin(&mut y)?;
         let behind = f64::INFINITY * -direction;
         // What an event has set may make the solution itself jump.
-        Ok(Going { active, y, breaks: breaks.into_iter().peekable(), behind, level: u32::MAX, h, end: None })
+        Ok(Going { active, y, breaks, behind, level: u32::MAX, h, end: None })
     }
 
     /// Goes on to where the driver looks next, as a rule the end of a step; says whether there is more to go.
@@ -262,8 +292,8 @@ impl<'a, 'r> Run<'a, 'r> {
     /// Prepares for the way to where f or the solution may jump next; says where that is.
     fn start_stretch(&mut self, going: &mut Going) -> Result<f64, ErrorKind> {
         let (direction, options) = (self.problem.direction, self.options);
-        while going.breaks.next_if(|b| (self.time - b) * direction >= 0.0).is_some() {}
-        let mut end = going.breaks.peek().copied().unwrap_or(options.t1);
+        while going.breaks.pop_if(|b| (self.time - *b) * direction >= 0.0).is_some() {}
+        let mut end = going.breaks.last().copied().unwrap_or(options.t1);
         // The end of the run is no break, unless something happens or jumps just there.
         let mut smooth = end == options.t1;
         if let Some(time) = self.events.as_mut().and_then(|events| events.next_end(self.time))
@@ -331,6 +361,10 @@ impl<'a, 'r> Run<'a, 'r> {
 
     /// What the method has to say of a run that has ended.
     fn note(&mut self, active: &mut Active) {
+        if self.memory.is_kept {
+            // Nobody reads it.
+            return;
+        }
         if let Some(w) = active.stepper().shifted() {
             self.problem.statistics.fallbacks = w.fallbacks();
             self.problem.statistics.linear = w.kind().to_string();
@@ -341,12 +375,12 @@ impl<'a, 'r> Run<'a, 'r> {
     }
 
     /// Algebraic unknowns that fit the rest of the state.
-    fn make_consistent(&mut self, y: &mut [f64]) -> Result<(), ErrorKind> {
+    fn make_consistent(&mut self, given: &[f64], y: &mut [f64]) -> Result<(), ErrorKind> {
         let (projection, algebraic) = (self.projection.as_mut(), self.algebraic.as_mut());
         if projection.is_none() && algebraic.is_none() {
             return Ok(());
         }
-        consistent::initialise(&mut self.problem, projection, algebraic, self.time, y)
+        consistent::initialise(&mut self.problem, projection, algebraic, self.time, given, y)
     }
 
     /// The same within a run.
@@ -420,11 +454,13 @@ impl<'a, 'r> Run<'a, 'r> {
     /// The run has come to the end of a stretch where nothing is executed: what the equations jump by there.
     fn pass(&mut self, y: &[f64], end: f64) -> Result<(), ErrorKind> {
         let (Some(recorder), Some(events)) = (&mut self.recorder, &self.events) else { return Ok(()) };
-        let causes = if self.time == end { events.stops_at(end) } else { Vec::new() };
+        let causes = &mut self.memory.causes;
+        causes.clear();
+        causes.extend(events.stops_at(end).filter(|_| self.time == end));
         if causes.is_empty() {
             return Ok(());
         }
-        recorder.turn(&mut self.problem, end, y, Turn::Begin { causes: &causes })?;
+        recorder.turn(&mut self.problem, end, y, Turn::Begin { causes })?;
         self.problem.between(end, f64::INFINITY);
         recorder.turn(&mut self.problem, end, y, Turn::End { stopped: false })
     }

@@ -120,7 +120,7 @@ const KEEP: (f64, f64) = (0.2, 1e-3);
 /// Growth of the step not worth a new factorisation where that is dear.
 const HOLD: f64 = 1.2;
 /// Stages of the largest tableau.
-const MOST_STAGES: usize = 8;
+pub const MOST_STAGES: usize = 8;
 /// Beyond this ratio of steps the last step says nothing about the stages of this one.
 const FARTHEST: f64 = 4.0;
 
@@ -464,6 +464,12 @@ impl Stepper for EsdirkStepper {
             }
             names => Err(ErrorKind::NotFinite(names)),
         }
+    }
+
+    fn renew(&mut self) -> bool {
+        (self.t_old, self.h_old, self.factored, self.began) = (0.0, 1.0, 0.0, false);
+        (self.slowest, self.norm, self.stiffness) = (0.0, 0.0, 0.0);
+        self.w.is_as_made()
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {

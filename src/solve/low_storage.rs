@@ -151,6 +151,11 @@ impl Stepper for LowStorageStepper {
         }
     }
 
+    fn renew(&mut self) -> bool {
+        // A start says all.
+        true
+    }
+
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         if self.h == 0.0 {
             let mut scratch = [std::mem::take(&mut self.s1), std::mem::take(&mut self.s2)].concat();

@@ -12,21 +12,33 @@ pub struct Points<'a> {
     /// Bytes it may take.
     most: u64,
     direction: f64,
-    times: Vec<f64>,
-    /// Row-major: n states, then m outputs.
-    rows: Vec<f64>,
+    table: Rows,
     /// n and m.
     widths: (usize, usize),
     next: usize,
 }
 
+/// Points one after the other: their times, and of each n states, then m outputs.
+#[derive(Default)]
+pub struct Rows {
+    pub times: Vec<f64>,
+    pub values: Vec<f64>,
+}
+
 impl<'a> Points<'a> {
     /// Nothing yet.
     pub fn new(options: &'a Options<'a>, shape: &Shape) -> Self {
+        Points::within(options, shape, Rows::default())
+    }
+
+    /// The same in memory that is there.
+    pub fn within(options: &'a Options<'a>, shape: &Shape, mut table: Rows) -> Self {
         let direction = (options.t1 - options.t0).signum();
         let widths = (shape.dim(), shape.outputs.len());
         let (save, most) = (&options.save, options.max_memory);
-        Points { save, most, direction, times: Vec::new(), rows: Vec::new(), widths, next: 0 }
+        table.times.clear();
+        table.values.clear();
+        Points { save, most, direction, table, widths, next: 0 }
     }
 
     /// Room for the points: all of them where their number is known.
@@ -44,7 +56,8 @@ impl<'a> Points<'a> {
         if matches!(self.save, Save::At(_)) && needed > self.most {
             return Err(refused);
         }
-        let reserved = self.times.try_reserve_exact(points).and(self.rows.try_reserve_exact(points * width));
+        let reserved =
+            self.table.times.try_reserve_exact(points).and(self.table.values.try_reserve_exact(points * width));
         reserved.map_err(|_| refused)
     }
 
@@ -88,27 +101,32 @@ impl<'a> Points<'a> {
     /// # Errors
     /// [`ErrorKind::Memory`] if it does not fit.
     pub fn push(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
-        let needed = 8 * (self.rows.len() + self.times.len() + y.len() + self.widths.1 + 1) as u64;
+        let needed = 8 * (self.table.values.len() + self.table.times.len() + y.len() + self.widths.1 + 1) as u64;
         if needed > self.most {
             return Err(ErrorKind::Memory(needed, self.most));
         }
-        self.times.push(t);
-        self.rows.extend_from_slice(y);
+        self.table.times.push(t);
+        self.table.values.extend_from_slice(y);
         if self.widths.1 > 0 {
-            let start = self.rows.len();
-            self.rows.resize(start + self.widths.1, 0.0);
-            problem.outputs(t, y, &mut self.rows[start..]);
+            let start = self.table.values.len();
+            self.table.values.resize(start + self.widths.1, 0.0);
+            problem.outputs(t, y, &mut self.table.values[start..]);
         }
         Ok(())
     }
 
     /// The last time kept.
     pub fn last(&self) -> Option<f64> {
-        self.times.last().copied()
+        self.table.times.last().copied()
+    }
+
+    /// The table, whose memory another run takes up.
+    pub fn into_rows(self) -> Rows {
+        self.table
     }
 
     /// The table.
     pub fn into_solution(self, shape: Arc<Shape>, statistics: Statistics) -> Solution {
-        Solution::from_rows(self.times, &self.rows, shape, statistics)
+        Solution::from_rows(self.table.times, &self.table.values, shape, statistics)
     }
 }

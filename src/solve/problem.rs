@@ -100,9 +100,9 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Its memory, for the next one.
-    pub fn into_room(self) -> Room {
-        Room { p: self.p, work: self.work, algebraic: self.algebraic }
+    /// What it has counted, and its memory for the next one.
+    pub fn into_room(self) -> (Statistics, Room) {
+        (self.statistics, Room { p: self.p, work: self.work, algebraic: self.algebraic })
     }
 
     /// The bound parameters.

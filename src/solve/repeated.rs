@@ -1,21 +1,19 @@
 //! Runs of one system made again and again in the same memory: nothing is allocated after the first.
 //!
-//! For smooth systems, whose runs are steps and points and nothing else. The steps are those of [`super::integrate`], bit for
-//! bit, whatever was run before.
+//! [`Repeated::run`] is for smooth systems, whose runs are steps and points and nothing else; [`Repeated::run_told`] is for
+//! all. The steps are those of [`super::integrate`], bit for bit, whatever was run before.
 
-use super::drive::Active;
+use super::drive::{Active, Memory};
 use super::options::validate;
-use super::problem::{Problem, Room};
-use super::{ErrorKind, Method, Options, Precision, Save};
+use super::problem::Problem;
+use super::{ErrorKind, Failure, Method, Options, Precision, Recorder, Save, Solution};
 use crate::system::System;
 
 /// The memory of one run after the other.
 #[derive(Default)]
 pub struct Repeated {
-    /// The method in progress, and what was asked for when it was made.
-    active: Option<(Method, f64, Active)>,
-    room: Room,
-    point: Vec<f64>,
+    memory: Memory,
+    solution: Solution,
 }
 
 impl Repeated {
@@ -44,10 +42,25 @@ impl Repeated {
         keep: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), ErrorKind> {
         validate(system, y0, p, options).map_err(ErrorKind::Options)?;
-        let mut problem = Problem::within(system, p, options, std::mem::take(&mut self.room));
+        let mut problem = Problem::within(system, p, options, std::mem::take(&mut self.memory.room));
         let outcome = self.go(&mut problem, y0, options, keep);
-        self.room = problem.into_room();
+        (_, self.memory.room) = problem.into_room();
         outcome
+    }
+
+    /// Any run, told to a recorder: that of [`super::integrate_told`] in double precision. Always of the same system.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run_told(
+        &mut self,
+        system: &dyn System,
+        (y0, p): (&[f64], &[f64]),
+        options: &Options,
+        recorder: Option<&mut dyn Recorder>,
+    ) -> Result<&Solution, Failure> {
+        self.memory.run(system, (y0, p), options, recorder, &mut self.solution)?;
+        Ok(&self.solution)
     }
 
     fn go(
@@ -57,14 +70,9 @@ impl Repeated {
         options: &Options,
         keep: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), ErrorKind> {
-        let known = self.active.take().filter(|(method, rtol, _)| (*method, *rtol) == (options.method, options.rtol));
-        let known = known.map(|(.., active)| active).and_then(|mut active| active.stepper().renew().then_some(active));
-        let mut active = match known {
-            Some(active) => active,
-            None => Active::new(options.method, problem)?,
-        };
+        let mut active = self.memory.active(options, problem)?;
         let outcome = self.steps(problem, &mut active, y0, options, keep);
-        self.active = Some((options.method, options.rtol, active));
+        self.memory.keep(options, false, active);
         outcome
     }
 
@@ -78,7 +86,8 @@ impl Repeated {
     ) -> Result<(), ErrorKind> {
         let Save::At(times) = &options.save else { return Ok(()) };
         let (stepper, end, direction) = (active.stepper(), options.t1, problem.direction);
-        self.point.resize(y0.len(), 0.0);
+        let point = &mut self.memory.point;
+        point.resize(y0.len(), 0.0);
         let mut next = times.iter().take_while(|t| **t == options.t0).count();
         (0..next).for_each(|place| keep(place, y0));
         stepper.start(problem, options.t0, y0, options.first_step.map_or(0.0, |h| h * direction))?;
@@ -89,8 +98,8 @@ impl Repeated {
                 if *t == stepper.t() {
                     keep(next, stepper.y());
                 } else {
-                    stepper.interpolate(problem, *t, &mut self.point);
-                    keep(next, &self.point);
+                    stepper.interpolate(problem, *t, point);
+                    keep(next, point);
                 }
                 next += 1;
             }
@@ -98,12 +107,14 @@ impl Repeated {
         Ok(())
     }
 
+    /// Keeps a solution made elsewhere.
+    pub fn take(&mut self, solution: Solution) -> &Solution {
+        self.solution = solution;
+        &self.solution
+    }
+
     /// Whether the last run was by these methods alone.
     pub fn used_only(&self, good: impl Fn(Method) -> bool) -> bool {
-        match &self.active {
-            Some((.., Active::Auto(auto))) => auto.used().iter().all(|name| Method::find(name).is_some_and(&good)),
-            Some((method, ..)) => good(*method),
-            None => false,
-        }
+        self.memory.used_only(good)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Dense;
 use super::events::Occurrence;
+use super::points::Rows;
 use crate::system::{Names, Shape};
 
 /// Values at the saved times. Columns are contiguous: `states[k*len .. (k+1)*len]` is state `k` over time.
@@ -62,13 +63,27 @@ pub struct Statistics {
 impl Solution {
     /// From row-major records: `rows` holds n states then m outputs per saved time.
     pub fn from_rows(times: Vec<f64>, rows: &[f64], shape: Arc<Shape>, statistics: Statistics) -> Self {
-        let (n, m, len) = (shape.dim(), shape.outputs.len(), times.len());
-        let (mut states, mut outputs) = (Vec::with_capacity(n * len), Vec::with_capacity(m * len));
+        let mut solution = Solution { times, shape, statistics, ..Solution::default() };
+        solution.fill(rows);
+        solution
+    }
+
+    /// Takes values at its times from row-major records.
+    fn fill(&mut self, rows: &[f64]) {
+        let (n, m, len) = (self.shape.dim(), self.shape.outputs.len(), self.times.len());
         let column = |k: usize| rows.iter().skip(k).step_by((n + m).max(1)).copied();
-        (0..n).for_each(|k| states.extend(column(k)));
-        (n..n + m).for_each(|k| outputs.extend(column(k)));
-        let (events, event_names, stopped, dense) = Default::default();
-        Solution { times, states, outputs, shape, events, event_names, stopped, dense, statistics }
+        for (list, columns) in [(&mut self.states, 0..n), (&mut self.outputs, n..n + m)] {
+            list.clear();
+            list.reserve_exact(columns.len() * len);
+            columns.for_each(|k| list.extend(column(k)));
+        }
+    }
+
+    /// Becomes that of another run of the same system, in the memory of the one before. No words are kept of how it went.
+    pub(super) fn become_of(&mut self, rows: &Rows, statistics: Statistics, stopped: bool) {
+        self.times.clone_from(&rows.times);
+        self.fill(&rows.values);
+        (self.statistics, self.stopped) = (statistics, stopped);
     }
 
     /// The same run with more states: `expand` makes the row of all states from the row of those that were integrated.

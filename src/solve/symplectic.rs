@@ -106,6 +106,11 @@ impl Stepper for SymplecticStepper {
         }
     }
 
+    fn renew(&mut self) -> bool {
+        // A start says all.
+        true
+    }
+
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         problem.check()?;
         if self.h == 0.0 {

@@ -42,22 +42,46 @@ pub enum Formula {
 }
 
 /// A step in backward differences.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct BdfStep {
     /// The order of the step.
     pub order: usize,
     /// The step the first difference was made for, where the method has just started.
     pub first: f64,
     /// Changes of the step before it was taken: the order then, and the factor.
-    pub changes: Vec<(usize, f64)>,
+    pub changes: Changes,
+}
+
+/// A short list: what most steps have to note takes no memory of its own.
+#[derive(Clone, Default)]
+pub struct Changes {
+    first: [(usize, f64); 4],
+    len: usize,
+    more: Vec<(usize, f64)>,
+}
+
+impl Changes {
+    /// One more.
+    pub fn push(&mut self, change: (usize, f64)) {
+        match self.first.get_mut(self.len) {
+            Some(place) => *place = change,
+            None => self.more.push(change),
+        }
+        self.len += 1;
+    }
+
+    /// All, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        self.first.iter().take(self.len).chain(&self.more).copied()
+    }
+
+    fn clear(&mut self) {
+        self.len = 0;
+        self.more.clear();
+    }
 }
 
 impl BdfStep {
-    /// Before the first step; room for as many changes as steps usually see.
-    pub fn with_room() -> Self {
-        BdfStep { order: 0, first: 0.0, changes: Vec::with_capacity(16) }
-    }
-
     /// Before anything has changed.
     pub fn begin(&mut self) {
         (self.order, self.first) = (0, 0.0);

@@ -8,6 +8,8 @@
 //! Order: events that fire at the same time are executed one after the other, higher priority first, then in the order of
 //! the table, then by element. Each one's right sides see what the ones before it have set.
 
+use std::sync::OnceLock;
+
 use super::Names;
 pub use crate::math::Logic;
 
@@ -26,6 +28,14 @@ pub struct Events {
     pub stops: Vec<Stop>,
     /// Switches of f whose branch is fixed within a step, those that others read first.
     pub modes: Vec<ModeGroup>,
+}
+
+impl Events {
+    /// There are none.
+    pub(crate) fn none() -> &'static Events {
+        static NONE: OnceLock<Events> = OnceLock::new();
+        NONE.get_or_init(Events::default)
+    }
 }
 
 /// The mode of a switch of f, or one per element of an index set: a number among the parameters, 0 where f decides by

@@ -34,6 +34,16 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Where values of these names go.
+    ///
+    /// # Errors
+    /// [`UnknownName`], where a name is none of the model.
+    pub fn of_all(problem: &Problem, names: &[String]) -> Result<Vec<Place>, UnknownName> {
+        names.iter().map(|name| Place::find(problem, name)).collect()
+    }
+}
+
 impl<'p, 'a> Starts<'p, 'a> {
     /// `first` are the values of one trajectory.
     ///

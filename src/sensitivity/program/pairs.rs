@@ -1,5 +1,7 @@
 //! The lists of methods for x'' = g(t, x): positions and velocities have weights of their own.
 
+use std::iter::once;
+
 use super::{Interpolant, Op, Program};
 use crate::solve::methods::dprkn6::{A, B, C, DENSE, STAGES};
 use crate::solve::symplectic::Symplectic;
@@ -20,9 +22,11 @@ const QUINTIC: [[f64; 6]; 6] = [
 ];
 
 impl Program {
-    fn pairs(&mut self, terms: Vec<(usize, [f64; 4])>) -> usize {
+    fn pairs(&mut self, terms: impl IntoIterator<Item = (usize, [f64; 4])>) -> usize {
         let out = self.slot();
-        self.ops.push(Op::Pairs { out, terms });
+        let mut list = self.spare.pairs.pop().unwrap_or_default();
+        list.extend(terms);
+        self.ops.push(Op::Pairs { out, terms: list });
         out
     }
 
@@ -36,41 +40,38 @@ impl Program {
             if i > 0 && *b != 0.0 {
                 z = self.slope(y, time, h);
             }
-            y = self.pairs(vec![(y, [1.0, a * h, 0.0, 1.0]), (z, [0.0, a * h * b, 0.0, *b])]);
+            y = self.pairs([(y, [1.0, a * h, 0.0, 1.0]), (z, [0.0, a * h * b, 0.0, *b])]);
             time += a * h;
         }
         self.leaves.push(y);
         self.main = self.ops.len();
         let last = self.slope(y, t + h, h);
-        let mut coefficients = Vec::with_capacity(6);
         for k in 0..6 {
             let (x, v) = (QUINTIC[k], QUINTIC.get(k + 1).map_or([0.0; 6], |row| row.map(|c| (k + 1) as f64 * c)));
             let end = |i: usize| [x[i], h * x[i + 1], v[i] / h, v[i + 1]];
             let slope = |i: usize| [0.0, h * x[i], 0.0, v[i]];
-            coefficients.push(self.pairs(vec![(0, end(0)), (first, slope(2)), (y, end(3)), (last, slope(5))]));
+            let coefficient = self.pairs([(0, end(0)), (first, slope(2)), (y, end(3)), (last, slope(5))]);
+            self.read.push(coefficient);
         }
-        self.dense = Interpolant::Powers(h, coefficients);
+        self.dense = Interpolant::Powers(h);
     }
 
     /// DPRKN6 with z_i = h g(t + c_i h, x_i).
     pub(super) fn nystrom(&mut self, t: f64, h: f64) {
         self.carry(0, false);
         self.explicit = true;
-        let mut z = vec![self.slope(0, t, h)];
+        let mut z = [self.slope(0, t, h); STAGES];
         for i in 1..STAGES {
-            let mut terms = vec![(0, [1.0, C[i] * h, 0.0, 1.0])];
-            terms.extend(z.iter().zip(A[i]).map(|(z, a)| (*z, [0.0, h * a, 0.0, 0.0])));
-            let at = self.pairs(terms);
-            z.push(self.slope(at, t + C[i] * h, h));
+            let terms = z.iter().zip(A[i]).map(|(z, a)| (*z, [0.0, h * a, 0.0, 0.0]));
+            let at = self.pairs(once((0, [1.0, C[i] * h, 0.0, 1.0])).chain(terms));
+            z[i] = self.slope(at, t + C[i] * h, h);
         }
-        let mut terms = vec![(0, [1.0, h, 0.0, 1.0])];
         let last = A[STAGES - 1].iter().chain(&[0.0]);
-        terms.extend(z.iter().zip(last).zip(B).map(|((z, a), b)| (*z, [0.0, h * a, 0.0, b])));
-        let end = self.pairs(terms);
+        let terms = z.iter().zip(last).zip(B).map(|((z, a), b)| (*z, [0.0, h * a, 0.0, b]));
+        let end = self.pairs(once((0, [1.0, h, 0.0, 1.0])).chain(terms));
         self.leaves.push(end);
         self.main = self.ops.len();
         // Powers of θ: h² DENSE from 2 on for x, its derivative over h from 1 on for v.
-        let mut powers = Vec::with_capacity(DENSE[0].len() + 2);
         for k in 0..DENSE[0].len() + 2 {
             let start = match k {
                 0 => UNIT,
@@ -78,14 +79,14 @@ impl Program {
                 _ => [0.0; 4],
             };
             let weight = |row: &[f64; 5], k: Option<usize>| k.and_then(|k| row.get(k)).copied().unwrap_or(0.0);
-            let mut terms = vec![(0, start)];
-            terms.extend(z.iter().zip(&DENSE).map(|(z, row)| {
+            let terms = z.iter().zip(&DENSE).map(|(z, row)| {
                 let (x, v) = (weight(row, k.checked_sub(2)), weight(row, k.checked_sub(1)));
                 (*z, [0.0, h * x, 0.0, (k + 1) as f64 * v])
-            }));
-            powers.push(self.pairs(terms));
+            });
+            let power = self.pairs(once((0, start)).chain(terms));
+            self.read.push(power);
         }
-        self.dense = Interpolant::Powers(h, powers);
+        self.dense = Interpolant::Powers(h);
     }
 }
 

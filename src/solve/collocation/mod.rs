@@ -22,7 +22,7 @@ use super::stepper::{Stepper, clip, first_step, next_step};
 use super::taken::{Formula, Taken};
 use crate::linalg::{Shifted, ShiftedComplex};
 use crate::math;
-use formula::MOST;
+pub use formula::MOST;
 
 /// Least and largest factor between steps, and the safety factor (H&W's `radau5`).
 const SHRINK: f64 = 0.2;
@@ -381,6 +381,14 @@ impl Stepper for RadauStepper {
             names if names.is_empty() => Ok(()),
             names => Err(ErrorKind::NotFinite(names)),
         }
+    }
+
+    fn renew(&mut self) -> bool {
+        (self.at, self.at_old, self.t_old, self.h_old) = (0, 0, 0.0, 1.0);
+        (self.by_code, self.follows, self.factored, self.root_accepted) = (false, false, 0.0, 1.0);
+        (self.rate, self.iterations, self.contraction, self.norm, self.stiffness) = (0.0, 0, 0.0, 0.0, 0.0);
+        let trusted = self.whole.iter().flatten().all(Whole::is_as_made);
+        trusted && self.real.is_as_made() && self.complex.iter().all(ShiftedComplex::is_as_made)
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {

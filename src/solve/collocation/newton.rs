@@ -71,6 +71,11 @@ impl Whole {
         self.w.copy_within(2 * self.all..3 * self.all, self.all);
     }
 
+    /// Whether planned pivots have always been good.
+    pub fn is_as_made(&self) -> bool {
+        self.bad == 0
+    }
+
     /// Whether the functions are still worth trying.
     fn trusted(&self) -> bool {
         self.bad < PATIENCE

@@ -18,8 +18,8 @@ struct Entry {
 
 #[derive(Clone, Debug)]
 enum Series {
-    /// The rest of a sorted list, from the place on.
-    Listed(Vec<f64>, usize),
+    /// Sorted times, from their first place to their last among [`Clock::lists`], at this place.
+    Listed(usize, usize, usize),
     Periodic {
         from: f64,
         period: f64,
@@ -82,29 +82,38 @@ pub struct Clock {
     /// Executions put off.
     pub delayed: Vec<Delayed>,
     stops: BinaryHeap<Entry>,
+    /// Sorted lists of times, one after the other.
+    lists: Vec<f64>,
 }
 
 impl Clock {
-    /// The times of a run from t0 to t1.
+    /// The times of a run from t0 to t1; those of another run are forgotten.
     ///
     /// # Errors
     /// A sentence that names the event whose times make no sense.
-    pub fn new(groups: &[EventGroup], stops: &[Stop], times: &[f64], t0: f64, t1: f64) -> Result<Self, String> {
-        let mut clock = Clock::default();
+    pub fn begin(
+        &mut self,
+        groups: &[EventGroup],
+        stops: &[Stop],
+        times: &[f64],
+        (t0, t1): (f64, f64),
+    ) -> Result<(), String> {
+        self.entries.clear();
+        self.stops.clear();
+        self.delayed.clear();
+        self.lists.clear();
         for (group, event) in groups.iter().enumerate() {
             for element in 0..event.len() {
                 let bad = |what: &str, value: f64| format!("the {what} of `{}` is {value}", event.element(element));
                 match &event.trigger {
                     Trigger::Condition(_) => {}
                     Trigger::At(places) => {
-                        let mut list: Vec<f64> = places.iter().map(|place| times[place + element]).collect();
-                        if let Some(time) = list.iter().find(|time| time.is_nan()) {
-                            return Err(bad("time", *time));
+                        let mut list = places.iter().map(|place| times[place + element]);
+                        if let Some(time) = list.clone().find(|time| time.is_nan()) {
+                            return Err(bad("time", time));
                         }
-                        list.retain(|time| (t0..=t1).contains(time));
-                        list.sort_by(f64::total_cmp);
-                        if let Some(&time) = list.first() {
-                            clock.entries.push(Entry { time, group, element, series: Series::Listed(list, 0) });
+                        if let Some((time, series)) = self.list(&mut list, |time| (t0..=t1).contains(&time)) {
+                            self.entries.push(Entry { time, group, element, series });
                         }
                     }
                     Trigger::Every { period, from, to } => {
@@ -130,9 +139,9 @@ impl Clock {
                         while from + k as f64 * period < t0 {
                             k += 1;
                         }
-                        let mut series = Series::Periodic { from, period, to: to.min(t1), k };
-                        if let Some(time) = series.time() {
-                            clock.entries.push(Entry { time, group, element, series });
+                        let series = Series::Periodic { from, period, to: to.min(t1), k };
+                        if let Some(time) = series.time(&self.lists) {
+                            self.entries.push(Entry { time, group, element, series });
                         }
                     }
                 }
@@ -140,14 +149,12 @@ impl Clock {
         }
         // Single stops, of which there may be very many, are one sorted list.
         let single = |stop: &Stop| match stop {
-            Stop::At(place) => Some(times[*place]).filter(|time| t0 < *time && *time <= t1),
+            Stop::At(place) => Some(times[*place]),
             Stop::Every { .. } => None,
         };
-        let mut list: Vec<f64> = stops.iter().filter_map(single).collect();
-        list.sort_by(f64::total_cmp);
-        list.dedup();
-        if let Some(&time) = list.first() {
-            clock.stops.push(Entry { time, group: 0, element: 0, series: Series::Listed(list, 0) });
+        let mut single = stops.iter().filter_map(single);
+        if let Some((time, series)) = self.list(&mut single, |time| t0 < time && time <= t1) {
+            self.stops.push(Entry { time, group: 0, element: 0, series });
         }
         for (group, stop) in stops.iter().enumerate() {
             let mut series = match *stop {
@@ -162,15 +169,24 @@ impl Clock {
                     Series::Periodic { from: from + before * period, period, to: t1, k: 0 }
                 }
             };
-            while let Some(time) = series.time() {
+            while let Some(time) = series.time(&self.lists) {
                 if time > t0 {
-                    clock.stops.push(Entry { time, group, element: 0, series });
+                    self.stops.push(Entry { time, group, element: 0, series });
                     break;
                 }
-                series.advance();
+                series.advance(&self.lists);
             }
         }
-        Ok(clock)
+        Ok(())
+    }
+
+    /// One more sorted list of those times that count, and its first, if it has any.
+    fn list(&mut self, times: &mut dyn Iterator<Item = f64>, counts: impl Fn(f64) -> bool) -> Option<(f64, Series)> {
+        let first = self.lists.len();
+        self.lists.extend(times.filter(|time| counts(*time)));
+        self.lists[first..].sort_unstable_by(f64::total_cmp);
+        let last = self.lists.len().checked_sub(1).filter(|last| *last >= first)?;
+        Some((self.lists[first], Series::Listed(first, last, first)))
     }
 
     /// The next time at which something is executed.
@@ -183,7 +199,7 @@ impl Clock {
     pub fn next_end(&mut self, t: f64) -> Option<f64> {
         while self.stops.peek().is_some_and(|stop| stop.time <= t) {
             if let Some(mut stop) = self.stops.pop()
-                && let Some(time) = stop.series.advance()
+                && let Some(time) = stop.series.advance(&self.lists)
             {
                 self.stops.push(Entry { time, ..stop });
             }
@@ -196,14 +212,14 @@ impl Clock {
     pub fn take_due(&mut self, t: f64, mut f: impl FnMut(usize, usize, Due)) {
         while self.entries.peek().is_some_and(|entry| entry.time <= t) {
             let Some(mut entry) = self.entries.pop() else { break };
-            let due = match &entry.series {
-                Series::Listed(list, place) => {
-                    Due::Listed(list[..*place].iter().rev().take_while(|x| **x == t).count())
+            let due = match entry.series {
+                Series::Listed(first, _, place) => {
+                    Due::Listed(self.lists[first..place].iter().rev().take_while(|x| **x == t).count())
                 }
-                Series::Periodic { k, .. } => Due::Periodic(*k),
+                Series::Periodic { k, .. } => Due::Periodic(k),
             };
             f(entry.group, entry.element, due);
-            if let Some(time) = entry.series.advance() {
+            if let Some(time) = entry.series.advance(&self.lists) {
                 self.entries.push(Entry { time, ..entry });
             }
         }
@@ -221,30 +237,25 @@ impl Clock {
 
 impl Series {
     /// The time it stands at.
-    fn time(&mut self) -> Option<f64> {
-        match self {
-            Series::Listed(list, place) => list.get(*place).copied(),
+    fn time(&self, lists: &[f64]) -> Option<f64> {
+        match *self {
+            Series::Listed(_, last, place) => lists[..=last].get(place).copied(),
             Series::Periodic { from, period, to, k } => {
-                let time = *from + *k as f64 * *period;
+                let time = from + k as f64 * period;
                 // The last time is meant to be hit though k P rounds.
                 let near = 4.0 * f64::EPSILON * (time.abs() + to.abs());
-                if (time - *to).abs() <= near { Some(*to) } else { (time < *to).then_some(time) }
+                if (time - to).abs() <= near { Some(to) } else { (time < to).then_some(time) }
             }
         }
     }
 
-    fn advance(&mut self) -> Option<f64> {
+    fn advance(&mut self, lists: &[f64]) -> Option<f64> {
         match self {
-            Series::Listed(list, place) => {
-                // The same time twice is two executions at once.
-                *place += 1;
-                list.get(*place).copied()
-            }
-            Series::Periodic { k, .. } => {
-                *k += 1;
-                self.time()
-            }
+            // The same time twice is two executions at once.
+            Series::Listed(.., place) => *place += 1,
+            Series::Periodic { k, .. } => *k += 1,
         }
+        self.time(lists)
     }
 }
 
@@ -256,14 +267,16 @@ mod tests {
     fn periodic_times_do_not_drift_and_the_last_is_hit() {
         let trigger = Trigger::Every { period: 0, from: Some(1), to: Some(2) };
         let groups = [EventGroup::new("every 0.1", trigger)];
-        let mut clock = Clock::new(&groups, &[], &[0.1, 0.0, 0.3], -1.0, 10.0).unwrap();
+        let mut clock = Clock::default();
+        clock.begin(&groups, &[], &[0.1, 0.0, 0.3], (-1.0, 10.0)).unwrap();
         let mut times = Vec::new();
         while let Some(t) = clock.next() {
             clock.take_due(t, |_, _, _| times.push(t));
         }
         assert_eq!(times, [0.0, 0.1, 0.2, 0.3]);
         assert!(
-            Clock::new(&groups, &[], &[0.0, 0.0, 1.0], 0.0, 1.0)
+            clock
+                .begin(&groups, &[], &[0.0, 0.0, 1.0], (0.0, 1.0))
                 .unwrap_err()
                 .contains("the period of `every 0.1` is 0")
         );
@@ -273,7 +286,8 @@ mod tests {
     fn lists_are_sorted_and_cut_to_the_span() {
         let trigger = Trigger::At(vec![0, 1, 2]);
         let groups = [EventGroup::new("at", trigger)];
-        let mut clock = Clock::new(&groups, &[], &[5.0, 1.0, 20.0], 0.0, 10.0).unwrap();
+        let mut clock = Clock::default();
+        clock.begin(&groups, &[], &[5.0, 1.0, 20.0], (0.0, 10.0)).unwrap();
         assert_eq!(clock.next(), Some(1.0));
         clock.take_due(1.0, |_, _, _| {});
         assert_eq!(clock.next(), Some(5.0));

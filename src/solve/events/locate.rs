@@ -76,17 +76,15 @@ struct Candidate {
 const TOLD: f64 = 1e-9;
 
 impl Locator {
-    /// For n states and m watched functions.
-    pub fn new(n: usize, m: usize) -> Self {
-        let zeros = || vec![0.0; m];
-        Locator {
-            y: vec![0.0; n],
-            g: zeros(),
-            largest: zeros(),
-            close: vec![false; m],
-            ends: (zeros(), zeros()),
-            ..Locator::default()
+    /// For n states and m watched functions; what it knew of another run is forgotten.
+    pub fn begin(&mut self, n: usize, m: usize) {
+        let lists = [&mut self.g, &mut self.largest, &mut self.ends.0, &mut self.ends.1];
+        for (list, len) in lists.into_iter().zip([m; 4]).chain([(&mut self.y, n)]) {
+            list.clear();
+            list.resize(len, 0.0);
         }
+        self.close.clear();
+        self.close.resize(m, false);
     }
 
     /// Forgets where the step before ended.

@@ -82,7 +82,7 @@ pub struct Happenings<'a> {
     tickets: usize,
     locator: Locator,
     /// The branches of the equations' switches, and whether those that time decides end steps.
-    modes: Modes<'a>,
+    modes: Modes,
     located: bool,
     /// The watched functions where the run stands; what matters is their signs.
     g: Vec<f64>,
@@ -100,6 +100,11 @@ pub struct Happenings<'a> {
     /// The numbers of `resets`.
     values: Vec<f64>,
     waiting: Vec<Firing>,
+    /// The memory of values that were kept.
+    spare: Vec<Vec<f64>>,
+    /// Why something happens, and the state before it is made to fit: what is told.
+    causes: Vec<Cause>,
+    given: Vec<f64>,
     /// The state where an event was located.
     pub y: Vec<f64>,
     /// What has happened.
@@ -109,11 +114,15 @@ pub struct Happenings<'a> {
 }
 
 impl<'a> Happenings<'a> {
-    /// The events of a run from t0 to t1; none if the system has none.
+    /// The events of a run from t0 to t1, in the memory of another one of the same system; none if the system has none.
     ///
     /// # Errors
     /// If times make no sense, or the run goes backwards.
-    pub fn new(problem: &mut Problem<'a>, t0: f64, t1: f64) -> Result<Option<Self>, ErrorKind> {
+    pub fn within(
+        problem: &mut Problem<'a>,
+        (t0, t1): (f64, f64),
+        room: Option<Happenings<'static>>,
+    ) -> Result<Option<Self>, ErrorKind> {
         let Some(events) = problem.system.events() else { return Ok(None) };
         if events.groups.is_empty() && (t1 < t0 || problem.over_switches()) {
             return Ok(None);
@@ -129,19 +138,100 @@ impl<'a> Happenings<'a> {
         }) {
             return Err(ErrorKind::Options(format!("the condition of `{}` is nested too deeply", group.name)));
         }
-        let mut times = vec![0.0; events.times];
-        let begun = problem.begun().unwrap_or(t0);
-        problem.schedule(begun, &mut times);
-        let located = !problem.over_switches();
-        let stops = if located { events.stops.as_slice() } else { &[] };
-        let clock = Clock::new(&events.groups, stops, &times, t0, t1).map_err(ErrorKind::Options)?;
-        let m = events.surfaces.iter().map(|s| s.len).sum();
-        let mut first = Vec::with_capacity(events.groups.len());
-        let mut elements = 0;
-        for group in &events.groups {
-            first.push(elements);
-            elements += group.len();
+        let mut own = room.unwrap_or_else(Happenings::none);
+        own.begin_anew(problem, events, (t0, t1))?;
+        Ok(Some(own))
+    }
+
+    /// Those of no run: memory for one.
+    fn none() -> Happenings<'static> {
+        Happenings {
+            events: Events::none(),
+            clock: Clock::default(),
+            times: Vec::new(),
+            tickets: 0,
+            locator: Locator::default(),
+            modes: Modes::default(),
+            located: false,
+            g: Vec::new(),
+            g_end: Vec::new(),
+            start: Vec::new(),
+            set: Vec::new(),
+            crossings: Vec::new(),
+            truths: Vec::new(),
+            first: Vec::new(),
+            owners: Vec::new(),
+            values: Vec::new(),
+            waiting: Vec::new(),
+            spare: Vec::new(),
+            causes: Vec::new(),
+            given: Vec::new(),
+            y: Vec::new(),
+            log: Vec::new(),
+            last: (f64::NEG_INFINITY, 0),
         }
+    }
+
+    /// Its memory, for the next run of the same system.
+    pub fn into_memory(self) -> Happenings<'static> {
+        let (clock, times, locator, modes) = (self.clock, self.times, self.locator, self.modes);
+        let (g, g_end, start, set, crossings) = (self.g, self.g_end, self.start, self.set, self.crossings);
+        let (truths, first, owners, values) = (self.truths, self.first, self.owners, self.values);
+        let (waiting, spare, causes, given) = (self.waiting, self.spare, self.causes, self.given);
+        Happenings {
+            clock,
+            times,
+            locator,
+            modes,
+            g,
+            g_end,
+            start,
+            set,
+            crossings,
+            truths,
+            first,
+            owners,
+            values,
+            waiting,
+            spare,
+            causes,
+            given,
+            y: self.y,
+            log: self.log,
+            ..Happenings::none()
+        }
+    }
+
+    fn begin_anew(
+        &mut self,
+        problem: &mut Problem<'a>,
+        events: &'a Events,
+        (t0, t1): (f64, f64),
+    ) -> Result<(), ErrorKind> {
+        let n = problem.dim();
+        let m = events.surfaces.iter().map(|s| s.len).sum();
+        self.events = events;
+        let lists = [&mut self.times, &mut self.values, &mut self.y, &mut self.g, &mut self.g_end, &mut self.start];
+        for (list, len) in lists.into_iter().zip([events.times, events.values, n, m, m, m]) {
+            list.clear();
+            list.resize(len, 0.0);
+        }
+        let begun = problem.begun().unwrap_or(t0);
+        problem.schedule(begun, &mut self.times);
+        self.located = !problem.over_switches();
+        let stops = if self.located { events.stops.as_slice() } else { &[] };
+        self.clock.begin(&events.groups, stops, &self.times, (t0, t1)).map_err(ErrorKind::Options)?;
+        let modes = if self.located { events.modes.as_slice() } else { &[] };
+        self.modes.begin(modes, m, n, (t0, t1 - t0));
+        self.locator.begin(n, m);
+        let mut elements = 0;
+        self.first.clear();
+        self.first.extend(events.groups.iter().map(|group| {
+            elements += group.len();
+            elements - group.len()
+        }));
+        self.truths.clear();
+        self.truths.resize(elements, false);
         let watches = |group: &EventGroup, at: usize| match &group.trigger {
             Trigger::Condition(condition) => condition
                 .iter()
@@ -149,28 +239,14 @@ impl<'a> Happenings<'a> {
             _ => false,
         };
         let owner = |at: usize| events.groups.iter().position(|group| watches(group, at));
-        Ok(Some(Happenings {
-            clock,
-            times,
-            tickets: 0,
-            modes: Modes::new(if located { &events.modes } else { &[] }, m, problem.dim(), (t0, t1 - t0)),
-            located,
-            locator: Locator::new(problem.dim(), m),
-            g: vec![0.0; m],
-            g_end: vec![0.0; m],
-            start: vec![0.0; m],
-            set: Vec::new(),
-            crossings: Vec::new(),
-            truths: vec![false; elements],
-            first,
-            owners: events.surfaces.iter().map(|surface| owner(surface.first)).collect(),
-            values: vec![0.0; events.values],
-            waiting: Vec::new(),
-            y: vec![0.0; problem.dim()],
-            log: Vec::new(),
-            last: (f64::NEG_INFINITY, 0),
-            events,
-        }))
+        self.owners.clear();
+        self.owners.extend(events.surfaces.iter().map(|surface| owner(surface.first)));
+        self.set.clear();
+        self.crossings.clear();
+        self.waiting.clear();
+        self.log.clear();
+        (self.tickets, self.last) = (0, (f64::NEG_INFINITY, 0));
+        Ok(())
     }
 
     /// Looks at the start: conditions that hold there have not become true, unless the event says otherwise.
@@ -280,7 +356,8 @@ impl<'a> Happenings<'a> {
 
     /// The switch that the solution slides along, if it does.
     pub fn slides(&self) -> Option<String> {
-        self.modes.slides()
+        let groups = if self.located { self.events.modes.as_slice() } else { &[] };
+        self.modes.slides(groups)
     }
 
     /// Follows a function through zero; says whether an event fires.
@@ -347,23 +424,27 @@ impl<'a> Happenings<'a> {
         let wants = |f: &Firing| events.groups[f.group].values_at_trigger && f.values.is_none();
         if self.waiting.iter().any(wants) {
             problem.resets(t, y, &mut self.values);
-            let values = &self.values;
-            self.waiting.iter_mut().filter(|f| wants(f)).for_each(|f| f.values = Some(values.clone()));
+            for firing in self.waiting.iter_mut().filter(|f| wants(f)) {
+                let mut kept = self.spare.pop().unwrap_or_default();
+                kept.clone_from(&self.values);
+                firing.values = Some(kept);
+            }
         }
     }
 
     /// Why what is due at `t` happens just then, each reason once.
-    fn causes(&self, t: f64) -> Vec<Cause> {
-        let mut causes: Vec<Cause> = self.waiting.iter().map(|firing| firing.cause).collect();
+    fn find_causes(&self, t: f64, causes: &mut Vec<Cause>) {
+        causes.clear();
+        causes.extend(self.waiting.iter().map(|firing| firing.cause));
         causes.extend(self.modes.due().map(Cause::Surface));
         causes.extend(self.stops_at(t));
         causes.retain(|cause| *cause != Cause::Nothing);
-        causes
     }
 
     /// The switches of the equations at this time, as reasons.
-    pub fn stops_at(&self, t: f64) -> Vec<Cause> {
-        let each = self.events.stops.iter().filter_map(|stop| match *stop {
+    pub fn stops_at(&self, t: f64) -> impl Iterator<Item = Cause> + '_ {
+        let stops = if self.located { self.events.stops.as_slice() } else { &[] };
+        stops.iter().filter_map(move |stop| match *stop {
             Stop::At(place) => (self.times[place] == t).then_some(Cause::Time { first: Some(place), period: None }),
             Stop::Every { from, period } => {
                 let count = ((t - self.times[from]) / self.times[period]).round();
@@ -371,8 +452,7 @@ impl<'a> Happenings<'a> {
                 let near = (t - here).abs() <= 8.0 * f64::EPSILON * t.abs().max(here.abs());
                 near.then_some(Cause::Time { first: Some(from), period: Some((period, count)) })
             }
-        });
-        if self.located { each.collect() } else { Vec::new() }
+        })
     }
 
     /// Executes all that has fired or is due at (t, y), and what that causes. Discrete quantities change in `problem`.
@@ -406,14 +486,19 @@ impl<'a> Happenings<'a> {
             };
             waiting.push(Firing { served, values, ticket, ..Firing::new(group, element, cause) });
         });
-        let causes = if telling { self.causes(t) } else { Vec::new() };
-        told(problem, y, Turn::Begin { causes: &causes })?;
+        if telling {
+            let mut causes = std::mem::take(&mut self.causes);
+            self.find_causes(t, &mut causes);
+            told(problem, y, Turn::Begin { causes: &causes })?;
+            self.causes = causes;
+        }
         self.tell_kept(problem, y, &mut told)?;
         if self.modes.is_due() {
             self.modes.change(problem, t, y);
-            let given = if telling { y.to_vec() } else { Vec::new() };
+            self.given.clear();
+            self.given.extend(y.iter().filter(|_| telling));
             restore(problem, y, &[])?;
-            told(problem, y, Turn::Settle { given: &given, set: &[] })?;
+            told(problem, y, Turn::Settle { given: &self.given, set: &[] })?;
         }
         let (mut executed, mut seen, mut flow) = (0, false, Flow::On);
         loop {
@@ -447,7 +532,8 @@ impl<'a> Happenings<'a> {
                     break;
                 }
                 // Where events have set something, the rest of the state and the branches follow.
-                let given = if telling { y.to_vec() } else { Vec::new() };
+                self.given.clear();
+                self.given.extend(y.iter().filter(|_| telling));
                 restore(problem, y, &self.set).map_err(|kind| match kind {
                     ErrorKind::Inconsistent { state, left, singular } => {
                         let event = event.element(firing.element);
@@ -455,7 +541,8 @@ impl<'a> Happenings<'a> {
                     }
                     other => other,
                 })?;
-                told(problem, y, Turn::Settle { given: &given, set: &self.set })?;
+                told(problem, y, Turn::Settle { given: &self.given, set: &self.set })?;
+                self.spare.extend(firing.values);
                 self.modes.settle(problem, t, y);
             } else if seen {
                 break;

@@ -57,9 +57,8 @@ struct Window {
 }
 
 /// The modes of a run in progress.
-#[derive(Debug)]
-pub struct Modes<'a> {
-    groups: &'a [ModeGroup],
+#[derive(Debug, Default)]
+pub struct Modes {
     /// Per watched number its role.
     roles: Vec<Role>,
     /// Per mode its place among the discrete quantities, and the place of its (first) function.
@@ -93,52 +92,46 @@ pub struct Modes<'a> {
     g: Vec<f64>,
 }
 
-impl<'a> Modes<'a> {
-    /// For m watched functions, n states and a run from t0 of this length; all modes are 0.
-    pub fn new(groups: &'a [ModeGroup], m: usize, n: usize, (t0, span): (f64, f64)) -> Self {
-        let mut roles = vec![Role::None; m];
-        let mut places = Vec::new();
+impl Modes {
+    /// For m watched functions, n states and a run from t0 of this length; all modes are 0. What it knew of another run is
+    /// forgotten.
+    pub fn begin(&mut self, groups: &[ModeGroup], m: usize, n: usize, (t0, span): (f64, f64)) {
+        self.roles.clear();
+        self.roles.resize(m, Role::None);
+        self.places.clear();
         for group in groups {
             for k in 0..group.len() {
-                let mode = places.len();
+                let mode = self.places.len();
                 let first = match group.watch {
                     Watch::Side(first) => {
-                        roles[first + k] = Role::Side(mode);
+                        self.roles[first + k] = Role::Side(mode);
                         first
                     }
                     Watch::Level { above, below } => {
-                        roles[above + k] = Role::Above(mode);
-                        roles[below + k] = Role::Below(mode);
+                        self.roles[above + k] = Role::Above(mode);
+                        self.roles[below + k] = Role::Below(mode);
                         above
                     }
                 };
-                places.push((group.mode + k, first + k));
+                self.places.push((group.mode + k, first + k));
             }
         }
-        let states = if places.is_empty() { 0 } else { n };
-        Modes {
-            groups,
-            values: vec![0.0; places.len()],
-            known: vec![false; places.len()],
-            places,
-            roles,
-            pending: Vec::new(),
-            asking: Vec::new(),
-            released: None,
-            patience: PATIENCE,
-            last: (f64::NEG_INFINITY, 0),
-            t0,
-            span,
-            slid: None,
-            window: Window::default(),
-            crowded: false,
-            trial: None,
-            next_trial: 0,
-            before: (vec![0.0; if states == 0 { 0 } else { m }], 0.0),
-            slope: vec![0.0; states],
-            moved: vec![0.0; states],
-            g: vec![0.0; if states == 0 { 0 } else { m }],
+        let modes = self.places.len();
+        let (states, functions) = if modes == 0 { (0, 0) } else { (n, m) };
+        let lists = [(&mut self.values, modes), (&mut self.slope, states), (&mut self.moved, states)];
+        let functions = [(&mut self.g, functions), (&mut self.before.0, functions)];
+        for (list, len) in lists.into_iter().chain(functions) {
+            list.clear();
+            list.resize(len, 0.0);
         }
+        self.known.clear();
+        self.known.resize(modes, false);
+        self.pending.clear();
+        self.asking.clear();
+        (self.released, self.patience, self.slid) = (None, PATIENCE, None);
+        (self.last, self.t0, self.span) = ((f64::NEG_INFINITY, 0), t0, span);
+        (self.window, self.crowded, self.trial, self.next_trial) = (Window::default(), false, None, 0);
+        self.before.1 = 0.0;
     }
 
     /// The length of the run; so far, if it has no end.
@@ -417,9 +410,9 @@ impl<'a> Modes<'a> {
     }
 
     /// The name of the switch that the solution slides along, if it was found to.
-    pub fn slides(&self) -> Option<String> {
+    pub fn slides(&self, groups: &[ModeGroup]) -> Option<String> {
         let mut mode = self.slid.filter(|_| self.released.is_some())?;
-        for group in self.groups {
+        for group in groups {
             if mode < group.len() {
                 return Some(group.element(mode));
             }

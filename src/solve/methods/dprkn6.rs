@@ -144,6 +144,11 @@ impl Stepper for Dprkn6 {
         }
     }
 
+    fn renew(&mut self) -> bool {
+        // A start says all.
+        true
+    }
+
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         let n = self.y.len();
         if self.h == 0.0 {

@@ -261,6 +261,12 @@ impl Stepper for Rkc {
         }
     }
 
+    fn renew(&mut self) -> bool {
+        (self.t_old, self.h_old, self.rho, self.used) = (0.0, 1.0, 0.0, 2);
+        self.direction.fill(0.0);
+        true
+    }
+
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         if self.age >= REFRESH {
             self.rho = self.spectral_radius(problem);

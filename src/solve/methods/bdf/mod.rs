@@ -151,8 +151,8 @@ impl Bdf {
             dense_kept: false,
             before: (0.0, 0.0, 0, 0),
             differences_before: Vec::new(),
-            last: BdfStep::with_room(),
-            coming: BdfStep::with_room(),
+            last: BdfStep::default(),
+            coming: BdfStep::default(),
             held: None,
         })
     }
@@ -317,6 +317,14 @@ impl Stepper for Bdf {
             self.remember(t, h, order, history);
         }
         Ok(())
+    }
+
+    fn renew(&mut self) -> bool {
+        (self.told, self.size, self.cautious, self.rate, self.factored) = (0, None, 0, 1.0, 0.0);
+        (self.t_dense, self.h_dense, self.order_dense, self.dense_kept) = (0.0, 1.0, 1, false);
+        self.before = (0.0, 0.0, 0, 0);
+        self.last.begin();
+        self.w.is_as_made()
     }
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {

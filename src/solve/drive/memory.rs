@@ -1,0 +1,93 @@
+//! The memory of a run that is over, for the next one of the same system: runs made again and again allocate nothing.
+
+use std::sync::Arc;
+
+use super::{Active, Run};
+use crate::solve::consistent::{Algebraic, Projection};
+use crate::solve::events::Happenings;
+use crate::solve::options::validate;
+use crate::solve::points::Rows;
+use crate::solve::problem::{Problem, Room};
+use crate::solve::{Cause, ErrorKind, Failure, Method, Options, Recorder, Solution};
+use crate::system::System;
+
+/// What a run has made and another one can take up. Whatever was run before, the next run is, bit for bit, one in new memory.
+#[derive(Default)]
+pub struct Memory {
+    /// The method in progress, what was asked for when it was made, and whether its steps were told to somebody.
+    active: Option<(Method, f64, bool, Active)>,
+    pub room: Room,
+    pub rows: Rows,
+    pub projection: Option<Projection>,
+    pub algebraic: Option<Algebraic>,
+    pub events: Option<Happenings<'static>>,
+    pub causes: Vec<Cause>,
+    pub points: Vec<f64>,
+    pub point: Vec<f64>,
+    pub y: Vec<f64>,
+    pub breaks: Vec<f64>,
+    /// There will be another run, and nobody reads words on this one.
+    pub is_kept: bool,
+}
+
+impl Memory {
+    /// The method of the options, at rest: that of the run before, where it can forget that run.
+    ///
+    /// # Errors
+    /// If it cannot solve the system.
+    pub fn active(&mut self, options: &Options, problem: &mut Problem) -> Result<Active, ErrorKind> {
+        let asked = (options.method, options.rtol, problem.told);
+        let known = self.active.take().filter(|(method, rtol, told, _)| (*method, *rtol, *told) == asked);
+        match known.map(|(.., active)| active).and_then(|mut active| active.stepper().renew().then_some(active)) {
+            Some(active) => Ok(active),
+            None => Active::new(options.method, problem),
+        }
+    }
+
+    /// Keeps the method of a run that is over.
+    pub fn keep(&mut self, options: &Options, told: bool, active: Active) {
+        self.active = Some((options.method, options.rtol, told, active));
+    }
+
+    /// The run that [`crate::solve::integrate_told`] makes, in double precision; `solution` becomes its solution.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run(
+        &mut self,
+        system: &dyn System,
+        (y0, p): (&[f64], &[f64]),
+        options: &Options,
+        recorder: Option<&mut dyn Recorder>,
+        solution: &mut Solution,
+    ) -> Result<(), Failure> {
+        self.is_kept = true;
+        let mut run = Run::within(system, p, options, recorder, std::mem::take(self));
+        match validate(system, y0, p, options).map_err(ErrorKind::Options).and_then(|()| run.all(y0)) {
+            Ok(y) => {
+                let stopped = run.stopped && !run.halted;
+                *self = run.memory;
+                (self.y, self.points, self.point, self.rows) = (y, run.points, run.point, run.kept.into_rows());
+                (self.projection, self.algebraic) = (run.projection, run.algebraic);
+                self.events = run.events.map(Happenings::into_memory);
+                let (statistics, room) = run.problem.into_room();
+                self.room = room;
+                if solution.shape.dim() == 0 {
+                    solution.shape = Arc::new(system.shape().clone());
+                }
+                solution.become_of(&self.rows, statistics, stopped);
+                Ok(())
+            }
+            Err(kind) => Err(run.failed(kind)),
+        }
+    }
+
+    /// Whether the last run was by these methods alone.
+    pub fn used_only(&self, good: impl Fn(Method) -> bool) -> bool {
+        match &self.active {
+            Some((.., Active::Auto(auto))) => auto.used().iter().all(|name| Method::find(name).is_some_and(&good)),
+            Some((method, ..)) => good(*method),
+            None => false,
+        }
+    }
+}
