@@ -10,7 +10,10 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("rtol", "a number between 0 and 1"),
     ("atol", "a number, at least 0"),
     ("method", "the name of a method"),
-    ("save", "`steps`, a number of points, `every(dt)`, `linear(from, to, count)` or `log(from, to, count)`"),
+    (
+        "save",
+        "`steps`, a number of points (2 or more), `every(dt)`, `linear(from, to, count)` or `log(from, to, count)`",
+    ),
     ("first_step", "a positive number"),
     ("max_step", "a positive number"),
     ("max_steps", "a whole number of at least 1"),
