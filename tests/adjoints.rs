@@ -5,15 +5,25 @@ mod common;
 #[path = "common/numbers.rs"]
 mod numbers;
 
+use rhapsode::linalg::{DenseLu, Pattern};
 use rhapsode::solve::{Method, Save};
 use rhapsode::system::Matrix;
 use rhapsode::{Compiled, Model, Problem};
 
 use numbers::numbers;
 
-/// How far wᵀ S by the forward sweep and the gradient by the backward sweep are apart, in units of what is added up on the
-/// way: the terms, Σ |λ| |S| at every step, and h Σ |λ| |∂f/∂p|, which rounding is a share of.
-fn gap(problem: &Problem, compiled: &Compiled) -> f64 {
+/// What rounding is a share of.
+#[derive(Clone, Copy, PartialEq)]
+enum Unit {
+    /// What is added up on the way: the terms, Σ |λ| |S| at every step, and h Σ |λ| |∂f/∂p|.
+    Sums,
+    /// And what solving with W = 1/(h/4) M − J multiplies that by where nothing corrects it, as in the functions for whole Rosenbrock steps,
+    /// whose γ are about 1/4: |λ| |W⁻¹| |W| |S| (R. D. Skeel, J. ACM 26 (1979) 494).
+    Solves,
+}
+
+/// How far wᵀ S by the forward sweep and the gradient by the backward sweep are apart, in units of what rounding is a share of.
+fn gap(problem: &Problem, compiled: &Compiled, unit: Unit) -> f64 {
     let model = compiled.model();
     let n = model.states().len();
     let names: Vec<String> = model.parameters().iter().chain(model.states().iter()).take(40).collect();
@@ -29,7 +39,12 @@ fn gap(problem: &Problem, compiled: &Compiled) -> f64 {
     let by_parameter = compiled.system().derivative(Matrix::Parameters).unwrap();
     let (mut work, mut values) = (vec![0.0; by_parameter.work()], vec![0.0; by_parameter.pattern().nnz()]);
     let p = compiled.bind(&problem.parameter_values().unwrap());
+    let system = compiled.system();
+    let mut jacobian = vec![0.0; if unit == Unit::Solves { system.jacobian_pattern().nnz() } else { 0 }];
+    let rows = path.solution().len();
     let mut watch = |step: usize, lambda: &[f64]| {
+        // Where several switches end a step, fewer points are kept than steps were taken.
+        let step = step.min(rows - 2);
         for (j, size) in sizes.iter_mut().enumerate() {
             let s = |i: usize| path.values()[(step * columns + i) * k + j];
             *size = size.max((0..n).map(|i| (lambda[i] * s(i)).abs()).sum());
@@ -42,6 +57,15 @@ fn gap(problem: &Problem, compiled: &Compiled) -> f64 {
         let times = path.solution().times();
         let y: Vec<f64> = (0..n).map(|i| path.solution().state(i)[step]).collect();
         by_parameter.values(times[step], &y, &p, &[], &mut work, &mut values);
+        if unit == Unit::Solves {
+            system.jacobian(times[step], &y, &p, &mut vec![0.0; system.shape().work], &mut jacobian);
+            let amplified =
+                amplified(system.jacobian_pattern(), &jacobian, 4.0 / (times[step + 1] - times[step]), lambda);
+            for (j, size) in sizes.iter_mut().enumerate() {
+                let s = |i: usize| path.values()[(step * columns + i) * k + j];
+                *size = size.max((0..n).map(|i| amplified[i] * s(i).abs()).sum());
+            }
+        }
         for (j, size) in direct.iter_mut().enumerate().take(model.parameters().len()) {
             let column = by_parameter.pattern().column(j);
             let sum: f64 = column.map(|at| (lambda[by_parameter.pattern().rows()[at]] * values[at]).abs()).sum();
@@ -59,16 +83,68 @@ fn gap(problem: &Problem, compiled: &Compiled) -> f64 {
     most
 }
 
+/// |λ| |W⁻¹| |W| with W = shift·M − J.
+fn amplified(pattern: &Pattern, jacobian: &[f64], shift: f64, lambda: &[f64]) -> Vec<f64> {
+    let n = lambda.len();
+    let mut w = vec![0.0; n * n];
+    for j in 0..n {
+        w[j * n + j] = if pattern.is_differential(j) { shift } else { 0.0 };
+        pattern.column(j).for_each(|at| w[j * n + pattern.rows()[at]] -= jacobian[at]);
+    }
+    let mut lu = DenseLu::new(n);
+    lu.matrix_mut().copy_from_slice(&w);
+    assert!(lu.factor());
+    let mut by_row = vec![0.0; n];
+    for (j, out) in by_row.iter_mut().enumerate() {
+        let mut column = vec![0.0; n];
+        column[j] = 1.0;
+        lu.solve(&mut column);
+        *out = column.iter().zip(lambda).map(|(w, lambda)| (w * lambda).abs()).sum();
+    }
+    w.chunks_exact(n).map(|column| column.iter().zip(&by_row).map(|(w, x)| w.abs() * x).sum()).collect()
+}
+
+/// Complains of a gap of more than 1e-12.
+fn check(name: &str, problem: &Problem, compiled: &Compiled, method: Method, faults: &mut Vec<String>) {
+    let mut gap_found = gap(problem, compiled, Unit::Sums);
+    // Rounding inside a step of RKC grows with the square of its stages (their section 3.3).
+    if method == Method::Rkc {
+        let statistics = problem.solve().unwrap().statistics;
+        gap_found /= (statistics.rhs as f64 / (statistics.steps + statistics.rejected) as f64).powi(2);
+    }
+    let rosenbrock = matches!(method, Method::Auto | Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P);
+    if !(gap_found <= 1e-12) && rosenbrock {
+        gap_found = gap(problem, compiled, Unit::Solves);
+    }
+    println!("{name} {}: {gap_found:e}", method.name());
+    if !(gap_found <= 1e-12) {
+        faults.push(format!("{name} {}: {gap_found:e}", method.name()));
+    }
+}
+
+/// For the problem of four hundred states; the others are tried by hand:
+/// `cargo test --release --workspace --test adjoints -- --ignored --nocapture every_method`.
+const LARGE: [Method; 4] = [Method::Tsit5, Method::KenCarp4, Method::RadauIIA5, Method::Bdf];
+
 #[test]
 fn backward_is_the_transpose_of_forward() {
+    let checked = transposes(|reference, method| reference.dim <= 100 || LARGE.contains(&method));
+    assert!(checked.is_empty() || Method::ALL.iter().all(|method| checked.contains(method)), "{checked:?}");
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn backward_is_the_transpose_of_forward_in_large_problems_by_every_method() {
+    transposes(|reference, _| reference.dim > 100);
+}
+
+/// Tries what is wanted of all methods on all problems; gives the methods that came to the end of one.
+fn transposes(wanted: impl Fn(&common::Reference, Method) -> bool) -> Vec<Method> {
     let (mut faults, mut checked) = (Vec::new(), Vec::new());
     for reference in common::problems() {
-        if reference.dim > 100 {
-            continue;
-        }
         let compiled = Model::parse(&reference.text).unwrap().compile().unwrap();
         let (t0, t1) = reference.span;
-        for method in Method::ALL.iter().copied() {
+        for method in Method::ALL.iter().copied().filter(|method| wanted(&reference, *method)) {
             // Methods that are not for stiff problems get the beginning of them.
             let end = if reference.stiff && !method.suits_stiff() && method != Method::Auto { 1e-4 } else { 1.0 };
             let t1 = t0 + end * (t1 - t0);
@@ -82,41 +158,27 @@ fn backward_is_the_transpose_of_forward() {
                 continue;
             }
             checked.push(method);
-            // Rounding inside a step of RKC grows with the square of its stages (their section 3.3); stdtest_e5 and beam have
-            // equations of which more digits cancel than the measure knows.
-            let allowed = match (method, reference.name.as_str()) {
-                (Method::Rkc, _) if reference.stiff => 1e-8,
-                (_, "stdtest_e5") => 2e-11,
-                (_, "beam") => 1e-11,
-                _ => 1e-12,
-            };
-            let gap = gap(&problem, &compiled);
-            if !(gap <= allowed) {
-                faults.push(format!("{} {}: {gap:e}", reference.name, method.name()));
-            }
+            check(&reference.name, &problem, &compiled, method, &mut faults);
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");
-    if !checked.is_empty() {
-        assert!(Method::ALL.iter().all(|method| checked.contains(method)), "{checked:?}");
-    }
+    checked
 }
 
 #[test]
 fn backward_is_the_transpose_of_forward_with_algebraic_equations() {
     let mut faults = Vec::new();
-    for name in ["chemakzo", "caraxis"] {
+    for name in ["chemakzo", "caraxis", "rober_dae", "watertube"] {
         let Some(reference) = common::problem(name) else { return };
         let compiled = Model::parse(&reference.text).unwrap().compile().unwrap();
-        let (t0, t1) = reference.span;
+        // Of the water tube the beginning, through a dozen of its switches; steps of Rosenbrock23 become too small there.
+        let (t0, t1) = (reference.span.0, if name == "watertube" { 12_000.0 } else { reference.span.1 });
         for method in Method::ALL.iter().copied().filter(|method| method.suits_stiff() && *method != Method::Rkc) {
             let times = (0..=4).map(|k| t0 + (t1 - t0) * f64::from(k) / 4.0).collect();
             let problem = compiled.problem().span(t0..t1).rtol(1e-5).atol(1e-8).method(method).max_steps(20_000);
             let problem = problem.save(Save::At(times));
-            let gap = gap(&problem, &compiled);
-            println!("{name} {}: {gap:e}", method.name());
-            if !(gap <= 1e-12) {
-                faults.push(format!("{name} {}: {gap:e}", method.name()));
+            if (name, method) != ("watertube", Method::Rosenbrock23) {
+                check(name, &problem, &compiled, method, &mut faults);
             }
         }
     }
@@ -227,7 +289,7 @@ fn algebraic_unknowns_follow() {
                 }
             }
         }
-        let gap = gap(&at(0.7, 2.0), &compiled);
+        let gap = gap(&at(0.7, 2.0), &compiled, Unit::Sums);
         assert!(gap <= 1e-12, "{}: {gap:e}", method.name());
     }
 }

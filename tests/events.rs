@@ -202,6 +202,13 @@ fn what_gets_nowhere_is_reported() {
     let Err(SolveError::Failed(failed)) = compiled.problem().solve() else { panic!() };
     let limit = (2.0f64 * 10.0 / 9.81).sqrt() * 9.0;
     assert!((failed.time - limit).abs() < 1e-6, "{} {limit}", failed.time);
+    // From the start on, where time has room for any number of them: a bound that the solution is put back to.
+    for slope in ["1 - x", "0.3*x", "1e-3", "1e6*(2 - x)"] {
+        let text = format!(
+            "param c = 0.7\ninit x = 0.5\nx' = {slope}\nwhen x > 0.2*c at start {{ x := 0.2*c }}\nsolve t = 0..3"
+        );
+        assert_eq!(failure(&text), ErrorKind::Zeno("when x > 0.2*c".to_string()), "{slope}");
+    }
     let text = "param P = 0\ninit x = 0\nx' = 1\nevery P { x := 0 }\nsolve t = 0..2";
     assert!(matches!(failure(text), ErrorKind::Options(sentence) if sentence.contains("period of `every P` is 0")));
     let text = "param D = -1\ninit x = 0\nx' = 1\nwhen x > 1 delay D { x := 0 }\nsolve t = 0..2";

@@ -27,11 +27,6 @@ pub fn unsuited(model: &Model) -> Option<String> {
         if event.delay.is_some() {
             return sentence(&format!("`{}`, an event with a delay,", event.name));
         }
-        if let Trigger::When(condition) = &event.trigger
-            && condition.surfaces.len() != 1
-        {
-            return sentence(&format!("`{}`, whose condition has several comparisons,", event.name));
-        }
         let vars: Vec<VarId> = event.ranges.iter().map(|range| range.var).collect();
         let pieces = model.derivatives.iter().flat_map(|family| &family.pieces);
         if pieces.flat_map(|piece| &piece.ranges).any(|range| vars.contains(&range.var)) {
@@ -161,11 +156,23 @@ impl<'a> Work<'a> {
         let zero = graph.constant(0.0);
         match trigger {
             Trigger::When(condition) => {
-                let Some(surface) = condition.surfaces.first() else { return zero };
-                let change = tangent(graph, surface.value, self.direction);
-                let speed = tangent(graph, surface.value, &self.along);
-                let ratio = graph.div(change, speed);
-                graph.neg(ratio)
+                // Of several comparisons that one has just come true which is nearest to its zero, in time.
+                let (mut found, mut nearest) = (zero, graph.constant(f64::MAX));
+                for surface in &condition.surfaces {
+                    let change = tangent(graph, surface.value, self.direction);
+                    let speed = tangent(graph, surface.value, &self.along);
+                    let ratio = graph.div(change, speed);
+                    if condition.surfaces.len() == 1 {
+                        found = ratio;
+                        break;
+                    }
+                    let off = graph.div(surface.value, speed);
+                    let off = graph.unary(Unary::Abs, off);
+                    let nearer = graph.compare(Compare::Lt, off, nearest);
+                    found = graph.select(nearer, ratio, found);
+                    nearest = graph.select(nearer, off, nearest);
+                }
+                graph.neg(found)
             }
             Trigger::At(times) => {
                 // Which of them it is, its number would have to say: the nearest is.

@@ -119,6 +119,11 @@ impl Shifted {
         self.kind.name()
     }
 
+    /// Whether it is factorised, not iterated with.
+    pub fn is_factorised(&self) -> bool {
+        self.krylov.is_none()
+    }
+
     /// Whether nothing is known of earlier matrices that a new one would not know: planned pivots have always been good.
     pub fn is_as_made(&self) -> bool {
         self.krylov.is_none() && !self.replanned && self.fallbacks == 0

@@ -26,6 +26,7 @@ mod trigonometric;
 
 pub use chebyshev::chebyshev;
 pub use dispatch::{Wide, wide};
+pub(crate) use double::{two_product, two_sum};
 pub use logic::Logic;
 pub use operations::{Binary, Compare, Unary};
 pub use real::Real;

@@ -4,7 +4,8 @@
 //! meet whose times move apart and whose order matters.
 
 use super::linear::{Linear, Part};
-use super::moment::{MEETING, Moment, Op, Point, Row, Source, Target, time_of, values_of};
+use super::moment::{MEETING, Moment, Op, Point, Row, Source, Target, agree, time_of, values_of};
+use super::onto::Given;
 use crate::solve::problem::Problem;
 use crate::solve::{Cause, ErrorKind, Turn};
 use crate::system::{Events, Logic, Matrix, System, Trigger};
@@ -149,14 +150,18 @@ impl Moments {
         problem.rhs(t, y, &mut f);
         if !problem.algebraic.is_empty() {
             problem.clear_algebraic(&mut f);
-            let linear = match &mut self.linear {
-                Some(linear) => linear,
-                none => none.insert(Linear::new(problem.system)?),
-            };
+            let linear = self.linear(problem)?;
             let still = vec![0.0; linear.columns()];
             linear.follow(problem, (t, y), (&still, &[1.0]), 1, &mut f)?;
         }
         Ok(f)
+    }
+
+    fn linear(&mut self, problem: &Problem) -> Result<&mut Linear, ErrorKind> {
+        Ok(match &mut self.linear {
+            Some(linear) => linear,
+            none => none.insert(Linear::new(problem.system)?),
+        })
     }
 
     fn add(&mut self, op: Op) {
@@ -200,11 +205,14 @@ impl Moments {
                 let event = name(problem, *cause);
                 return Err(ErrorKind::NoDerivative { event, time: t, why: AT_START });
             }
-            let same = known.iter().any(|known| match (known, &op) {
-                (Op::Time(a), Op::Time(b)) => a.is_close(b),
-                (Op::Recall(a), Op::Recall(b)) => a == b,
-                _ => false,
-            });
+            let mut same = false;
+            for known in &known {
+                same |= match (known, &op) {
+                    (Op::Time(a), Op::Time(b)) => a.is_close(b) || self.coincide(problem, (t, y), [a, b])?,
+                    (Op::Recall(a), Op::Recall(b)) => a == b,
+                    _ => false,
+                };
+            }
             if !same {
                 known.push(op);
             }
@@ -231,6 +239,29 @@ impl Moments {
             _ => building.contested = true,
         }
         Ok(())
+    }
+
+    /// Whether two numbers change alike wherever the algebraic equations and constraints hold: by what is left of them when
+    /// the states that follow from others are told by those.
+    fn coincide(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), rows: [&Row; 2]) -> Result<bool, ErrorKind> {
+        let constrained = problem.system.constraints().is_some();
+        if !constrained && problem.algebraic.is_empty() {
+            return Ok(false);
+        }
+        let linear = self.linear(problem)?;
+        let told = rows.map(|row| {
+            let (mut s, mut q, mut tau) = (vec![0.0; y.len()], vec![0.0; linear.columns()], [row.t]);
+            row.y.iter().for_each(|(place, c)| s[*place] += c);
+            row.p.iter().for_each(|(place, c)| q[*place] += c);
+            let outcome = match constrained {
+                true => linear.project_back(problem, Given { t, y, set: Some(&[]) }, &mut s, &mut q, &mut tau),
+                false => linear.follow_back(problem, (t, y), &mut s, &mut q, &mut tau),
+            };
+            s.extend(q.into_iter().chain(tau));
+            outcome.map(|()| s)
+        });
+        let [a, b] = told;
+        Ok(agree(&a?, &b?))
     }
 
     /// How the time of a moment moves.
@@ -339,16 +370,15 @@ impl Moments {
         if building.contested {
             self.in_another_order(problem, (t, y), &mut building, stopped)?;
         }
-        let Building { mut moment, f: before, tau, touched, .. } = building;
-        if let Some(error) = touched
-            && !alike(&before, &self.slope(problem, t, y)?)
-        {
+        let jumps = self.jumps(problem, (t, y), &building)?;
+        let Building { mut moment, tau, touched, .. } = building;
+        if let Some(error) = touched.filter(|_| jumps) {
             return Err(error);
         }
         moment.stopped = stopped;
         if tau && !stopped {
             let f = self.slope(problem, t, y)?;
-            moment.jumped |= !alike(&before, &f);
+            moment.jumped |= jumps;
             if moment.jumped || moment.ops.iter().any(|op| matches!(op, Op::Remember(..))) {
                 let here = Point::of(problem, t, y);
                 if let Some(other) = &mut moment.other {
@@ -361,6 +391,14 @@ impl Moments {
             }
         }
         Ok(moment)
+    }
+
+    /// Whether f is another behind the moment than before. Where nothing was set that is asked at one point: what the state has
+    /// moved by in coming back onto its equations is rounding, and slopes of unknowns that these hardly determine are far apart by
+    /// that.
+    fn jumps(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), building: &Building) -> Result<bool, ErrorKind> {
+        let y = if building.executed.is_empty() { &building.start.y } else { y };
+        Ok(!alike(&building.f, &self.slope(problem, t, y)?))
     }
 
     /// Of a run for second derivatives: whether what happened is what the events of the model with its derivative know of
@@ -399,8 +437,7 @@ impl Moments {
         let none = || ErrorKind::NoDerivative { event: building.moment.name.clone(), time: t, why: MEETING };
         if building.executed.is_empty() {
             // Switches only: they do not matter where f does not jump.
-            let f = self.slope(problem, t, y)?;
-            return if alike(&building.f, &f) { Ok(()) } else { Err(none()) };
+            return if self.jumps(problem, (t, y), building)? { Err(none()) } else { Ok(()) };
         }
         let follows = !problem.algebraic.is_empty() || problem.system.constraints().is_some();
         if building.caused || stopped || follows || building.executed.len() < 2 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::onto::{Given, Onto};
 use super::series::Series;
 use crate::linalg::rows::{self, add_product};
-use crate::linalg::{Pattern, Shifted, Strategy};
+use crate::linalg::{Pattern, Refined, Shifted, Strategy};
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
 use crate::system::{Derivative, Matrix, SecondOrder, System};
@@ -146,7 +146,7 @@ pub struct Linear {
     direction: Vec<f64>,
     /// ∂f/∂t where the last factorisation was asked for.
     slope: Vec<f64>,
-    shifted: Option<Shifted>,
+    shifted: Option<Refined>,
     transposed: Option<Transposed>,
     coupled: Vec<Coupled>,
     /// Of systems with constraints, when first asked for.
@@ -160,7 +160,7 @@ pub struct Linear {
 /// W's transpose.
 struct Transposed {
     of: Arc<(Pattern, Arc<Strategy>)>,
-    w: Shifted,
+    w: Refined,
     values: Vec<f64>,
     next: Vec<usize>,
 }
@@ -174,7 +174,7 @@ struct Coupled {
     diagonals: Vec<usize>,
     values: Vec<f64>,
     /// For solves, and for those with the transpose.
-    w: [Option<Shifted>; 2],
+    w: [Option<Refined>; 2],
     transposed: Option<(Pattern, Vec<f64>)>,
 }
 
@@ -208,9 +208,9 @@ impl Linear {
 
     /// Forgets matrices that have taught it something: what follows is, bit for bit, what one just made does.
     pub fn renew(&mut self) {
-        self.shifted.take_if(|w| !w.is_as_made());
-        self.transposed.take_if(|transposed| !transposed.w.is_as_made());
-        self.coupled.retain(|coupled| coupled.w.iter().flatten().all(Shifted::is_as_made));
+        self.shifted.take_if(|w| !w.renew());
+        self.transposed.take_if(|transposed| !transposed.w.renew());
+        self.coupled.retain_mut(|coupled| coupled.w.iter_mut().flatten().all(Refined::renew));
     }
 
     /// The places of positions and velocities.
@@ -350,6 +350,7 @@ impl Linear {
     ) -> Result<(), ErrorKind> {
         self.evaluate(problem, t, y);
         self.only_algebraic(problem);
+        self.shifted.iter_mut().for_each(Refined::look);
         self.factor(problem, 1.0)?;
         // (M − J) S = S, or ∂f/∂p q + ∂f/∂t τ.
         let mut right = vec![0.0; s.len()];
@@ -383,6 +384,7 @@ impl Linear {
     ) -> Result<(), ErrorKind> {
         self.evaluate(problem, t, y);
         self.only_algebraic(problem);
+        self.transposed.iter_mut().for_each(|transposed| transposed.w.look());
         self.factor_transposed(problem, 1.0)?;
         self.solve_transposed(s);
         // Differential rows go to the states, algebraic rows to ∂f/∂p and ∂f/∂t.
@@ -469,7 +471,7 @@ impl Linear {
         if self.shifted.is_none() {
             let mut w = problem.shifted()?;
             w.set_accuracy(1e-13);
-            self.shifted = Some(w);
+            self.shifted = Some(Refined::new(w, problem.system.jacobian_pattern()));
         }
         let good = self.shifted.as_mut().is_some_and(|w| w.factor(shift, &self.jacobian));
         if good { Ok(()) } else { Err(ErrorKind::Singular) }
@@ -504,7 +506,8 @@ impl Linear {
             let of = problem.system.transposed();
             let mut w = Shifted::with(&of.0, &of.1).map_err(no_memory)?;
             w.set_accuracy(1e-13);
-            self.transposed = Some(Transposed { of, w, values: vec![0.0; pattern.nnz()], next: Vec::new() });
+            self.transposed =
+                Some(Transposed { w: Refined::new(w, &of.0), of, values: vec![0.0; pattern.nnz()], next: Vec::new() });
         }
         let Some(Transposed { of, w, values, next }) = &mut self.transposed else { return Err(ErrorKind::Singular) };
         pattern.transpose(&of.0, &self.jacobian, next, values);
@@ -612,7 +615,7 @@ impl Coupled {
         if slot.is_none() {
             let mut w = Shifted::new(pattern).map_err(no_memory)?;
             w.set_accuracy(1e-13);
-            *slot = Some(w);
+            *slot = Some(Refined::new(w, pattern));
         }
         Ok(slot.as_mut().is_some_and(|w| w.factor(shift, values)))
     }

@@ -222,7 +222,9 @@ impl Moment {
 }
 
 pub const MEETING: &str = "it meets another event whose time moves differently, and their order matters";
-fn agree(a: &[f64], b: &[f64]) -> bool {
+
+/// Whether two derivatives are the same but for rounding.
+pub fn agree(a: &[f64], b: &[f64]) -> bool {
     let size = a.iter().chain(b).fold(0.0f64, |size, x| size.max(x.abs()));
     a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-8 * size)
 }

@@ -390,6 +390,7 @@ impl Table {
                 .for_each(|list| f.store(list, k, 0.0));
         });
         at.set(&mut f, Cell::Executed, 0.0);
+        at.set(&mut f, Cell::Length, 0.0);
         at.set(&mut f, Cell::LastTime, f64::NEG_INFINITY);
         at.set(&mut f, Cell::CloseCount, 0.0);
         f.call(wrong, "set_clock", vec![memory.into(), t0.into(), t1.into()]);
@@ -489,9 +490,9 @@ impl Table {
             });
         });
         f.times(k, self.watched as i64, |f| f.store(at.close(), k, 0.0));
-        // Events that follow each other within rounding of time get nowhere.
+        // Events that follow each other within rounding of time, or of the steps in which they are found, get nowhere.
         f.when(less(0, executed), |f| {
-            let near = t.size().most(f64::MIN_POSITIVE) * (CLOSE * f64::EPSILON);
+            let near = t.size().most(at.get(Cell::Length)).most(f64::MIN_POSITIVE) * (CLOSE * f64::EPSILON);
             f.choose(
                 (t - at.get(Cell::LastTime)).at_most(near),
                 |f| at.set(f, Cell::CloseCount, at.get(Cell::CloseCount) + 1.0),

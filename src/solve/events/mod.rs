@@ -111,6 +111,8 @@ pub struct Happenings<'a> {
     pub log: Vec<Occurrence>,
     /// The last time of an event, and how many before it were as close.
     last: (f64, u32),
+    /// The length of the step looked at last.
+    length: f64,
 }
 
 impl<'a> Happenings<'a> {
@@ -169,6 +171,7 @@ impl<'a> Happenings<'a> {
             y: Vec::new(),
             log: Vec::new(),
             last: (f64::NEG_INFINITY, 0),
+            length: 0.0,
         }
     }
 
@@ -245,7 +248,7 @@ impl<'a> Happenings<'a> {
         self.crossings.clear();
         self.waiting.clear();
         self.log.clear();
-        (self.tickets, self.last) = (0, (f64::NEG_INFINITY, 0));
+        (self.tickets, self.last, self.length) = (0, (f64::NEG_INFINITY, 0), 0.0);
         Ok(())
     }
 
@@ -287,6 +290,7 @@ impl<'a> Happenings<'a> {
             return None;
         }
         let t1 = stepper.t();
+        self.length = t1 - t0;
         self.start.copy_from_slice(&self.g);
         let mut g_end = std::mem::take(&mut self.g_end);
         let mut crossings = std::mem::take(&mut self.crossings);
@@ -640,9 +644,10 @@ impl<'a> Happenings<'a> {
         })
     }
 
-    /// Counts events that follow each other within rounding of time.
+    /// Counts events that follow each other within rounding of time, or of the steps in which they are found: close to t = 0
+    /// time has room for any number of them.
     fn note_time(&mut self, t: f64) -> Result<(), ErrorKind> {
-        let near = CLOSE * f64::EPSILON * t.abs().max(f64::MIN_POSITIVE);
+        let near = CLOSE * f64::EPSILON * t.abs().max(self.length).max(f64::MIN_POSITIVE);
         let count = if t - self.last.0 <= near { self.last.1 + 1 } else { 0 };
         self.last = (t, count);
         match self.log.last() {
