@@ -10,10 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 work, ours = pathlib.Path(sys.argv[1]), sys.argv[2]
 here = pathlib.Path(__file__).parent
+AMICI = ["amici:adjoint", "amici:forward"]
 SOLVERS = {
-    "lotka_volterra": (["DOP853", "Vern9", "Tsit5"], ["diffrax:Tsit5", "diffrax:Dopri8", "casadi"]),
-    "hires": (["Rodas5P", "BDF", "KenCarp4"], ["diffrax:Kvaerno5", "casadi"]),
-    "egfr": (["BDF", "Rodas5P"], ["diffrax:Kvaerno5", "casadi"]),
+    "lotka_volterra": (["DOP853", "Vern9", "Tsit5"], ["diffrax:Tsit5", "diffrax:Dopri8", "casadi", *AMICI]),
+    "hires": (["Rodas5P", "BDF", "KenCarp4"], ["diffrax:Kvaerno5", "casadi", *AMICI]),
+    "egfr": (["BDF", "Rodas5P"], ["diffrax:Kvaerno5", "casadi", *AMICI]),
 }
 TOLERANCES = [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9]
 ERRORS = [1e-3, 1e-4, 1e-5, 1e-6]
@@ -104,12 +105,11 @@ def main():
         "",
         f"Machine: {platform.machine()}, Python {platform.python_version()}.",
     ]
-    for package in ("diffrax", "jax", "casadi"):
+    for package in ("diffrax", "jax", "casadi", "amici"):
         try:
             lines.append(f"{package} {version(package)}.")
         except PackageNotFoundError:
             lines.append(f"{package}: absent.")
-    lines.append("AMICI: absent; it has no wheel, and generates and compiles C++ per model.")
     for name in SOLVERS:
         problem, methods, found = measure(name, budget, asked)
         lines += ["", f"## {name}: {len(problem['states'])} states, {len(problem['parameters'])} rates", ""]

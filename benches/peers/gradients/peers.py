@@ -1,4 +1,4 @@
-"""A worker: gradients of one misfit by Diffrax or CasADi. `peers.py FOLDER`, then lines `solver rtol seconds` on standard
+"""A worker: gradients of one misfit by Diffrax, CasADi or AMICI. `peers.py FOLDER`, then lines `solver rtol seconds` on standard
 input, each answered with one line of JSON: the median time of a value and gradient, of a value alone, and the numbers."""
 
 import json
@@ -85,7 +85,97 @@ def casadi(_):
     return (lambda rtol: tuple(map(np.array, functions(rtol)[0](p0)))), (lambda rtol: functions(rtol)[1](p0))
 
 
-MAKERS = {"diffrax": diffrax, "casadi": casadi}
+def amici(way):
+    import amici.sim.sundials as sundials
+
+    model = amici_model()
+    ids = [model.get_free_parameter_ids().index(name) for name in problem["parameters"]]
+    model.set_timepoints(times)
+    measured = sundials.ExpData(model)
+    places = {name: k for k, name in enumerate(model.get_observable_ids())}
+    rows = np.empty_like(data)
+    for k, state in enumerate(problem["states"]):
+        rows[:, places[f"d_{state}"]] = data[:, k]
+    measured.set_measurements(rows.ravel())
+    # What the likelihood has beside the misfit.
+    beside = len(times) * np.sum(0.5 * np.log(2 * np.pi * scale**2))
+    solvers = {}
+
+    def run(rtol, order):
+        if (rtol, order) not in solvers:
+            solver = solvers[rtol, order] = model.create_solver()
+            solver.set_sensitivity_order(getattr(sundials.SensitivityOrder, order))
+            solver.set_sensitivity_method(getattr(sundials.SensitivityMethod, way))
+            solver.set_return_data_reporting_mode(sundials.RDataReporting.likelihood)
+            for tolerance in ("", "_b", "_fsa", "_quadratures"):
+                getattr(solver, f"set_relative_tolerance{tolerance}")(rtol)
+                getattr(solver, f"set_absolute_tolerance{tolerance}")(rtol * problem["atol"])
+            solver.set_max_steps(100_000)
+            solver.set_max_steps_backward_problem(100_000)
+            if not problem["stiff"]:
+                solver.set_linear_multistep_method(sundials.LinearMultistepMethod.adams)
+                solver.set_stability_limit_flag(False)
+        result = sundials.run_simulation(model, solvers[rtol, order], measured)
+        if result.status != sundials.AMICI_SUCCESS:
+            raise RuntimeError(f"status {result.status}")
+        return result
+
+    def both(rtol):
+        result = run(rtol, "first")
+        return -result.llh - beside, -np.asarray(result.sllh)[ids]
+
+    return both, (lambda rtol: run(rtol, "none").llh)
+
+
+def amici_model():
+    """The model as AMICI imports it from SBML, generated and compiled once."""
+    import amici as package
+    from amici.importers.sbml import MeasurementChannel, SbmlImporter
+
+    name, made = f"amici_{problem['name']}", (folder / "amici").resolve()
+    if not made.exists():
+        seen = [MeasurementChannel(f"d_{s}", formula=s, sigma=width) for s, width in zip(problem["states"], problem["scale"])]
+        importer = SbmlImporter(sbml(), from_file=False)
+        # Mass action has nothing that its search for simpler forms, of hours, could find.
+        importer.sbml2amici(name, made, observation_model=seen, compute_conservation_laws=False, simplify=None)
+    return package.import_model_module(name, made).get_model()
+
+
+def sbml():
+    """The problem as SBML: reactions where it has them, else a rate rule per state."""
+    import libsbml
+
+    document = libsbml.SBMLDocument(3, 2)
+    model = document.createModel(problem["name"])
+    compartment = model.createCompartment()
+    compartment.setId("everywhere"), compartment.setSize(1.0), compartment.setConstant(True)
+    for state, start in zip(problem["states"], problem["y0"]):
+        species = model.createSpecies()
+        species.setId(state), species.setCompartment("everywhere"), species.setInitialAmount(start)
+        species.setHasOnlySubstanceUnits(True), species.setBoundaryCondition(False), species.setConstant(False)
+    for name, value in problem["parameters"].items():
+        parameter = model.createParameter()
+        parameter.setId(name), parameter.setValue(value), parameter.setConstant(True)
+    rates, states = list(problem["parameters"]), problem["states"]
+    for number, (k, reactants, changes, factor) in enumerate(problem.get("reactions", [])):
+        reaction = model.createReaction()
+        reaction.setId(f"r{number}"), reaction.setReversible(False)
+        for state, change in changes:
+            side = reaction.createProduct() if change > 0 else reaction.createReactant()
+            side.setSpecies(states[state]), side.setStoichiometry(abs(change)), side.setConstant(True)
+        changed = {state for state, change in changes if change < 0}
+        for state in set(reactants) - changed:
+            reaction.createModifier().setSpecies(states[state])
+        law = "*".join([repr(factor), rates[k], *(states[r] for r in reactants)])
+        reaction.createKineticLaw().setMath(libsbml.parseL3Formula(law))
+    if "reactions" not in problem:
+        for state, equation in zip(states, problem["equations"]):
+            rule = model.createRateRule()
+            rule.setVariable(state), rule.setMath(libsbml.parseL3Formula(equation))
+    return libsbml.writeSBMLToString(document)
+
+
+MAKERS = {"diffrax": diffrax, "casadi": casadi, "amici": amici}
 made = {}
 
 
