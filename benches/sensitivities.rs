@@ -1,7 +1,8 @@
 //! Derivatives of a run beside the run itself: HIRES by its twelve rates, carried along and by a sweep back, and an estimate
 //! of its error, over the plain run, method by method. Run: `cargo bench --bench sensitivities`; ratios of the fastest of many runs, taken in turn.
 //!
-//! `cargo bench --bench sensitivities -- --profile RUNS METHOD` carries along so often, for callgrind; `-- --memory STEPS` goes back
+//! `cargo bench --bench sensitivities -- --profile RUNS METHOD` carries along so often, for callgrind, `-- --plain RUNS METHOD` runs
+//! alone (valgrind has no AVX-512: that counts what other processors do); `-- --memory STEPS` goes back
 //! through a long run of Lorenz' equations and says how much memory the process has taken at most (Linux); `-- --parameters` what a
 //! gradient by ten thousand rates costs.
 
@@ -101,10 +102,14 @@ fn main() {
     if let Some(at) = arguments.iter().position(|a| a == "--memory") {
         return memory(arguments.get(at + 1).and_then(|n| n.parse().ok()).unwrap_or(1_000_000));
     }
-    if let Some(at) = arguments.iter().position(|a| a == "--profile") {
+    if let Some(at) = arguments.iter().position(|a| a == "--profile" || a == "--plain") {
         let count = arguments.get(at + 1).and_then(|n| n.parse().ok()).unwrap_or(100);
         let method = arguments.get(at + 2).and_then(|name| Method::find(name)).unwrap_or(Method::Rodas5P);
-        (0..count).for_each(|_| carried(&problem(&compiled, method)));
+        let problem = problem(&compiled, method);
+        match arguments[at].as_str() {
+            "--plain" => (0..count).for_each(|_| _ = black_box(problem.solve().unwrap_or_else(|e| panic!("{e}")))),
+            _ => (0..count).for_each(|_| carried(&problem)),
+        }
         return;
     }
     println!("method        steps   plain µs   forward ×   adjoint ×   error ×");

@@ -11,15 +11,15 @@ use super::interpret::Interpreter;
 use super::{Arguments, KernelId, Kernels, SingleKernels};
 use crate::kernel::program::{Kernel, Program};
 use crate::kernel::step::{
-    CollocationParts, Entries, Parts, StageParts, collocation_step, explicit_adjoint, explicit_interpolant,
-    explicit_step, for_single, newton_iterations, operations, rosenbrock_adjoint, rosenbrock_step, rosenbrock_tangent,
-    side_by_side, statements,
+    CollocationParts, DifferenceParts, Entries, Parts, StageParts, collocation_step, difference_tangent,
+    explicit_adjoint, explicit_interpolant, explicit_step, explicit_tangent, for_single, newton_iterations, operations,
+    rosenbrock_adjoint, rosenbrock_step, rosenbrock_tangent, side_by_side, statements,
 };
 use crate::kernel::{Lowered, MatrixPlan, Target64, lower_elimination, lower_elimination_within};
 use crate::linalg::{Elimination, Pattern};
 use crate::system::{
-    CollocationFormula, CompiledCollocation, CompiledLanes, CompiledNewton, CompiledStep, ExplicitFormula,
-    RosenbrockFormula,
+    CollocationFormula, CompiledCollocation, CompiledLanes, CompiledNewton, CompiledStep, DifferenceFormula,
+    ExplicitFormula, RosenbrockFormula,
 };
 
 /// Systems with more states have no steps of one kernel: vectors of that length are worth loops.
@@ -41,8 +41,8 @@ pub struct Steps<K> {
     forward: Mutex<Vec<Along<K>>>,
 }
 
-/// So many ways along are kept: a host may ask by other names each time.
-const FORWARD: usize = 8;
+/// So many ways along are kept: a host may ask by other names each time, and backward differences have one of each order.
+const FORWARD: usize = 12;
 
 /// The way along a step with k directions, of which these change a parameter: its column, and the direction.
 struct Along<K> {
@@ -186,20 +186,80 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         (k, moves): (usize, &[(usize, usize)]),
         matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
     ) -> Option<Arc<dyn CompiledStep>> {
+        self.along(formula.name, (k, moves), kernels, || {
+            let tangent = |parts: &StageParts| rosenbrock_tangent(parts, formula, (k, moves), self.target);
+            Some(vec![self.with_parts((pattern, places), false, matrices, tangent)?])
+        })
+    }
+
+    /// The same for steps of an explicit method.
+    pub fn explicit_tangent(
+        &self,
+        formula: &ExplicitFormula,
+        kernels: &K,
+        (pattern, places): (&Pattern, Option<&[usize]>),
+        (k, moves): (usize, &[(usize, usize)]),
+        parameters: impl FnOnce() -> Option<(Program, MatrixPlan)>,
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
+        let n = rhs.lengths.out;
+        self.along(formula.name, (k, moves), kernels, || {
+            if !(0..n).all(|row| pattern.is_differential(row)) {
+                return None;
+            }
+            let (program, plan) = parameters()?;
+            let by_parameter = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
+            let (by, by_places) = plan.pattern();
+            let jacobian = Entries::new(jacobian, pattern, places);
+            let by_parameter = Entries::new(by_parameter, &by, by_places.as_deref());
+            Some(vec![explicit_tangent((&jacobian, &by_parameter), formula, n, (k, moves), self.target)?])
+        })
+    }
+
+    /// The same for steps in backward differences; the second kernel changes their length.
+    pub fn difference_tangent(
+        &self,
+        formula: &DifferenceFormula,
+        kernels: &K,
+        (pattern, places): (&Pattern, Option<&[usize]>),
+        (k, moves): (usize, &[(usize, usize)]),
+        parameters: impl FnOnce() -> Option<(Program, MatrixPlan)>,
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let jacobian = self.jacobian.as_ref()?;
+        self.along(formula.name, (k, moves), kernels, || {
+            let (program, plan) = parameters()?;
+            let by_parameter = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
+            let (by, by_places) = plan.pattern();
+            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
+            let kernels = lower_elimination(&plan, pattern, self.target);
+            let parts = DifferenceParts {
+                jacobian: Entries::new(jacobian, pattern, places),
+                parameters: Entries::new(by_parameter, &by, by_places.as_deref()),
+                pattern,
+                elimination: &(plan, kernels),
+            };
+            difference_tangent(&parts, formula.weights, (k, moves), self.target)
+        })
+    }
+
+    /// A way along that is known, or is made now.
+    fn along(
+        &self,
+        name: &'static str,
+        (k, moves): (usize, &[(usize, usize)]),
+        kernels: &K,
+        make: impl FnOnce() -> Option<Vec<Kernel>>,
+    ) -> Option<Arc<dyn CompiledStep>> {
         let mut made = self.forward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let same = |known: &&Along<K>| (known.name, known.k, known.moves.as_slice()) == (formula.name, k, moves);
+        let same = |known: &&Along<K>| (known.name, known.k, known.moves.as_slice()) == (name, k, moves);
         let step = match made.iter().find(same) {
             Some(known) => known.step.clone(),
             None => {
-                let make = || {
-                    let tangent = |parts: &StageParts| rosenbrock_tangent(parts, formula, (k, moves), self.target);
-                    let kernel = self.with_parts((pattern, places), false, matrices, tangent)?;
-                    let small = statements(&kernel) <= 2 * STEP;
-                    if small { Step::new(Program { kernels: vec![kernel] }, kernels.clone()) } else { None }
-                };
-                let step = make().map(Arc::new);
+                let small = |made: &Vec<Kernel>| made.iter().map(statements).sum::<usize>() <= 2 * STEP;
+                let program = make().filter(small).map(|kernels| Program { kernels });
+                let step = program.and_then(|program| Step::new(program, kernels.clone())).map(Arc::new);
                 made.truncate(FORWARD - 1);
-                made.insert(0, Along { name: formula.name, k, moves: moves.to_vec(), step: step.clone() });
+                made.insert(0, Along { name, k, moves: moves.to_vec(), step: step.clone() });
                 step
             }
         };

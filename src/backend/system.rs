@@ -10,8 +10,9 @@ use crate::kernel::program::Program;
 use crate::kernel::{DelayPlan, EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
-    CollocationFormula, CompiledCollocation, CompiledNewton, CompiledStep, Constraints, Delays, Derivative, Events,
-    ExplicitFormula, Matrix, RosenbrockFormula, SecondOrder, Shape, Split, System, Taylor, TaylorDerivatives,
+    CollocationFormula, CompiledCollocation, CompiledNewton, CompiledStep, Constraints, Delays, Derivative,
+    DifferenceFormula, Events, ExplicitFormula, Matrix, RosenbrockFormula, SecondOrder, Shape, Split, System, Taylor,
+    TaylorDerivatives,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -486,6 +487,28 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
         let (pattern, places) = self.pattern_and_places();
         let of = (pattern, places.as_deref());
         self.steps.rosenbrock_tangent(formula, &self.kernels, of, directions, || second(maker))
+    }
+
+    fn explicit_tangent(
+        &self,
+        formula: &ExplicitFormula,
+        directions: (usize, &[(usize, usize)]),
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
+        let (pattern, places) = self.pattern_and_places();
+        let of = (pattern, places.as_deref());
+        self.steps.explicit_tangent(formula, &self.kernels, of, directions, || maker(Matrix::Parameters).ok())
+    }
+
+    fn difference_tangent(
+        &self,
+        formula: &DifferenceFormula,
+        directions: (usize, &[(usize, usize)]),
+    ) -> Option<Arc<dyn CompiledStep>> {
+        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
+        let (pattern, places) = self.pattern_and_places();
+        let of = (pattern, places.as_deref());
+        self.steps.difference_tangent(formula, &self.kernels, of, directions, || maker(Matrix::Parameters).ok())
     }
 
     fn second_order(&self) -> Result<Arc<SecondOrder>, String> {

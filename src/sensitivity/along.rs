@@ -1,101 +1,139 @@
-//! The way along Rosenbrock steps with S as one function, where the system has it ([`System::rosenbrock_tangent`]).
+//! The way along steps with S as one function, where the system has it ([`System::explicit_tangent`],
+//! [`System::rosenbrock_tangent`], [`System::difference_tangent`]).
 
-use std::sync::Arc;
+mod differences;
+mod stages;
+
+use differences::Differences;
+use stages::Stages;
 
 use super::program::Program;
 use super::steps::same;
 use crate::solve::problem::Problem;
 use crate::solve::{Formula, Taken};
-use crate::system::{CompiledStep, LIMITS, System};
+use crate::system::System;
 
-/// A function for the steps of one method with k directions.
+/// Functions for the steps of one method with k directions.
 pub struct Along {
     formula: Formula,
-    step: Option<Arc<dyn CompiledStep>>,
+    kind: Kind,
+}
+
+enum Kind {
+    Stages(Stages),
+    Differences(Differences),
+}
+
+/// Directions, and what parameters and discrete quantities change by in them.
+struct Directions {
     n: usize,
     k: usize,
-    /// Which parameter changes in which direction.
+    /// Which changes in which direction, and by how much.
     moves: Vec<(usize, usize)>,
+    amounts: Vec<f64>,
     discretes: usize,
-    /// The limits of a step, S, and what moves.
-    given: Vec<f64>,
-    work: Vec<f64>,
-    /// The new state, whether the pivots were good, the new S.
-    out: Vec<f64>,
 }
 
 impl Along {
-    /// For the method of a step, if that is of Rosenbrock's kind, and changes of parameters and discrete quantities `q`, a row of k
-    /// numbers each.
+    /// For the method of a step, if it is one of these, and changes of parameters and discrete quantities `q`, a row of k numbers
+    /// each.
     pub fn new(system: &dyn System, taken: &Taken, q: &[f64], k: usize) -> Option<Self> {
-        let Formula::Rosenbrock(method) = taken.formula else { return None };
-        if k == 0 {
+        if k == 0 || !matches!(taken.formula, Formula::Explicit(_) | Formula::Rosenbrock(_) | Formula::Bdf(_)) {
             return None;
         }
         let (n, discretes) = (system.shape().dim(), system.shape().discretes_at);
-        let moves: Vec<(usize, usize)> = moving(q, k, discretes).collect();
-        let step = system.rosenbrock_tangent(&method.formula(), (k, &moves));
-        let work = step.as_ref().map_or(0, |step| step.work());
-        let mut along = Along {
-            formula: taken.formula.clone(),
-            step,
-            n,
-            k,
-            given: vec![0.0; LIMITS + n * k + moves.len()],
-            moves,
-            discretes,
-            work: vec![0.0; work],
-            out: vec![0.0; n + 1 + n * k],
+        let moves = moving(q, k, discretes).collect();
+        let mut directions = Directions { n, k, moves, amounts: Vec::new(), discretes };
+        directions.turn(q);
+        let kind = match taken.formula {
+            Formula::Explicit(method) => {
+                let step = system.explicit_tangent(&method.formula(), (k, &directions.moves));
+                Kind::Stages(Stages::new(step, false, directions))
+            }
+            Formula::Rosenbrock(method) => {
+                let step = system.rosenbrock_tangent(&method.formula(), (k, &directions.moves));
+                Kind::Stages(Stages::new(step, true, directions))
+            }
+            Formula::Bdf(_) => Kind::Differences(Differences::new(directions)),
+            _ => return None,
         };
-        along.turn(q);
-        Some(along)
+        Some(Along { formula: taken.formula.clone(), kind })
     }
 
     /// Whether it is for the method of this step.
     pub fn is_for(&self, taken: &Taken) -> bool {
-        same(&taken.formula, &self.formula)
+        match (&self.kind, &taken.formula) {
+            (Kind::Differences(_), Formula::Bdf(_)) => true,
+            _ => same(&taken.formula, &self.formula),
+        }
     }
 
     /// Whether it is for such changes of parameters and discrete quantities.
     pub fn moves_as(&self, q: &[f64]) -> bool {
-        moving(q, self.k, self.discretes).eq(self.moves.iter().copied())
+        let Directions { k, moves, discretes, .. } = self.directions();
+        moving(q, *k, *discretes).eq(moves.iter().copied())
+    }
+
+    fn directions(&self) -> &Directions {
+        match &self.kind {
+            Kind::Stages(stages) => &stages.directions,
+            Kind::Differences(differences) => &differences.directions,
+        }
     }
 
     /// Takes what parameters and discrete quantities change by from here on.
     pub fn turn(&mut self, q: &[f64]) {
-        let given = self.given[LIMITS + self.n * self.k..].iter_mut();
-        given.zip(&self.moves).for_each(|(given, (row, direction))| *given = q[row * self.k + direction]);
+        match &mut self.kind {
+            Kind::Stages(stages) => stages.directions.turn(q),
+            Kind::Differences(differences) => differences.directions.turn(q),
+        }
     }
 
-    /// Along the step from the state `y` with `s`; false if pivots were bad, and nothing has been done.
-    pub fn step(&mut self, problem: &Problem, taken: &Taken, y: &[f64], s: &mut [f64]) -> bool {
-        let Some(step) = &self.step else { return false };
-        let (least, most) = problem.interval();
-        self.given[..LIMITS].copy_from_slice(&[taken.h, 0.0, least, most]);
-        self.given[LIMITS..LIMITS + s.len()].copy_from_slice(s);
-        step.attempt(taken.t, y, problem.parameters(), &self.given, &mut self.work, &mut self.out);
-        let good = self.out[self.n] != 0.0;
-        if good {
-            s.copy_from_slice(&self.out[self.n + 1..]);
+    /// Along the step from the state `y`, of which `points` are kept, with S of what the method carries; how many numbers of that are
+    /// new, or `None` if there is no function or its pivots were bad, and nothing has been done.
+    pub fn step(
+        &mut self,
+        problem: &Problem,
+        taken: &Taken,
+        (y, points): (&[f64], &[f64]),
+        carried: &mut Vec<f64>,
+    ) -> Option<usize> {
+        match (&mut self.kind, &taken.formula) {
+            (Kind::Stages(stages), _) => stages.step(problem, taken, (y, points), carried),
+            (Kind::Differences(differences), Formula::Bdf(step)) => {
+                differences.step(problem, (taken, step), points, carried)
+            }
+            _ => None,
         }
-        good
     }
 
     /// The new state.
     pub fn end(&self) -> &[f64] {
-        &self.out[..self.n]
+        match &self.kind {
+            Kind::Stages(stages) => stages.end(),
+            Kind::Differences(differences) => differences.end(),
+        }
     }
 
-    /// Puts S at both ends and the derivatives of the stages where the list of the step has them.
-    pub fn tell(&self, program: &Program, slots: &mut [f64]) {
-        let size = self.n * self.k;
-        slots[..size].copy_from_slice(&self.given[LIMITS..LIMITS + size]);
-        slots[program.leaves[0] * size..][..size].copy_from_slice(&self.out[self.n + 1..]);
-        // u_i stands in slot 1 + 2i.
-        let stages = program.leaves[0] / 2;
-        for (i, u) in self.work.chunks_exact(size).take(stages).enumerate() {
-            slots[(1 + 2 * i) * size..(2 + 2 * i) * size].copy_from_slice(u);
+    /// Puts where the list of the step has it what of S is read inside the step; how many of the list's instructions are done then.
+    pub fn tell(&self, program: &Program, carried: &[f64], slots: &mut [f64]) -> usize {
+        match &self.kind {
+            Kind::Stages(stages) => stages.tell(program, slots),
+            Kind::Differences(differences) => differences.tell(program, carried, slots),
         }
+    }
+}
+
+impl Directions {
+    /// Takes changes.
+    fn turn(&mut self, q: &[f64]) {
+        self.amounts.clear();
+        self.amounts.extend(self.moves.iter().map(|(row, direction)| q[row * self.k + direction]));
+    }
+
+    /// The size of S.
+    fn size(&self) -> usize {
+        self.n * self.k
     }
 }
 

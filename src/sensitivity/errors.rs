@@ -61,6 +61,10 @@ impl Recorder for Errors<'_> {
         self.forward.found(y);
     }
 
+    fn reads_work(&self) -> bool {
+        self.forward.reads_work()
+    }
+
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
         let (formula, t, end) = (taken.formula.clone(), taken.t, taken.t + taken.h);
         self.forward.step(problem, taken, y, points)?;

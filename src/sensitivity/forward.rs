@@ -39,6 +39,11 @@ pub struct Forward {
     /// The way along whole steps as one function; the last step went that way.
     along: Option<Along>,
     at_once: bool,
+    /// That of the method before, where methods change.
+    other: Option<Along>,
+    /// Whether it has told what it knows of its inside, and the state it began with.
+    told: bool,
+    start: Vec<f64>,
     point: Vec<f64>,
     /// Right sides of coupled stages.
     right: Vec<f64>,
@@ -89,6 +94,9 @@ impl Forward {
             terms: Terms::new(),
             along: None,
             at_once: false,
+            other: None,
+            told: false,
+            start: Vec::new(),
             point: vec![0.0; n * k],
             right: Vec::new(),
             inside: Vec::new(),
@@ -113,9 +121,9 @@ impl Forward {
         self.carried.extend_from_slice(start);
         self.q.copy_from_slice(q);
         self.changes.set(q);
-        self.along.take_if(|along| !along.moves_as(q));
-        if let Some(along) = &mut self.along {
-            along.turn(q);
+        for along in [&mut self.along, &mut self.other] {
+            along.take_if(|along| !along.moves_as(q));
+            along.iter_mut().for_each(|along| along.turn(q));
         }
         self.linear.renew();
         self.kept.clear();
@@ -237,25 +245,29 @@ impl Forward {
 
     /// What a step that went at once has to tell of its inside.
     fn tell(&mut self) {
-        if let (Some(along), Some(taken), true) = (&self.along, &self.taken, self.at_once) {
+        if let (Some(along), Some(taken), true) = (&self.along, &self.taken, self.at_once && !self.told) {
             self.program.of(taken);
-            let room = self.program.slots * self.n * self.k;
-            self.tangents.resize(room.max(self.tangents.len()), 0.0);
-            along.tell(&self.program, &mut self.tangents);
-            self.done = self.program.ops.len();
+            let (slots, n, k) = (self.program.slots, self.n, self.k);
+            self.values.resize(((slots + 1) * n).max(self.values.len()), 0.0);
+            self.values[..n].copy_from_slice(&self.start);
+            self.tangents.resize((slots * n * k).max(self.tangents.len()), 0.0);
+            self.done = along.tell(&self.program, &self.carried, &mut self.tangents);
+            self.told = true;
         }
     }
 
-    /// The last step as one function; false where there is none, its pivots are bad, or it has been projected onto constraints.
-    fn go_along(&mut self, problem: &Problem, y: &[f64]) -> bool {
-        let Some(taken) = self.taken.as_ref().filter(|_| !self.constrained && self.reads.is_none()) else {
-            return false;
-        };
-        if self.along.as_ref().is_none_or(|along| !along.is_for(taken)) {
+    /// The last step as one function: how many numbers of what is carried are new. `None` where there is none, its pivots are bad,
+    /// or it has been projected onto constraints.
+    fn go_along(&mut self, problem: &Problem, y: &[f64], points: &[f64]) -> Option<usize> {
+        let taken = self.taken.as_ref().filter(|_| !self.constrained && self.reads.is_none())?;
+        let unfit = |along: &Option<Along>| along.as_ref().is_none_or(|along| !along.is_for(taken));
+        if unfit(&self.along) {
+            std::mem::swap(&mut self.along, &mut self.other);
+        }
+        if unfit(&self.along) {
             self.along = Along::new(problem.system, taken, &self.q, self.k);
         }
-        let s = &mut self.carried[..self.n * self.k];
-        self.along.as_mut().is_some_and(|along| along.step(problem, taken, y, s))
+        self.along.as_mut()?.step(problem, taken, (y, points), &mut self.carried)
     }
 
     /// The first numbers of what is carried belong to the new point.
@@ -462,13 +474,21 @@ impl Recorder for Forward {
         Ok(())
     }
 
+    fn reads_work(&self) -> bool {
+        !self.constrained && self.reads.is_none()
+    }
+
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
         let (n, size) = (self.n, self.n * self.k);
         self.taken = Some(taken.clone());
         self.just = None;
-        self.at_once = self.go_along(problem, y);
-        if self.at_once {
-            return self.passed(size);
+        let new = self.go_along(problem, y, points);
+        self.at_once = new.is_some();
+        if let Some(new) = new {
+            self.told = false;
+            self.start.clear();
+            self.start.extend_from_slice(y);
+            return self.passed(new);
         }
         self.program.of(&taken);
         let program = &self.program;
@@ -522,9 +542,7 @@ impl Recorder for Forward {
             let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
             self.moved = moment.push(problem, &mut self.linear, registers)?;
             self.changes.set(&self.q);
-            if let Some(along) = &mut self.along {
-                along.turn(&self.q);
-            }
+            [&mut self.along, &mut self.other].into_iter().flatten().for_each(|along| along.turn(&self.q));
             self.ended = moment.stopped;
             self.just = Some(moment);
         }

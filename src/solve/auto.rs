@@ -415,6 +415,13 @@ impl Stepper for Auto {
         }
     }
 
+    fn work(&self) -> &[f64] {
+        match (&self.implicit, self.stiff) {
+            (Some(implicit), true) => implicit.work(),
+            _ => self.explicit.work(),
+        }
+    }
+
     fn taken(&self, points: &mut Vec<f64>) -> Taken {
         match (&self.implicit, self.stiff) {
             (Some(implicit), true) => implicit.taken(points),

@@ -520,6 +520,9 @@ impl<'a, 'r> Run<'a, 'r> {
         if let Some(recorder) = &mut self.recorder {
             self.points.clear();
             let taken = stepper.taken(&mut self.points);
+            if recorder.reads_work() {
+                self.points.extend_from_slice(stepper.work());
+            }
             recorder.step(&mut self.problem, taken, &self.point, &self.points)?;
         }
         if let Some(projection) = &mut self.projection {

@@ -349,6 +349,10 @@ impl Stepper for ExplicitStepper {
         }
     }
 
+    fn work(&self) -> &[f64] {
+        &self.k_old
+    }
+
     fn taken(&self, _points: &mut Vec<f64>) -> Taken {
         Taken { formula: Formula::Explicit(self.method), t: self.t_old, h: self.h_old, began: false }
     }

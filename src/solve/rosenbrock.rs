@@ -169,6 +169,8 @@ pub struct RosenbrockStepper {
     u: Box<[f64]>,
     /// Those of the last accepted step, for the interpolant.
     u_old: Box<[f64]>,
+    /// Whether the last attempt was one function.
+    whole: bool,
     /// The error estimate, or the interpolant's rows, one after the other.
     dense: Vec<f64>,
     dense_ready: bool,
@@ -277,6 +279,7 @@ impl RosenbrockStepper {
             w,
             u: stages(),
             u_old: stages(),
+            whole: false,
             dense: zeros(method.dense.len() * n),
             dense_ready: false,
             error: empty(),
@@ -325,7 +328,9 @@ impl RosenbrockStepper {
     /// A step h, whole or by stages.
     #[inline]
     fn attempt(&mut self, problem: &mut Problem, h: f64, t_new: f64) -> Outcome {
-        match self.attempt_whole(problem, h) {
+        let error = self.attempt_whole(problem, h);
+        self.whole = error.is_some();
+        match error {
             Some(error) => Outcome::Error(error),
             None => self.by_stages(problem, h, t_new),
         }
@@ -533,6 +538,10 @@ impl Stepper for RosenbrockStepper {
             let inner = self.dense.chunks_exact(n).rev().fold(0.0, |sum, row| row[j] + theta * sum);
             *out = rest * before[j] + theta * (here[j] + rest * inner);
         }
+    }
+
+    fn work(&self) -> &[f64] {
+        if self.whole { &self.u_old } else { &[] }
     }
 
     fn taken(&self, _points: &mut Vec<f64>) -> Taken {

@@ -119,6 +119,11 @@ pub trait Stepper: Send {
         false
     }
 
+    /// What the last step has left in its work buffer, if it was one function whose derivatives make use of it.
+    fn work(&self) -> &[f64] {
+        &[]
+    }
+
     /// How the last step was taken, for its derivatives. Appends to `points` what the formula keeps.
     fn taken(&self, points: &mut Vec<f64>) -> Taken;
 

@@ -201,7 +201,13 @@ pub trait Recorder {
     /// If the run cannot be followed.
     fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind>;
 
-    /// A step from the state `y` has been taken; `points` are what its formula keeps, one after the other.
+    /// Whether the recorder makes use of what steps that are one function leave in their work buffers.
+    fn reads_work(&self) -> bool {
+        false
+    }
+
+    /// A step from the state `y` has been taken; `points` are what its formula keeps, one after the other, and behind them, for who
+    /// reads it, what the step has left in its work buffer.
     ///
     /// # Errors
     /// If the run cannot be followed any further.

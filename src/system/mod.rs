@@ -24,7 +24,7 @@ pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface
 pub use names::{Block, Names};
 pub use reduced::{Eliminated, Reduced};
 pub use step::{COLLOCATION_PARTS, EXTRA, HISTORY, LIMITS, NEWTON_LIMITS, NEWTON_PARTS};
-pub use step::{CollocationFormula, ErrorFormula, ExplicitFormula, RosenbrockFormula};
+pub use step::{CollocationFormula, DifferenceFormula, ErrorFormula, ExplicitFormula, RosenbrockFormula};
 pub use step::{CompiledCollocation, CompiledLanes, CompiledNewton, CompiledStep};
 
 use std::sync::Arc;
@@ -112,12 +112,36 @@ pub trait System: Send + Sync {
     }
 
     /// Along a step of a Rosenbrock method with k directions as one function, where the system has one to offer: S = ∂y/∂q goes
-    /// with the state. `moves` says in ascending order which parameter or discrete quantity changes in which direction. Behind the
-    /// [`LIMITS`] stand S, k numbers a row, and then by how much each of them does; written are the new state, whether the planned
-    /// pivots were good, and the new S. The derivatives of all u_i, by rows of k, come first in `w`.
+    /// with the state. `moves` says in ascending order which parameter or discrete quantity changes in which direction. `y`: what the
+    /// step itself has left in `w` ([`Self::rosenbrock_step`]). Behind the [`LIMITS`] stand S, k numbers a row, then by how much each
+    /// of `moves` does, and the state before the step; written are the new state and the new S. The derivatives of all u_i, by rows
+    /// of k, come first in `w`.
     fn rosenbrock_tangent(
         &self,
         _formula: &RosenbrockFormula,
+        (_k, _moves): (usize, &[(usize, usize)]),
+    ) -> Option<Arc<dyn CompiledStep>> {
+        None
+    }
+
+    /// The same along a step of an explicit method, with all h k_i in the place of u_i.
+    fn explicit_tangent(
+        &self,
+        _formula: &ExplicitFormula,
+        (_k, _moves): (usize, &[(usize, usize)]),
+    ) -> Option<Arc<dyn CompiledStep>> {
+        None
+    }
+
+    /// Along a step in backward differences with k directions as one function, where the system has one to offer: it takes the
+    /// differences of S = ∂y/∂q from before the step to the new point. `y`: the new point, 1/g where the step solves
+    /// M (y − …) = g f(t, y), and then how much each of `moves` changes (see [`Self::rosenbrock_tangent`]); t is the time there. Where
+    /// a step's limits stand, and in `out`, are [`HISTORY`] differences of S, each by rows of k numbers, of which a step of order q
+    /// reads those up to q + 1 and writes one more; behind those written stands whether the planned pivots were good.
+    /// [`CompiledStep::interpolant`] is the change of a step's length: `y` holds, by rows of q, the weights of ∇ to ∇^q in the new ones.
+    fn difference_tangent(
+        &self,
+        _formula: &DifferenceFormula,
         (_k, _moves): (usize, &[(usize, usize)]),
     ) -> Option<Arc<dyn CompiledStep>> {
         None

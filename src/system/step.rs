@@ -63,6 +63,15 @@ impl RosenbrockFormula<'_> {
     }
 }
 
+/// A step in backward differences of order q.
+#[derive(Clone, Copy, Debug)]
+pub struct DifferenceFormula<'a> {
+    /// What its step is known by.
+    pub name: &'static str,
+    /// Of ∇^0 y to ∇^q y in what the new point would be if f were 0.
+    pub weights: &'a [f64],
+}
+
 /// One step of a method for one system, as one function. A pure function of its arguments; safe from many threads.
 pub trait CompiledStep: Send + Sync {
     /// Numbers a step needs in `w`; the stages come first, n each.

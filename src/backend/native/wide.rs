@@ -1,17 +1,18 @@
-//! Loops over eight lanes as straight-line code on vectors of eight numbers, where the processor has them.
+//! Loops whose turns do not meet as straight-line code on vectors of eight numbers, where the processor has them.
 //!
-//! The loops are those of `kernel::step::side_by_side`: eight turns, number j of lane l at place 8 j + l, arithmetic alone. One turn
-//! of such code is all eight. Each statement becomes the instruction that computes the same, so that bits do not change;
-//! what cannot be had so is left to Cranelift. Registers: a value that is needed latest gives way (Belady 1966), to where it stands in
-//! memory already, or to the stack.
+//! The loops are those of `kernel::step`, over lanes and over directions, and any other that is a piece by itself, of arithmetic
+//! alone, whose subscripts move on by one with every turn or not at all. Eight turns are one turn of such code; those left over are
+//! another, whose vectors are half as long or masked. Each statement becomes the instruction that computes the same, so that bits
+//! do not change; what cannot be had so is left to Cranelift. Registers: a value that is needed latest gives way (Belady 1966),
+//! to where it stands in memory already, or to the stack.
 
 use super::compile::Machine;
-use super::zmm::{self, Base, Code, From, Instruction, Order, Register};
-use crate::kernel::program::{Address, Binary, Buffer, Compare, LoopVar, Op, Piece, Stmt, Unary, Value};
-use rustc_hash::FxHashMap;
+use super::zmm::{self, Base, Code, From, Instruction, LANES, Order, Register};
+use crate::kernel::program::{Address, Affine, Binary, Buffer, Compare, LoopVar, Op, Piece, Stmt, Unary, Value};
+use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Numbers in a vector.
-const LANES: i64 = 8;
+/// Loops of fewer turns are left to shorter vectors.
+const LEAST: i64 = 3;
 /// Vectors on the stack at most: less than a page, so that no guard page is passed by.
 const MOST_SLOTS: usize = 60;
 /// A value that is read from memory stays in a free register if it is needed again within so many statements.
@@ -20,16 +21,40 @@ const SOON: usize = 40;
 /// The machine code of a piece, in single precision or not; `None` where it is no such loop.
 pub(super) fn piece(piece: &Piece, single: bool) -> Option<Machine> {
     let [Stmt::Loop { var, lo: 0, hi, carried, body }] = &piece.body[..] else { return None };
-    if *hi != LANES - 1 || !carried.is_empty() {
+    let turns = hi + 1;
+    if !(LEAST..i64::from(i32::MAX / 16)).contains(&turns) || !carried.is_empty() {
         return None;
     }
     let work = Work::of(body, *var, (piece.values as usize, single))?;
-    let bytes = Allocation::new(&work).run()?;
-    Some(Machine { bytes, alignment: 64, relocations: Vec::new() })
+    if !work.turns_are_apart(turns) {
+        return None;
+    }
+    let (full, rest) = (turns as usize / LANES, turns as usize % LANES);
+    let passed = (LANES * full) as i32;
+    let (mut code, mut slots) = (Code::new(single), 0);
+    if full > 0 {
+        let start = (full > 1).then(|| code.open());
+        (code, slots) = Allocation::new(&work, code).run()?;
+        if let Some(start) = start {
+            code.close(start, passed);
+        }
+    }
+    if rest > 0 {
+        code.rest(rest, passed);
+        let (finished, more) = Allocation::new(&work, code).run()?;
+        (code, slots) = (finished, slots.max(more));
+    }
+    let stack = slots as u32 * code.vector() as u32;
+    Some(Machine { bytes: code.finish(stack), alignment: 64, relocations: Vec::new() })
 }
 
-/// An element of a buffer, of all lanes.
-type Place = (Buffer, i64);
+/// An element of a buffer in the first turn, and whether it moves on by one with every turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    buffer: Buffer,
+    element: i64,
+    moves: bool,
+}
 
 /// What a statement asks for; operands by the number of their value.
 #[derive(Clone, Copy, Debug)]
@@ -168,6 +193,33 @@ impl Work {
         }))
     }
 
+    /// Whether no element that a turn writes is touched by another of the same vector, nor by any turn if it stays.
+    fn turns_are_apart(&self, turns: i64) -> bool {
+        let mut written = FxHashSet::default();
+        for (task, _) in &self.tasks {
+            if let Task::Store(place, _) = task {
+                written.insert(*place);
+            }
+        }
+        let read = self.homes.iter().filter_map(|home| if let Home::Place(place) = home { Some(place) } else { None });
+        let mut touched: Vec<&Place> = read.chain(&written).collect();
+        touched.sort_unstable_by_key(|place| (place.buffer as u8, place.element));
+        let near = |of: &Place, other: &Place| {
+            let together = turns.min(LANES as i64);
+            let between = if other.moves { 1 - together..together } else { 0..turns };
+            of.buffer == other.buffer && between.contains(&(other.element - of.element)) && of != other
+        };
+        written.iter().all(|place| {
+            let from = touched.partition_point(|known| {
+                (known.buffer as u8, known.element) <= (place.buffer as u8, place.element - LANES as i64)
+            });
+            let last = place.element + turns.max(LANES as i64);
+            let others = touched[from..].iter();
+            let mut others = others.take_while(|o| o.buffer == place.buffer && o.element < last);
+            place.moves && !others.any(|other| near(place, other))
+        })
+    }
+
     /// The bit of the sign.
     fn sign(&self) -> u64 {
         if self.single { 1 << 31 } else { 1 << 63 }
@@ -197,11 +249,12 @@ impl Task {
     }
 }
 
-/// The element of an address that moves on by one with every lane.
+/// Where an address is, if it moves on by one or stays.
 fn place(address: &Address, var: LoopVar) -> Option<Place> {
-    let element = &address.element;
-    let plain = element.terms == [(var, 1)] && element.base % LANES == 0 && element.base < i64::from(i32::MAX / 8);
-    plain.then_some((address.buffer, element.base))
+    let moves = super::vector::advances(address, var)?;
+    let Affine { base: element, terms } = &address.element;
+    let near = (0..i64::from(i32::MAX / 16)).contains(element) && terms.len() == usize::from(moves);
+    near.then_some(Place { buffer: address.buffer, element: *element, moves })
 }
 
 fn instruction(op: Binary) -> Instruction {
@@ -260,7 +313,7 @@ struct Allocation<'a> {
 }
 
 impl<'a> Allocation<'a> {
-    fn new(work: &'a Work) -> Self {
+    fn new(work: &'a Work, code: Code) -> Self {
         let count = work.homes.len();
         let mut tenants: FxHashMap<Place, Vec<usize>> = FxHashMap::default();
         for (value, home) in work.homes.iter().enumerate() {
@@ -270,7 +323,7 @@ impl<'a> Allocation<'a> {
         }
         Allocation {
             work,
-            code: Code::new(work.single),
+            code,
             homes: work.homes.clone(),
             register: vec![None; count],
             inside: [None; 32],
@@ -284,7 +337,8 @@ impl<'a> Allocation<'a> {
         }
     }
 
-    fn run(mut self) -> Option<Vec<u8>> {
+    /// The code, and how many vectors stand on the stack at most.
+    fn run(mut self) -> Option<(Code, usize)> {
         for (position, (task, gives)) in self.work.tasks.iter().enumerate() {
             (self.position, self.locked) = (position, 0);
             self.vacant.drain(..).for_each(|slot| self.slots[slot] = None);
@@ -317,8 +371,8 @@ impl<'a> Allocation<'a> {
                 (Task::Store(place, value), _) => {
                     let from = self.bring(value);
                     self.vacate(place, value);
-                    let offset = self.code.size() * place.1 as i32;
-                    self.code.store(from, base(place.0), offset);
+                    let offset = self.code.size() * place.element as i32;
+                    self.code.store(from, base(place.buffer), offset);
                     self.move_home(value, place);
                     self.leave(task);
                 }
@@ -328,8 +382,7 @@ impl<'a> Allocation<'a> {
                 return None;
             }
         }
-        let stack = self.slots.len() as u32 * self.code.vector() as u32;
-        Some(self.code.finish(stack))
+        Some((self.code, self.slots.len()))
     }
 
     /// `to = a b + c` in the place of one of them.
@@ -422,7 +475,10 @@ impl<'a> Allocation<'a> {
     /// Where it stands in memory.
     fn home(&mut self, value: usize) -> From {
         match self.homes[value] {
-            Home::Place((buffer, element)) => From::Memory(base(buffer), self.code.size() * element as i32),
+            Home::Place(Place { buffer, element, moves }) => {
+                let (base, offset) = (base(buffer), self.code.size() * element as i32);
+                if moves { From::Memory(base, offset) } else { From::Single(base, offset) }
+            }
             Home::Constant(bits) => From::Constant(self.code.constant(bits)),
             Home::Stack(slot) => From::Memory(Base::Rsp, self.code.vector() * slot as i32),
             Home::None => {

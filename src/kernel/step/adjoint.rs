@@ -27,6 +27,23 @@ impl<'a> Entries<'a> {
         };
         Entries { kernel, places }
     }
+
+    /// Adds the entries on these operands to sums by row and column; `None` if the kernel cannot be unrolled.
+    pub(super) fn gather(
+        &self,
+        code: &mut Straight,
+        operands: &Operands,
+        sums: &mut Vec<(usize, usize, Value)>,
+    ) -> Option<()> {
+        let values = inline(code, self.kernel, operands)?;
+        for (value, (row, column)) in values.into_iter().zip(&self.places) {
+            match sums.iter_mut().find(|(known, of, _)| (known, of) == (row, column)) {
+                Some((_, _, sum)) => *sum = code.op(Op::Binary(Binary::Add, *sum, value)),
+                None => sums.push((*row, *column, value)),
+            }
+        }
+        Some(())
+    }
 }
 
 /// The kernel `adjoint` of a formula; `None` if a part cannot be unrolled. It reads the state before the step as `y` and,

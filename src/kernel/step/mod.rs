@@ -6,13 +6,17 @@
 //! are made and are read back where they are used, so that few values are alive at a time.
 
 mod adjoint;
+mod along;
 mod collocation;
 mod complex;
 mod dense;
+mod difference_tangent;
 mod explicit;
+mod explicit_tangent;
 mod inline;
 mod jacobian;
 mod lanes;
+mod moves;
 mod newton;
 mod norm;
 mod rosenbrock;
@@ -27,7 +31,9 @@ mod time;
 pub use adjoint::{Entries, explicit_adjoint};
 pub use collocation::{CollocationParts, collocation_step};
 pub use dense::{explicit_dense, rosenbrock_dense, rosenbrock_prepare};
+pub use difference_tangent::{DifferenceParts, difference_tangent};
 pub use explicit::{explicit_interpolant, explicit_step};
+pub use explicit_tangent::explicit_tangent;
 pub use inline::{operations, statements};
 pub use lanes::{for_single, side_by_side};
 pub use newton::newton_iterations;

@@ -45,6 +45,27 @@ pub fn rosenbrock_step(parts: &Parts, formula: &RosenbrockFormula, target: Targe
     Some(Kernel { name: "step", lengths, pieces: step.code.finish() })
 }
 
+/// Places in the work buffer, behind all u_i: the argument at hand, in the end the new state; ∂f/∂t; J; the factors; 1/h and the
+/// shift behind it.
+#[derive(Clone, Copy)]
+pub struct Layout {
+    pub argument: usize,
+    pub slope: usize,
+    pub jacobian: usize,
+    pub factors: usize,
+    pub scalars: usize,
+}
+
+impl Layout {
+    /// Of a step with n states and so many stages, entries of J, and numbers of its factors.
+    pub fn new(n: usize, stages: usize, entries: usize, factors: usize) -> Self {
+        let argument = stages * n;
+        let jacobian = argument + 2 * n;
+        let (slope, of_factors) = (argument + n, jacobian + entries);
+        Layout { argument, slope, jacobian, factors: of_factors, scalars: of_factors + factors }
+    }
+}
+
 struct Step<'a> {
     parts: &'a Parts<'a>,
     formula: &'a RosenbrockFormula<'a>,
@@ -55,12 +76,7 @@ struct Step<'a> {
     n: usize,
     bound: usize,
     code: Straight,
-    /// Places in the work buffer, behind the stages: the argument at hand, ∂f/∂t, J, the factors; 1/h and the shift.
-    argument: usize,
-    slope: usize,
-    jacobian: usize,
-    factors: usize,
-    scalars: usize,
+    at: Layout,
     /// f at the last stage, where that stands at the solution.
     last: usize,
     end: usize,
@@ -71,11 +87,7 @@ impl<'a> Step<'a> {
         let find = |name| parts.elimination.kernel(name);
         let (factor, solve, check) = (find("factor")?, find("solve")?, find("check")?);
         let n = parts.rhs.lengths.out;
-        let argument = formula.c.len() * n;
-        let slope = argument + n;
-        let jacobian = slope + n;
-        let factors = jacobian + parts.pattern.nnz();
-        let scalars = factors + factor.lengths.w;
+        let at = Layout::new(n, formula.c.len(), parts.pattern.nnz(), factor.lengths.w);
         let bound = parts.rhs.lengths.p.max(parts.jacobian.lengths.p);
         Some(Step {
             parts,
@@ -87,13 +99,9 @@ impl<'a> Step<'a> {
             n,
             bound,
             code: Straight::default(),
-            argument,
-            slope,
-            jacobian,
-            factors,
-            scalars,
-            last: scalars + 2,
-            end: scalars + 2 + n,
+            at,
+            last: at.scalars + 2,
+            end: at.scalars + 2 + n,
         })
     }
 
@@ -112,23 +120,27 @@ impl<'a> Step<'a> {
         let t = self.time(0.0, parts.jacobian);
         let operands = Operands::at(t, Place::Memory(Buffer::Y, 0));
         let kernels = (parts.jacobian, parts.pattern, parts.places);
-        let norm = jacobian(&mut self.code, kernels, &operands, self.jacobian)?;
+        let norm = jacobian(&mut self.code, kernels, &operands, self.at.jacobian)?;
         self.code.store(Buffer::Out, self.n + 2, norm);
         if let Some(kernel) = parts.time_derivative {
             let t = self.time(0.0, kernel);
             let ft = inline(&mut self.code, kernel, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
             for (j, value) in ft.into_iter().enumerate() {
-                self.code.keep(self.slope + j, value);
+                self.code.keep(self.at.slope + j, value);
             }
         }
         let (one, h) = (self.code.op(Op::Const(1.0)), self.h());
         let reciprocal = self.code.op(Op::Binary(Binary::Div, one, h));
-        self.code.keep(self.scalars, reciprocal);
+        self.code.keep(self.at.scalars, reciprocal);
         let gamma = self.code.op(Op::Const(1.0 / self.formula.gamma));
         let shift = self.code.op(Op::Binary(Binary::Mul, reciprocal, gamma));
-        self.code.keep(self.scalars + 1, shift);
-        let jacobian = Place::Memory(Buffer::W, self.jacobian);
-        inline(&mut self.code, self.factor, &Operands { work: Some(self.factors), ..Operands::at(shift, jacobian) })?;
+        self.code.keep(self.at.scalars + 1, shift);
+        let jacobian = Place::Memory(Buffer::W, self.at.jacobian);
+        inline(
+            &mut self.code,
+            self.factor,
+            &Operands { work: Some(self.at.factors), ..Operands::at(shift, jacobian) },
+        )?;
         Some(())
     }
 
@@ -142,7 +154,7 @@ impl<'a> Step<'a> {
         let values = if i > 1 && before.is_some_and(|before| follows(weights, before)) {
             (0..self.n)
                 .map(|j| {
-                    let (x, u) = (self.code.kept(self.argument + j), self.code.kept((i - 1) * self.n + j));
+                    let (x, u) = (self.code.kept(self.at.argument + j), self.code.kept((i - 1) * self.n + j));
                     self.code.op(Op::Binary(Binary::Add, x, u))
                 })
                 .collect()
@@ -150,7 +162,7 @@ impl<'a> Step<'a> {
             self.weighted(Some((Buffer::Y, 0)), weights)
         };
         for (j, value) in values.iter().enumerate() {
-            self.code.keep(self.argument + j, *value);
+            self.code.keep(self.at.argument + j, *value);
         }
         values
     }
@@ -177,7 +189,7 @@ impl<'a> Step<'a> {
             right.push(if i == 0 || !parts.pattern.is_differential(j) {
                 f
             } else {
-                let reciprocal = self.code.kept(self.scalars);
+                let reciprocal = self.code.kept(self.at.scalars);
                 self.code.multiply_add(sum, reciprocal, f, self.fma)
             });
         }
@@ -185,12 +197,12 @@ impl<'a> Step<'a> {
             let (h, d) = (self.h(), self.code.op(Op::Const(formula.d[i])));
             let rate = self.code.op(Op::Binary(Binary::Mul, h, d));
             for (j, right) in right.iter_mut().enumerate() {
-                let slope = self.code.kept(self.slope + j);
+                let slope = self.code.kept(self.at.slope + j);
                 *right = self.code.multiply_add(rate, slope, *right, self.fma);
             }
         }
         let zero = self.code.op(Op::Time);
-        let factors = Place::Memory(Buffer::W, self.factors);
+        let factors = Place::Memory(Buffer::W, self.at.factors);
         let operands = Operands { v: Place::Values(&right), ..Operands::at(zero, factors) };
         let u = inline(&mut self.code, self.solve, &operands)?;
         for (j, value) in u.iter().enumerate() {
@@ -198,8 +210,8 @@ impl<'a> Step<'a> {
         }
         if i == 0 {
             // Whether the planned pivots were good for these numbers.
-            let shift = self.code.kept(self.scalars + 1);
-            let jacobian = Place::Memory(Buffer::W, self.jacobian);
+            let shift = self.code.kept(self.at.scalars + 1);
+            let jacobian = Place::Memory(Buffer::W, self.at.jacobian);
             let operands = Operands { p: Place::Values(&u), v: Place::Values(&right), ..Operands::at(shift, jacobian) };
             let good = inline(&mut self.code, self.check, &operands)?;
             self.code.store(Buffer::Out, n + 1, *good.first()?);
@@ -212,7 +224,7 @@ impl<'a> Step<'a> {
         let (n, formula) = (self.n, self.formula);
         let stages = formula.c.len();
         let new: Vec<Value> = if formula.first_same_as_last() {
-            (0..n).map(|j| self.code.kept(self.argument + j)).collect()
+            (0..n).map(|j| self.code.kept(self.at.argument + j)).collect()
         } else {
             self.argue(Some(formula.a[stages - 1]), formula.m, stages)
         };

@@ -1,16 +1,36 @@
-//! The stages of a Rosenbrock–Wanner step with all that derivatives of it ask for: what the way back ([`super::rosenbrock_adjoint`])
-//! and the way along ([`super::rosenbrock_tangent`]) begin with.
+//! The stages of a Rosenbrock–Wanner step with all that the way back ([`super::rosenbrock_adjoint`]) asks for.
 //!
 //! With x_i = y + Σ a_il u_l, W u_i = f(x_i) + M Σ c_il u_l/h + h d_i ∂f/∂t (H&W IV.7.25).
 
 use super::adjoint::Entries;
 use super::inline::{Operands, Place, inline, reads_time};
 use super::time::stage_time;
+use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Op, Program, Value};
 use crate::kernel::straight::Straight;
-use crate::kernel::{Target64, substitute};
 use crate::linalg::{Elimination, Pattern};
 use crate::system::RosenbrockFormula;
+
+/// Keeps a matrix in the order of a pattern, from a place of the work buffer on; its transpose, if the pattern is that of the
+/// transpose. What it has no entry for is 0; `None` if it has an entry that the pattern has not.
+pub fn keep_by_pattern(
+    code: &mut Straight,
+    entries: &[(usize, usize, Value)],
+    pattern: &Pattern,
+    transposed: bool,
+    at: usize,
+) -> Option<()> {
+    let mut values = vec![None; pattern.nnz()];
+    for (row, column, value) in entries {
+        let (row, column) = if transposed { (*column, *row) } else { (*row, *column) };
+        values[pattern.place(row, column)?] = Some(*value);
+    }
+    for (place, value) in values.into_iter().enumerate() {
+        let value = value.unwrap_or_else(|| code.op(Op::Const(0.0)));
+        code.keep(at + place, value);
+    }
+    Some(())
+}
 
 /// The kernels of a model that such a function is made of.
 pub struct StageParts<'a> {
@@ -35,7 +55,7 @@ pub struct StageParts<'a> {
 }
 
 impl StageParts<'_> {
-    fn kernels(&self) -> [&Kernel; 5] {
+    pub fn kernels(&self) -> [&Kernel; 5] {
         [self.rhs, self.jacobian.kernel, self.parameters.kernel, self.curvature.kernel, self.mixed.kernel]
     }
 
@@ -119,23 +139,10 @@ impl<'a> Stages<'a> {
     pub fn matrices(&mut self) -> Option<()> {
         let parts = self.parts;
         let t = self.time(0.0);
-        let values = inline(&mut self.code, parts.jacobian.kernel, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
-        let mut entries = vec![vec![None; parts.patterns[0].nnz()]; parts.patterns.len()];
-        for (value, (row, column)) in values.into_iter().zip(&parts.jacobian.places) {
-            let places = [(*row, *column), (*column, *row)];
-            for ((entries, pattern), place) in entries.iter_mut().zip(parts.patterns).zip(places) {
-                let entry = entries.get_mut(pattern.place(place.0, place.1)?)?;
-                *entry = Some(match *entry {
-                    Some(sum) => self.code.op(Op::Binary(Binary::Add, sum, value)),
-                    None => value,
-                });
-            }
-        }
-        for (k, entries) in entries.into_iter().enumerate() {
-            for (place, value) in entries.into_iter().enumerate() {
-                let value = self.or_zero(value);
-                self.code.keep(self.jacobians[k] + place, value);
-            }
+        let mut entries = Vec::new();
+        parts.jacobian.gather(&mut self.code, &Operands::at(t, Place::Memory(Buffer::Y, 0)), &mut entries)?;
+        for (k, pattern) in parts.patterns.iter().enumerate() {
+            keep_by_pattern(&mut self.code, &entries, pattern, k == 1, self.jacobians[k])?;
         }
         if let Some(kernel) = parts.time_derivative {
             let t = self.time(0.0);
@@ -186,14 +193,6 @@ impl<'a> Stages<'a> {
         x
     }
 
-    /// Keeps a value behind everything else; its place.
-    pub fn keep(&mut self, value: Value) -> usize {
-        let place = self.end;
-        self.end += 1;
-        self.code.keep(place, value);
-        place
-    }
-
     /// x_i
     pub fn argument(&self, i: usize) -> Place<'static> {
         Place::Memory(Buffer::W, self.x + i * self.n)
@@ -207,13 +206,6 @@ impl<'a> Stages<'a> {
     /// Where 1/h stands in the work buffer.
     pub fn reciprocal(&self) -> usize {
         self.scalars
-    }
-
-    /// Solves with W in other code that is run behind this: the right side stands in the work buffer, and so shall the solution.
-    pub fn solve_in(&self, code: &mut Straight, right: usize, x: usize) {
-        let plan = &self.parts.eliminations[0].0;
-        let places = [(Buffer::W, self.factors[0]), (Buffer::W, right)];
-        substitute(code, plan, places, &|row| x + plan.columns[row], &|_, _, _| {}, self.fma);
     }
 
     /// x_i and u_i.

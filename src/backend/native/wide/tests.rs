@@ -6,8 +6,8 @@ use crate::backend::native::{Native, target::Features};
 use crate::backend::{Arguments, KernelId, Kernels, SingleKernels};
 use crate::kernel::program::{Affine, Kernel, Lengths, Program};
 
-/// Elements of each buffer, of all lanes together.
-const ELEMENTS: i64 = 12;
+/// Rows of each buffer, with an element of every turn.
+const ROWS: usize = 12;
 
 struct Random(u64);
 
@@ -18,12 +18,12 @@ impl Random {
     }
 }
 
-fn at(buffer: Buffer, element: usize) -> Address {
-    Address { buffer, element: Affine { base: LANES * element as i64, terms: vec![(LoopVar(0), 1)] } }
+fn at(buffer: Buffer, row: usize, turns: usize) -> Address {
+    Address { buffer, element: Affine { base: (turns * row) as i64, terms: vec![(LoopVar(0), 1)] } }
 }
 
-/// A body of so many statements at random; operands are any values before, mostly old ones if `far`.
-fn program(random: &mut Random, statements: usize, far: bool) -> Program {
+/// A loop of so many turns and statements at random; operands are any values before, mostly old ones if `far`.
+fn program(random: &mut Random, (turns, statements): (usize, usize), far: bool) -> Program {
     let (mut body, mut numbers, mut count) = (Vec::new(), Vec::new(), 0);
     let mut stored: Vec<usize> = Vec::new();
     for _ in 0..statements {
@@ -37,10 +37,11 @@ fn program(random: &mut Random, statements: usize, far: bool) -> Program {
             body.push(Stmt::Let { dst, op });
             dst
         };
-        let element = random.below(ELEMENTS as usize);
+        let row = random.below(ROWS);
         if numbers.len() < 3 || random.below(8) == 0 {
             let buffer = [Buffer::Y, Buffer::P, Buffer::V][random.below(3)];
-            numbers.push(set(Op::Load(at(buffer, element))));
+            let same = Address { buffer, element: Affine::constant((turns * row) as i64 + 1) };
+            numbers.push(set(Op::Load(if random.below(3) == 0 { same } else { at(buffer, row, turns) })));
             continue;
         }
         let [a, b, c] = std::array::from_fn(|_| pick(random, &numbers));
@@ -66,37 +67,35 @@ fn program(random: &mut Random, statements: usize, far: bool) -> Program {
                 let negative = set(Op::Unary(Unary::Neg, c));
                 set(Op::Fma(a, b, negative))
             }
-            11 if stored.contains(&element) => set(Op::Load(at(Buffer::W, element))),
+            11 if stored.contains(&row) => set(Op::Load(at(Buffer::W, row, turns))),
             12 => {
-                stored.push(element);
+                stored.push(row);
                 let buffer = [Buffer::W, Buffer::Out][random.below(2)];
-                body.push(Stmt::Store { to: at(Buffer::W, element), value: a });
-                body.push(Stmt::Store { to: at(buffer, element), value: b });
+                body.push(Stmt::Store { to: at(Buffer::W, row, turns), value: a });
+                body.push(Stmt::Store { to: at(buffer, row, turns), value: b });
                 continue;
             }
             _ => set(Op::Fma(a, b, c)),
         });
     }
-    for (element, value) in numbers.iter().rev().take(ELEMENTS as usize).enumerate() {
-        body.push(Stmt::Store { to: at(Buffer::Out, element), value: *value });
+    for (row, value) in numbers.iter().rev().take(ROWS).enumerate() {
+        body.push(Stmt::Store { to: at(Buffer::Out, row, turns), value: *value });
     }
-    let length = (ELEMENTS * LANES) as usize;
+    let length = ROWS * turns;
     let lengths = Lengths { y: length, p: length, v: length, w: length, out: length };
-    let body = vec![Stmt::Loop { var: LoopVar(0), lo: 0, hi: LANES - 1, carried: Vec::new(), body }];
+    let body = vec![Stmt::Loop { var: LoopVar(0), lo: 0, hi: turns as i64 - 1, carried: Vec::new(), body }];
     let piece = Piece { values: count, loops: 1, body };
     Program { kernels: vec![Kernel { name: "step", lengths, pieces: vec![piece] }] }
 }
 
 /// Inputs, rounded to single precision for both.
-fn columns(seed: u64) -> [Vec<f64>; 3] {
+fn columns(seed: u64, length: usize) -> [Vec<f64>; 3] {
     let mut random = Random(seed);
-    std::array::from_fn(|_| {
-        (0..ELEMENTS * LANES).map(|_| f64::from(random.below(4_001) as f32 / 1000.0 - 1.5)).collect()
-    })
+    std::array::from_fn(|_| (0..length).map(|_| f64::from(random.below(4_001) as f32 / 1000.0 - 1.5)).collect())
 }
 
 fn run(kernels: &dyn Kernels, seed: u64) -> Vec<u64> {
-    let [y, p, v] = columns(seed);
+    let [y, p, v] = columns(seed, kernels.lengths(KernelId(0)).y);
     let (mut w, mut out) = (vec![0.0; kernels.lengths(KernelId(0)).w], vec![0.0; y.len()]);
     kernels.call(KernelId(0), Arguments { t: 0.0, y: &y, p: &p, v: &v, w: &mut w, out: &mut out });
     w.truncate(y.len());
@@ -104,7 +103,8 @@ fn run(kernels: &dyn Kernels, seed: u64) -> Vec<u64> {
 }
 
 fn run_in_single(kernels: &dyn SingleKernels, seed: u64) -> Vec<u32> {
-    let [y, p, v] = columns(seed).map(|column| column.iter().map(|x| *x as f32).collect::<Vec<f32>>());
+    let [y, p, v] = columns(seed, kernels.lengths(KernelId(0)).y)
+        .map(|column| column.iter().map(|x| *x as f32).collect::<Vec<f32>>());
     let (mut w, mut out) = (vec![0.0; kernels.lengths(KernelId(0)).w], vec![0.0; y.len()]);
     kernels.call(KernelId(0), Arguments { t: 0.0, y: &y, p: &p, v: &v, w: &mut w, out: &mut out });
     w.truncate(y.len());
@@ -116,7 +116,8 @@ fn wide_vectors_compute_what_the_program_means() -> Result<(), Box<dyn std::erro
     let mut random = Random(5);
     for round in 0..300 {
         let statements = [12, 60, 400][round % 3];
-        let program = program(&mut random, statements, round % 2 == 0);
+        let turns = [8, 3, 4, 5, 7, 9, 12, 14, 16, 21, 40][random.below(11)];
+        let program = program(&mut random, (turns, statements), round % 2 == 0);
         assert!(piece(&program.kernels[0].pieces[0], false).is_some() || statements == 400, "{program}");
         if !Features::host()?.wide {
             continue;
@@ -132,4 +133,25 @@ fn wide_vectors_compute_what_the_program_means() -> Result<(), Box<dyn std::erro
         }
     }
     Ok(())
+}
+
+/// Whether eleven turns of a body that does so run on wide vectors: from one element of the work buffer to another.
+fn taken(from: Affine, to: Affine) -> bool {
+    let address = |element| Address { buffer: Buffer::W, element };
+    let load = Stmt::Let { dst: Value(0), op: Op::Load(address(from)) };
+    let body = vec![load, Stmt::Store { to: address(to), value: Value(0) }];
+    let body = vec![Stmt::Loop { var: LoopVar(0), lo: 0, hi: 10, carried: Vec::new(), body }];
+    piece(&Piece { values: 1, loops: 1, body }, false).is_some()
+}
+
+#[test]
+fn turns_that_meet_are_left_alone() {
+    let moving = |base| Affine { base, terms: vec![(LoopVar(0), 1)] };
+    assert!(taken(moving(20), moving(20)), "a turn may change the element it read");
+    assert!(taken(moving(20), moving(28)) && taken(moving(28), moving(20)), "not within one vector");
+    assert!(!taken(moving(20), moving(27)) && !taken(moving(27), moving(20)));
+    assert!(taken(Affine::constant(19), moving(20)) && taken(Affine::constant(31), moving(20)));
+    assert!(!taken(Affine::constant(20), moving(20)) && !taken(Affine::constant(30), moving(20)));
+    assert!(!taken(moving(20), Affine::constant(3)), "stores of turns must keep their order");
+    assert!(!taken(Affine { base: 0, terms: vec![(LoopVar(0), 2)] }, moving(40)));
 }
