@@ -60,10 +60,10 @@ impl Differences {
         carried.resize(self.between[0].len(), 0.0);
         let p = problem.parameters();
         let mut changed = false;
-        for (q, factor) in &step.changes {
-            let code = self.order(problem, *q)?;
+        for (q, factor) in step.changes.iter() {
+            let code = self.order(problem, q)?;
             self.weights.clear();
-            change(*q, *factor)[1..=*q].iter().for_each(|row| self.weights.extend_from_slice(&row[..*q]));
+            change(q, factor)[1..=q].iter().for_each(|row| self.weights.extend_from_slice(&row[..q]));
             let [from, to] = &mut self.between;
             let old = if changed { from } else { &mut *carried };
             code.interpolant(taken.t, &self.weights, p, old, &mut self.work, to);
