@@ -116,7 +116,7 @@ fn a_step_is_what_its_formula_says() {
                 f
             };
             let plus = |z: &[f64]| -> Vec<f64> { step.y.iter().zip(z).map(|(y, z)| y + z).collect() };
-            let inverse = formula.inverse_matrix();
+            let inverse: Vec<f64> = formula.inverse_matrix().collect();
             for i in 0..s {
                 let slope = f(formula.c[i], &plus(&z[i * n..(i + 1) * n]));
                 for j in 0..n {

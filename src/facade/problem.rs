@@ -1,5 +1,9 @@
 //! One run: a compiled model, what is changed from its defaults, and how to integrate it.
 
+mod start;
+
+pub use start::Start;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -9,19 +13,19 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::bind::{Desk, MissingParameter, UnknownName};
+use super::Compiled;
+use super::bind::{MissingParameter, UnknownName};
 use super::ensemble::Place;
 use super::foreign::{HostError, callable};
 use super::reach::{OutsideData, outside_data};
 use super::steady::Steady;
-use super::{Compiled, Model};
 use crate::diag::closest;
 use crate::model::{Grid, LOOK_BACK, LeadIn};
 use crate::solve::{
     Approach, End, ErrorKind, Failure, Method, Observer, Options, Precision, Recorder, Repeated, Save, Solution,
     SteadyState, Steps, Tolerance, integrate, integrate_to, integrate_told, steady, steps,
 };
-use crate::system::{Eliminated, Names, Reduced};
+use crate::system::{Eliminated, Reduced};
 
 /// A solution that has not come to rest after so many steps is given up, if nothing else is said.
 const MOST_UNTIL_REST: u64 = 1_000_000;
@@ -44,13 +48,6 @@ pub struct Problem<'a> {
     method_error: Option<String>,
     reduce: bool,
     controlled: bool,
-}
-
-/// What a run starts from: bound parameters, and the states.
-#[derive(Clone, Debug, Default)]
-pub struct Start {
-    pub bound: Vec<f64>,
-    pub y: Vec<f64>,
 }
 
 /// Why a run did not reach its end.
@@ -442,57 +439,6 @@ impl<'a> Problem<'a> {
     /// What is set, and the points to keep.
     pub(super) fn into_settings(self) -> (Given, Save) {
         (self.given, self.options.save)
-    }
-
-    /// Bound parameters, and the states at the start.
-    pub(super) fn start(&self) -> Result<Start, SolveError> {
-        let mut start = Start::default();
-        self.start_within(&mut Desk::default(), &mut start)?;
-        Ok(start)
-    }
-
-    /// The same in memory that is there.
-    pub(super) fn start_within(&self, desk: &mut Desk, start: &mut Start) -> Result<(), SolveError> {
-        // What is set to NaN would make f no number somewhere else: here its name is known.
-        let names: [fn(&Model) -> Names; 2] = [Model::parameters, Model::discretes];
-        for (values, names) in [&self.given.parameters, &self.given.discretes].into_iter().zip(names) {
-            if let Some(k) = values.iter().filter(|(_, value)| value.is_nan()).map(|(k, _)| *k).min() {
-                return Err(self.refused(format!("`{}` is set to NaN", names(self.compiled.model()).get(k))));
-            }
-        }
-        if self.given.parameters.is_empty() {
-            start.bound.clone_from(self.compiled.bound_defaults().map_err(SolveError::Missing)?);
-        } else {
-            self.compiled.parameter_values_within(desk, &self.given.parameters).map_err(SolveError::Missing)?;
-            self.compiled.bind_values(desk, &mut start.bound);
-        }
-        self.start_from(desk, start, []);
-        Ok(())
-    }
-
-    /// The same for bound parameters that are known, with some first values of discrete quantities besides.
-    pub(super) fn start_of(&self, bound: Vec<f64>, discretes: impl IntoIterator<Item = (usize, f64)>) -> Start {
-        let mut start = Start { bound, y: Vec::new() };
-        self.start_from(&mut Desk::default(), &mut start, discretes);
-        start
-    }
-
-    fn start_from(&self, desk: &mut Desk, start: &mut Start, discretes: impl IntoIterator<Item = (usize, f64)>) {
-        let Start { bound, y: y0 } = start;
-        let discretes_at = self.compiled.system().shape().discretes_at;
-        let own = self.given.discretes.iter().map(|(place, value)| (*place, *value));
-        own.chain(discretes).for_each(|(place, value)| bound[discretes_at + place] = value);
-        self.compiled.initial_within(desk, self.options.t0, bound, y0);
-        // Sensitivities of a state stand n places apart behind it; a start that is set depends on no parameter.
-        let by = self.compiled.model().sensitivities();
-        let n = y0.len() / (by.len() + 1);
-        for (place, value) in &self.given.initial {
-            y0[*place] = *value;
-            for (j, name) in by.iter().enumerate().filter(|_| *place < n) {
-                let own = self.compiled.system().shape().states.find(name) == Some(*place);
-                y0[n * (j + 1) + place] = if own { 1.0 } else { 0.0 };
-            }
-        }
     }
 
     /// The span's end; of a run until rest, found by a run that keeps nothing where points are asked for.

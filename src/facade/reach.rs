@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::expr::{Environment, Evaluator, SymbolId, turns};
+use crate::expr::{Environment, Evaluator, Node, SymbolId, turns};
 use crate::model::{Kind, Model};
 
 /// A run would ask an input for values beyond its points.
@@ -39,7 +39,12 @@ pub fn outside_data(model: &Model, parameters: &[f64], t0: f64, t1: f64) -> Opti
     model.reaches.iter().find_map(|reach| {
         let curve = model.graph.curve(reach.curve);
         let mut asked = (f64::INFINITY, f64::NEG_INFINITY);
-        for indices in turns(&reach.ranges).take(MOST_ELEMENTS) {
+        // As most are; nothing has to be evaluated for it.
+        let of_time = model.graph.node(reach.argument) == Node::Time;
+        if of_time {
+            asked = (t0.min(t1), t0.max(t1));
+        }
+        for indices in turns(&reach.ranges).take(if of_time { 0 } else { MOST_ELEMENTS }) {
             for time in [t0, t1] {
                 let environment = At { model, parameters, time };
                 let value = Evaluator::new(&model.graph, &environment, indices.clone()).value(reach.argument);

@@ -4,7 +4,8 @@
 
 use super::happening::alike;
 use super::linear::Part;
-use super::moment::{MEETING, Moment, Op, Row};
+use super::moment::{Called, MEETING, Moment, Op, Row};
+use super::spare::Spare;
 use crate::solve::problem::Problem;
 use crate::solve::{Echo, ErrorKind};
 use crate::system::Matrix;
@@ -28,7 +29,9 @@ impl Echoes {
             none => none.insert(Part::new(problem.system, Matrix::Lags)?),
         };
         lags.evaluate(t, &vec![0.0; problem.dim()], problem.parameters(), &[]);
-        Ok(Row { p: lags.row(place), ..Row::default() })
+        let mut row = Row::default();
+        lags.row(place, &mut row.p);
+        Ok(row)
     }
 
     /// What a moment sets is read by every delay later: when, is remembered.
@@ -44,7 +47,7 @@ impl Echoes {
         if moment.other.is_some()
             || moment.ops.iter().filter(|op| matches!(op, Op::Time(_) | Op::Recall(_))).count() != 1
         {
-            return Err(moment.none(MEETING));
+            return Err(moment.none(problem, MEETING));
         }
         let first = FIRST + self.from.len() * table.lags;
         self.from.push(moment.t);
@@ -67,12 +70,12 @@ impl Echoes {
         echoes: &[Echo],
     ) -> Result<Option<Moment>, ErrorKind> {
         let Some(first) = echoes.first().filter(|_| !alike(before, behind)) else { return Ok(None) };
-        let name = "a delay that brings a jump back".to_string();
-        let mut moment = Moment { t, ops: Vec::new(), other: None, stopped: false, jumped: true, name };
+        let called = Called::Words("a delay that brings a jump back");
+        let mut moment = Moment { jumped: true, ..Moment::new(t, called, &mut Spare::default()) };
         let row = self.lag(problem, t, first.lag)?;
         for echo in echoes {
             if echo.from != first.from || !self.lag(problem, t, echo.lag)?.is_close(&row) {
-                return Err(moment.none(MEETING));
+                return Err(moment.none(problem, MEETING));
             }
         }
         let lags = problem.system.delays().map_or(0, |table| table.lags);

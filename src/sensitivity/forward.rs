@@ -1,15 +1,14 @@
 //! Forward: S = ∂y/∂q carried along with a run, down the list of instructions of every step.
 
-use std::collections::BTreeMap;
-
 use super::along::Along;
 use super::happening::Moments;
 use super::linear::{Changes, Linear, Part, forget};
-use super::moment::{Moment, Registers};
+use super::moment::{Moment, Registers, Scratch};
 use super::onto::Given;
 use super::program::{Op, Program, Terms, weigh_pairs};
 use super::reads::no_long_bdf;
 use super::remembered::Remembered;
+use super::spare::Kept;
 use crate::linalg::rows::weigh;
 use crate::solve::ErrorKind;
 use crate::solve::problem::Problem;
@@ -55,7 +54,8 @@ pub struct Forward {
     kept: Vec<f64>,
     /// What happens, what is known of executions to come, and how the last moment moves.
     moments: Option<Moments>,
-    remembered: BTreeMap<usize, Vec<f64>>,
+    remembered: Kept,
+    scratch: Scratch,
     tau: Vec<f64>,
     /// The moment at which the run stands, and whether it has ended the run.
     just: Option<Moment>,
@@ -104,7 +104,8 @@ impl Forward {
             constrained,
             kept: Vec::new(),
             moments: None,
-            remembered: BTreeMap::new(),
+            remembered: Kept::default(),
+            scratch: Scratch::default(),
             tau: vec![0.0; k],
             just: None,
             moved: false,
@@ -232,10 +233,11 @@ impl Forward {
         }
         if self.constrained {
             let given = Given { t, y: if cut { y } else { &self.found }, set: cut.then_some(&[]) };
-            let end = self.linear.project(problem, given, (&self.q, &[]), self.k, &mut self.point)?;
+            self.linear.project(problem, given, (&self.q, &[]), self.k, &mut self.point)?;
             if self.inside.is_empty() {
                 return Ok(());
             }
+            let end = self.linear.end().to_vec();
             self.point.iter_mut().zip(&self.inside).for_each(|(s, by)| *s += by);
             return if problem.algebraic.is_empty() { Ok(()) } else { self.follow(problem, t, &end) };
         }
@@ -261,13 +263,21 @@ impl Forward {
     fn go_along(&mut self, problem: &Problem, y: &[f64], points: &[f64]) -> Option<usize> {
         let taken = self.taken.as_ref().filter(|_| !self.constrained && self.reads.is_none())?;
         let unfit = |along: &Option<Along>| along.as_ref().is_none_or(|along| !along.is_for(taken));
-        if unfit(&self.along) {
+        if unfit(&self.along) && !unfit(&self.other) {
             std::mem::swap(&mut self.along, &mut self.other);
         }
         if unfit(&self.along) {
-            self.along = Along::new(problem.system, taken, &self.q, self.k);
+            let new = Along::new(problem.system, taken, &self.q, self.k)?;
+            self.other = self.along.replace(new);
         }
         self.along.as_mut()?.step(problem, taken, (y, points), &mut self.carried)
+    }
+
+    /// The run goes on from the moment at which it stood.
+    fn pass_on(&mut self) {
+        if let (Some(moment), Some(moments)) = (self.just.take(), &mut self.moments) {
+            moments.take(moment);
+        }
     }
 
     /// The first numbers of what is carried belong to the new point.
@@ -458,7 +468,9 @@ pub fn value(
 impl Recorder for Forward {
     fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
         let size = self.n * self.k;
-        (self.taken, self.moments, self.just) = (None, None, None);
+        self.taken = None;
+        self.pass_on();
+        self.moments.iter_mut().for_each(Moments::begin_anew);
         self.remembered.clear();
         if self.constrained {
             let given = Given { t, y: given, set: None };
@@ -481,7 +493,7 @@ impl Recorder for Forward {
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
         let (n, size) = (self.n, self.n * self.k);
         self.taken = Some(taken.clone());
-        self.just = None;
+        self.pass_on();
         let new = self.go_along(problem, y, points);
         self.at_once = new.is_some();
         if let Some(new) = new {
@@ -540,11 +552,11 @@ impl Recorder for Forward {
             }
             let (y, q, kept) = (&mut self.carried[..size], self.q.as_mut_slice(), &mut self.remembered);
             let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
-            self.moved = moment.push(problem, &mut self.linear, registers)?;
+            self.moved = moment.push(problem, &mut self.linear, registers, &mut self.scratch)?;
             self.changes.set(&self.q);
             [&mut self.along, &mut self.other].into_iter().flatten().for_each(|along| along.turn(&self.q));
             self.ended = moment.stopped;
-            self.just = Some(moment);
+            self.just.replace(moment).into_iter().for_each(|before| moments.take(before));
         }
         Ok(())
     }
@@ -554,7 +566,7 @@ impl Recorder for Forward {
         if let Some(moment) = reads.echoes.come_back(problem, t, f, echoes)? {
             let (y, q, kept) = (&mut self.carried[..self.n * self.k], self.q.as_mut_slice(), &mut self.remembered);
             let registers = Registers { k: self.k, y, q, tau: &mut self.tau, kept };
-            moment.push(problem, &mut self.linear, registers)?;
+            moment.push(problem, &mut self.linear, registers, &mut self.scratch)?;
         }
         Ok(())
     }
@@ -562,7 +574,7 @@ impl Recorder for Forward {
     fn keep(&mut self, problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
         let (n, k) = (self.n, self.k);
         if let (Place::Happening, Some(moment)) = (place, &self.just) {
-            moment.asked_for(self.moved)?;
+            moment.asked_for(problem, self.moved)?;
         }
         match place {
             Place::Inside => self.reach(problem, t, y, false)?,
@@ -584,7 +596,10 @@ impl Recorder for Forward {
             }
             if self.ended {
                 // The end moves with the event that brought it about.
-                let by_time = self.by_time.get_or_insert(Part::new(problem.system, Matrix::OutputTime)?);
+                let by_time = match &mut self.by_time {
+                    Some(by_time) => by_time,
+                    none => none.insert(Part::new(problem.system, Matrix::OutputTime)?),
+                };
                 by_time.evaluate(t, y, p, &[]);
                 by_time.add_product(&self.tau, k, 1.0, out);
             }

@@ -4,8 +4,9 @@
 //! meet whose times move apart and whose order matters.
 
 use super::linear::{Linear, Part};
-use super::moment::{MEETING, Moment, Op, Point, Row, Source, Target, agree, time_of, values_of};
+use super::moment::{Called, MEETING, Moment, Op, Point, Row, Source, Target, agree, time_of, values_of};
 use super::onto::Given;
+use super::spare::Spare;
 use crate::solve::problem::Problem;
 use crate::solve::{Cause, ErrorKind, Turn};
 use crate::system::{Events, Logic, Matrix, System, Trigger};
@@ -39,12 +40,14 @@ impl Numbers {
             .for_each(|m| m.evaluate(t, y, p, &[]));
     }
 
-    fn row(&self, k: usize) -> Row {
-        Row {
-            y: self.by_state.row(k),
-            p: self.by_parameter.row(k),
-            t: self.by_time.row(k).first().map_or(0.0, |x| x.1),
-        }
+    fn row(&self, k: usize, spare: &mut Spare) -> Row {
+        let [mut y, mut p, mut t] = [(); 3].map(|()| spare.entries());
+        self.by_state.row(k, &mut y);
+        self.by_parameter.row(k, &mut p);
+        self.by_time.row(k, &mut t);
+        let by_time = t.first().map_or(0.0, |x| x.1);
+        spare.take_row(Row { y: t, ..Row::default() });
+        Row { y, p, t: by_time }
     }
 }
 
@@ -59,6 +62,12 @@ pub struct Moments {
     /// Of systems with algebraic unknowns, when first asked for.
     linear: Option<Linear>,
     moment: Option<Building>,
+    spare: Spare,
+    /// Which were executed, for the same in another order; how what meets moves; a point near by; values of resets.
+    executed: Vec<(usize, usize, Cause)>,
+    known: Vec<Op>,
+    moved: Vec<f64>,
+    values: Vec<f64>,
 }
 
 /// A moment in the making.
@@ -69,8 +78,6 @@ struct Building {
     f: Vec<f64>,
     /// What has met whose times move differently.
     contested: bool,
-    /// Which were executed, for the same in another order.
-    executed: Vec<(usize, usize, Cause)>,
     /// An event fired because of another.
     caused: bool,
     /// A switch was only touched.
@@ -98,7 +105,23 @@ impl Moments {
             own,
             linear: None,
             moment: None,
+            spare: Spare::default(),
+            executed: Vec::new(),
+            known: Vec::new(),
+            moved: Vec::new(),
+            values: Vec::new(),
         }))
+    }
+
+    /// Forgets another run of the same system.
+    pub fn begin_anew(&mut self) {
+        self.moment = None;
+        self.linear.iter_mut().for_each(Linear::renew);
+    }
+
+    /// Takes a moment back, for its memory.
+    pub fn take(&mut self, moment: Moment) {
+        self.spare.take_moment(moment);
     }
 
     /// Hears of a turn; gives the moment when it is over. `h` is the length of the last step.
@@ -118,25 +141,31 @@ impl Moments {
             Turn::Keep { ticket, group, element } => {
                 self.resets.evaluate(problem, t, y);
                 let event = &events(problem).groups[group];
-                let rows = event.assignments.iter().map(|a| self.resets.row(a.value + element)).collect();
+                let mut rows = self.spare.rows();
+                rows.extend(event.assignments.iter().map(|a| self.resets.row(a.value + element, &mut self.spare)));
                 self.add(Op::Remember(values_of(ticket), rows));
             }
             Turn::PutOff { ticket, group, element } => {
                 self.resets.evaluate(problem, t, y);
                 let delay = events(problem).groups[group].delay;
-                let mut row = delay.map_or_else(Row::default, |delay| self.resets.row(delay + element));
+                let row = delay.map(|delay| self.resets.row(delay + element, &mut self.spare));
+                let mut row = row.unwrap_or_default();
                 row.t += 1.0;
-                self.add(Op::Remember(time_of(ticket), vec![row]));
+                let mut rows = self.spare.rows();
+                rows.push(row);
+                self.add(Op::Remember(time_of(ticket), rows));
             }
             Turn::Execute { group, element, cause, ticket } => {
                 self.execute(problem, (t, y), (group, element), cause, ticket)?;
             }
             Turn::Settle { given, set } => {
                 if problem.system.constraints().is_some() {
-                    self.add(Op::Project(Box::new(Point::of(problem, t, given)), Some(set.to_vec())));
+                    let point = Point::of(problem, t, given, &mut self.spare);
+                    let set = self.spare.places(set);
+                    self.add(Op::Project(point, Some(set)));
                 } else if !problem.algebraic.is_empty() {
-                    let point = Point::of(problem, t, y);
-                    self.add(Op::Settle(Box::new(point)));
+                    let point = Point::of(problem, t, y, &mut self.spare);
+                    self.add(Op::Settle(point));
                 }
             }
             Turn::End { stopped } => return self.end(problem, (t, y), stopped).map(Some),
@@ -146,13 +175,15 @@ impl Moments {
 
     /// How fast the state moves, algebraic unknowns included.
     fn slope(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<Vec<f64>, ErrorKind> {
-        let mut f = vec![0.0; y.len()];
+        let mut f = self.spare.zeros(y.len());
         problem.rhs(t, y, &mut f);
         if !problem.algebraic.is_empty() {
             problem.clear_algebraic(&mut f);
+            let columns = self.linear(problem)?.columns();
+            let still = self.spare.zeros(columns);
             let linear = self.linear(problem)?;
-            let still = vec![0.0; linear.columns()];
             linear.follow(problem, (t, y), (&still, &[1.0]), 1, &mut f)?;
+            self.spare.take(still);
         }
         Ok(f)
     }
@@ -178,21 +209,13 @@ impl Moments {
         h: f64,
     ) -> Result<(), ErrorKind> {
         let f = self.slope(problem, t, y)?;
-        let called = causes.first().map_or_else(String::new, |cause| name(problem, *cause));
-        let moment = Moment { t, ops: Vec::new(), other: None, stopped: false, jumped: false, name: called };
-        let start = Point::of(problem, t, y);
-        self.moment = Some(Building {
-            moment,
-            start,
-            f,
-            contested: false,
-            executed: Vec::new(),
-            caused: false,
-            touched: None,
-            tau: false,
-            h,
-        });
-        let (mut known, mut touched): (Vec<Op>, Option<(Cause, ErrorKind)>) = Default::default();
+        let called = causes.first().map_or(Called::Cause(Cause::Nothing), |cause| Called::Cause(*cause));
+        let moment = Moment::new(t, called, &mut self.spare);
+        let start = Point::of(problem, t, y, &mut self.spare);
+        self.moment =
+            Some(Building { moment, start, f, contested: false, caused: false, touched: None, tau: false, h });
+        self.executed.clear();
+        let (mut known, mut touched) = (std::mem::take(&mut self.known), None::<(Cause, ErrorKind)>);
         for cause in causes {
             let op = match self.time(problem, (t, y), *cause, h) {
                 Ok(op) => op,
@@ -201,7 +224,7 @@ impl Moments {
                     continue;
                 }
             };
-            if h == 0.0 && !matches!(&op, Op::Time(row) if *row == Row::default()) {
+            if h == 0.0 && !matches!(&op, Op::Time(row) if row.is_still()) {
                 let event = name(problem, *cause);
                 return Err(ErrorKind::NoDerivative { event, time: t, why: AT_START });
             }
@@ -213,7 +236,9 @@ impl Moments {
                     _ => false,
                 };
             }
-            if !same {
+            if same {
+                self.spare.take_op(op);
+            } else {
                 known.push(op);
             }
         }
@@ -229,39 +254,48 @@ impl Moments {
         match known.len() {
             0 => {}
             1 => {
-                building.moment.ops.extend(known);
-                building.moment.ops.push(Op::Along(building.f.clone(), 1.0));
+                building.moment.ops.append(&mut known);
+                building.moment.ops.push(Op::Along(self.spare.copy(&building.f), 1.0));
                 building.tau = true;
                 if !problem.algebraic.is_empty() {
-                    building.moment.ops.push(Op::Settle(Box::new(building.start.clone())));
+                    let Point { t, inside, .. } = building.start;
+                    let (y, p) = (self.spare.copy(&building.start.y), self.spare.copy(&building.start.p));
+                    building.moment.ops.push(Op::Settle(Point { t, y, p, inside }));
                 }
             }
             _ => building.contested = true,
         }
+        known.drain(..).for_each(|op| self.spare.take_op(op));
+        self.known = known;
         Ok(())
     }
 
     /// Whether two numbers change alike wherever the algebraic equations and constraints hold: by what is left of them when
     /// the states that follow from others are told by those.
     fn coincide(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), rows: [&Row; 2]) -> Result<bool, ErrorKind> {
-        let constrained = problem.system.constraints().is_some();
-        if !constrained && problem.algebraic.is_empty() {
+        if problem.system.constraints().is_none() && problem.algebraic.is_empty() {
             return Ok(false);
         }
+        let [a, b] = [self.told(problem, (t, y), rows[0])?, self.told(problem, (t, y), rows[1])?];
+        let same = agree(&a, &b);
+        [a, b].into_iter().for_each(|list| self.spare.take(list));
+        Ok(same)
+    }
+
+    /// What a number changes by with states that follow from nothing, with parameters, and with time.
+    fn told(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), row: &Row) -> Result<Vec<f64>, ErrorKind> {
+        let columns = self.linear(problem)?.columns();
+        let (mut s, mut q, mut tau) = (self.spare.zeros(y.len()), self.spare.zeros(columns), [row.t]);
+        row.y.iter().for_each(|(place, c)| s[*place] += c);
+        row.p.iter().for_each(|(place, c)| q[*place] += c);
         let linear = self.linear(problem)?;
-        let told = rows.map(|row| {
-            let (mut s, mut q, mut tau) = (vec![0.0; y.len()], vec![0.0; linear.columns()], [row.t]);
-            row.y.iter().for_each(|(place, c)| s[*place] += c);
-            row.p.iter().for_each(|(place, c)| q[*place] += c);
-            let outcome = match constrained {
-                true => linear.project_back(problem, Given { t, y, set: Some(&[]) }, &mut s, &mut q, &mut tau),
-                false => linear.follow_back(problem, (t, y), &mut s, &mut q, &mut tau),
-            };
-            s.extend(q.into_iter().chain(tau));
-            outcome.map(|()| s)
-        });
-        let [a, b] = told;
-        Ok(agree(&a?, &b?))
+        match problem.system.constraints().is_some() {
+            true => linear.project_back(problem, Given { t, y, set: Some(&[]) }, &mut s, &mut q, &mut tau)?,
+            false => linear.follow_back(problem, (t, y), &mut s, &mut q, &mut tau)?,
+        }
+        s.extend(q.iter().chain(&tau));
+        self.spare.take(q);
+        Ok(s)
     }
 
     /// How the time of a moment moves.
@@ -271,32 +305,45 @@ impl Moments {
             Cause::Delay(ticket) => Op::Recall(time_of(ticket)),
             Cause::Time { first, period } => {
                 self.schedule.evaluate(problem.scheduled_at(), y, problem.parameters(), &[]);
-                let mut p = first.map_or_else(Vec::new, |place| self.schedule.row(place));
+                let mut p = self.spare.entries();
+                if let Some(place) = first {
+                    self.schedule.row(place, &mut p);
+                }
                 if let Some((place, count)) = period.filter(|(_, count)| *count != 0.0) {
-                    for (column, value) in self.schedule.row(place) {
-                        match p.iter_mut().find(|(known, _)| *known == column) {
+                    let mut own = self.spare.entries();
+                    self.schedule.row(place, &mut own);
+                    for (column, value) in &own {
+                        match p.iter_mut().find(|(known, _)| known == column) {
                             Some((_, sum)) => *sum += count * value,
-                            None => p.push((column, count * value)),
+                            None => p.push((*column, count * value)),
                         }
                     }
+                    self.spare.take_row(Row { p: own, ..Row::default() });
                 }
                 Op::Time(Row { p, ..Row::default() })
             }
             Cause::Surface(place) => {
                 let f = self.slope(problem, t, y)?;
                 self.surfaces.evaluate(problem, t, y);
-                let row = self.surfaces.row(place);
+                let row = self.surfaces.row(place, &mut self.spare);
                 let rate = |row: &Row, f: &[f64]| row.t + row.y.iter().map(|(k, c)| c * f[*k]).sum::<f64>();
                 let speed = rate(&row, &f);
                 // How fast the speed itself changes, a little before.
                 let back = 1e-4 * h;
-                let moved: Vec<f64> = y.iter().zip(&f).map(|(y, f)| y - back * f).collect();
+                let mut moved = std::mem::take(&mut self.moved);
+                moved.clear();
+                moved.extend(y.iter().zip(&f).map(|(y, f)| y - back * f));
                 let slope_back = self.slope(problem, t - back, &moved)?;
                 self.surfaces.evaluate(problem, t - back, &moved);
-                let bend = (speed - rate(&self.surfaces.row(place), &slope_back)) / back;
+                self.moved = moved;
+                let row_back = self.surfaces.row(place, &mut self.spare);
+                let bend = (speed - rate(&row_back, &slope_back)) / back;
+                self.spare.take_row(row_back);
+                self.spare.take(slope_back);
                 // What rounding and the location leave of g.
                 let reach = |(k, c): &(usize, f64)| c.abs() * y[*k].abs().max((h * f[*k]).abs());
                 let size = row.y.iter().map(reach).sum::<f64>() + row.t.abs() * t.abs().max(h.abs());
+                self.spare.take(f);
                 let touches = !(speed * speed > 2e-10 * size * bend.abs());
                 if touches || !speed.is_finite() {
                     let event = name(problem, cause);
@@ -323,19 +370,19 @@ impl Moments {
             let f = self.slope(problem, t, y)?;
             let Some(building) = &mut self.moment else { return Ok(()) };
             if building.tau {
-                building.moment.ops.push(Op::Along(f.clone(), -1.0));
+                building.moment.ops.push(Op::Along(self.spare.copy(&f), -1.0));
             }
             building.moment.ops.extend([time, Op::Along(f, 1.0)]);
             building.tau = true;
         }
         self.resets.evaluate(problem, t, y);
         let list = self.assignments(problem, (group, element), ticket);
+        self.executed.push((group, element, cause));
         let Some(building) = &mut self.moment else { return Ok(()) };
-        building.executed.push((group, element, cause));
         building.caused |= cause == Cause::Nothing || ticket.is_some();
         building.moment.jumped = true;
-        if building.moment.name.is_empty() {
-            building.moment.name = events(problem).groups[group].element(element);
+        if matches!(building.moment.called, Called::Cause(Cause::Nothing)) {
+            building.moment.called = Called::Event(group, element);
         }
         building.moment.ops.push(Op::Assign(list));
         Ok(())
@@ -343,23 +390,25 @@ impl Moments {
 
     /// The derivatives of an event's assignments, at the point where they were evaluated.
     fn assignments(
-        &self,
+        &mut self,
         problem: &Problem,
         (group, element): (usize, usize),
         ticket: Option<usize>,
     ) -> Vec<(Target, Source)> {
         let event = &events(problem).groups[group];
+        let mut list = self.spare.assignments();
         let each = event.assignments.iter().enumerate().map(|(k, assignment)| {
             let place = assignment.places[element];
             let target =
                 if assignment.state { Target::State(place) } else { Target::Discrete(self.discretes_at + place) };
             let source = match ticket.filter(|_| event.values_at_trigger) {
                 Some(ticket) => Source::Kept(values_of(ticket), k),
-                None => Source::Row(self.resets.row(assignment.value + element)),
+                None => Source::Row(self.resets.row(assignment.value + element, &mut self.spare)),
             };
             (target, source)
         });
-        each.collect()
+        list.extend(each);
+        list
     }
 
     fn end(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), stopped: bool) -> Result<Moment, ErrorKind> {
@@ -371,7 +420,7 @@ impl Moments {
             self.in_another_order(problem, (t, y), &mut building, stopped)?;
         }
         let jumps = self.jumps(problem, (t, y), &building)?;
-        let Building { mut moment, tau, touched, .. } = building;
+        let Building { mut moment, start, f: before, tau, touched, .. } = building;
         if let Some(error) = touched.filter(|_| jumps) {
             return Err(error);
         }
@@ -380,16 +429,19 @@ impl Moments {
             let f = self.slope(problem, t, y)?;
             moment.jumped |= jumps;
             if moment.jumped || moment.ops.iter().any(|op| matches!(op, Op::Remember(..))) {
-                let here = Point::of(problem, t, y);
                 if let Some(other) = &mut moment.other {
-                    close(other, problem, f.clone(), here.clone());
+                    let f = self.spare.copy(&f);
+                    close(other, problem, f, (t, y), &mut self.spare);
                 }
-                close(&mut moment.ops, problem, f, here);
+                close(&mut moment.ops, problem, f, (t, y), &mut self.spare);
             } else {
                 // Nothing was set, and f is the same on both sides.
-                moment.ops.clear();
+                moment.ops.drain(..).for_each(|op| self.spare.take_op(op));
+                self.spare.take(f);
             }
         }
+        self.spare.take(before);
+        self.spare.take_point(start);
         Ok(moment)
     }
 
@@ -397,20 +449,24 @@ impl Moments {
     /// moved by in coming back onto its equations is rounding, and slopes of unknowns that these hardly determine are far apart by
     /// that.
     fn jumps(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), building: &Building) -> Result<bool, ErrorKind> {
-        let y = if building.executed.is_empty() { &building.start.y } else { y };
-        Ok(!alike(&building.f, &self.slope(problem, t, y)?))
+        let y = if self.executed.is_empty() { &building.start.y } else { y };
+        let f = self.slope(problem, t, y)?;
+        let same = alike(&building.f, &f);
+        self.spare.take(f);
+        Ok(!same)
     }
 
     /// Of a run for second derivatives: whether what happened is what the events of the model with its derivative know of
     /// (`diff/saltation.rs`).
     fn second(&mut self, problem: &mut Problem, (t, y): (f64, &[f64]), building: &Building) -> Result<(), ErrorKind> {
         let Some(own) = self.own else { return Ok(()) };
-        let none = |why| Err(ErrorKind::NoDerivative { event: building.moment.name.clone(), time: t, why });
+        let event = name_of(problem, building.moment.called);
+        let none = |why| Err(ErrorKind::NoDerivative { event, time: t, why });
         if building.contested {
             return none(SECOND_MEETING);
         }
-        let fixed = |op: &Op| matches!(op, Op::Time(row) if *row == Row::default());
-        match building.executed.first() {
+        let fixed = |op: &Op| matches!(op, Op::Time(row) if row.is_still());
+        match self.executed.first() {
             // What has not been reached by itself does not say how its time moves.
             Some((group, _, Cause::Nothing))
                 if matches!(events(problem).groups[*group].trigger, Trigger::Condition(_)) =>
@@ -434,31 +490,33 @@ impl Moments {
         building: &mut Building,
         stopped: bool,
     ) -> Result<(), ErrorKind> {
-        let none = || ErrorKind::NoDerivative { event: building.moment.name.clone(), time: t, why: MEETING };
-        if building.executed.is_empty() {
+        let (event, called) = (name_of, building.moment.called);
+        let none = |problem: &Problem| ErrorKind::NoDerivative { event: event(problem, called), time: t, why: MEETING };
+        if self.executed.is_empty() {
             // Switches only: they do not matter where f does not jump.
-            return if self.jumps(problem, (t, y), building)? { Err(none()) } else { Ok(()) };
+            return if self.jumps(problem, (t, y), building)? { Err(none(problem)) } else { Ok(()) };
         }
         let follows = !problem.algebraic.is_empty() || problem.system.constraints().is_some();
-        if building.caused || stopped || follows || building.executed.len() < 2 {
-            return Err(none());
+        if building.caused || stopped || follows || self.executed.len() < 2 {
+            return Err(none(problem));
         }
-        let here = (problem.parameters().to_vec(), problem.interval());
+        let here = (self.spare.copy(problem.parameters()), problem.interval());
         problem.place(&building.start.p, building.start.inside);
-        let mut state = building.start.y.clone();
-        let mut ops = Vec::new();
-        let mut values = vec![0.0; events(problem).values];
-        for (count, (group, element, cause)) in building.executed.iter().rev().enumerate() {
+        let mut state = self.spare.copy(&building.start.y);
+        let mut ops = self.spare.ops();
+        let (executed, mut values) = (std::mem::take(&mut self.executed), std::mem::take(&mut self.values));
+        values.clear();
+        values.resize(events(problem).values, 0.0);
+        for (count, (group, element, cause)) in executed.iter().rev().enumerate() {
             let f = self.slope(problem, t, &state)?;
             if count > 0 {
-                ops.push(Op::Along(f.clone(), -1.0));
+                ops.push(Op::Along(self.spare.copy(&f), -1.0));
             }
             ops.extend([self.time(problem, (t, &state), *cause, building.h)?, Op::Along(f, 1.0)]);
             self.resets.evaluate(problem, t, &state);
             ops.push(Op::Assign(self.assignments(problem, (*group, *element), None)));
             problem.resets(t, &state, &mut values);
-            let event = events(problem).groups[*group].clone();
-            for assignment in &event.assignments {
+            for assignment in &events(problem).groups[*group].assignments {
                 let (place, value) = (assignment.places[*element], values[assignment.value + element]);
                 if assignment.state {
                     state[place] = value;
@@ -470,8 +528,11 @@ impl Moments {
         let discretes = self.discretes_at..self.discretes_at + problem.system.shape().discretes.len();
         let same = alike(&state, y) && alike(&problem.parameters()[discretes.clone()], &here.0[discretes]);
         problem.place(&here.0, here.1);
+        (self.executed, self.values) = (executed, values);
+        self.spare.take(state);
+        self.spare.take(here.0);
         if !same {
-            return Err(none());
+            return Err(none(problem));
         }
         building.moment.other = Some(ops);
         Ok(())
@@ -479,10 +540,10 @@ impl Moments {
 }
 
 /// From the moving time back to a fixed one.
-fn close(ops: &mut Vec<Op>, problem: &Problem, f: Vec<f64>, point: Point) {
+fn close(ops: &mut Vec<Op>, problem: &Problem, f: Vec<f64>, (t, y): (f64, &[f64]), spare: &mut Spare) {
     ops.push(Op::Along(f, -1.0));
     if !problem.algebraic.is_empty() {
-        ops.extend([Op::Time(Row::default()), Op::Settle(Box::new(point))]);
+        ops.extend([Op::Time(Row::default()), Op::Settle(Point::of(problem, t, y, spare))]);
     }
 }
 
@@ -508,6 +569,16 @@ fn events<'s>(problem: &Problem<'s>) -> &'s Events {
 }
 
 /// What a moment is called in an error.
+pub fn name_of(problem: &Problem, called: Called) -> String {
+    match called {
+        Called::Cause(Cause::Nothing) => String::new(),
+        Called::Cause(cause) => name(problem, cause),
+        Called::Event(group, element) => events(problem).groups[group].element(element),
+        Called::Words(words) => words.to_string(),
+    }
+}
+
+/// What a reason is called.
 fn name(problem: &Problem, cause: Cause) -> String {
     let other = match cause {
         Cause::Surface(_) => "a switch of the equations",

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::coupled::Coupled;
 use super::onto::{Given, Onto};
 use super::series::Series;
 use crate::linalg::rows::{self, add_product};
@@ -61,12 +62,12 @@ impl Part {
         add_transposed(self.of.pattern(), &self.values, x, factor, out);
     }
 
-    /// The entries of a row that are not 0: column and value.
-    pub fn row(&self, row: usize) -> Vec<(usize, f64)> {
+    /// The entries of a row that are not 0, column and value, into `entries`.
+    pub fn row(&self, row: usize, entries: &mut Vec<(usize, f64)>) {
         let pattern = self.of.pattern();
-        let entries = (0..pattern.ncols()).flat_map(|j| pattern.column(j).map(move |place| (j, place)));
-        let own = entries.filter(|(_, place)| pattern.rows()[*place] == row && self.values[*place] != 0.0);
-        own.map(|(j, place)| (j, self.values[place])).collect()
+        let all = (0..pattern.ncols()).flat_map(|j| pattern.column(j).map(move |place| (j, place)));
+        let own = all.filter(|(_, place)| pattern.rows()[*place] == row && self.values[*place] != 0.0);
+        entries.extend(own.map(|(j, place)| (j, self.values[place])));
     }
 }
 
@@ -87,7 +88,12 @@ impl Changes {
 
     /// Takes other ones.
     pub fn set(&mut self, q: &[f64]) {
-        let k = self.k;
+        self.set_for(q, self.k);
+    }
+
+    /// Takes other ones, for k directions.
+    pub fn set_for(&mut self, q: &[f64], k: usize) {
+        self.k = k;
         self.entries.clear();
         let moved = q.iter().enumerate().filter(|(_, q)| **q != 0.0);
         self.entries.extend(moved.map(|(at, q)| (at / k, at % k, *q)));
@@ -152,6 +158,10 @@ pub struct Linear {
     /// Of systems with constraints, when first asked for.
     onto: Option<Onto>,
     room: Vec<f64>,
+    /// Where a state has been moved to; right sides, and changes, of unknowns that follow.
+    end: Vec<f64>,
+    right: Vec<f64>,
+    changes: Changes,
     /// Where steps tell positions from velocities, and where they are series.
     pairs: Option<Arc<SecondOrder>>,
     series: Option<Series>,
@@ -165,20 +175,7 @@ struct Transposed {
     next: Vec<usize>,
 }
 
-/// Stages that are solved for all at once: s·I − (blocks of J − (a − s I)⊗M).
-struct Coupled {
-    stages: usize,
-    pattern: Pattern,
-    /// By stage, the place of each entry of J; by pair of stages, that of the diagonal of differential rows.
-    blocks: Vec<usize>,
-    diagonals: Vec<usize>,
-    values: Vec<f64>,
-    /// For solves, and for those with the transpose.
-    w: [Option<Refined>; 2],
-    transposed: Option<(Pattern, Vec<f64>)>,
-}
-
-fn no_memory(error: crate::linalg::TooLarge) -> ErrorKind {
+pub fn no_memory(error: crate::linalg::TooLarge) -> ErrorKind {
     ErrorKind::Memory(error.0, 8 * 20_000 * 20_000)
 }
 
@@ -201,6 +198,9 @@ impl Linear {
             coupled: Vec::new(),
             onto: None,
             room: Vec::new(),
+            end: Vec::new(),
+            right: Vec::new(),
+            changes: Changes::default(),
             pairs: None,
             series: None,
         })
@@ -353,8 +353,12 @@ impl Linear {
         self.shifted.iter_mut().for_each(Refined::look);
         self.factor(problem, 1.0)?;
         // (M − J) S = S, or ∂f/∂p q + ∂f/∂t τ.
-        let mut right = vec![0.0; s.len()];
-        self.add_parameters(&Changes::of(q, k), 1.0, &mut right);
+        let (mut right, mut changes) = (std::mem::take(&mut self.right), std::mem::take(&mut self.changes));
+        right.clear();
+        right.resize(s.len(), 0.0);
+        changes.set_for(q, k);
+        self.add_parameters(&changes, 1.0, &mut right);
+        self.changes = changes;
         if tau.iter().any(|tau| *tau != 0.0) {
             self.keep_slope(problem, t, y);
             for (right, slope) in right.chunks_exact_mut(k).zip(&self.slope) {
@@ -366,6 +370,7 @@ impl Linear {
         }
         self.solve(&mut right, k);
         s.copy_from_slice(&right);
+        self.right = right;
         Ok(())
     }
 
@@ -389,7 +394,9 @@ impl Linear {
         self.solve_transposed(s);
         // Differential rows go to the states, algebraic rows to ∂f/∂p and ∂f/∂t.
         self.keep_slope(problem, t, y);
-        let mut rest = s.to_vec();
+        let mut rest = std::mem::take(&mut self.right);
+        rest.clear();
+        rest.extend_from_slice(s);
         for (k, rest) in rest.iter_mut().enumerate() {
             if problem.algebraic[k] {
                 tau[0] += self.slope[k] * *rest;
@@ -399,10 +406,11 @@ impl Linear {
             }
         }
         self.add_gradient(&rest, q);
+        self.right = rest;
         Ok(())
     }
 
-    /// A state moved onto the constraints, algebraic unknowns included, and S with it. Gives the state.
+    /// A state moved onto the constraints, algebraic unknowns included, and S with it.
     ///
     /// # Errors
     /// If it cannot be moved, or unknowns do not follow.
@@ -413,15 +421,23 @@ impl Linear {
         (q, tau): (&[f64], &[f64]),
         k: usize,
         s: &mut [f64],
-    ) -> Result<Vec<f64>, ErrorKind> {
+    ) -> Result<(), ErrorKind> {
+        let mut end = std::mem::take(&mut self.end);
         let onto = self.onto(problem)?;
         onto.repeat(problem, given)?;
         onto.push(problem, given.t, (q, tau), k, s)?;
-        let end = onto.end().to_vec();
+        end.clear();
+        end.extend_from_slice(onto.end());
         if !problem.algebraic.is_empty() {
             self.follow(problem, (given.t, &end), (q, tau), k, s)?;
         }
-        Ok(end)
+        self.end = end;
+        Ok(())
+    }
+
+    /// Where a state has been moved to last.
+    pub fn end(&self) -> &[f64] {
+        &self.end
     }
 
     /// The transpose of [`Self::project`] for one direction: `s` becomes the adjoint of what was given, `q` and `tau` are added
@@ -437,12 +453,15 @@ impl Linear {
         q: &mut [f64],
         tau: &mut [f64],
     ) -> Result<(), ErrorKind> {
+        let mut end = std::mem::take(&mut self.end);
         let onto = self.onto(problem)?;
         onto.repeat(problem, given)?;
-        let end = onto.end().to_vec();
+        end.clear();
+        end.extend_from_slice(onto.end());
         if !problem.algebraic.is_empty() {
             self.follow_back(problem, (given.t, &end), s, q, tau)?;
         }
+        self.end = end;
         self.onto(problem)?.pull(problem, given.t, s, q, tau)
     }
 
@@ -562,61 +581,4 @@ impl Linear {
 /// below the normal ones take a hundred times as long to calculate with.
 pub fn forget(x: &mut [f64]) {
     rows::forget(x, 1e-100);
-}
-
-impl Coupled {
-    fn new(problem: &Problem, stages: usize) -> Self {
-        let own = problem.system.jacobian_pattern();
-        let n = own.nrows();
-        let mut pairs = Vec::new();
-        for i in 0..stages {
-            for j in 0..n {
-                pairs.extend(own.column(j).map(|place| (i * n + own.rows()[place], i * n + j)));
-            }
-        }
-        let blocks = pairs.len();
-        for i in 0..stages {
-            for j in 0..stages {
-                let rows = (0..n).filter(|row| own.is_differential(*row));
-                pairs.extend(rows.map(|row| (i * n + row, j * n + row)));
-            }
-        }
-        let (pattern, mut places) = Pattern::from_pairs(stages * n, stages * n, &pairs);
-        let diagonals = places.split_off(blocks);
-        let algebraic: Vec<usize> = (0..stages * n).filter(|row| !own.is_differential(row % n)).collect();
-        let pattern = pattern.with_algebraic(&algebraic);
-        let values = vec![0.0; pattern.nnz()];
-        Coupled { stages, pattern, blocks: places, diagonals, values, w: [None, None], transposed: None }
-    }
-
-    /// W = a_11 M − values, so that values hold J less (a − a_11 I)⊗M.
-    fn begin(&mut self, problem: &Problem, a: &[f64]) {
-        self.values.fill(0.0);
-        let n = problem.system.jacobian_pattern();
-        let differential = (0..n.nrows()).filter(|row| n.is_differential(*row)).count();
-        for (pair, places) in self.diagonals.chunks_exact(differential.max(1)).enumerate() {
-            let (i, j) = (pair / self.stages, pair % self.stages);
-            let value = a[pair] - if i == j { a[0] } else { 0.0 };
-            places.iter().for_each(|place| self.values[*place] -= value);
-        }
-    }
-
-    fn factor(&mut self, shift: f64, transposed: bool) -> Result<bool, ErrorKind> {
-        let mut next = Vec::new();
-        let (pattern, values) = if transposed {
-            let (pattern, values) =
-                self.transposed.get_or_insert_with(|| (self.pattern.transposed(), vec![0.0; self.values.len()]));
-            self.pattern.transpose(pattern, &self.values, &mut next, values);
-            (&*pattern, &*values)
-        } else {
-            (&self.pattern, &self.values)
-        };
-        let slot = &mut self.w[usize::from(transposed)];
-        if slot.is_none() {
-            let mut w = Shifted::new(pattern).map_err(no_memory)?;
-            w.set_accuracy(1e-13);
-            *slot = Some(Refined::new(w, pattern));
-        }
-        Ok(slot.as_mut().is_some_and(|w| w.factor(shift, values)))
-    }
 }

@@ -20,6 +20,7 @@
 
 mod along;
 mod continuous;
+mod coupled;
 mod echoes;
 mod errors;
 mod forward;
@@ -31,6 +32,7 @@ pub mod program;
 mod reads;
 mod remembered;
 mod series;
+mod spare;
 mod steps;
 mod sweep;
 mod tape;

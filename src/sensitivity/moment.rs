@@ -9,12 +9,12 @@
 //!
 //! [`super::happening`] makes the lists.
 
-use std::collections::BTreeMap;
-
+use super::happening::name_of;
 use super::linear::Linear;
 use super::onto::Given;
-use crate::solve::ErrorKind;
+use super::spare::{Kept, Spare};
 use crate::solve::problem::Problem;
+use crate::solve::{Cause, ErrorKind};
 
 /// A number that changes with the state, the parameters and discrete quantities, and time.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,9 +56,9 @@ pub enum Op {
     /// Numbers to be remembered under a ticket.
     Remember(usize, Vec<Row>),
     /// The algebraic unknowns follow the others.
-    Settle(Box<Point>),
+    Settle(Point),
     /// The state there moves onto the constraints, and unknowns follow; what was set stays if it can.
-    Project(Box<Point>, Option<Vec<usize>>),
+    Project(Point, Option<Vec<usize>>),
 }
 
 /// Where a run was.
@@ -73,8 +73,8 @@ pub struct Point {
 
 impl Point {
     /// Where a problem is.
-    pub fn of(problem: &Problem, t: f64, y: &[f64]) -> Self {
-        Point { t, y: y.to_vec(), p: problem.parameters().to_vec(), inside: problem.interval() }
+    pub fn of(problem: &Problem, t: f64, y: &[f64], spare: &mut Spare) -> Self {
+        Point { t, y: spare.copy(y), p: spare.copy(problem.parameters()), inside: problem.interval() }
     }
 
     fn given<'g>(&'g self, set: &'g Option<Vec<usize>>) -> Given<'g> {
@@ -94,8 +94,38 @@ pub struct Moment {
     pub stopped: bool,
     /// Whether the state or f jumped.
     pub jumped: bool,
-    /// The event to be named in an error.
-    pub name: String,
+    /// What is named in an error.
+    pub called: Called,
+}
+
+/// What happens, for an error to name.
+#[derive(Clone, Copy, Debug)]
+pub enum Called {
+    /// A reason.
+    Cause(Cause),
+    /// An event, and its element.
+    Event(usize, usize),
+    /// What it is.
+    Words(&'static str),
+}
+
+/// Memory for the way through a moment.
+#[derive(Default)]
+pub struct Scratch {
+    way: Way,
+    /// The registers once more, for another order.
+    y: Vec<f64>,
+    q: Vec<f64>,
+    tau: Vec<f64>,
+    kept: Kept,
+}
+
+/// Memory for the way through a list.
+#[derive(Default)]
+struct Way {
+    values: Vec<f64>,
+    tau: Vec<f64>,
+    here: Vec<f64>,
 }
 
 /// What instructions act on: k numbers each.
@@ -109,7 +139,7 @@ pub struct Registers<'r> {
     /// Of time.
     pub tau: &'r mut [f64],
     /// Of what is remembered, by ticket.
-    pub kept: &'r mut BTreeMap<usize, Vec<f64>>,
+    pub kept: &'r mut Kept,
 }
 
 /// The place of a ticket's time, and of its values, among what is remembered.
@@ -139,6 +169,11 @@ impl Row {
         self.p.iter().for_each(|(place, c)| r.q[*place] += c * value);
     }
 
+    /// Whether it does not change with anything.
+    pub fn is_still(&self) -> bool {
+        self.y.is_empty() && self.p.is_empty() && self.t == 0.0
+    }
+
     pub fn scaled(mut self, factor: f64) -> Row {
         self.y.iter_mut().chain(&mut self.p).for_each(|(_, c)| *c *= factor);
         self.t *= factor;
@@ -155,50 +190,80 @@ impl Row {
 }
 
 impl Moment {
+    /// Nothing yet.
+    pub fn new(t: f64, called: Called, spare: &mut Spare) -> Self {
+        Moment { t, ops: spare.ops(), other: None, stopped: false, jumped: false, called }
+    }
+
     /// The start of a run that another one leads to: what unknowns and constraints make of the state there.
-    pub fn of_start(problem: &Problem, t: f64, y: &[f64]) -> Self {
-        let point = Box::new(Point::of(problem, t, y));
+    pub fn of_start(problem: &Problem, t: f64, y: &[f64], spare: &mut Spare) -> Self {
+        let mut moment = Moment::new(t, Called::Words(""), spare);
+        let point = Point::of(problem, t, y, spare);
         let constrained = problem.system.constraints().is_some();
-        let ops = vec![if constrained { Op::Project(point, None) } else { Op::Settle(point) }];
-        Moment { t, ops, other: None, stopped: false, jumped: false, name: String::new() }
+        moment.ops.push(if constrained { Op::Project(point, None) } else { Op::Settle(point) });
+        moment
     }
 
     /// Down the list: S before becomes S behind. Whether the moment moves in any of the directions.
     ///
     /// # Errors
     /// Where events met whose order matters in these directions, or algebraic unknowns cannot follow.
-    pub fn push(&self, problem: &mut Problem, linear: &mut Linear, r: Registers) -> Result<bool, ErrorKind> {
-        self.through(r, |ops, r| run(ops, problem, linear, r))
+    pub fn push(
+        &self,
+        problem: &mut Problem,
+        linear: &mut Linear,
+        r: Registers,
+        scratch: &mut Scratch,
+    ) -> Result<bool, ErrorKind> {
+        self.through(problem, r, scratch, |problem, ops, r, way| run(ops, problem, linear, r, way))
     }
 
     /// Up the list, for adjoints.
     ///
     /// # Errors
     /// As [`Self::push`].
-    pub fn pull(&self, problem: &mut Problem, linear: &mut Linear, r: Registers) -> Result<(), ErrorKind> {
-        self.through(r, |ops, r| run_back(ops, problem, linear, r).map(|()| false)).map(|_| ())
+    pub fn pull(
+        &self,
+        problem: &mut Problem,
+        linear: &mut Linear,
+        r: Registers,
+        scratch: &mut Scratch,
+    ) -> Result<(), ErrorKind> {
+        let back = |problem: &mut Problem, ops: &[Op], r: &mut Registers, way: &mut Way| {
+            run_back(ops, problem, linear, r, way).map(|()| false)
+        };
+        self.through(problem, r, scratch, back).map(|_| ())
     }
 
     /// Through the list and, if there is one, that of another order, which must come to the same.
     fn through(
         &self,
+        problem: &mut Problem,
         mut r: Registers,
-        mut run: impl FnMut(&[Op], &mut Registers) -> Result<bool, ErrorKind>,
+        scratch: &mut Scratch,
+        mut run: impl FnMut(&mut Problem, &[Op], &mut Registers, &mut Way) -> Result<bool, ErrorKind>,
     ) -> Result<bool, ErrorKind> {
-        let Some(other) = &self.other else { return run(&self.ops, &mut r) };
-        let (mut y, mut q, mut tau, mut kept) = (r.y.to_vec(), r.q.to_vec(), r.tau.to_vec(), r.kept.clone());
-        let moved = run(&self.ops, &mut r)?;
-        run(other, &mut Registers { k: r.k, y: &mut y, q: &mut q, tau: &mut tau, kept: &mut kept })?;
-        if agree(r.y, &y) && agree(r.q, &q) { Ok(moved) } else { Err(self.none(MEETING)) }
+        let Scratch { way, y, q, tau, kept } = scratch;
+        let Some(other) = &self.other else { return run(problem, &self.ops, &mut r, way) };
+        for (copy, of) in [(&mut *y, &*r.y), (&mut *q, &*r.q), (&mut *tau, &*r.tau)] {
+            copy.clear();
+            copy.extend_from_slice(of);
+        }
+        kept.become_as(r.kept);
+        let moved = run(problem, &self.ops, &mut r, way)?;
+        run(problem, other, &mut Registers { k: r.k, y, q, tau, kept }, way)?;
+        if agree(r.y, y) && agree(r.q, q) { Ok(moved) } else { Err(self.none(problem, MEETING)) }
     }
 
     /// The error of a value asked for just when this happens: fixed, while the moment moves.
     ///
     /// # Errors
     /// If the value jumps there and the moment moves.
-    pub fn asked_for(&self, moved: bool) -> Result<(), ErrorKind> {
+    pub fn asked_for(&self, problem: &Problem, moved: bool) -> Result<(), ErrorKind> {
         if self.jumped && !self.stopped && moved {
-            return Err(self.none("a value is asked for at just this time, where it jumps, and the event moves"));
+            return Err(
+                self.none(problem, "a value is asked for at just this time, where it jumps, and the event moves")
+            );
         }
         Ok(())
     }
@@ -207,17 +272,17 @@ impl Moment {
     ///
     /// # Errors
     /// As [`Self::asked_for`].
-    pub fn asked_for_by_all(&self) -> Result<(), ErrorKind> {
+    pub fn asked_for_by_all(&self, problem: &Problem) -> Result<(), ErrorKind> {
         let moves = self.ops.iter().any(|op| match op {
-            Op::Time(row) => *row != Row::default(),
+            Op::Time(row) => !row.is_still(),
             Op::Recall(_) => true,
             _ => false,
         });
-        self.asked_for(moves)
+        self.asked_for(problem, moves)
     }
 
-    pub fn none(&self, why: &'static str) -> ErrorKind {
-        ErrorKind::NoDerivative { event: self.name.clone(), time: self.t, why }
+    pub fn none(&self, problem: &Problem, why: &'static str) -> ErrorKind {
+        ErrorKind::NoDerivative { event: name_of(problem, self.called), time: self.t, why }
     }
 }
 
@@ -229,16 +294,24 @@ pub fn agree(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-8 * size)
 }
 
-fn run(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Registers) -> Result<bool, ErrorKind> {
+fn run(
+    ops: &[Op],
+    problem: &mut Problem,
+    linear: &mut Linear,
+    r: &mut Registers,
+    way: &mut Way,
+) -> Result<bool, ErrorKind> {
     let (k, mut moved) = (r.k, false);
+    let Way { values, tau, here } = way;
     for op in ops {
         match op {
             Op::Time(row) => {
-                let mut tau = vec![0.0; k];
-                row.value(r, &mut tau);
-                r.tau.copy_from_slice(&tau);
+                tau.clear();
+                tau.resize(k, 0.0);
+                row.value(r, tau);
+                r.tau.copy_from_slice(tau);
             }
-            Op::Recall(slot) => match r.kept.get(slot) {
+            Op::Recall(slot) => match r.kept.get(*slot) {
                 Some(kept) => r.tau.copy_from_slice(&kept[..k]),
                 None => r.tau.fill(0.0),
             },
@@ -249,12 +322,13 @@ fn run(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Registers
                 }
             }
             Op::Assign(list) => {
-                let mut values = vec![0.0; k * list.len()];
+                values.clear();
+                values.resize(k * list.len(), 0.0);
                 for ((_, source), out) in list.iter().zip(values.chunks_exact_mut(k)) {
                     match source {
                         Source::Row(row) => row.value(r, out),
                         Source::Kept(slot, at) => {
-                            if let Some(kept) = r.kept.get(slot) {
+                            if let Some(kept) = r.kept.get(*slot) {
                                 out.copy_from_slice(&kept[at * k..(at + 1) * k]);
                             }
                         }
@@ -268,22 +342,21 @@ fn run(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Registers
                 }
             }
             Op::Remember(slot, rows) => {
-                let mut values = vec![0.0; k * rows.len()];
+                values.clear();
+                values.resize(k * rows.len(), 0.0);
                 rows.iter().zip(values.chunks_exact_mut(k)).for_each(|(row, out)| row.value(r, out));
-                r.kept.insert(*slot, values);
+                r.kept.of(*slot, values.len())[..values.len()].copy_from_slice(values);
             }
             Op::Settle(point) => {
-                let here = (problem.parameters().to_vec(), problem.interval());
-                problem.place(&point.p, point.inside);
+                let inside = leave(problem, point, here);
                 let outcome = linear.follow(problem, (point.t, &point.y), (r.q, r.tau), k, r.y);
-                problem.place(&here.0, here.1);
+                problem.place(here, inside);
                 outcome?;
             }
             Op::Project(point, set) => {
-                let here = (problem.parameters().to_vec(), problem.interval());
-                problem.place(&point.p, point.inside);
+                let inside = leave(problem, point, here);
                 let outcome = linear.project(problem, point.given(set), (r.q, r.tau), k, r.y);
-                problem.place(&here.0, here.1);
+                problem.place(here, inside);
                 outcome?;
             }
         }
@@ -291,7 +364,14 @@ fn run(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Registers
     Ok(moved)
 }
 
-fn run_back(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Registers) -> Result<(), ErrorKind> {
+fn run_back(
+    ops: &[Op],
+    problem: &mut Problem,
+    linear: &mut Linear,
+    r: &mut Registers,
+    way: &mut Way,
+) -> Result<(), ErrorKind> {
+    let Way { values, here, .. } = way;
     for op in ops.iter().rev() {
         match op {
             Op::Time(row) => {
@@ -300,7 +380,7 @@ fn run_back(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Regi
             }
             Op::Recall(slot) => {
                 let tau = std::mem::take(&mut r.tau[0]);
-                remember(r, *slot, 0, tau);
+                r.kept.of(*slot, 1)[0] += tau;
             }
             Op::Along(f, factor) => {
                 let sum: f64 = f.iter().zip(&*r.y).map(|(f, y)| f * y).sum();
@@ -312,30 +392,30 @@ fn run_back(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Regi
                     Target::Discrete(place) => std::mem::take(&mut r.q[*place]),
                 };
                 // Of several values for one target the last stays.
-                let values: Vec<f64> = list.iter().rev().map(|(target, _)| take(target)).collect();
-                for ((_, source), value) in list.iter().rev().zip(values) {
+                values.clear();
+                values.extend(list.iter().rev().map(|(target, _)| take(target)));
+                for ((_, source), value) in list.iter().rev().zip(&*values) {
                     match source {
-                        Source::Row(row) => row.pull(value, r),
-                        Source::Kept(slot, at) => remember(r, *slot, *at, value),
+                        Source::Row(row) => row.pull(*value, r),
+                        Source::Kept(slot, at) => r.kept.of(*slot, at + 1)[*at] += value,
                     }
                 }
             }
             Op::Remember(slot, rows) => {
-                let Some(values) = r.kept.remove(slot) else { continue };
-                rows.iter().zip(values).for_each(|(row, value)| row.pull(value, r));
+                let Some(values) = r.kept.remove(*slot) else { continue };
+                rows.iter().zip(&values).for_each(|(row, value)| row.pull(*value, r));
+                r.kept.take(values);
             }
             Op::Settle(point) => {
-                let here = (problem.parameters().to_vec(), problem.interval());
-                problem.place(&point.p, point.inside);
+                let inside = leave(problem, point, here);
                 let outcome = linear.follow_back(problem, (point.t, &point.y), r.y, r.q, r.tau);
-                problem.place(&here.0, here.1);
+                problem.place(here, inside);
                 outcome?;
             }
             Op::Project(point, set) => {
-                let here = (problem.parameters().to_vec(), problem.interval());
-                problem.place(&point.p, point.inside);
+                let inside = leave(problem, point, here);
                 let outcome = linear.project_back(problem, point.given(set), r.y, r.q, r.tau);
-                problem.place(&here.0, here.1);
+                problem.place(here, inside);
                 outcome?;
             }
         }
@@ -343,10 +423,11 @@ fn run_back(ops: &[Op], problem: &mut Problem, linear: &mut Linear, r: &mut Regi
     Ok(())
 }
 
-fn remember(r: &mut Registers, slot: usize, at: usize, value: f64) {
-    let kept = r.kept.entry(slot).or_default();
-    if kept.len() <= at {
-        kept.resize(at + 1, 0.0);
-    }
-    kept[at] += value;
+/// Puts a problem at a point; its parameters until then are `here`, and the interval that f was asked for is told.
+fn leave(problem: &mut Problem, point: &Point, here: &mut Vec<f64>) -> (f64, f64) {
+    here.clear();
+    here.extend_from_slice(problem.parameters());
+    let inside = problem.interval();
+    problem.place(&point.p, point.inside);
+    inside
 }

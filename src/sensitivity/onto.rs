@@ -52,6 +52,26 @@ pub struct Onto {
     direction: Vec<f64>,
     /// Where the state has been moved to.
     end: Vec<f64>,
+    scratch: Scratch,
+}
+
+/// Vectors of an iteration: of as many numbers as there are states, or constraints, times directions.
+#[derive(Default)]
+struct Scratch {
+    changes: Changes,
+    given: Vec<f64>,
+    right: Vec<f64>,
+    bent: Vec<f64>,
+    column: Vec<f64>,
+    own: Vec<f64>,
+    rows: Vec<f64>,
+    mu: Vec<f64>,
+}
+
+/// So many zeros.
+fn clear(list: &mut Vec<f64>, len: usize) {
+    list.clear();
+    list.resize(len, 0.0);
 }
 
 impl Onto {
@@ -80,6 +100,7 @@ impl Onto {
             work: vec![0.0; constraints.work()],
             direction: vec![0.0; n + 1],
             end: Vec::new(),
+            scratch: Scratch::default(),
             constraints,
             pattern,
         }))
@@ -129,45 +150,45 @@ impl Onto {
         s: &mut [f64],
     ) -> Result<(), ErrorKind> {
         let (n, m) = (s.len() / k.max(1), self.pattern.nrows());
-        let changes = Changes::of(q, k);
-        let given = s.to_vec();
-        let (mut right, mut bent) = (vec![0.0; m * k], vec![0.0; n * k]);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let Scratch { changes, given, right, bent, column, own, rows, mu } = &mut scratch;
+        changes.set_for(q, k);
+        given.clear();
+        given.extend_from_slice(s);
         for step in 0..self.projection.path().len() {
-            let mu = self.prepare(problem, t, step)?;
-            right.fill(0.0);
-            bent.fill(0.0);
+            self.prepare(problem, t, step, mu)?;
+            clear(right, m * k);
+            clear(bent, n * k);
             let y = &self.projection.path()[step].0;
             let (p, sizes) = (problem.parameters(), self.projection.sizes());
-            add_product(&self.pattern, &self.values, s, k, 1.0, &mut right);
-            self.by_parameter.add_changes(&changes, 1.0, &mut right);
-            self.by_time.add_product(tau, if tau.is_empty() { 0 } else { k }, 1.0, &mut right);
+            add_product(&self.pattern, &self.values, s, k, 1.0, right);
+            self.by_parameter.add_changes(changes, 1.0, right);
+            self.by_time.add_product(tau, if tau.is_empty() { 0 } else { k }, 1.0, right);
             if self.moved.iter().any(|x| *x != 0.0) {
                 // δ(G_y) D² G_yᵀ μ, and δ(G_yᵀ) μ by what is symmetric in it.
-                let (mut column, mut own) = (vec![0.0; m], vec![0.0; n]);
                 for c in 0..k {
                     self.direction.iter_mut().zip(s.chunks_exact(k)).for_each(|(d, s)| *d = s[c]);
                     self.direction[n] = tau.get(c).copied().unwrap_or(0.0);
                     self.curvature.evaluate(t, y, p, &self.direction);
-                    column.fill(0.0);
-                    self.curvature.add_product(&self.moved, 1, 1.0, &mut column);
-                    right.chunks_exact_mut(k).zip(&column).for_each(|(right, x)| right[c] -= x);
-                    own.fill(0.0);
-                    self.curvature.add_transposed(&mu, 1.0, &mut own);
-                    bent.chunks_exact_mut(k).zip(&own).for_each(|(bent, x)| bent[c] += x);
+                    clear(column, m);
+                    self.curvature.add_product(&self.moved, 1, 1.0, column);
+                    right.chunks_exact_mut(k).zip(&*column).for_each(|(right, x)| right[c] -= x);
+                    clear(own, n);
+                    self.curvature.add_transposed(mu, 1.0, own);
+                    bent.chunks_exact_mut(k).zip(&*own).for_each(|(bent, x)| bent[c] += x);
                 }
                 if !self.mixed.is_empty() {
                     self.direction[..n].copy_from_slice(&self.moved);
                     self.direction[n] = 0.0;
                     self.mixed.evaluate(t, y, p, &self.direction);
-                    self.mixed.add_changes(&changes, -1.0, &mut right);
-                    let mut rows = vec![0.0; m * k];
+                    self.mixed.add_changes(changes, -1.0, right);
                     for j in (0..n).filter(|j| sizes[*j] != 0.0) {
                         self.direction.fill(0.0);
                         self.direction[j] = 1.0;
                         self.mixed.evaluate(t, y, p, &self.direction);
-                        rows.fill(0.0);
-                        self.mixed.add_changes(&changes, 1.0, &mut rows);
-                        for (rows, mu) in rows.chunks_exact(k).zip(&mu) {
+                        clear(rows, m * k);
+                        self.mixed.add_changes(changes, 1.0, rows);
+                        for (rows, mu) in rows.chunks_exact(k).zip(&*mu) {
                             bent[j * k..(j + 1) * k].iter_mut().zip(rows).for_each(|(bent, x)| *bent += mu * x);
                         }
                     }
@@ -179,9 +200,9 @@ impl Onto {
                 let grown = self.growth[j] * self.normal[j];
                 bent.iter_mut().zip(given).for_each(|(bent, given)| *bent = sizes[j] * *bent + grown * given);
             }
-            add_product(&self.pattern, &self.values, &bent, k, -1.0, &mut right);
-            self.solve(&mut right, k);
-            s.iter_mut().zip(&bent).for_each(|(s, bent)| *s -= bent);
+            add_product(&self.pattern, &self.values, bent, k, -1.0, right);
+            self.solve(right, k, column);
+            s.iter_mut().zip(&*bent).for_each(|(s, bent)| *s -= bent);
             for j in 0..n {
                 for place in self.pattern.column(j) {
                     let factor = sizes[j] * self.values[place];
@@ -191,6 +212,7 @@ impl Onto {
                 }
             }
         }
+        self.scratch = scratch;
         Ok(())
     }
 
@@ -208,27 +230,30 @@ impl Onto {
         tau: &mut [f64],
     ) -> Result<(), ErrorKind> {
         let (n, m) = (s.len(), self.pattern.nrows());
-        let mut of_given = vec![0.0; n];
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let Scratch { given: of_given, bent: sized, right: rho, column, rows, mu, .. } = &mut scratch;
+        clear(of_given, n);
         for step in (0..self.projection.path().len()).rev() {
-            let mu = self.prepare(problem, t, step)?;
+            self.prepare(problem, t, step, mu)?;
             let y = &self.projection.path()[step].0;
             let (p, sizes) = (problem.parameters(), self.projection.sizes());
             // The adjoint of δμ's right side, and that of D² δ(G_yᵀ) μ + δ(D²) G_yᵀ μ.
-            let mut sized: Vec<f64> = s.iter().zip(sizes).map(|(s, size)| size * s).collect();
-            let mut rho = vec![0.0; m];
-            add_product(&self.pattern, &self.values, &sized, 1, -1.0, &mut rho);
-            self.solve(&mut rho, 1);
-            add_transposed(&self.pattern, &self.values, &rho, 1.0, s);
+            sized.clear();
+            sized.extend(s.iter().zip(sizes).map(|(s, size)| size * s));
+            clear(rho, m);
+            add_product(&self.pattern, &self.values, sized, 1, -1.0, rho);
+            self.solve(rho, 1, column);
+            add_transposed(&self.pattern, &self.values, rho, 1.0, s);
             for j in 0..n {
                 of_given[j] -= self.growth[j] * self.normal[j] * s[j];
                 sized[j] = -sizes[j] * s[j];
             }
-            self.by_parameter.add_transposed(&rho, 1.0, q);
-            self.by_time.add_transposed(&rho, 1.0, tau);
+            self.by_parameter.add_transposed(rho, 1.0, q);
+            self.by_time.add_transposed(rho, 1.0, tau);
             if self.moved.iter().all(|x| *x == 0.0) {
                 continue;
             }
-            for (direction, weights, factor) in [(&self.moved, &rho, -1.0), (&sized, &mu, 1.0)] {
+            for (direction, weights, factor) in [(&self.moved, &*rho, -1.0), (&*sized, &*mu, 1.0)] {
                 self.direction[..n].copy_from_slice(direction);
                 self.direction[n] = 0.0;
                 self.curvature.evaluate(t, y, p, &self.direction);
@@ -239,18 +264,19 @@ impl Onto {
             self.direction.fill(0.0);
             self.direction[n] = 1.0;
             self.curvature.evaluate(t, y, p, &self.direction);
-            for (direction, weights, factor) in [(&self.moved, &rho, -1.0), (&sized, &mu, 1.0)] {
-                let mut rows = vec![0.0; m];
-                self.curvature.add_product(direction, 1, factor, &mut rows);
+            for (direction, weights, factor) in [(&self.moved, &*rho, -1.0), (&*sized, &*mu, 1.0)] {
+                clear(rows, m);
+                self.curvature.add_product(direction, 1, factor, rows);
                 tau[0] += rows.iter().zip(weights).map(|(row, weight)| row * weight).sum::<f64>();
             }
         }
-        s.iter_mut().zip(&of_given).for_each(|(s, more)| *s += more);
+        s.iter_mut().zip(&*of_given).for_each(|(s, more)| *s += more);
+        self.scratch = scratch;
         Ok(())
     }
 
-    /// The matrices where an iteration began; gives its μ.
-    fn prepare(&mut self, problem: &Problem, t: f64, step: usize) -> Result<Vec<f64>, ErrorKind> {
+    /// The matrices where an iteration began, and its μ.
+    fn prepare(&mut self, problem: &Problem, t: f64, step: usize, own: &mut Vec<f64>) -> Result<(), ErrorKind> {
         let (y, mu) = &self.projection.path()[step];
         let (p, sizes) = (problem.parameters(), self.projection.sizes());
         self.constraints.jacobian(t, y, p, &mut self.work, &mut self.values);
@@ -261,16 +287,16 @@ impl Onto {
         for ((moved, normal), size) in self.moved.iter_mut().zip(&self.normal).zip(sizes) {
             *moved = size * normal;
         }
-        let mu = mu.to_vec();
-        if factor(&self.pattern, &self.values, sizes, &mut self.lu) { Ok(mu) } else { Err(ErrorKind::Singular) }
+        own.clone_from(mu);
+        if factor(&self.pattern, &self.values, sizes, &mut self.lu) { Ok(()) } else { Err(ErrorKind::Singular) }
     }
 
     /// Solves with G_y D² G_yᵀ for k vectors side by side.
-    fn solve(&self, b: &mut [f64], k: usize) {
-        let mut column = vec![0.0; self.pattern.nrows()];
+    fn solve(&self, b: &mut [f64], k: usize, column: &mut Vec<f64>) {
+        clear(column, self.pattern.nrows());
         for c in 0..k {
             column.iter_mut().zip(b.chunks_exact(k)).for_each(|(x, b)| *x = b[c]);
-            self.lu.solve(&mut column);
+            self.lu.solve(column);
             column.iter().zip(b.chunks_exact_mut(k)).for_each(|(x, b)| b[c] = *x);
         }
     }

@@ -102,7 +102,7 @@ enum Interpolant {
     #[default]
     None,
     /// H&N&W II.6.7 by the slots of both ends and of their slopes times h.
-    Hermite([usize; 4]),
+    Hermite([usize; 4], Option<&'static LowStorage>),
     /// Of an explicit method: the slots of z = h k.
     Explicit(&'static Explicit),
     Rosenbrock(&'static Rosenbrock),
@@ -201,6 +201,9 @@ impl Program {
         let (same, c): (bool, &[f64]) = match (&self.dense, &taken.formula) {
             (Interpolant::Explicit(known), Formula::Explicit(method)) => (std::ptr::eq(*known, *method), method.c),
             (Interpolant::Rosenbrock(known), Formula::Rosenbrock(method)) => (std::ptr::eq(*known, *method), method.c),
+            (Interpolant::Hermite(_, Some(known)), Formula::LowStorage(method)) => {
+                (std::ptr::eq(*known, *method), method.c)
+            }
             _ => return false,
         };
         let mut stages = 0..;
@@ -208,7 +211,8 @@ impl Program {
             match (op, &taken.formula) {
                 (Op::Slope { t: at, h: factor, .. }, _) => {
                     if let Some(i) = stages.next() {
-                        (*at, *factor) = (t + c[i] * h, h);
+                        // Behind the stages comes the slope at the new point.
+                        (*at, *factor) = (t + c.get(i).unwrap_or(&1.0) * h, h);
                     }
                 }
                 (Op::Factor { t: at, shift, .. }, Formula::Rosenbrock(method)) => {
@@ -303,7 +307,7 @@ impl Program {
         self.slots += s;
         self.known.extend(1..=s);
         let [mut times, mut a] = [(); 2].map(|()| self.spare.numbers.pop().unwrap_or_default());
-        a.extend(method.inverse_matrix().iter().map(|a| a / h));
+        a.extend(method.inverse_matrix().map(|a| a / h));
         times.extend(method.c.iter().map(|c| t + c * h));
         self.ops.push(Op::Coupled { first: 1, base: 0, t: times, a });
         self.leaves.push(s);
@@ -400,7 +404,7 @@ impl Program {
                 z.push(self.slope(at, t + method.c[i] * h, h));
             }
         }
-        self.hermite(at, z[0], t, h);
+        self.hermite(at, z[0], (t, h), Some(method));
     }
 
     fn rkc(&mut self, stages: usize, t: f64, h: f64) {
@@ -416,7 +420,7 @@ impl Program {
             let (merged, len) = merged(terms);
             (before, last, time) = (last, self.sum(merged.into_iter().take(len)), t + c * h);
         }
-        self.hermite(last, z0, t, h);
+        self.hermite(last, z0, (t, h), None);
     }
 
     fn taylor(&mut self, order: usize, t: f64, h: f64) {
@@ -431,11 +435,11 @@ impl Program {
         self.dense = Interpolant::Powers(1.0);
     }
 
-    fn hermite(&mut self, end: usize, z0: usize, t: f64, h: f64) {
+    fn hermite(&mut self, end: usize, z0: usize, (t, h): (f64, f64), method: Option<&'static LowStorage>) {
         self.leaves.push(end);
         self.main = self.ops.len();
         let z1 = self.slope(end, t + h, h);
-        self.dense = Interpolant::Hermite([0, end, z0, z1]);
+        self.dense = Interpolant::Hermite([0, end, z0, z1], method);
     }
 
     /// The solution at the time `t_at` inside the step as weighted slots, into `terms`.
@@ -445,7 +449,7 @@ impl Program {
         terms.clear();
         match &self.dense {
             Interpolant::None => {}
-            Interpolant::Hermite([y0, y1, z0, z1]) => {
+            Interpolant::Hermite([y0, y1, z0, z1], _) => {
                 let outer = theta * (theta - 1.0);
                 let inner = outer * (1.0 - 2.0 * theta);
                 terms.extend([

@@ -1,13 +1,12 @@
 //! The way back through a run, step by step: up the list of instructions of each step, or through the function for whole steps.
 
-use std::collections::BTreeMap;
-
 use super::forward::value;
 use super::linear::{Linear, Part};
-use super::moment::{Moment, Registers};
+use super::moment::{Moment, Registers, Scratch};
 use super::onto::Given;
 use super::program::{Op, Program, Terms, pull_pairs};
 use super::reads::Reads;
+use super::spare::Kept;
 use super::whole::Whole;
 use crate::solve::problem::{Problem, Room};
 use crate::solve::{ErrorKind, Taken};
@@ -34,10 +33,14 @@ pub struct Sweep {
     mu: Vec<f64>,
     /// The way back through explicit steps as one function; the step at hand goes that way.
     whole: Option<Whole>,
+    /// Those of methods that are not in use.
+    others: Vec<Whole>,
     at_once: bool,
     /// Of the time of the moment to come, and of what is remembered of events.
     tau: f64,
-    remembered: BTreeMap<usize, Vec<f64>>,
+    remembered: Kept,
+    scratch: Scratch,
+    by_time: Option<Part>,
     /// Of the last way back: its problem's memory, and a step's state and points.
     pub problem: Room,
     pub points: Vec<f64>,
@@ -66,9 +69,12 @@ impl Sweep {
             own: vec![0.0; n],
             mu: Vec::new(),
             whole: None,
+            others: Vec::new(),
             at_once: false,
             tau: 0.0,
-            remembered: BTreeMap::new(),
+            remembered: Kept::default(),
+            scratch: Scratch::default(),
+            by_time: None,
             problem: Room::default(),
             points: Vec::new(),
         })
@@ -95,7 +101,8 @@ impl Sweep {
     pub fn through(&mut self, problem: &mut Problem, moment: &Moment) -> Result<(), ErrorKind> {
         let mut tau = [std::mem::take(&mut self.tau)];
         let (y, q, kept) = (&mut self.lambda[..self.n], self.gradient.as_mut_slice(), &mut self.remembered);
-        moment.pull(problem, &mut self.linear, Registers { k: 1, y, q, tau: &mut tau, kept })?;
+        let registers = Registers { k: 1, y, q, tau: &mut tau, kept };
+        moment.pull(problem, &mut self.linear, registers, &mut self.scratch)?;
         // A method that starts anew carries nothing but the state.
         self.lambda.truncate(self.n);
         Ok(())
@@ -109,7 +116,10 @@ impl Sweep {
     /// The end of a run that moves with the event that brought it about.
     pub fn end(&mut self, problem: &mut Problem, t: f64, y: &[f64], weights: &[f64]) -> Result<(), ErrorKind> {
         if weights.iter().any(|w| *w != 0.0) {
-            let mut by_time = Part::new(problem.system, Matrix::OutputTime)?;
+            let by_time = match &mut self.by_time {
+                Some(by_time) => by_time,
+                none => none.insert(Part::new(problem.system, Matrix::OutputTime)?),
+            };
             by_time.evaluate(t, y, problem.parameters(), &[]);
             let mut sum = [0.0];
             by_time.add_transposed(weights, 1.0, &mut sum);
@@ -128,7 +138,11 @@ impl Sweep {
     ) -> Result<(), ErrorKind> {
         let n = self.n;
         if self.whole.as_ref().is_none_or(|whole| !whole.is_for(taken)) {
-            self.whole = Whole::new(problem.system, taken, self.gradient.len());
+            let next = match self.others.iter().position(|whole| whole.is_for(taken)) {
+                Some(at) => Some(self.others.swap_remove(at)),
+                None => Whole::new(problem.system, taken, self.gradient.len()),
+            };
+            self.others.extend(std::mem::replace(&mut self.whole, next));
         }
         if let Some(whole) = self.whole.as_mut().filter(|whole| whole.is_there()) {
             self.at_once = true;

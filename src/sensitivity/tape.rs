@@ -9,6 +9,7 @@ use super::happening::Moments;
 use super::linear::forget;
 use super::moment::Moment;
 use super::onto::Given;
+use super::spare::Spare;
 use super::steps::{Again, Steps};
 use super::sweep::{Sweep, add};
 use crate::solve::problem::Problem;
@@ -24,6 +25,8 @@ pub struct Tape {
     /// What happened, and behind how many steps.
     pub(super) moments: Vec<(usize, Moment)>,
     building: Option<Moments>,
+    /// Of moments at starts.
+    spare: Spare,
     /// Of a run for second derivatives: how many states are the model's.
     own: Option<usize>,
     /// States of the points kept, n numbers each.
@@ -84,6 +87,7 @@ impl Tape {
             kept: Vec::new(),
             moments: Vec::new(),
             building: None,
+            spare: Spare::default(),
             own: None,
             states: Vec::new(),
             given: Vec::new(),
@@ -104,11 +108,16 @@ impl Tape {
     pub fn clear(&mut self) {
         self.steps.clear();
         self.kept.clear();
-        self.moments.clear();
+        for (_, moment) in self.moments.drain(..) {
+            match &mut self.building {
+                Some(moments) => moments.take(moment),
+                None => self.spare.take_moment(moment),
+            }
+        }
         [&mut self.states, &mut self.given, &mut self.bound, &mut self.cut_at].into_iter().for_each(Vec::clear);
         self.stretches.clear();
         self.cuts.clear();
-        (self.building, self.memory, self.start) = (None, None, None);
+        (self.memory, self.start) = (None, None);
         self.echoes = Echoes::default();
     }
 
@@ -342,7 +351,7 @@ impl Tape {
 impl Recorder for Tape {
     fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
         let first = self.stretches.is_empty();
-        self.building = None;
+        self.building.iter_mut().for_each(Moments::begin_anew);
         self.look(problem);
         if !self.constrained && problem.algebraic.is_empty() {
             return Ok(());
@@ -353,7 +362,7 @@ impl Recorder for Tape {
             self.start_at.clear();
             self.start_at.extend_from_slice(y);
         } else {
-            self.moments.push((self.steps.count(), Moment::of_start(problem, t, y)));
+            self.moments.push((self.steps.count(), Moment::of_start(problem, t, y, &mut self.spare)));
         }
         Ok(())
     }
@@ -406,10 +415,10 @@ impl Recorder for Tape {
         self.memory = problem.past.take().map(|past| past.into_memory());
     }
 
-    fn keep(&mut self, _problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+    fn keep(&mut self, problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
         let (steps, moments) = (self.steps.count(), self.moments.len());
         if let (Place::Happening, Some((_, moment))) = (place, self.moments.last()) {
-            moment.asked_for_by_all()?;
+            moment.asked_for_by_all(problem)?;
         }
         self.kept.push(Kept { steps, moments, place, t });
         self.states.extend_from_slice(y);

@@ -257,10 +257,10 @@ const ORDER_TWO: f64 = 9e-6;
 const CLEARLY: f64 = 0.7;
 
 /// The methods for stiff systems that suit this problem, with their operations for a whole run.
-fn suitable(problem: &Problem, decays: bool) -> Vec<(Method, f64)> {
+fn suitable<'p>(problem: &'p Problem, decays: bool) -> impl Iterator<Item = (Method, f64)> + use<'p> {
     let costs = costs(problem);
     let plain = problem.system.events().is_none() && problem.algebraic.is_empty();
-    let suits = |row: &&Candidate| {
+    let suits = move |row: &&Candidate| {
         (row.rtol.0..row.rtol.1).contains(&problem.rtol)
             && row.states.contains(&problem.dim())
             && (decays || !row.decaying)
@@ -268,15 +268,15 @@ fn suitable(problem: &Problem, decays: bool) -> Vec<(Method, f64)> {
     };
     // f of neutral equations has no derivative by time; that of others has none in its turn.
     let without = problem.system.delays().is_some_and(|delays| delays.is_neutral() || problem.told);
-    let possible = |row: &&Candidate| !(without && row.method == Method::Rodas5P);
+    let possible = move |row: &&Candidate| !(without && row.method == Method::Rodas5P);
     let runs = typical_steps(problem.rtol);
     let rows = STIFF.iter().filter(suits).filter(possible);
-    rows.map(|row| (row.method, runs * row.steps * (row.cost)(&costs))).collect()
+    rows.map(move |row| (row.method, runs * row.steps * (row.cost)(&costs)))
 }
 
 /// What a whole run takes, in operations, by the implicit method that takes least if fast modes decay.
 pub fn expected(problem: &Problem) -> f64 {
-    suitable(problem, true).into_iter().map(|(_, cost)| cost).fold(f64::INFINITY, f64::min)
+    suitable(problem, true).map(|(_, cost)| cost).fold(f64::INFINITY, f64::min)
 }
 
 /// Operations of RKC for the rest of a run: it takes 14 rtol^(−1/3) steps (the 2-D Brusselator), whose stages grow with
@@ -296,18 +296,19 @@ pub fn stiff(problem: &mut Problem, outlook: Option<&Outlook>) -> Option<Method>
     let as_it_is =
         outlook.map_or(f64::INFINITY, |o| if o.pace > 0.0 { o.left / o.pace * o.cost } else { f64::INFINITY });
     let rkc = outlook.and_then(|outlook| stabilised(problem, outlook)).filter(|rkc| *rkc < CLEARLY * as_it_is);
-    let list = suitable(problem, outlook.is_some_and(|outlook| outlook.decays));
-    let best = list.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map_or((Method::Bdf, 0.0), |best| *best);
+    let decays = outlook.is_some_and(|outlook| outlook.decays);
+    let best = suitable(problem, decays).min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((Method::Bdf, 0.0));
     // Expectations of implicit methods are rough: a trial will tell.
     let (method, cost) = match rkc {
         Some(rkc) if rkc < CLEARLY * best.1 => (Method::Rkc, rkc),
         _ => best,
     };
-    problem.explain(|| {
-        let figures: Vec<String> = list.iter().map(|(method, cost)| format!("{} {cost:.1e}", method.name())).collect();
+    if problem.explains() {
+        let figure = |(method, cost): (Method, f64)| format!("{} {cost:.1e}", method.name());
+        let figures: Vec<String> = suitable(problem, decays).map(figure).collect();
         let rkc = rkc.map_or(String::new(), |cost| format!(", RKC {cost:.1e}"));
-        format!("{} where stiff: operations of a run, {}{rkc}", method.name(), figures.join(", "))
-    });
+        problem.explain(|| format!("{} where stiff: operations of a run, {}{rkc}", method.name(), figures.join(", ")));
+    }
     (as_it_is > 0.5 * cost).then_some(method)
 }
 

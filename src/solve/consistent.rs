@@ -132,7 +132,29 @@ pub struct Projection {
     step: Vec<f64>,
     work: Vec<f64>,
     /// Of whoever differentiates a projection: where each iteration began, and its multipliers (G D² Gᵀ)⁻¹ g.
-    path: Option<Vec<(Vec<f64>, Vec<f64>)>>,
+    path: Option<Path>,
+}
+
+/// Iterations: where each began, and its multipliers.
+#[derive(Default)]
+struct Path {
+    points: Vec<(Vec<f64>, Vec<f64>)>,
+    /// How many have been made; the others are memory.
+    len: usize,
+}
+
+impl Path {
+    fn push(&mut self, y: &[f64], multipliers: &[f64]) {
+        if self.points.len() == self.len {
+            self.points.push(Default::default());
+        }
+        let (point, mu) = &mut self.points[self.len];
+        point.clear();
+        mu.clear();
+        point.extend_from_slice(y);
+        mu.extend_from_slice(multipliers);
+        self.len += 1;
+    }
 }
 
 impl Projection {
@@ -158,12 +180,12 @@ impl Projection {
 
     /// The same, one that remembers the way it has gone.
     pub fn remembering(problem: &Problem) -> Option<Self> {
-        Some(Projection { path: Some(Vec::new()), ..Projection::new(problem)? })
+        Some(Projection { path: Some(Path::default()), ..Projection::new(problem)? })
     }
 
     /// The way the last projection has gone: for each iteration where it began, and its multipliers (G D² Gᵀ)⁻¹ g.
     pub fn path(&self) -> &[(Vec<f64>, Vec<f64>)] {
-        self.path.as_deref().unwrap_or_default()
+        self.path.as_ref().map_or(&[], |path| &path.points[..path.len])
     }
 
     /// D² of the last projection.
@@ -217,7 +239,7 @@ impl Projection {
     }
 
     fn newton(&mut self, problem: &mut Problem, t: f64, y: &mut [f64]) -> Result<bool, ErrorKind> {
-        self.path.iter_mut().for_each(Vec::clear);
+        self.path.iter_mut().for_each(|path| path.len = 0);
         for iteration in 0..PROJECTIONS {
             let p = problem.parameters();
             self.constraints.values(t, y, p, &mut self.work, &mut self.g);
@@ -228,7 +250,7 @@ impl Projection {
             // δ = −D² Gᵀ (G D² Gᵀ)⁻¹ g with D the sizes.
             self.lu.solve(&mut self.g);
             if let Some(path) = &mut self.path {
-                path.push((y.to_vec(), self.g.clone()));
+                path.push(y, &self.g);
             }
             self.pattern.multiply_transposed(&self.values, &self.g, &mut self.step);
             self.step.iter_mut().zip(&self.sizes).for_each(|(s, size)| *s *= -size);
@@ -278,7 +300,7 @@ pub fn factor(pattern: &Pattern, values: &[f64], sizes: &[f64], lu: &mut DenseLu
     lu.factor()
 }
 
-/// The values `given` at the start, which y holds, made consistent, and what changed by more than the tolerance.
+/// The values at the start made consistent.
 ///
 /// # Errors
 /// As [`Algebraic::solve`] and [`Projection::project`].
@@ -287,22 +309,25 @@ pub fn initialise(
     projection: Option<&mut Projection>,
     algebraic: Option<&mut Algebraic>,
     t: f64,
-    given: &[f64],
     y: &mut [f64],
 ) -> Result<(), ErrorKind> {
     if let Some(projection) = projection {
         projection.project(problem, t, y)?;
     }
-    if let Some(algebraic) = algebraic {
-        algebraic.solve(problem, t, y)?;
+    match algebraic {
+        Some(algebraic) => algebraic.solve(problem, t, y),
+        None => Ok(()),
     }
+}
+
+/// Notes what changed by more than the tolerance.
+pub fn note_changes(problem: &mut Problem, given: &[f64], used: &[f64]) {
     let names = &problem.system.shape().states;
-    let moved = given.iter().zip(y.iter()).enumerate().filter(|(k, (given, used))| {
+    let moved = given.iter().zip(used).enumerate().filter(|(k, (given, used))| {
         let scale = problem.atol(*k) + problem.rtol * given.abs().max(used.abs());
         (**given - **used).abs() > scale
     });
     problem.statistics.adjusted = moved.map(|(k, (given, used))| (names.get(k), *given, *used)).collect();
-    Ok(())
 }
 
 /// Values that are consistent behind an event which has set the states `set`.

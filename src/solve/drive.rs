@@ -141,45 +141,6 @@ impl<'a, 'r> Run<'a, 'r> {
         Run::within(system, p, options, recorder, Memory::default())
     }
 
-    /// The same in the memory of a run of the same system that is over.
-    fn within(
-        system: &'a dyn System,
-        p: &[f64],
-        options: &'a Options<'a>,
-        recorder: Option<&'r mut dyn Recorder>,
-        mut memory: Memory,
-    ) -> Self {
-        let shape = system.shape();
-        let n = shape.dim();
-        let mut problem = Problem::within(system, p, options, std::mem::take(&mut memory.room));
-        problem.told = recorder.is_some();
-        let mut point = std::mem::take(&mut memory.point);
-        if point.len() != n {
-            point = zeros(n);
-        }
-        Run {
-            projection: memory.projection.take().or_else(|| Projection::new(&problem)),
-            algebraic: None,
-            problem,
-            recorder,
-            points: std::mem::take(&mut memory.points),
-            options,
-            kept: Points::within(options, shape, std::mem::take(&mut memory.rows)),
-            point,
-            time: options.t0,
-            step: 0.0,
-            seldom: 256 / (1 + n as u64 / 40).min(256),
-            events: None,
-            stopped: false,
-            settled: None,
-            rests: false,
-            start: Vec::new(),
-            dense: options.dense.then(|| Dense::new(n)),
-            halted: false,
-            memory,
-        }
-    }
-
     /// From the start to the end; the state there.
     fn all(&mut self, y0: &[f64]) -> Result<Vec<f64>, ErrorKind> {
         let mut going = self.set_out(y0)?;
@@ -187,7 +148,7 @@ impl<'a, 'r> Run<'a, 'r> {
         if let Some(recorder) = &mut self.recorder {
             recorder.end(&mut self.problem);
         }
-        self.memory.keep(self.options, self.problem.told, going.active);
+        self.memory.keep(self.options, going.active);
         self.memory.breaks = going.breaks;
         Ok(going.y)
     }
@@ -380,7 +341,11 @@ impl<'a, 'r> Run<'a, 'r> {
         if projection.is_none() && algebraic.is_none() {
             return Ok(());
         }
-        consistent::initialise(&mut self.problem, projection, algebraic, self.time, given, y)
+        consistent::initialise(&mut self.problem, projection, algebraic, self.time, y)?;
+        if !self.memory.is_kept {
+            consistent::note_changes(&mut self.problem, given, y);
+        }
+        Ok(())
     }
 
     /// The same within a run.

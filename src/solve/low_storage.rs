@@ -67,6 +67,7 @@ pub struct LowStorageStepper {
     f: Vec<f64>,
     s1: Vec<f64>,
     s2: Vec<f64>,
+    scratch: Vec<f64>,
     k: Vec<f64>,
     error: Vec<f64>,
     t_old: f64,
@@ -87,6 +88,7 @@ impl LowStorageStepper {
             f: zeros(),
             s1: zeros(),
             s2: zeros(),
+            scratch: vec![0.0; 2 * n],
             k: zeros(),
             error: zeros(),
             t_old: 0.0,
@@ -158,11 +160,8 @@ impl Stepper for LowStorageStepper {
 
     fn step(&mut self, problem: &mut Problem, end: f64) -> Result<(), ErrorKind> {
         if self.h == 0.0 {
-            let mut scratch = [std::mem::take(&mut self.s1), std::mem::take(&mut self.s2)].concat();
-            let n = self.y.len();
-            self.h = first_step(problem, self.t, &self.y, &self.f, self.method.error_order, end - self.t, &mut scratch);
-            self.s2 = scratch.split_off(n);
-            self.s1 = scratch;
+            let (order, scratch) = (self.method.error_order, &mut self.scratch);
+            self.h = first_step(problem, self.t, &self.y, &self.f, order, end - self.t, scratch);
         }
         let mut undefined = Vec::new();
         loop {

@@ -163,6 +163,11 @@ impl<'a> Problem<'a> {
             .map_err(|e| ErrorKind::Memory(e.0, 8 * 20_000 * 20_000))
     }
 
+    /// Whether sentences on what was chosen are asked for.
+    pub fn explains(&self) -> bool {
+        self.options.explain
+    }
+
     /// Keeps a sentence on what was chosen and why, if that was asked for; of many, the first.
     pub fn explain(&mut self, sentence: impl FnOnce() -> String) {
         if !self.options.explain {

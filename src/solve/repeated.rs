@@ -72,7 +72,7 @@ impl Repeated {
     ) -> Result<(), ErrorKind> {
         let mut active = self.memory.active(options, problem)?;
         let outcome = self.steps(problem, &mut active, y0, options, keep);
-        self.memory.keep(options, false, active);
+        self.memory.keep(options, active);
         outcome
     }
 

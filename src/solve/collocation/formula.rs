@@ -33,22 +33,18 @@ impl CollocationFormula<'_> {
     }
 
     /// A⁻¹ = T Λ T⁻¹, by rows.
-    pub fn inverse_matrix(&self) -> Vec<f64> {
+    pub fn inverse_matrix(&self) -> impl Iterator<Item = f64> + '_ {
         let s = self.stages();
-        let mut a = vec![0.0; s * s];
-        for i in 0..s {
-            for j in 0..s {
-                let (t, inverse) = (self.t[i], |k: usize| self.inverse[k][j]);
-                let mut sum = self.gamma * t[0] * inverse(0);
-                for (k, (alpha, beta)) in self.pairs.iter().enumerate() {
-                    let (x, y) = (1 + 2 * k, 2 + 2 * k);
-                    sum += t[x] * (alpha * inverse(x) + beta * inverse(y));
-                    sum += t[y] * (alpha * inverse(y) - beta * inverse(x));
-                }
-                a[i * s + j] = sum;
+        (0..s * s).map(move |at| {
+            let (t, inverse) = (self.t[at / s], |k: usize| self.inverse[k][at % s]);
+            let mut sum = self.gamma * t[0] * inverse(0);
+            for (k, (alpha, beta)) in self.pairs.iter().enumerate() {
+                let (x, y) = (1 + 2 * k, 2 + 2 * k);
+                sum += t[x] * (alpha * inverse(x) + beta * inverse(y));
+                sum += t[y] * (alpha * inverse(y) - beta * inverse(x));
             }
-        }
-        a
+            sum
+        })
     }
 
     /// Weights of the z in the collocation polynomial's difference from y at `theta` (Lagrange on 0 and the nodes).

@@ -6,16 +6,18 @@ use super::{Active, Run};
 use crate::solve::consistent::{Algebraic, Projection};
 use crate::solve::events::Happenings;
 use crate::solve::options::validate;
-use crate::solve::points::Rows;
+use crate::solve::points::{Points, Rows};
 use crate::solve::problem::{Problem, Room};
-use crate::solve::{Cause, ErrorKind, Failure, Method, Options, Recorder, Solution};
+use crate::solve::stepper::zeros;
+use crate::solve::{Cause, Dense, ErrorKind, Failure, Method, Options, Recorder, Solution};
 use crate::system::System;
 
 /// What a run has made and another one can take up. Whatever was run before, the next run is, bit for bit, one in new memory.
 #[derive(Default)]
 pub struct Memory {
-    /// The method in progress, what was asked for when it was made, and whether its steps were told to somebody.
-    active: Option<(Method, f64, bool, Active)>,
+    /// The method in progress, and what was asked for when it was made: of runs whose steps are told to nobody, and of others.
+    active: [Option<(Method, f64, Active)>; 2],
+    told: bool,
     pub room: Room,
     pub rows: Rows,
     pub projection: Option<Projection>,
@@ -36,8 +38,9 @@ impl Memory {
     /// # Errors
     /// If it cannot solve the system.
     pub fn active(&mut self, options: &Options, problem: &mut Problem) -> Result<Active, ErrorKind> {
-        let asked = (options.method, options.rtol, problem.told);
-        let known = self.active.take().filter(|(method, rtol, told, _)| (*method, *rtol, *told) == asked);
+        let asked = (options.method, options.rtol);
+        self.told = problem.told;
+        let known = self.active[usize::from(self.told)].take().filter(|(method, rtol, _)| (*method, *rtol) == asked);
         match known.map(|(.., active)| active).and_then(|mut active| active.stepper().renew().then_some(active)) {
             Some(active) => Ok(active),
             None => Active::new(options.method, problem),
@@ -45,8 +48,8 @@ impl Memory {
     }
 
     /// Keeps the method of a run that is over.
-    pub fn keep(&mut self, options: &Options, told: bool, active: Active) {
-        self.active = Some((options.method, options.rtol, told, active));
+    pub fn keep(&mut self, options: &Options, active: Active) {
+        self.active[usize::from(self.told)] = Some((options.method, options.rtol, active));
     }
 
     /// The run that [`crate::solve::integrate_told`] makes, in double precision; `solution` becomes its solution.
@@ -84,10 +87,51 @@ impl Memory {
 
     /// Whether the last run was by these methods alone.
     pub fn used_only(&self, good: impl Fn(Method) -> bool) -> bool {
-        match &self.active {
+        match &self.active[usize::from(self.told)] {
             Some((.., Active::Auto(auto))) => auto.used().iter().all(|name| Method::find(name).is_some_and(&good)),
             Some((method, ..)) => good(*method),
             None => false,
+        }
+    }
+}
+
+impl<'a, 'r> Run<'a, 'r> {
+    /// The same in the memory of a run of the same system that is over.
+    pub(super) fn within(
+        system: &'a dyn System,
+        p: &[f64],
+        options: &'a Options<'a>,
+        recorder: Option<&'r mut dyn Recorder>,
+        mut memory: Memory,
+    ) -> Self {
+        let shape = system.shape();
+        let n = shape.dim();
+        let mut problem = Problem::within(system, p, options, std::mem::take(&mut memory.room));
+        problem.told = recorder.is_some();
+        let mut point = std::mem::take(&mut memory.point);
+        if point.len() != n {
+            point = zeros(n);
+        }
+        Run {
+            projection: memory.projection.take().or_else(|| Projection::new(&problem)),
+            algebraic: None,
+            problem,
+            recorder,
+            points: std::mem::take(&mut memory.points),
+            options,
+            kept: Points::within(options, shape, std::mem::take(&mut memory.rows)),
+            point,
+            time: options.t0,
+            step: 0.0,
+            seldom: 256 / (1 + n as u64 / 40).min(256),
+            events: None,
+            stopped: false,
+            settled: None,
+            rests: false,
+            start: Vec::new(),
+            dense: options.dense.then(|| Dense::new(n)),
+            halted: false,
+            memory,
         }
     }
 }

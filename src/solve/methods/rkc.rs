@@ -115,6 +115,7 @@ pub struct Rkc {
     before: Vec<f64>,
     last: Vec<f64>,
     next: Vec<f64>,
+    scratch: Vec<f64>,
     k: Vec<f64>,
     error: Vec<f64>,
     /// The direction of the dominant eigenvector, kept from one estimate to the next.
@@ -142,6 +143,7 @@ impl Rkc {
             before: zeros(),
             last: zeros(),
             next: zeros(),
+            scratch: vec![0.0; 2 * n],
             k: zeros(),
             error: zeros(),
             direction: zeros(),
@@ -273,11 +275,7 @@ impl Stepper for Rkc {
             self.age = 0;
         }
         if self.h == 0.0 {
-            let (n, mut scratch) =
-                (self.y.len(), [std::mem::take(&mut self.last), std::mem::take(&mut self.next)].concat());
-            self.h = first_step(problem, self.t, &self.y, &self.f, 2, end - self.t, &mut scratch);
-            self.next = scratch.split_off(n);
-            self.last = scratch;
+            self.h = first_step(problem, self.t, &self.y, &self.f, 2, end - self.t, &mut self.scratch);
         }
         // So many stages that rounding inside a step stays below the tolerance (§3.3).
         let most = 2.max((problem.rtol / (10.0 * f64::EPSILON)).sqrt() as usize);
