@@ -142,7 +142,8 @@ fn left(compiled: &Compiled, method: &Rosenbrock) -> Vec<f64> {
 #[test]
 fn differences_of_both_backends_agree_bit_for_bit() {
     const NAMES: [&str; 3] = ["one", "three", "five"];
-    for (name, text) in MODELS {
+    // With algebraic equations there are none.
+    for (name, text) in MODELS.into_iter().filter(|(name, _)| *name != "algebraic") {
         let (native, interpreted) = (compile(text, Backend::Jit), compile(text, Backend::Interpret));
         let columns = native.model().parameters().len();
         for (q, known_by) in [1, 3, 5].into_iter().zip(NAMES) {
@@ -218,7 +219,8 @@ fn they_are_what_the_instructions_of_the_step_give() {
                 }
             }
             // Else both went the same way.
-            assert!(differs || name == "decay", "{name} {}", method.name());
+            let listed = method == Method::Bdf && name == "algebraic";
+            assert!(differs || listed || name == "decay", "{name} {}", method.name());
         }
     }
 }

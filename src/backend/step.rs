@@ -227,6 +227,10 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
     ) -> Option<Arc<dyn CompiledStep>> {
         let jacobian = self.jacobian.as_ref()?;
         self.along(formula.name, (k, moves), kernels, || {
+            // With algebraic equations W may be badly conditioned: lists refine their solutions.
+            if !(0..pattern.nrows()).all(|row| pattern.is_differential(row)) {
+                return None;
+            }
             let (program, plan) = parameters()?;
             let by_parameter = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
             let (by, by_places) = plan.pattern();

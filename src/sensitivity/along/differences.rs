@@ -21,6 +21,8 @@ pub struct Differences {
     work: Vec<f64>,
     /// Differences of S on the way from those before to those behind the step.
     between: [Vec<f64>; 2],
+    /// S at the end of the last step, before anybody has changed it there.
+    end: Vec<f64>,
 }
 
 /// What steps of these orders are known by.
@@ -29,8 +31,8 @@ const NAMES: [&str; MAX_ORDER] = ["differences1", "differences2", "differences3"
 impl Differences {
     pub fn new(directions: Directions) -> Self {
         let between = [0, 1].map(|_| vec![0.0; HISTORY * directions.size() + 1]);
-        let (given, weights, work) = (Vec::new(), Vec::new(), Vec::new());
-        Differences { directions, orders: Default::default(), given, weights, work, between }
+        let [given, weights, work, end] = [const { Vec::new() }; 4];
+        Differences { directions, orders: Default::default(), given, weights, work, between, end }
     }
 
     /// The function for an order.
@@ -82,6 +84,8 @@ impl Differences {
             return None;
         }
         std::mem::swap(carried, to);
+        self.end.clear();
+        self.end.extend_from_slice(&carried[..size]);
         Some((q + 3) * size)
     }
 
@@ -95,6 +99,7 @@ impl Differences {
         for (slot, difference) in program.leaves.iter().zip(carried.chunks_exact(size)) {
             slots[slot * size..(slot + 1) * size].copy_from_slice(difference);
         }
+        slots[program.leaves[0] * size..][..size].copy_from_slice(&self.end);
         program.ops.len()
     }
 }
