@@ -17,8 +17,8 @@ use numbers::numbers;
 enum Unit {
     /// What is added up on the way: the terms, Σ |λ| |S| at every step, and h Σ |λ| |∂f/∂p|.
     Sums,
-    /// And what solving with W = 1/(h/4) M − J multiplies that by where nothing corrects it, as in the functions for whole Rosenbrock steps,
-    /// whose γ are about 1/4: |λ| |W⁻¹| |W| |S| (R. D. Skeel, J. ACM 26 (1979) 494).
+    /// And what solving with W = 1/(γh) M − J, γ = 1/4, multiplies that by where nothing corrects it, as in the functions for whole
+    /// steps: |λ| |W⁻¹| |W| |S| (R. D. Skeel, J. ACM 26 (1979) 494).
     Solves,
 }
 
@@ -33,6 +33,7 @@ fn gap(problem: &Problem, compiled: &Compiled, unit: Unit) -> f64 {
     let path = problem.clone().save(Save::Steps).tangents(&names).unwrap_or_else(|e| panic!("{e}"));
     let recorded = problem.record().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(recorded.solution().times(), tangents.solution().times());
+    assert_eq!(recorded.solution().statistics.steps, tangents.solution().statistics.steps);
     let columns = n + model.outputs().len();
     let w = numbers(tangents.solution().len() * columns);
     let (mut sizes, mut direct) = (vec![0.0f64; k], vec![0.0f64; k]);
@@ -112,8 +113,8 @@ fn check(name: &str, problem: &Problem, compiled: &Compiled, method: Method, fau
         let statistics = problem.solve().unwrap().statistics;
         gap_found /= (statistics.rhs as f64 / (statistics.steps + statistics.rejected) as f64).powi(2);
     }
-    let rosenbrock = matches!(method, Method::Auto | Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P);
-    if !(gap_found <= 1e-12) && rosenbrock {
+    let whole = matches!(method, Method::Auto | Method::Rosenbrock23 | Method::Rodas4 | Method::Rodas5P | Method::Bdf);
+    if !(gap_found <= 1e-12) && whole {
         gap_found = gap(problem, compiled, Unit::Solves);
     }
     println!("{name} {}: {gap_found:e}", method.name());
@@ -165,19 +166,21 @@ fn transposes(wanted: impl Fn(&common::Reference, Method) -> bool) -> Vec<Method
     checked
 }
 
+/// Runs that do not come to their end at these tolerances: steps that become too small, and a switch that is slid along.
+const CANNOT: [(&str, Method); 2] = [("watertube", Method::Rosenbrock23), ("watertube", Method::Bdf)];
+
 #[test]
 fn backward_is_the_transpose_of_forward_with_algebraic_equations() {
     let mut faults = Vec::new();
     for name in ["chemakzo", "caraxis", "rober_dae", "watertube"] {
         let Some(reference) = common::problem(name) else { return };
         let compiled = Model::parse(&reference.text).unwrap().compile().unwrap();
-        // Of the water tube the beginning, through a dozen of its switches; steps of Rosenbrock23 become too small there.
-        let (t0, t1) = (reference.span.0, if name == "watertube" { 12_000.0 } else { reference.span.1 });
+        let (t0, t1) = reference.span;
         for method in Method::ALL.iter().copied().filter(|method| method.suits_stiff() && *method != Method::Rkc) {
             let times = (0..=4).map(|k| t0 + (t1 - t0) * f64::from(k) / 4.0).collect();
             let problem = compiled.problem().span(t0..t1).rtol(1e-5).atol(1e-8).method(method).max_steps(20_000);
             let problem = problem.save(Save::At(times));
-            if (name, method) != ("watertube", Method::Rosenbrock23) {
+            if !CANNOT.contains(&(name, method)) {
                 check(name, &problem, &compiled, method, &mut faults);
             }
         }

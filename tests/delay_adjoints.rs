@@ -181,17 +181,19 @@ fn two_hundred_parameters() {
     }
 }
 
-/// What the way back takes, of runs of so many parameters; on a quiet machine:
+/// What the way back takes, of runs of so many parameters, with steps as they come, some of them longer than the delay, and
+/// with shorter ones; on a quiet machine:
 /// `cargo test --release --workspace --test delay_adjoints -- --ignored --nocapture costs`.
 #[test]
 #[ignore = "measures time"]
 fn costs() {
-    for count in [1, 10, 100] {
+    for (count, longest) in [1, 10, 100].into_iter().flat_map(|count| [(count, 20.0), (count, 0.7)]) {
         let text = RING
             .replace("1..10", &format!("1..{count}"))
             .replace("sum[j](w[i,j]*cos(j*u[i]))", "(w[i,1] + 1e-6*sum[j](w[i,j]))");
         let model = compiled(&text);
-        let problem = model.problem().span(0.0..20.0).method(Method::Vern7).rtol(1e-6).save(Save::At(vec![20.0]));
+        let problem = model.problem().span(0.0..20.0).method(Method::Vern7).rtol(1e-6).max_step(longest);
+        let problem = problem.save(Save::At(vec![20.0]));
         let recorded = problem.record().unwrap();
         let best = |call: &dyn Fn()| {
             let once = || {
@@ -203,7 +205,8 @@ fn costs() {
         };
         let plain = best(&|| drop(problem.solve().unwrap()));
         let back = best(&|| drop(recorded.pull(&[1.0; 20]).unwrap()));
-        println!("{} parameters: run {:.2} ms, back {:.1} runs", 20 * count + 1, 1e3 * plain, back / plain);
+        let count = 20 * count + 1;
+        println!("{count} parameters, steps up to {longest}: run {:.2} ms, back {:.1} runs", 1e3 * plain, back / plain);
     }
 }
 

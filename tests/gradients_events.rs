@@ -222,30 +222,44 @@ fn two_hundred_cases_are_right() {
     assert!(faults.is_empty(), "{faults}");
 }
 
-/// Down and up the same list of steps and moments, with every method for all kinds of equations.
+/// The same to 1e-12 of the largest: a small derivative may be what is left of large terms.
+fn alike(a: &[f64], b: &[f64]) -> bool {
+    let size = a.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-12 * size)
+}
+
+/// Down and up the same list of steps and moments, with every method that the equations can be solved by.
 #[test]
 fn forward_and_adjoint_agree_through_events_with_all_methods() {
-    let wanted =
-        ["a ball that bounces", "a thermostat", "an event that causes another", "values from the time of the trigger"];
-    let mut count = 0;
-    for kind in KINDS.iter().filter(|kind| wanted.contains(&kind.name)) {
+    let (mut count, mut faults) = (0, String::new());
+    for kind in KINDS {
         let at: Vec<f64> = kind.numbers.iter().map(|(_, lo, hi)| 0.5 * (lo + hi)).collect();
         let by: Vec<&str> = kind.numbers.iter().map(|(name, ..)| *name).collect();
         let declared: Vec<String> = by.iter().zip(&at).map(|(name, value)| format!("{name} = {value}")).collect();
-        let objective = objective(&format!("param {}\n{}", declared.join(", "), kind.text), &by).rtol(1e-6).atol(1e-8);
-        for method in Method::ALL.iter().filter(|method| !method.is_second_order()) {
+        let twins = if kind.name.starts_with("twins") { "param a = 1, b = 1\n" } else { "" };
+        let text = format!("{twins}param {}\n{}", declared.join(", "), kind.text);
+        let objective = objective(&text, &by).rtol(1e-6).atol(1e-8);
+        let algebraic = text.contains("\n0 = ");
+        // The interpolant of Adams does not begin just where its step does: an event that leaves the solution where it is fires again and
+        // again there.
+        let stays = |method: &Method| *method == Method::Adams && kind.name == "a time that is noted";
+        let suits =
+            |method: &&Method| !method.is_second_order() && (!algebraic || method.suits_stiff()) && !stays(method);
+        for method in Method::ALL.iter().filter(suits) {
             let run = |way: Way| {
                 let mut gradient = vec![0.0; at.len()];
                 let outcome = objective.clone().method(*method).way(way).value_and_gradient(&at, &mut gradient);
-                outcome.unwrap_or_else(|error| panic!("{} {}: {error}", kind.name, method.name()));
-                gradient
+                outcome.map(|_| gradient)
             };
-            let (down, up) = (run(Way::Forward), run(Way::Adjoint));
-            assert!(close(&up, &down, 1e-10), "{} {}: {up:?} is not {down:?}", kind.name, method.name());
+            match (run(Way::Forward), run(Way::Adjoint)) {
+                (Ok(down), Ok(up)) if alike(&up, &down) => {}
+                (down, up) => faults += &format!("{} {}: {up:?} is not {down:?}\n", kind.name, method.name()),
+            }
             count += 1;
         }
     }
-    assert!(count > 40, "{count}");
+    assert!(faults.is_empty(), "{faults}");
+    assert!(count > 300, "{count}");
 }
 
 /// Models whose derivative does not exist, by the event that is to blame.

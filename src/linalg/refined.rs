@@ -11,7 +11,9 @@ use super::{Pattern, Shifted};
 use crate::math::{two_product, two_sum};
 
 /// A correction of more than that, of a component: the matrix is badly conditioned.
-const MOST: f64 = 1e-14;
+const BAD: f64 = 1e-12;
+/// What is less than that of the largest component of a vector is compared with that.
+const NOISE: f64 = 1e-8;
 /// Factorisations between two that are looked at, where all is well.
 const PAUSE: u32 = 15;
 /// Corrections of a solution.
@@ -24,6 +26,7 @@ pub struct Refined {
     /// Factorisations until one is looked at, and how many there were to be.
     rest: u32,
     pause: u32,
+    longest: u32,
     looks: bool,
     shift: f64,
     values: Vec<f64>,
@@ -35,8 +38,11 @@ pub struct Refined {
 impl Refined {
     /// Of a matrix with this pattern.
     pub fn new(w: Shifted, pattern: &Pattern) -> Self {
+        // Planned pivots leave up to 1e-11 of algebraic equations, now and then, which is much where these hardly determine their unknowns.
+        let algebraic = (0..pattern.nrows()).any(|row| !pattern.is_differential(row));
         Refined {
             w,
+            longest: if algebraic { 0 } else { PAUSE },
             pattern: pattern.clone(),
             rest: 0,
             pause: 0,
@@ -68,7 +74,7 @@ impl Refined {
             self.shift = shift;
             self.values.clear();
             self.values.extend_from_slice(jacobian);
-            self.pause = (2 * self.pause + 1).min(PAUSE);
+            self.pause = (2 * self.pause + 1).min(self.longest);
             self.rest = self.pause;
         } else {
             self.rest = self.rest.saturating_sub(1);
@@ -89,22 +95,43 @@ impl Refined {
         self.given.clear();
         self.given.extend_from_slice(b);
         self.w.solve_rows(b, k, room);
-        let mut last = f64::INFINITY;
+        let (mut first, mut last) = (None, f64::INFINITY);
         for _ in 0..ROUNDS {
             self.residual(b, k);
             self.w.solve_rows(&mut self.left, k, room);
-            let share = |(x, d): (&f64, &f64)| if *d == 0.0 { 0.0 } else { (d / (x + d)).abs() };
-            let change = b.iter().zip(&self.left).map(share).fold(0.0f64, |most, share| most.max(share));
+            let change = self.change(b, k);
             // Corrections that do not shrink, or are no numbers, improve nothing.
             if !(change < 0.5 * last) || !self.left.iter().all(|d| d.is_finite()) {
                 return;
             }
             b.iter_mut().zip(&self.left).for_each(|(x, d)| *x += d);
-            if change <= MOST {
+            // Each correction is as good as the first was large.
+            let first = *first.get_or_insert(change);
+            if first > BAD {
+                (self.pause, self.rest) = (0, 0);
+            }
+            if change * first <= f64::EPSILON {
                 return;
             }
-            (self.pause, self.rest, last) = (0, 0, change);
+            last = change;
         }
+    }
+
+    /// The largest correction in `left` of a component, as a share of it; what is next to nothing of its vector may be noise.
+    fn change(&mut self, x: &[f64], k: usize) -> f64 {
+        self.low.clear();
+        self.low.resize(k, 0.0);
+        for row in x.chunks_exact(k) {
+            self.low.iter_mut().zip(row).for_each(|(least, x)| *least = least.max(NOISE * x.abs()));
+        }
+        let mut most = 0.0f64;
+        for (row, change) in x.chunks_exact(k).zip(self.left.chunks_exact(k)) {
+            for ((x, change), least) in row.iter().zip(change).zip(&self.low).filter(|((_, change), _)| **change != 0.0)
+            {
+                most = most.max(change.abs() / x.abs().max(*least));
+            }
+        }
+        most
     }
 
     /// b − W x into `left`.

@@ -23,7 +23,7 @@ use super::points::Points;
 use super::problem::Problem;
 use super::settled::Settled;
 use super::stepper::{Stepper, zeros};
-use super::taken::{Place, Recorder, Turn};
+use super::taken::{Aside, Place, Recorder, Turn};
 use super::{Dense, ErrorKind, Failure, Method, Options, Precision, Solution, lanes};
 use crate::system::System;
 
@@ -105,7 +105,7 @@ struct Going {
 struct Run<'a, 'r> {
     problem: Problem<'a>,
     /// Whoever differentiates the run, and what the last step says of itself.
-    recorder: Option<&'r mut dyn Recorder>,
+    recorder: Option<Aside<'r>>,
     points: Vec<f64>,
     projection: Option<Projection>,
     algebraic: Option<Algebraic>,

@@ -49,6 +49,8 @@ pub struct Problem<'a> {
     pub statistics: Statistics,
     /// How often the watched functions were computed.
     pub looks: u64,
+    /// Evaluations of f that were a listener's.
+    pub aside: u64,
 }
 
 /// The memory of a problem that is over, for the next one.
@@ -97,6 +99,7 @@ impl<'a> Problem<'a> {
             started,
             statistics: Statistics::default(),
             looks: 0,
+            aside: 0,
         }
     }
 

@@ -192,6 +192,53 @@ pub struct Echo {
     pub lag: usize,
 }
 
+/// A listener whose evaluations of f are told apart from the run's own: what a run decides by their number it decides alike whoever
+/// listens.
+pub struct Aside<'r>(pub &'r mut dyn Recorder);
+
+impl Aside<'_> {
+    fn apart<T>(&mut self, problem: &mut Problem, call: impl FnOnce(&mut dyn Recorder, &mut Problem) -> T) -> T {
+        let before = problem.statistics.rhs;
+        let value = call(self.0, problem);
+        problem.aside += problem.statistics.rhs - before;
+        value
+    }
+}
+
+impl Recorder for Aside<'_> {
+    fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
+        self.apart(problem, |recorder, problem| recorder.start(problem, t, given, y))
+    }
+
+    fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {
+        self.apart(problem, |recorder, problem| recorder.step(problem, taken, y, points))
+    }
+
+    fn found(&mut self, y: &[f64]) {
+        self.0.found(y);
+    }
+
+    fn cut(&mut self, problem: &mut Problem, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        self.apart(problem, |recorder, problem| recorder.cut(problem, t, y))
+    }
+
+    fn turn(&mut self, problem: &mut Problem, t: f64, y: &[f64], turn: Turn) -> Result<(), ErrorKind> {
+        self.apart(problem, |recorder, problem| recorder.turn(problem, t, y, turn))
+    }
+
+    fn echo(&mut self, problem: &mut Problem, t: f64, f: [&[f64]; 2], echoes: &[Echo]) -> Result<(), ErrorKind> {
+        self.apart(problem, |recorder, problem| recorder.echo(problem, t, f, echoes))
+    }
+
+    fn end(&mut self, problem: &mut Problem) {
+        self.apart(problem, |recorder, problem| recorder.end(problem));
+    }
+
+    fn keep(&mut self, problem: &mut Problem, place: Place, t: f64, y: &[f64]) -> Result<(), ErrorKind> {
+        self.apart(problem, |recorder, problem| recorder.keep(problem, place, t, y))
+    }
+}
+
 /// Listens to a run.
 pub trait Recorder {
     /// The run starts at (t, y), which `given` has become where there are constraints and algebraic unknowns. A run that another one leads

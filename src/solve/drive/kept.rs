@@ -3,7 +3,7 @@
 use super::Run;
 use crate::solve::ErrorKind;
 use crate::solve::stepper::Stepper;
-use crate::solve::taken::Place;
+use crate::solve::taken::{Place, Recorder};
 
 impl Run<'_, '_> {
     /// Keeps the start, or the asked-for times that coincide with it.

@@ -9,6 +9,7 @@ use crate::solve::options::validate;
 use crate::solve::points::{Points, Rows};
 use crate::solve::problem::{Problem, Room};
 use crate::solve::stepper::zeros;
+use crate::solve::taken::Aside;
 use crate::solve::{Cause, Dense, ErrorKind, Failure, Method, Options, Recorder, Solution};
 use crate::system::System;
 
@@ -116,7 +117,7 @@ impl<'a, 'r> Run<'a, 'r> {
             projection: memory.projection.take().or_else(|| Projection::new(&problem)),
             algebraic: None,
             problem,
-            recorder,
+            recorder: recorder.map(Aside),
             points: std::mem::take(&mut memory.points),
             options,
             kept: Points::within(options, shape, std::mem::take(&mut memory.rows)),

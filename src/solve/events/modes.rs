@@ -379,13 +379,14 @@ impl Modes {
 
     /// Whether steps that end at switches get further, per evaluation, than steps over them.
     fn judge(&mut self, problem: &mut Problem, t: f64, cut: Option<usize>) {
-        let (t0, rhs, looks) = *self.window.since.get_or_insert((t, problem.statistics.rhs, problem.looks));
+        let (all, looked) = (problem.statistics.rhs - problem.aside, problem.looks);
+        let (t0, rhs, looks) = *self.window.since.get_or_insert((t, all, looked));
         self.window.steps += 1;
         self.window.cuts += u32::from(cut.is_some());
         if self.window.steps < WINDOW {
             return;
         }
-        let (rhs, looks) = (problem.statistics.rhs - rhs, problem.looks - looks);
+        let (rhs, looks) = (all - rhs, looked - looks);
         let pace = (t - t0) / (rhs + looks).max(1) as f64;
         let cuts = std::mem::take(&mut self.window).cuts;
         let slow = t - t0 < LITTLE * self.reach(t);
