@@ -305,8 +305,8 @@ fn a_long_run_takes_little_memory() {
     let recorded = problem.record().unwrap();
     let steps = recorded.solution().statistics.steps;
     assert!(steps >= 100_000);
-    // A million steps within 64 MB.
-    assert!(recorded.bytes() <= 48 * steps, "{} bytes for {steps} steps", recorded.bytes());
+    // A million steps within 64 MB: 8 MiB with their stages, and the others.
+    assert!(recorded.bytes() <= (8 << 20) + 48 * steps, "{} bytes for {steps} steps", recorded.bytes());
 }
 
 #[test]

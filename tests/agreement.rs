@@ -6,7 +6,7 @@ use rhapsode::backend::interpret::Interpreter;
 use rhapsode::backend::native::Native;
 use rhapsode::backend::{Arguments, KernelId, Kernels};
 use rhapsode::kernel::program::Program;
-use rhapsode::kernel::{Target64, lower, lower_jacobian_product, lower_matrix, verify};
+use rhapsode::kernel::{Target64, lower, lower_jacobian_product, lower_matrix, lower_pull, verify};
 use rhapsode::system::Matrix;
 
 /// A repeatable stream of numbers, some of them unpleasant.
@@ -28,7 +28,7 @@ impl Numbers {
     }
 }
 
-fn agree(name: &str, program: &Program, numbers: &mut Numbers) {
+fn agree(name: &str, program: &Program, sums: usize, numbers: &mut Numbers) {
     verify(program).unwrap_or_else(|e| panic!("{name}: {e}"));
     let (slow, fast) = (Interpreter::new(program).unwrap(), Native::new(program).unwrap());
     for (k, kernel) in program.kernels.iter().enumerate() {
@@ -39,6 +39,8 @@ fn agree(name: &str, program: &Program, numbers: &mut Numbers) {
             let run = |kernels: &dyn Kernels| {
                 let (mut w, mut out) = (vec![0.0; kernels.lengths(id).w], vec![0.0; l.out]);
                 kernels.call(id, Arguments { t, y: &y, p: &p, v: &v, w: &mut w, out: &mut out });
+                // What is added to stands first in the work buffer.
+                out.extend_from_slice(&w[..sums]);
                 out
             };
             for (at, (a, b)) in run(&slow).iter().zip(run(&fast)).enumerate() {
@@ -64,11 +66,16 @@ fn every_kernel_of_every_example_agrees() {
             let target = Target64 { fma };
             let lowered = lower(model.checked(), model.derivatives(), target);
             let name = format!("{} (fma {fma})", path.display());
-            agree(&name, &lowered.program, &mut numbers);
-            agree(&name, &lower_jacobian_product(model.checked(), &lowered, target), &mut numbers);
+            agree(&name, &lowered.program, 0, &mut numbers);
+            agree(&name, &lower_jacobian_product(model.checked(), &lowered, target), 0, &mut numbers);
             for matrix in Matrix::ALL {
                 let (program, _) = lower_matrix(model.checked(), &lowered, target, matrix).unwrap();
-                agree(&name, &program, &mut numbers);
+                agree(&name, &program, 0, &mut numbers);
+            }
+            let sums = model.checked().dim() + lowered.parameters + lowered.discretes;
+            for curved in [false, true] {
+                let program = lower_pull(model.checked(), &lowered, target, curved).unwrap();
+                agree(&name, &program, sums, &mut numbers);
             }
         }
         count += 1;

@@ -3,7 +3,7 @@
 use rhapsode::backend::{Arguments, KernelId, Kernels, interpret::Interpreter};
 use rhapsode::expr::builtin::{BUILTINS, Meaning, build, derivative};
 use rhapsode::expr::{Environment, Evaluator, Graph, Node, Reads, SymbolId};
-use rhapsode::kernel::{Target64, lower_jacobian_product, lower_matrix};
+use rhapsode::kernel::{Target64, lower_jacobian_product, lower_matrix, lower_pull};
 use rhapsode::system::Matrix;
 use rhapsode::{Compiled, Model};
 
@@ -197,4 +197,96 @@ fn parameter_jacobians_agree_with_differences() {
             }
         }
     }
+}
+
+/// The entries of a matrix of derivatives at a point: row, column, value.
+fn entries(
+    compiled: &Compiled,
+    matrix: Matrix,
+    (t, y, p): (f64, &[f64], &[f64]),
+    v: &[f64],
+) -> Vec<(usize, usize, f64)> {
+    let (lowered, target) = (compiled.model().lower(), Target64 { fma: true });
+    let (program, plan) = lower_matrix(compiled.model().checked(), &lowered, target, matrix).unwrap();
+    let kernel = Interpreter::new(&program).unwrap();
+    let (mut work, mut raw) = (vec![0.0; kernel.lengths(KernelId(0)).w], vec![0.0; plan.values]);
+    kernel.call(KernelId(0), Arguments { t, y, p, v, w: &mut work, out: &mut raw });
+    let (pattern, places) = plan.pattern();
+    let place = |k: usize| places.as_ref().map_or(k, |places| places[k]);
+    raw.iter().enumerate().map(|(k, value)| (pattern.entry(place(k)).0, pattern.entry(place(k)).1, *value)).collect()
+}
+
+/// Products of transposed Jacobians against those of the matrices, for the equations and for J v + τ ∂f/∂t.
+fn products_agree(name: &str, compiled: &Compiled, p: &[f64], y: &[f64]) {
+    let (n, t, model) = (y.len(), 0.37, compiled.model().checked());
+    let lowered = compiled.model().lower();
+    let columns = lowered.parameters + lowered.discretes;
+    let some = |k: usize| 0.5 - (k % 5) as f64 / 3.0;
+    for curved in [false, true] {
+        let direction: Vec<f64> = (0..if curved { 2 * n + 1 } else { n }).map(|k| some(k * k + 1)).collect();
+        let mu = &direction[direction.len() - n..];
+        let (by_state, by_parameter) = if curved {
+            let v = &direction[..=n];
+            let part = |matrix| entries(compiled, matrix, (t, y, p), v);
+            (part(Matrix::Curvature), part(Matrix::MixedCurvature))
+        } else {
+            let system = compiled.system();
+            let (pattern, shape) = (system.jacobian_pattern(), system.shape());
+            let (mut work, mut values) = (vec![0.0; shape.work], vec![0.0; pattern.nnz()]);
+            system.jacobian(t, y, p, &mut work, &mut values);
+            let places = values.iter().enumerate();
+            let jacobian = places.map(|(k, value)| (pattern.entry(k).0, pattern.entry(k).1, *value)).collect();
+            (jacobian, entries(compiled, Matrix::Parameters, (t, y, p), &[]))
+        };
+        // What stands there is added to.
+        let before: Vec<f64> = (0..n + columns).map(some).collect();
+        let (mut expected, mut size) = (before.clone(), vec![1.0; n + columns]);
+        for (list, from) in [(by_state, 0), (by_parameter, n)] {
+            for (row, column, value) in list {
+                expected[from + column] += value * mu[row];
+                size[from + column] += (value * mu[row]).abs();
+            }
+        }
+        let Ok(program) = lower_pull(model, &lowered, Target64 { fma: true }, curved) else {
+            assert_eq!(name, "wrapped convolution", "a subscript of several indices wraps there only");
+            continue;
+        };
+        let kernel = Interpreter::new(&program).unwrap();
+        let mut work = vec![f64::NAN; kernel.lengths(KernelId(0)).w];
+        work[..n + columns].copy_from_slice(&before);
+        kernel.call(KernelId(0), Arguments { t, y, p, v: &direction, w: &mut work, out: &mut [] });
+        for k in 0..n + columns {
+            let (found, expected) = (work[k], expected[k]);
+            let same = (found - expected).abs() <= 1e-11 * size[k] || !expected.is_finite() || !size[k].is_finite();
+            assert!(same, "{name}, curved {curved}: product {k} of {n} and {columns}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn products_of_transposed_jacobians_agree_with_matrices() {
+    for (name, text) in MODELS {
+        let (compiled, p, y) = compile(text);
+        products_agree(name, &compiled, &p, &y);
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models");
+    let mut count = 0;
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.extension().is_none_or(|e| e != "ode") {
+            continue;
+        }
+        let model = Model::load(&path).unwrap_or_else(|e| panic!("{e}"));
+        // What is read at other times follows parameters in its own ways.
+        if !model.checked().delays.is_empty() || model.checked().dim() > 1000 {
+            continue;
+        }
+        let compiled = model.compile().unwrap();
+        let Ok(values) = compiled.problem().parameter_values() else { continue };
+        let p = compiled.bind(&values);
+        let y: Vec<f64> =
+            compiled.initial(0.0, &p).iter().enumerate().map(|(k, y)| y + 0.013 * (k % 7) as f64).collect();
+        products_agree(&path.display().to_string(), &compiled, &p, &y);
+        count += 1;
+    }
+    assert!(count >= 20, "only {count} examples");
 }

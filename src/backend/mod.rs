@@ -16,7 +16,7 @@ mod step;
 mod system;
 
 pub use eliminator::CompiledEliminator;
-pub use system::{CompiledSystem, MatrixMaker, SeriesDerivativesMaker, SeriesMaker};
+pub use system::{CompiledSystem, MatrixMaker, PullMaker, SeriesDerivativesMaker, SeriesMaker};
 
 use crate::kernel::program::{Lengths, Program};
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use super::interpret::Interpreter;
 use super::{Arguments, KernelId, Kernels, SingleKernels};
 use crate::kernel::program::{Kernel, Program};
 use crate::kernel::step::{
-    CollocationParts, DifferenceParts, Entries, Parts, StageParts, collocation_step, difference_tangent,
+    Begin, CollocationParts, DifferenceParts, Entries, Parts, StageParts, collocation_step, difference_tangent,
     explicit_adjoint, explicit_interpolant, explicit_step, explicit_tangent, for_single, newton_iterations, operations,
     rosenbrock_adjoint, rosenbrock_step, rosenbrock_tangent, side_by_side, statements,
 };
@@ -130,7 +130,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         made.map(|step| step as Arc<dyn CompiledCollocation>)
     }
 
-    /// The way back through a step of an explicit method; the second kernel also starts from points inside the step.
+    /// The way back through a step of an explicit method; the second kernel starts from points inside the step, or without stages.
     /// J and ∂f/∂p come with their patterns and the places of the kernels' values.
     pub fn explicit_adjoint(
         &self,
@@ -148,8 +148,8 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
             let jacobian = Entries::new(jacobian, pattern, places);
             let by_parameter = Entries::new(by_parameter, &by, by_places.as_deref());
             let parts = (&jacobian, &by_parameter);
-            let kernel = |whole| explicit_adjoint(rhs, parts, formula, whole, by.ncols(), self.target);
-            let kernels_made = vec![kernel(false)?, kernel(true)?];
+            let kernel = |begin| explicit_adjoint(rhs, parts, formula, begin, by.ncols(), self.target);
+            let kernels_made = vec![kernel(Begin::Stages)?, kernel(Begin::Adjoints)?];
             let small = kernels_made.iter().all(|kernel| operations(kernel) <= 2 * STEP);
             if small { Step::new(Program { kernels: kernels_made }, kernels.clone()) } else { None }
         });
@@ -167,8 +167,8 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         let mut made = self.backward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let step = known(&mut made, formula.name, || {
             let made = self.with_parts((pattern, places), true, matrices, |parts| {
-                let back = |whole| rosenbrock_adjoint(parts, formula, whole, self.target);
-                Some(vec![back(false)?, back(true)?])
+                let back = |begin| rosenbrock_adjoint(parts, formula, begin, self.target);
+                Some(vec![back(Begin::Stages)?, back(Begin::Adjoints)?])
             })?;
             let small = made.iter().all(|kernel| operations(kernel) <= 2 * STEP);
             if small { Step::new(Program { kernels: made }, kernels.clone()) } else { None }

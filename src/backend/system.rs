@@ -11,8 +11,8 @@ use crate::kernel::{DelayPlan, EventPlan, Lowered, MatrixPlan, Target64};
 use crate::linalg::{Eliminator, Pattern, Strategy};
 use crate::system::{
     CollocationFormula, CompiledCollocation, CompiledNewton, CompiledStep, Constraints, Delays, Derivative,
-    DifferenceFormula, Events, ExplicitFormula, Matrix, RosenbrockFormula, SecondOrder, Shape, Split, System, Taylor,
-    TaylorDerivatives,
+    DifferenceFormula, Events, ExplicitFormula, Matrix, Pull, RosenbrockFormula, SecondOrder, Shape, Split, System,
+    Taylor, TaylorDerivatives,
 };
 
 /// A [`System`] made of kernels. Generic over the backend, so that a solver's call reaches the kernel through one
@@ -41,6 +41,9 @@ pub struct CompiledSystem<K> {
     matrices: Option<MatrixMaker>,
     /// Those made so far, by place in [`Matrix::ALL`].
     derivatives: [OnceLock<Result<Arc<dyn Derivative>, String>>; Matrix::ALL.len()],
+    pulls: Option<PullMaker>,
+    /// Those of f, and of J v + τ ∂f/∂t.
+    pulled: [OnceLock<Option<Arc<dyn Pull>>>; 2],
     transposed: OnceLock<Arc<(Pattern, Arc<Strategy>)>>,
     /// The series made so far, by order, and those with their derivatives.
     made: Mutex<BTreeMap<usize, Made<Series<K>>>>,
@@ -56,6 +59,9 @@ pub type SeriesDerivativesMaker = Box<dyn Fn(usize) -> Result<(Program, [MatrixP
 
 /// Lowers a matrix of derivatives, or says why there is none.
 pub type MatrixMaker = Box<dyn Fn(Matrix) -> Result<(Program, MatrixPlan), String> + Send + Sync>;
+
+/// Lowers products of the transposed Jacobians, or of those of J v + τ ∂f/∂t.
+pub type PullMaker = Box<dyn Fn(bool) -> Option<Program> + Send + Sync>;
 
 /// ∂f/∂p and the curvatures, which derivatives of a Rosenbrock step are made of.
 fn second(maker: &MatrixMaker) -> Option<[(Program, MatrixPlan); 3]> {
@@ -196,6 +202,22 @@ impl<K: Kernels> Derivative for Values<K> {
     }
 }
 
+/// Products of transposed matrices, by their kernel.
+struct Products<K> {
+    kernels: K,
+    kernel: KernelId,
+}
+
+impl<K: Kernels> Pull for Products<K> {
+    fn work(&self) -> usize {
+        self.kernels.lengths(self.kernel).w
+    }
+
+    fn add(&self, t: f64, y: &[f64], p: &[f64], direction: &[f64], w: &mut [f64]) {
+        self.kernels.call(self.kernel, Arguments { t, y, p, v: direction, w, out: &mut [] });
+    }
+}
+
 /// Where each kernel stands in the program.
 #[derive(Clone, Copy, Debug)]
 struct Places {
@@ -289,6 +311,8 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
             second_order: OnceLock::new(),
             matrices: None,
             derivatives: Default::default(),
+            pulls: None,
+            pulled: Default::default(),
             transposed: OnceLock::new(),
             made: Mutex::default(),
             series_derivatives: None,
@@ -306,6 +330,20 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
     pub fn with_matrices(mut self, maker: MatrixMaker) -> Self {
         self.matrices = Some(maker);
         self
+    }
+
+    /// With a way to make products of the transposed Jacobians.
+    pub fn with_pulls(mut self, maker: PullMaker) -> Self {
+        self.pulls = Some(maker);
+        self
+    }
+
+    fn make_pull(&self, curved: bool) -> Option<Arc<dyn Pull>> {
+        // What is read at other times follows parameters in its own ways.
+        let maker = self.pulls.as_ref().filter(|_| self.delays.is_empty())?;
+        let kernels = self.kernels.another(&maker(curved)?)?;
+        let kernel = kernels.find("pull")?;
+        Some(Arc::new(Products { kernels, kernel }))
     }
 
     fn make_matrix(&self, matrix: Matrix) -> Result<Arc<dyn Derivative>, String> {
@@ -371,6 +409,10 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
 
     fn derivative(&self, matrix: Matrix) -> Result<Arc<dyn Derivative>, String> {
         self.derivatives[matrix as usize].get_or_init(|| self.make_matrix(matrix)).clone()
+    }
+
+    fn pull(&self, curved: bool) -> Option<Arc<dyn Pull>> {
+        self.pulled[usize::from(curved)].get_or_init(|| self.make_pull(curved)).clone()
     }
 
     fn transposed(&self) -> Arc<(Pattern, Arc<Strategy>)> {

@@ -169,7 +169,7 @@ impl Scalars {
             return *known;
         }
         let mut new: FxHashMap<ExprId, ExprId> = FxHashMap::default();
-        for id in self.model.graph.reachable_outside_reductions(root) {
+        for id in self.model.graph.reachable_outside_reductions(&[root]) {
             let value = match self.model.graph.node(id) {
                 Node::Reduce(kind, var, lo, hi, body) => self.written_out(kind, (var, lo.into(), hi.into()), body),
                 Node::Symbol(symbol, subs) => self.element(symbol, subs).unwrap_or(id),

@@ -85,7 +85,7 @@ fn meet(graph: &mut Graph, piece: &Piece, value: ExprId, delayed: &Delayed) -> (
 /// An expression with another time in the place of the independent variable.
 fn at_time(graph: &mut Graph, root: ExprId, at: ExprId) -> ExprId {
     let mut new: FxHashMap<ExprId, ExprId> = FxHashMap::default();
-    for id in graph.reachable_outside_reductions(root) {
+    for id in graph.reachable_outside_reductions(&[root]) {
         let value = match graph.node(id) {
             Node::Time => at,
             Node::Reduce(kind, var, lo, hi, body) => {

@@ -154,7 +154,7 @@ pub fn placed(graph: &Graph, vars: &[VarId], subs: SubsId) -> FxHashMap<VarId, A
 pub fn tangent(graph: &mut Graph, root: ExprId, direction: &Direction) -> ExprId {
     let zero = graph.constant(0.0);
     let mut tangents: FxHashMap<ExprId, ExprId> = FxHashMap::default();
-    for id in graph.reachable_outside_reductions(root) {
+    for id in graph.reachable_outside_reductions(&[root]) {
         let d = |x: ExprId| tangents.get(&x).copied().unwrap_or(zero);
         let value = match graph.node(id) {
             Node::Time => direction.time.unwrap_or(zero),

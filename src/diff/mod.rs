@@ -6,6 +6,7 @@
 
 mod delays;
 mod forward;
+mod pull;
 mod reverse;
 pub mod saltation;
 mod sensitivity;
@@ -15,6 +16,7 @@ mod taylor;
 
 pub use forward::jacobian_product;
 pub(crate) use forward::{Direction, tangent};
+pub use pull::{Added, Pull, pull};
 pub use reverse::{By, Matrix, Of, matrix, parameter_jacobian};
 pub use sensitivity::{Wanted, along, with_sensitivities};
 pub use split::Split;

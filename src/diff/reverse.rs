@@ -16,10 +16,10 @@ use crate::math::{Binary, Compare, Unary};
 use crate::model::{Dim, Family, Kind, Model, Piece, Symbol};
 
 /// A derivative by one leaf: `value`, for all values of the `extra` indices (those of reductions the leaf stands in).
-struct LeafDerivative {
-    leaf: ExprId,
-    extra: Vec<IndexRange>,
-    value: ExprId,
+pub struct LeafDerivative {
+    pub leaf: ExprId,
+    pub extra: Vec<IndexRange>,
+    pub value: ExprId,
 }
 
 /// ∂f/∂y.
@@ -281,7 +281,7 @@ impl<'a> Walk<'a> {
         seed: ExprId,
     ) -> Result<(), Unsupported> {
         let taken = ranges.iter().fold(0u64, |bits, range| bits | 1 << range.var.0);
-        for found in accumulate(self.graph, value, seed, self.least, taken) {
+        for found in accumulate(self.graph, &[(value, seed)], self.least, taken) {
             let Node::Symbol(symbol, subs) = self.graph.node(found.leaf) else { continue };
             let list = self.graph.subscripts(subs).to_vec();
             let mut all = ranges.clone();
@@ -323,7 +323,7 @@ impl<'a> Walk<'a> {
     ) -> Result<(), Unsupported> {
         let Some(family) = self.definitions.get(&symbol).copied() else { return Ok(()) };
         let dims = &self.symbol(symbol).dims;
-        for (ranges, list) in self.unwrapped(symbol, ranges, list)? {
+        for (ranges, list) in unwrapped(self.symbol(symbol), ranges, list)? {
             for piece in &family.pieces {
                 let mut meeting = ranges.clone();
                 let mut with: FxHashMap<VarId, Affine> = FxHashMap::default();
@@ -345,7 +345,7 @@ impl<'a> Walk<'a> {
                             meets = false;
                             break;
                         }
-                        None => return Err(self.unsupported(symbol)),
+                        None => return Err(unsupported(self.symbol(symbol))),
                     }
                 }
                 if meets {
@@ -356,49 +356,51 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
 
-    /// Cuts the ranges so that no subscript wraps.
-    #[allow(clippy::type_complexity)]
-    fn unwrapped(
-        &self,
-        symbol: SymbolId,
-        ranges: Vec<IndexRange>,
-        list: Vec<Subscript>,
-    ) -> Result<Vec<(Vec<IndexRange>, Vec<Affine>)>, Unsupported> {
-        let mut waiting = vec![(ranges, list.into_iter().map(|s| s.affine).collect::<Vec<_>>())];
-        let dims = &self.symbol(symbol).dims;
-        for (k, dim) in dims.iter().enumerate() {
-            let extent = dim.len() as i64;
-            let mut done = Vec::new();
-            while let Some((ranges, mut list)) = waiting.pop() {
-                let turn = |value: i64| (value - dim.lo).div_euclid(extent);
-                let (lo, hi) = list[k].bounds(&ranges);
-                if turn(lo) == turn(hi) {
-                    list[k].offset -= turn(lo) * extent;
-                    done.push((ranges, list));
-                    continue;
-                }
-                let [(var, factor)] = list[k].terms[..] else { return Err(self.unsupported(symbol)) };
-                let Some(at) = ranges.iter().position(|r| r.var == var) else { return Err(self.unsupported(symbol)) };
-                let range = ranges[at];
-                let value = |v: i64| turn(list[k].offset + factor * v);
-                let Some(cut) = (range.lo + 1..=range.hi).find(|v| value(*v) != value(*v - 1)) else {
-                    return Err(self.unsupported(symbol));
-                };
-                let (mut left, mut right) = (ranges.clone(), ranges);
-                left[at].hi = cut - 1;
-                right[at].lo = cut;
-                waiting.push((left, list.clone()));
-                waiting.push((right, list));
+/// Where an element of a symbol with such subscripts stands for all values of the indices: the ranges are cut so that no
+/// subscript wraps.
+///
+/// # Errors
+/// [`Unsupported`] where a subscript of several indices does.
+#[allow(clippy::type_complexity)]
+pub fn unwrapped(
+    symbol: &Symbol,
+    ranges: Vec<IndexRange>,
+    list: Vec<Subscript>,
+) -> Result<Vec<(Vec<IndexRange>, Vec<Affine>)>, Unsupported> {
+    let mut waiting = vec![(ranges, list.into_iter().map(|s| s.affine).collect::<Vec<_>>())];
+    for (k, dim) in symbol.dims.iter().enumerate() {
+        let extent = dim.len() as i64;
+        let mut done = Vec::new();
+        while let Some((ranges, mut list)) = waiting.pop() {
+            let turn = |value: i64| (value - dim.lo).div_euclid(extent);
+            let (lo, hi) = list[k].bounds(&ranges);
+            if turn(lo) == turn(hi) {
+                list[k].offset -= turn(lo) * extent;
+                done.push((ranges, list));
+                continue;
             }
-            waiting = done;
+            let [(var, factor)] = list[k].terms[..] else { return Err(unsupported(symbol)) };
+            let Some(at) = ranges.iter().position(|r| r.var == var) else { return Err(unsupported(symbol)) };
+            let range = ranges[at];
+            let value = |v: i64| turn(list[k].offset + factor * v);
+            let Some(cut) = (range.lo + 1..=range.hi).find(|v| value(*v) != value(*v - 1)) else {
+                return Err(unsupported(symbol));
+            };
+            let (mut left, mut right) = (ranges.clone(), ranges);
+            left[at].hi = cut - 1;
+            right[at].lo = cut;
+            waiting.push((left, list.clone()));
+            waiting.push((right, list));
         }
-        Ok(waiting)
+        waiting = done;
     }
+    Ok(waiting)
+}
 
-    fn unsupported(&self, symbol: SymbolId) -> Unsupported {
-        Unsupported { symbol: self.symbol(symbol).name.clone() }
-    }
+fn unsupported(symbol: &Symbol) -> Unsupported {
+    Unsupported { symbol: symbol.name.clone() }
 }
 
 /// Narrows the ranges to where `lo <= affine <= hi`. False if that is nowhere, `None` if it is not a box.
@@ -425,13 +427,17 @@ fn clip(affine: &Affine, ranges: &mut [IndexRange], lo: i64, hi: i64) -> Option<
     Some(range.lo <= range.hi)
 }
 
-/// Derivatives of `seed * root` by the leaves that read at least `least`. Indices of reductions become indices of the
-/// derivative, so those that are `taken` (bit per variable) outside are renamed first.
-fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads, taken: u64) -> Vec<LeafDerivative> {
+/// Derivatives of Σ seed * root, for `roots` (root, seed), by the leaves that read at least `least`. Indices of reductions become
+/// indices of the derivative, so those that are `taken` (bit per variable) outside are renamed first.
+pub fn accumulate(graph: &mut Graph, roots: &[(ExprId, ExprId)], least: Reads, taken: u64) -> Vec<LeafDerivative> {
     let mut adjoints: FxHashMap<ExprId, ExprId> = FxHashMap::default();
-    adjoints.insert(root, seed);
+    for (root, seed) in roots {
+        let sum = adjoints.get(root).copied().map_or(*seed, |known| joined(graph, known, *seed));
+        adjoints.insert(*root, sum);
+    }
     let mut found = Vec::new();
-    for id in graph.reachable_outside_reductions(root).into_iter().rev() {
+    let roots: Vec<ExprId> = roots.iter().map(|(root, _)| *root).collect();
+    for id in graph.reachable_outside_reductions(&roots).into_iter().rev() {
         let Some(adjoint) = adjoints.get(&id).copied() else { continue };
         if graph.facts(id).reads < least {
             continue;
@@ -505,7 +511,7 @@ fn accumulate(graph: &mut Graph, root: ExprId, seed: ExprId, least: Reads, taken
                 let (var, body) = renamed(graph, var, body, taken);
                 let range = IndexRange { var, lo: lo.into(), hi: hi.into() };
                 let inner = reduction_weight(graph, kind, range, body, id);
-                for mut leaf in accumulate(graph, body, inner, least, taken | 1 << var.0) {
+                for mut leaf in accumulate(graph, &[(body, inner)], least, taken | 1 << var.0) {
                     // A leaf that is the same in every turn collects the sum of its turns.
                     if graph.facts(leaf.leaf).free >> var.0 & 1 == 1 {
                         leaf.extra.insert(0, range);

@@ -57,7 +57,7 @@ pub(super) fn is_smooth(graph: &Graph, root: ExprId) -> bool {
 pub(super) fn normalise(graph: &mut Graph, root: ExprId, state: &str) -> Result<ExprId, NoSeries> {
     // A node is `factor * core`; no factor means 1.
     let mut done: FxHashMap<ExprId, (Option<ExprId>, ExprId)> = FxHashMap::default();
-    for id in graph.reachable_outside_reductions(root) {
+    for id in graph.reachable_outside_reductions(&[root]) {
         let node = graph.node(id);
         let part = |x: ExprId| done.get(&x).copied().unwrap_or((None, x));
         let result = if graph.facts(id).reads <= Reads::Parameters {
@@ -200,7 +200,7 @@ impl Template {
         let mut seen = FxHashSet::default();
         let mut roots = vec![root];
         while let Some(next) = roots.pop() {
-            for id in graph.reachable_outside_reductions(next) {
+            for id in graph.reachable_outside_reductions(&[next]) {
                 if graph.facts(id).reads <= Reads::Parameters || !seen.insert(id) {
                     continue;
                 }

@@ -408,7 +408,7 @@ impl Graph {
             return root;
         }
         let mut new: FxHashMap<ExprId, ExprId> = FxHashMap::default();
-        for id in self.reachable_outside_reductions(root) {
+        for id in self.reachable_outside_reductions(&[root]) {
             let replaced = if self.facts(id).free & touched == 0 {
                 id
             } else {
@@ -463,9 +463,9 @@ impl Graph {
     }
 
     /// Like [`Self::reachable`], but stops at reductions (their bodies belong to another scope).
-    pub fn reachable_outside_reductions(&self, root: ExprId) -> Vec<ExprId> {
+    pub fn reachable_outside_reductions(&self, roots: &[ExprId]) -> Vec<ExprId> {
         let mut seen = rustc_hash::FxHashSet::default();
-        let mut stack = vec![root];
+        let mut stack = roots.to_vec();
         let mut result = Vec::new();
         while let Some(id) = stack.pop() {
             if seen.insert(id) {

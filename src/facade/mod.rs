@@ -47,14 +47,14 @@ use std::time::Instant;
 
 use crate::backend::interpret::Interpreter;
 use crate::backend::{
-    CompiledSystem, KernelId, Kernels, MatrixMaker, SeriesDerivativesMaker, SeriesMaker, host_has_fma,
+    CompiledSystem, KernelId, Kernels, MatrixMaker, PullMaker, SeriesDerivativesMaker, SeriesMaker, host_has_fma,
 };
 use crate::dae::solve_structure;
 use crate::diag::{Code, Diagnostic, codes};
 use crate::diff::{Derivatives, Unsupported, derive};
 use crate::elaborate::{Elaborated, elaborate};
 use crate::expr::SymbolId;
-use crate::kernel::{Lowered, Target64, lower, lower_matrix, lower_taylor, lower_taylor_derivatives};
+use crate::kernel::{Lowered, Target64, lower, lower_matrix, lower_pull, lower_taylor, lower_taylor_derivatives};
 use crate::model::{self, check};
 use crate::source::{Loader, Source, Sources, Span};
 use crate::system::{Names, System};
@@ -297,11 +297,17 @@ impl Model {
             let target = Target64 { fma: host_has_fma() };
             lower_matrix(own.compiled().0, &extended, target, matrix).map_err(|e| e.to_string())
         });
+        let (own, extended) = (self.clone(), lowered.without_program());
+        let pulls: PullMaker = Box::new(move |curved| {
+            let target = Target64 { fma: host_has_fma() };
+            lower_pull(own.compiled().0, &extended, target, curved).ok()
+        });
         let checked = self.checked.clone();
         let velocities = Box::new(move || model::positions_and_velocities(&checked));
         match system {
             Some(system) => {
-                let system = system.with_series(series, of_series).with_velocities(velocities).with_matrices(matrices);
+                let system = system.with_series(series, of_series).with_velocities(velocities);
+                let system = system.with_matrices(matrices).with_pulls(pulls);
                 Ok((Arc::new(kernels), Box::new(system)))
             }
             None => Err(CompileError("a kernel is missing from the lowered program".to_string())),

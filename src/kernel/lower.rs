@@ -23,6 +23,7 @@
 //! | `outputs` | `t`, `y`, `p` | `out`: the recorded quantities (absent if there are none) |
 //! | `jacobian_product` | `t`, `y`, `p`, `v` | `out`: J v, n (on request) |
 //! | `matrix` | `t`, `y`, `p`, `v` | `out`: values of a [`Matrix`] of derivatives, by its plan (on request) |
+//! | `pull` | `t`, `y`, `p`, `v` | adds to `w`: products of transposed Jacobians (on request, `pull`) |
 
 use rustc_hash::FxHashMap;
 
@@ -107,7 +108,7 @@ pub struct Target64 {
 }
 
 pub(super) struct ModelLayout<'a> {
-    symbols: &'a [Symbol],
+    pub(super) symbols: &'a [Symbol],
     /// Where discrete quantities begin.
     discretes: usize,
     /// Where modes begin.
@@ -120,6 +121,8 @@ pub(super) struct ModelLayout<'a> {
     hoisted_arrays: FxHashMap<SymbolId, usize>,
     /// In the `bind` kernel everything computed is in the work buffer.
     binding: bool,
+    /// How many adjoints stand in front of what is computed in the work buffer.
+    pub(super) adjoints: usize,
 }
 
 impl Layout for ModelLayout<'_> {
@@ -136,8 +139,9 @@ impl Layout for ModelLayout<'_> {
             Kind::Definition | Kind::Output => match self.hoisted_arrays.get(&id) {
                 Some(at) if !self.binding => (Buffer::P, self.behind + at),
                 Some(at) => (Buffer::W, *at),
-                None => (Buffer::W, symbol.offset),
+                None => (Buffer::W, self.adjoints + symbol.offset),
             },
+            Kind::Adjoint => (Buffer::W, symbol.offset),
         };
         (buffer, base, dims)
     }
@@ -175,6 +179,7 @@ pub fn lower_as(model: &Model, derivatives: &Derivatives, target: Target64, form
         behind,
         hoisted_arrays,
         binding: false,
+        adjoints: 0,
     };
     let mut hoisted = Hoisted::new(behind + hoisted_len);
     let n = model.dim();
@@ -388,10 +393,10 @@ pub(super) fn extension_layout<'a>(model: &Model, symbols: &'a [Symbol], lowered
     let (discretes, modes) = (lowered.parameters, lowered.parameters + lowered.discretes);
     let delayed = modes + lowered.modes;
     let behind = delayed + lowered.delayed;
-    ModelLayout { symbols, discretes, modes, delayed, behind, hoisted_arrays, binding: false }
+    ModelLayout { symbols, discretes, modes, delayed, behind, hoisted_arrays, binding: false, adjoints: 0 }
 }
 
-fn extension_program(
+pub(super) fn extension_program(
     job: &Job,
     graph: &Graph,
     layout: &ModelLayout,
@@ -432,10 +437,11 @@ impl<'a> Job<'a> {
             .iter()
             .map(|f| layout.symbols[f.symbol.0 as usize].offset + layout.symbols[f.symbol.0 as usize].len())
             .max();
+        let work = layout.adjoints + work.unwrap_or(0);
         let mut nests: Vec<Nest> = definitions.iter().flat_map(|f| definition_nests(f, layout)).collect();
         nests.extend(self.targets.iter().cloned());
         let roots: Vec<ExprId> = nests.iter().flat_map(|nest| nest.stores.iter().map(|(_, id)| *id)).collect();
-        let mut emitter = Emitter::new(graph, layout, hoisted, fma, &roots, work.unwrap_or(0));
+        let mut emitter = Emitter::new(graph, layout, hoisted, fma, &roots, work);
         let mut reason = None;
         for nest in &nests {
             let straight = nest.ranges.is_empty() && nest.stores.len() > 1;

@@ -19,6 +19,8 @@ pub struct Straight {
     by_memory: bool,
     /// Per value of the piece at hand: whether it follows from the state, the work buffer or time.
     varied: Vec<bool>,
+    /// Per value of the piece at hand: its statement.
+    made: Vec<usize>,
 }
 
 impl Straight {
@@ -44,8 +46,17 @@ impl Straight {
         };
         op.for_each_operand(|operand| varies |= self.varied[operand.0 as usize]);
         self.varied.push(varies);
+        self.made.push(self.piece.body.len());
         self.piece.body.push(Stmt::Let { dst, op });
         dst
+    }
+
+    /// The operation of a value of the piece at hand that is a number or an element of a buffer.
+    pub fn leaf(&self, value: Value) -> Option<&Op> {
+        match self.piece.body.get(*self.made.get(value.0 as usize)?)? {
+            Stmt::Let { op: op @ (Op::Const(_) | Op::Load(_)), .. } => Some(op),
+            _ => None,
+        }
     }
 
     /// A buffer's element.
@@ -96,16 +107,19 @@ impl Straight {
         }
     }
 
-    /// A place where no value is in use but through memory: long bodies are cut here.
-    pub fn may_cut(&mut self) {
-        if self.piece.body.len() >= LONG {
+    /// A place where no value is in use but through memory: long bodies are cut here. Says whether this one was.
+    pub fn may_cut(&mut self) -> bool {
+        let long = self.piece.body.len() >= LONG;
+        if long {
             self.cut();
         }
+        long
     }
 
     /// Cuts here.
     pub fn cut(&mut self) {
         self.varied.clear();
+        self.made.clear();
         self.pieces.push(std::mem::take(&mut self.piece));
     }
 

@@ -87,6 +87,11 @@ impl Refined {
         self.solve_rows(b, 1, &mut Vec::new());
     }
 
+    /// The same, and the solution is not improved.
+    pub fn solve_once(&mut self, b: &mut [f64]) {
+        self.w.solve(b);
+    }
+
     /// Solves `W x = b` in place for k vectors side by side: b is by rows of k numbers. `room` becomes as long as is needed.
     pub fn solve_rows(&mut self, b: &mut [f64], k: usize, room: &mut Vec<f64>) {
         if !self.looks {

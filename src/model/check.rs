@@ -277,7 +277,7 @@ impl Checker<'_> {
             // A value at another time may move with the state, since that time may.
             Kind::Delayed => Reads::State,
             Kind::Argument => Reads::Time,
-            Kind::Definition | Kind::Output | Kind::Direction => Reads::Nothing,
+            Kind::Definition | Kind::Output | Kind::Direction | Kind::Adjoint => Reads::Nothing,
         };
         let doc = doc.map(str::to_string);
         self.symbols.push(Symbol { name: name.to_string(), kind, dims, offset: 0, doc, span });

@@ -242,6 +242,8 @@ pub enum Kind {
     Argument,
     /// A vector that a Jacobian is multiplied with, laid out as the states are; derivatives bring it in.
     Direction,
+    /// What a number depends on it by; derivatives bring it in.
+    Adjoint,
 }
 
 /// One dimension of an array.

@@ -167,7 +167,7 @@ impl Work {
             return *done;
         }
         let mut new: FxHashMap<ExprId, ExprId> = FxHashMap::default();
-        for id in self.model.graph.reachable_outside_reductions(root) {
+        for id in self.model.graph.reachable_outside_reductions(&[root]) {
             let node = self.model.graph.node(id);
             let value = match node {
                 Node::Reduce(kind, var, lo, hi, body) => {

@@ -41,7 +41,7 @@ impl Model {
     /// An expression with what it reads at other times as it is now.
     fn now(&mut self, delays: &Delays, root: ExprId) -> ExprId {
         let mut new: FxHashMap<ExprId, ExprId> = FxHashMap::default();
-        for id in self.graph.reachable_outside_reductions(root) {
+        for id in self.graph.reachable_outside_reductions(&[root]) {
             let value = match self.graph.node(id) {
                 Node::Symbol(symbol, subs) => self.symbol_now(delays, symbol, subs).unwrap_or(id),
                 Node::Reduce(kind, var, lo, hi, body) => {

@@ -232,7 +232,7 @@ impl<'g> Finder<'g> {
         if let Some(known) = self.lines.get(&id) {
             return *known;
         }
-        for part in self.graph.reachable_outside_reductions(id) {
+        for part in self.graph.reachable_outside_reductions(&[id]) {
             if !self.lines.contains_key(&part) {
                 let line = self.line_of(part);
                 self.lines.insert(part, line);

@@ -140,6 +140,9 @@ fn gathered(values: &[f64], rows: &[usize], x: &[f64]) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
+/// A factorisation that costs so many times what a solve and a product do serves several steps.
+const MANY: f64 = 16.0;
+
 /// J, ∂f/∂p and what else the instructions of a step ask for.
 pub struct Linear {
     /// Number of states.
@@ -154,6 +157,8 @@ pub struct Linear {
     slope: Vec<f64>,
     shifted: Option<Refined>,
     transposed: Option<Transposed>,
+    /// Factors of the transpose of this run's are there.
+    factored: bool,
     coupled: Vec<Coupled>,
     /// Of systems with constraints, when first asked for.
     onto: Option<Onto>,
@@ -195,6 +200,7 @@ impl Linear {
             slope: vec![0.0; n],
             shifted: None,
             transposed: None,
+            factored: false,
             coupled: Vec::new(),
             onto: None,
             room: Vec::new(),
@@ -208,6 +214,7 @@ impl Linear {
 
     /// Forgets matrices that have taught it something: what follows is, bit for bit, what one just made does.
     pub fn renew(&mut self) {
+        self.factored = false;
         self.shifted.take_if(|w| !w.renew());
         self.transposed.take_if(|transposed| !transposed.w.renew());
         self.coupled.retain_mut(|coupled| coupled.w.iter_mut().flatten().all(Refined::renew));
@@ -263,9 +270,14 @@ impl Linear {
         self.parameters.of.pattern().ncols()
     }
 
+    /// J at a point.
+    pub fn evaluate_states(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
+        problem.jacobian(t, y, &mut self.jacobian);
+    }
+
     /// J and ∂f/∂p at a point.
     pub fn evaluate(&mut self, problem: &mut Problem, t: f64, y: &[f64]) {
-        problem.jacobian(t, y, &mut self.jacobian);
+        self.evaluate_states(problem, t, y);
         self.parameters.evaluate(problem.inside(t), y, problem.parameters(), &[]);
     }
 
@@ -530,13 +542,28 @@ impl Linear {
         }
         let Some(Transposed { of, w, values, next }) = &mut self.transposed else { return Err(ErrorKind::Singular) };
         pattern.transpose(&of.0, &self.jacobian, next, values);
-        if w.factor(shift, values) { Ok(()) } else { Err(ErrorKind::Singular) }
+        self.factored = w.factor(shift, values);
+        if self.factored { Ok(()) } else { Err(ErrorKind::Singular) }
+    }
+
+    /// Whether there are factors of Wᵀ which cost many times what a solve does, and a product with J.
+    pub fn keeps_factors(&self) -> bool {
+        let entries = self.jacobian.len() as f64;
+        let worth = |(factor, solve): (f64, f64)| factor > MANY * (solve + entries);
+        self.factored && self.transposed.as_ref().is_some_and(|transposed| worth(transposed.of.1.cost))
     }
 
     /// Solves Wᵀ x = b.
     pub fn solve_transposed(&mut self, b: &mut [f64]) {
         if let Some(transposed) = &mut self.transposed {
             transposed.w.solve(b);
+        }
+    }
+
+    /// Solves Wᵀ x = b with the factors that are there, whichever step they are of.
+    pub fn solve_nearly(&mut self, b: &mut [f64]) {
+        if let Some(transposed) = &mut self.transposed {
+            transposed.w.solve_once(b);
         }
     }
 

@@ -62,6 +62,8 @@ pub struct Program {
     pub leaves: Vec<usize>,
     /// Slots whose values are known from the run itself, in the order of its points.
     pub known: Vec<usize>,
+    /// Slots whose values may be known: those of the stages of explicit and Rosenbrock methods, ascending.
+    pub stages: Vec<usize>,
     /// Whether slots that are not known have to be calculated before derivatives can be.
     pub explicit: bool,
     /// Whether steps end on constraints.
@@ -163,7 +165,7 @@ impl Program {
             return;
         }
         self.ops.drain(..).for_each(|op| self.spare.take(op));
-        [&mut self.known, &mut self.leaves, &mut self.read].into_iter().for_each(Vec::clear);
+        [&mut self.known, &mut self.stages, &mut self.leaves, &mut self.read].into_iter().for_each(Vec::clear);
         self.explicit = false;
         let (t, h) = (taken.t, taken.h);
         match &taken.formula {
@@ -255,6 +257,7 @@ impl Program {
                 self.main = self.ops.len() - 1;
             }
         }
+        self.stages.extend((1..method.stages).map(|i| 2 * i - 1));
         self.dense = Interpolant::Explicit(method);
     }
 
@@ -278,6 +281,7 @@ impl Program {
         let end = self.sum(std::iter::once((0, 1.0)).chain(terms));
         self.leaves.push(end);
         self.main = self.ops.len();
+        self.stages.extend((0..method.c.len()).map(u));
         self.dense = Interpolant::Rosenbrock(method);
     }
 

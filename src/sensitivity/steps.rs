@@ -6,11 +6,14 @@ use std::collections::VecDeque;
 use crate::solve::problem::Problem;
 use crate::solve::{ErrorKind, Formula, Place, Recorder, Taken, Turn};
 
+/// Stages that could be calculated once more are remembered of as many steps as this is numbers.
+const STAGES: usize = 1 << 20;
+
 /// Numbers of a block.
 const BLOCK: usize = 1 << 13;
 
 /// Steps in order. Of a step there are its time and length, its formula where that is not the one of the step before, the
-/// state before it, and the points its formula keeps: for explicit methods 16 bytes and the state.
+/// state before it, and the points its formula keeps: for long runs of explicit methods 16 bytes and the state.
 pub struct Steps {
     /// Those before this one have been dropped.
     first: usize,
@@ -80,7 +83,8 @@ impl Blocks {
     }
 
     fn bytes(&self) -> usize {
-        8 * self.blocks.iter().map(Vec::capacity).sum::<usize>()
+        // All but the first are as long as a block.
+        8 * self.blocks.front().map_or(0, |first| first.capacity() + (self.blocks.len() - 1) * BLOCK)
     }
 }
 
@@ -115,6 +119,9 @@ impl Steps {
 
     /// One more.
     pub fn push(&mut self, taken: Taken, y: &[f64], points: &[f64]) {
+        // Where they stand in the run decides, so that it is the same however often it is run.
+        let short = self.count * (y.len() + points.len()) <= STAGES;
+        let points = if short || !taken.formula.repeats() { points } else { &[] };
         let size = 2 + y.len() + points.len();
         // Formulas that are the same for every step are noted once.
         let as_before =

@@ -4,8 +4,10 @@ use super::forward::value;
 use super::linear::{Linear, Part};
 use super::moment::{Moment, Registers, Scratch};
 use super::onto::Given;
+use super::products::Products;
 use super::program::{Op, Program, Terms, pull_pairs};
 use super::reads::Reads;
+use super::reused::Reused;
 use super::spare::Kept;
 use super::whole::Whole;
 use crate::solve::problem::{Problem, Room};
@@ -25,12 +27,18 @@ pub struct Sweep {
     pub program: Program,
     values: Vec<f64>,
     pub adjoints: Vec<f64>,
-    /// How many instructions have values.
+    /// How many instructions have values, and how many slots of stages had them from the run.
     done: usize,
     /// What a point inside a step is made of.
     pub terms: Terms,
+    given: usize,
     pub own: Vec<f64>,
     mu: Vec<f64>,
+    /// Products of transposed Jacobians, and those of J v + τ ∂f/∂t.
+    products: Products,
+    curved: Products,
+    reused: Reused,
+    direction: Vec<f64>,
     /// The way back through explicit steps as one function; the step at hand goes that way.
     whole: Option<Whole>,
     /// Those of methods that are not in use.
@@ -56,6 +64,10 @@ impl Sweep {
         let linear = Linear::new(system)?;
         Ok(Sweep {
             n,
+            products: Products::new(false),
+            curved: Products::new(true),
+            reused: Reused::default(),
+            direction: Vec::new(),
             gradient: vec![0.0; linear.columns()],
             linear,
             reads: Reads::new(system)?,
@@ -66,6 +78,7 @@ impl Sweep {
             adjoints: Vec::new(),
             done: 0,
             terms: Terms::new(),
+            given: 0,
             own: vec![0.0; n],
             mu: Vec::new(),
             whole: None,
@@ -94,11 +107,21 @@ impl Sweep {
         if self.reads.is_some() {
             self.reads = Reads::new(system)?;
         }
+        self.products.clear();
+        self.curved.clear();
         Ok(())
+    }
+
+    /// Completes the gradient.
+    pub fn collect(&mut self) {
+        self.products.take(&mut self.gradient);
+        self.curved.take(&mut self.gradient);
     }
 
     /// Back through what happened at a moment.
     pub fn through(&mut self, problem: &mut Problem, moment: &Moment) -> Result<(), ErrorKind> {
+        // What sets a discrete quantity takes what that counts for until then.
+        self.collect();
         let mut tau = [std::mem::take(&mut self.tau)];
         let (y, q, kept) = (&mut self.lambda[..self.n], self.gradient.as_mut_slice(), &mut self.remembered);
         let registers = Registers { k: 1, y, q, tau: &mut tau, kept };
@@ -177,17 +200,27 @@ impl Sweep {
         self.values.resize(((program.slots + 1) * n).max(self.values.len()), 0.0);
         let (state, points) = points.split_at(n);
         self.values[..n].copy_from_slice(state);
-        for (slot, point) in program.known.iter().zip(points.chunks_exact(n)) {
+        let known = if program.explicit { &program.stages } else { &program.known };
+        for (slot, point) in known.iter().zip(points.chunks_exact(n)) {
             self.values[slot * n..(slot + 1) * n].copy_from_slice(point);
         }
+        self.given = if program.explicit && !points.is_empty() { program.stages.len() } else { 0 };
         self.adjoints.clear();
         self.adjoints.resize(program.slots * n, 0.0);
         self.done = 0;
     }
 
     pub fn values_to(&mut self, problem: &mut Problem, end: usize) -> Result<(), ErrorKind> {
+        let given = &self.program.stages[..self.given];
         for op in &self.program.ops[self.done..end] {
-            if self.program.explicit || matches!(op, Op::Project { .. }) {
+            let known = match op {
+                Op::Slope { out, .. } | Op::Stage { out, .. } => given.contains(out),
+                // W serves stages that have to be calculated.
+                Op::Factor { .. } => !given.is_empty(),
+                Op::Project { .. } => false,
+                _ => !self.program.explicit,
+            };
+            if !known {
                 value(problem, &mut self.linear, op, self.n, &mut self.values)?;
             }
         }
@@ -231,7 +264,7 @@ impl Sweep {
             self.lambda.truncate(self.n);
             let (lambda, gradient) = (&mut self.lambda, &mut self.gradient);
             let whole = self.whole.as_mut();
-            if whole.is_some_and(|whole| whole.back(problem, taken, &points[..self.n], lambda, gradient)) {
+            if whole.is_some_and(|whole| whole.back(problem, taken, points, lambda, gradient)) {
                 return Ok(());
             }
             self.by_instructions(problem, taken, points)?;
@@ -256,7 +289,7 @@ impl Sweep {
             if let (Some(Op::Factor { at, t, shift }), false) =
                 (ops.first(), matches!(op, Op::Project { .. }) || factored)
             {
-                self.linear.evaluate(problem, *t, &self.values[at * self.n..(at + 1) * self.n]);
+                self.linear.evaluate_states(problem, *t, &self.values[at * self.n..(at + 1) * self.n]);
                 self.linear.factor_transposed(problem, *shift)?;
                 factored = true;
             }
@@ -269,7 +302,7 @@ impl Sweep {
     fn adjoint(&mut self, problem: &mut Problem, op: &Op, start: f64) -> Result<(), ErrorKind> {
         let n = self.n;
         let (linear, values, gradient, mu) = (&mut self.linear, &self.values, &mut self.gradient, &mut self.mu);
-        let reads = &mut self.reads;
+        let (reads, products, direction) = (&mut self.reads, &mut self.products, &mut self.direction);
         let mut read = |problem: &Problem, t: f64, y: &[f64], mu: &[f64], gradient: &mut [f64]| {
             if let Some(reads) = reads {
                 reads.of_slope(problem, t, y, mu, gradient);
@@ -291,8 +324,8 @@ impl Sweep {
                 if take(&self.adjoints, *out) {
                     clear_algebraic(problem, mu);
                     mu.iter_mut().for_each(|x| *x *= h);
-                    linear.evaluate(problem, *t, value(*at));
-                    linear.add_transposed(problem, mu, &mut self.adjoints[range(*at)], gradient);
+                    let of = (*t, value(*at));
+                    pull_slope(problem, (products, linear), of, mu, &mut self.adjoints[range(*at)], gradient);
                     read(problem, *t, value(*at), mu, gradient);
                 }
             }
@@ -306,20 +339,29 @@ impl Sweep {
             Op::Stage { out, at, t, terms, h, d } => {
                 if take(&self.adjoints, *out) {
                     linear.solve_transposed(mu);
-                    linear.curve(problem, start, value(0), value(*out), *d)?;
-                    linear.add_curved_transposed(mu, &mut self.adjoints[range(0)], gradient);
-                    linear.evaluate(problem, *t, value(*at));
-                    linear.add_transposed(problem, mu, &mut self.adjoints[range(*at)], gradient);
+                    direction.clear();
+                    direction.extend(value(*out).iter().chain([d]).chain(&*mu));
+                    let sum = &mut self.adjoints[range(0)];
+                    if !self.curved.add(problem, start, value(0), direction, sum) {
+                        linear.curve(problem, start, value(0), value(*out), *d)?;
+                        linear.add_curved_transposed(mu, sum, gradient);
+                    }
+                    let of = (*t, value(*at));
+                    pull_slope(problem, (products, linear), of, mu, &mut self.adjoints[range(*at)], gradient);
                     clear_algebraic(problem, mu);
                     pull(terms, mu, 1.0 / h, &mut self.adjoints);
                 }
             }
             Op::Implicit { out, base, t, g } => {
                 if take(&self.adjoints, *out) {
-                    linear.evaluate(problem, *t, value(*out));
-                    linear.factor_transposed(problem, 1.0 / g)?;
-                    linear.solve_transposed(mu);
-                    linear.add_gradient(mu, gradient);
+                    let of = (*t, value(*out));
+                    if !self.reused.solve(problem, (products, linear), of, 1.0 / g, mu) {
+                        linear.evaluate_states(problem, *t, value(*out));
+                        linear.factor_transposed(problem, 1.0 / g)?;
+                        linear.solve_transposed(mu);
+                        pull_parameters(problem, (products, linear), of, (mu, direction), gradient);
+                        self.reused.finish(mu);
+                    }
                     read(problem, *t, value(*out), mu, gradient);
                     clear_algebraic(problem, mu);
                     add(&mut self.adjoints[range(*base)], 1.0 / g, mu);
@@ -334,14 +376,13 @@ impl Sweep {
                 }
                 let mut at = 0;
                 for (i, t) in t.iter().enumerate() {
-                    linear.evaluate(problem, *t, value(first + i));
+                    linear.evaluate_states(problem, *t, value(first + i));
                     at = linear.couple(problem, i, a);
                 }
                 linear.factor_coupled(at, a, true)?;
                 linear.solve_coupled(at, mu, 1, true);
                 for (i, (t, mu)) in t.iter().zip(mu.chunks_exact_mut(n)).enumerate() {
-                    linear.evaluate(problem, *t, value(first + i));
-                    linear.add_gradient(mu, gradient);
+                    pull_parameters(problem, (products, linear), (*t, value(first + i)), (mu, direction), gradient);
                     read(problem, *t, value(first + i), mu, gradient);
                     clear_algebraic(problem, mu);
                     add(&mut self.adjoints[range(*base)], a[i * s..(i + 1) * s].iter().sum(), mu);
@@ -375,6 +416,37 @@ impl Sweep {
 
     pub fn follow_point(&mut self, problem: &mut Problem, t: f64, y: &[f64], own: &mut [f64]) -> Result<(), ErrorKind> {
         self.linear.follow_back(problem, (t, y), own, &mut self.gradient, &mut [0.0])
+    }
+}
+
+/// `sum += Jᵀ μ` at (t, y), and the gradient grows by (∂f/∂p)ᵀ μ, sooner or later.
+fn pull_slope(
+    problem: &mut Problem,
+    (products, linear): (&mut Products, &mut Linear),
+    (t, y): (f64, &[f64]),
+    mu: &[f64],
+    sum: &mut [f64],
+    gradient: &mut [f64],
+) {
+    if !products.add(problem, t, y, mu, sum) {
+        linear.evaluate(problem, t, y);
+        linear.add_transposed(problem, mu, sum, gradient);
+    }
+}
+
+/// The gradient grows by (∂f/∂p)ᵀ μ at (t, y), sooner or later.
+fn pull_parameters(
+    problem: &mut Problem,
+    (products, linear): (&mut Products, &mut Linear),
+    (t, y): (f64, &[f64]),
+    (mu, unused): (&[f64], &mut Vec<f64>),
+    gradient: &mut [f64],
+) {
+    unused.clear();
+    unused.resize(mu.len(), 0.0);
+    if !products.add(problem, t, y, mu, unused) {
+        linear.evaluate(problem, t, y);
+        linear.add_gradient(mu, gradient);
     }
 }
 

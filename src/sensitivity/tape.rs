@@ -41,6 +41,8 @@ pub struct Tape {
     /// Steps that the run left inside, and when; the states there, one after the other.
     cuts: Vec<(usize, f64)>,
     cut_at: Vec<f64>,
+    /// What the problem's [`Problem::changes`] were when it was last looked at.
+    looked: Option<u64>,
     /// What the run leaves of its past, where it reads that.
     memory: Option<Memory>,
     /// Jumps of the solution that delays bring back.
@@ -95,6 +97,7 @@ impl Tape {
             constrained: system.constraints().is_some(),
             stretches: Vec::new(),
             bound: Vec::new(),
+            looked: None,
             cuts: Vec::new(),
             cut_at: Vec::new(),
             memory: None,
@@ -142,6 +145,9 @@ impl Tape {
 
     fn look(&mut self, problem: &Problem) {
         let (p, inside) = (problem.parameters(), problem.interval());
+        if self.looked.replace(problem.changes()) == Some(problem.changes()) {
+            return;
+        }
         // What is read at other times changes all the time, and is found anew.
         let own = problem.system.delays().map_or(p.len(), |table| table.places);
         let last = self.stretches.len().wrapping_sub(1);
@@ -209,12 +215,16 @@ impl Tape {
         let (mut kept, mut stretches) = (self.kept.len(), self.stretches.len());
         let (mut cuts, mut moments) = (self.cuts.len(), self.moments.len());
         let mut earlier: Option<Steps> = None;
+        // The stretch the problem is placed in.
+        let mut placed = None;
         for index in (0..=self.steps.count()).rev() {
             while stretches > 1 && self.stretches[stretches - 1].from > index {
                 stretches -= 1;
             }
             let stretch = &self.stretches[stretches - 1];
-            problem.place(self.bound(stretches - 1), stretch.inside);
+            if placed.replace(stretches) != Some(stretches) || problem.past.is_some() {
+                problem.place(self.bound(stretches - 1), stretch.inside);
+            }
             match index.checked_sub(1) {
                 Some(last) => sweep.stand(problem, last, None),
                 None => sweep.stand_at_start(problem),
@@ -226,6 +236,7 @@ impl Tape {
             {
                 self.keep_back(problem, sweep, first..kept, moments, weights)?;
                 sweep.through(problem, moment)?;
+                placed = None;
                 moments -= 1;
             }
             self.keep_back(problem, sweep, first..kept, moments, weights)?;
@@ -242,6 +253,7 @@ impl Tape {
                     && let Some(before) = self.stretches[..stretches].iter().rposition(|before| before.from < index)
                 {
                     problem.place(self.bound(before), self.stretches[before].inside);
+                    placed = None;
                 }
                 sweep.stand(problem, index - 1, Some((taken.t, &points[..self.n])));
                 let cut = self.cuts[..cuts].last().filter(|(step, _)| *step == index);
@@ -278,6 +290,7 @@ impl Tape {
         if let Some(reads) = &sweep.reads {
             add(&mut sweep.lambda[..self.n], 1.0, &reads.start);
         }
+        sweep.collect();
         sweep.lambda.truncate(self.n);
         Ok(())
     }
@@ -352,6 +365,7 @@ impl Recorder for Tape {
     fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
         let first = self.stretches.is_empty();
         self.building.iter_mut().for_each(Moments::begin_anew);
+        self.looked = None;
         self.look(problem);
         if !self.constrained && problem.algebraic.is_empty() {
             return Ok(());

@@ -17,6 +17,7 @@ pub struct Whole {
     program: Program,
     terms: Terms,
     n: usize,
+    /// The limits of a step, the adjoint of the new state, and the stages or their adjoints.
     seeds: Vec<f64>,
     /// Adjoint of the old state by points inside.
     old: Vec<f64>,
@@ -90,24 +91,29 @@ impl Whole {
         }
     }
 
-    /// Back through the step from the state `y`: the adjoint of that state in `lambda`; false if pivots were bad, and
-    /// nothing has been done.
+    /// Back through the step from the state that comes first in `points`, with the stages behind it if they are known: the adjoint of
+    /// that state in `lambda`; false if pivots were bad, and nothing has been done.
     pub fn back(
         &mut self,
         problem: &Problem,
         taken: &Taken,
-        y: &[f64],
+        points: &[f64],
         lambda: &mut [f64],
         gradient: &mut [f64],
     ) -> bool {
         let Some(step) = &self.step else { return false };
         let (least, most) = problem.interval();
         self.seeds[..LIMITS].copy_from_slice(&[taken.h, 0.0, least, most]);
-        let (p, seeds) = (problem.parameters(), &self.seeds);
-        if self.inside {
-            step.interpolant(taken.t, y, p, seeds, &mut self.work, &mut self.out);
+        let (y, stages) = points.split_at(self.n);
+        let p = problem.parameters();
+        if self.inside || stages.is_empty() {
+            if !self.inside {
+                self.seeds[LIMITS + self.n..].fill(0.0);
+            }
+            step.interpolant(taken.t, y, p, &self.seeds, &mut self.work, &mut self.out);
         } else {
-            step.attempt(taken.t, y, p, seeds, &mut self.work, &mut self.out);
+            self.seeds[LIMITS + self.n..][..stages.len()].copy_from_slice(stages);
+            step.attempt(taken.t, y, p, &self.seeds, &mut self.work, &mut self.out);
         }
         let (state, rest) = self.out.split_at(self.n);
         let (by_parameter, good) = rest.split_at(gradient.len());

@@ -485,6 +485,10 @@ impl<'a, 'r> Run<'a, 'r> {
         if let Some(recorder) = &mut self.recorder {
             self.points.clear();
             let taken = stepper.taken(&mut self.points);
+            // Stages of algebraic equations may be badly conditioned: who differentiates them calculates them more exactly.
+            if taken.formula.repeats() && (recorder.reads_work() || !self.problem.algebraic.is_empty()) {
+                self.points.clear();
+            }
             if recorder.reads_work() {
                 self.points.extend_from_slice(stepper.work());
             }

@@ -353,7 +353,10 @@ impl Stepper for ExplicitStepper {
         &self.k_old
     }
 
-    fn taken(&self, _points: &mut Vec<f64>) -> Taken {
+    fn taken(&self, points: &mut Vec<f64>) -> Taken {
+        // The slope at the new point belongs to the next step.
+        let stages = &self.k_old[..(self.method.stages - 1) * self.n];
+        points.extend(stages.iter().map(|k| self.h_old * k));
         Taken { formula: Formula::Explicit(self.method), t: self.t_old, h: self.h_old, began: false }
     }
 

@@ -51,6 +51,8 @@ pub struct Problem<'a> {
     pub looks: u64,
     /// Evaluations of f that were a listener's.
     pub aside: u64,
+    /// How often bound parameters or the interval have been set.
+    changes: u64,
 }
 
 /// The memory of a problem that is over, for the next one.
@@ -100,6 +102,7 @@ impl<'a> Problem<'a> {
             statistics: Statistics::default(),
             looks: 0,
             aside: 0,
+            changes: 0,
         }
     }
 
@@ -196,6 +199,7 @@ impl<'a> Problem<'a> {
         };
         let inner = |t: f64, sign: f64| if t.is_finite() { t + sign * margin(t) } else { t };
         self.inside = (inner(lo, 1.0), inner(hi, -1.0));
+        self.changes += 1;
     }
 
     /// `dy = f(t, y)`
@@ -317,17 +321,25 @@ impl<'a> Problem<'a> {
     /// Gives a discrete quantity another value.
     pub fn set_discrete(&mut self, place: usize, value: f64) {
         self.p[self.system.shape().discretes_at + place] = value;
+        self.changes += 1;
     }
 
     /// Gives it other bound parameters.
     pub fn set_parameters(&mut self, p: &[f64]) {
         self.p.copy_from_slice(p);
+        self.changes += 1;
     }
 
     /// Puts it where a run was: bound parameters, and the interval that f is asked for.
     pub fn place(&mut self, p: &[f64], inside: (f64, f64)) {
         self.p.copy_from_slice(p);
         self.inside = inside;
+        self.changes += 1;
+    }
+
+    /// How often bound parameters, but for what is read at other times, or the interval for f have been set.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// The interval that f is asked for.

@@ -544,7 +544,8 @@ impl Stepper for RosenbrockStepper {
         if self.whole { &self.u_old } else { &[] }
     }
 
-    fn taken(&self, _points: &mut Vec<f64>) -> Taken {
+    fn taken(&self, points: &mut Vec<f64>) -> Taken {
+        points.extend_from_slice(&self.u_old[..self.method.c.len() * self.n]);
         Taken { formula: Formula::Rosenbrock(self.method), t: self.t_old, h: self.h_old, began: false }
     }
 

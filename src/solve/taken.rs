@@ -17,9 +17,9 @@ use super::tableau::Explicit;
 /// How a step was computed from what the method carries.
 #[derive(Clone)]
 pub enum Formula {
-    /// Stages one after the other.
+    /// Stages one after the other; kept are their slopes times h but for that at the new point.
     Explicit(&'static Explicit),
-    /// Stages with one factorisation.
+    /// Stages with one factorisation; kept are the u.
     Rosenbrock(&'static Rosenbrock),
     /// Implicit stages one after the other; kept are the points of stages 2 to s.
     Esdirk(&'static Esdirk),
@@ -39,6 +39,13 @@ pub enum Formula {
     Nystrom,
     /// The Taylor series up to this order.
     Taylor(usize),
+}
+
+impl Formula {
+    /// Whether what is kept of a step could be calculated once more.
+    pub fn repeats(&self) -> bool {
+        matches!(self, Formula::Explicit(_) | Formula::Rosenbrock(_))
+    }
 }
 
 /// A step in backward differences.

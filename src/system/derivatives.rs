@@ -103,3 +103,13 @@ pub trait Derivative: Send + Sync {
     /// The values at (t, y, p) in the order of the pattern; `v` is the direction, n + 1 numbers, where there is one.
     fn values(&self, t: f64, y: &[f64], p: &[f64], v: &[f64], w: &mut [f64], values: &mut [f64]);
 }
+
+/// Products of transposed matrices with a vector μ, all in one pass over the equations.
+pub trait Pull: Send + Sync {
+    /// Numbers of work that a call needs, with the sums.
+    fn work(&self) -> usize;
+
+    /// Adds Jᵀμ to the first n numbers of `w`, and (∂f/∂p)ᵀμ to those behind them, one per parameter and discrete quantity. The
+    /// direction is μ, n numbers; of J v + τ ∂f/∂t in the place of f it is v, τ and then μ.
+    fn add(&self, t: f64, y: &[f64], p: &[f64], direction: &[f64], w: &mut [f64]);
+}

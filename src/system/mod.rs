@@ -19,7 +19,7 @@ mod step;
 pub use abilities::{Constraints, SecondOrder, Split, Taylor, TaylorDerivatives};
 pub use closure::ClosureSystem;
 pub use delays::{DelayArgument, DelayedState, Delays, TimeSource};
-pub use derivatives::{Derivative, Matrix};
+pub use derivatives::{Derivative, Matrix, Pull};
 pub use events::{Assignment, EventGroup, Events, Logic, ModeGroup, Stop, Surface, Trigger, Watch};
 pub use names::{Block, Names};
 pub use reduced::{Eliminated, Reduced};
@@ -97,10 +97,10 @@ pub trait System: Send + Sync {
     }
 
     /// The way back through a step of an explicit method as one function, where the system has one to offer. `y` is the state
-    /// before the step; behind the [`LIMITS`] stands the adjoint of the new state; written are what the step adds to the
-    /// adjoint of the old one, and the gradient by parameters and discrete quantities. [`CompiledStep::interpolant`] is the
-    /// same for steps with points inside: behind the new state's stand the adjoints of all z_i = h k_i, and what is written is the
-    /// adjoint of the old state.
+    /// before the step; behind the [`LIMITS`] stands the adjoint of the new state, and then the stages z_i = h k_i of the step; written
+    /// are the adjoint of the old state, and the gradient by parameters and discrete quantities. [`CompiledStep::interpolant`] is the
+    /// same for steps with points inside, and where the stages are not known: in the place of the stages stand the adjoints of all, those of
+    /// the interpolant too.
     fn explicit_adjoint(&self, _formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
         None
     }
@@ -144,6 +144,12 @@ pub trait System: Send + Sync {
         _formula: &DifferenceFormula,
         (_k, _moves): (usize, &[(usize, usize)]),
     ) -> Option<Arc<dyn CompiledStep>> {
+        None
+    }
+
+    /// Products of the transposed Jacobians by states and by parameters, where the system has them; with `curved` those of
+    /// J v + τ ∂f/∂t. Made when first asked for.
+    fn pull(&self, _curved: bool) -> Option<Arc<dyn Pull>> {
         None
     }
 

@@ -28,7 +28,7 @@ mod sums;
 mod taylor;
 mod time;
 
-pub use adjoint::{Entries, explicit_adjoint};
+pub use adjoint::{Begin, Entries, explicit_adjoint};
 pub use collocation::{CollocationParts, collocation_step};
 pub use dense::{explicit_dense, rosenbrock_dense, rosenbrock_prepare};
 pub use difference_tangent::{DifferenceParts, difference_tangent};

@@ -1,11 +1,11 @@
-//! Back through Rosenbrock–Wanner steps: the stages once more, then up from the last to the first, as one function.
+//! Back through Rosenbrock–Wanner steps: up from the last stage to the first, as one function.
 //!
 //! With x_i = y + Σ a_il u_l and W u_i = f(x_i) + Σ c_il u_l/h + h d_i ∂f/∂t (H&W IV.7.25), adjoints υ of u, μ = W⁻ᵀ υ of the
 //! right sides and ξ of x follow from those of the results by υ_i = m_i λ + Σ_l (a_li ξ_l + c_li μ_l/h), ξ_i = J(x_i)ᵀ μ_i. W
 //! depends on y too: (∂(J v + τ ∂f/∂t)/∂y)ᵀ μ_i at v = u_i, τ = h d_i is added to the adjoint of y, and its like to the
 //! gradient.
 
-use super::adjoint::Entries;
+use super::adjoint::{Begin, Entries};
 use super::inline::{Operands, Place, inline};
 use super::rosenbrock_stages::{StageParts, Stages};
 use crate::kernel::Target64;
@@ -17,14 +17,19 @@ use crate::system::{LIMITS, RosenbrockFormula};
 pub fn rosenbrock_adjoint(
     parts: &StageParts,
     formula: &RosenbrockFormula,
-    whole: bool,
+    begin: Begin,
     target: Target64,
 ) -> Option<Kernel> {
+    let whole = begin == Begin::Adjoints;
     let mut back = Back::new(Stages::new(parts, formula, 0, target), whole);
-    back.stages.matrices()?;
+    // W itself serves stages that are calculated.
+    back.stages.matrices(if whole { 0 } else { 1 })?;
     let stages = formula.c.len();
     for i in 0..stages {
-        back.stages.stage(i)?;
+        match begin {
+            Begin::Stages => back.stages.given(i),
+            Begin::Adjoints => back.stages.stage(i)?,
+        }
         back.stages.code.may_cut();
     }
     for i in (0..stages).rev() {
@@ -33,10 +38,9 @@ pub fn rosenbrock_adjoint(
     }
     back.finish();
     let n = back.stages.n;
-    let v = LIMITS + n + if whole { stages * n } else { 0 };
+    let v = LIMITS + n + stages * n;
     let lengths = Lengths { y: n, p: parts.bound(), v, w: back.end, out: n + parts.columns + 1 };
-    let name = if whole { "adjoint_inside" } else { "adjoint" };
-    Some(Kernel { name, lengths, pieces: back.stages.code.finish() })
+    Some(Kernel { name: begin.name(), lengths, pieces: back.stages.code.finish() })
 }
 
 struct Back<'a> {

@@ -9,7 +9,7 @@ use crate::kernel::Target64;
 use crate::kernel::program::{Binary, Buffer, Kernel, Op, Program, Value};
 use crate::kernel::straight::Straight;
 use crate::linalg::{Elimination, Pattern};
-use crate::system::RosenbrockFormula;
+use crate::system::{LIMITS, RosenbrockFormula};
 
 /// Keeps a matrix in the order of a pattern, from a place of the work buffer on; its transpose, if the pattern is that of the
 /// transpose. What it has no entry for is 0; `None` if it has an entry that the pattern has not.
@@ -73,6 +73,8 @@ pub struct Stages<'a> {
     pub n: usize,
     pub code: Straight,
     timed: bool,
+    /// The first of the matrices there are.
+    first: usize,
     /// Places in the work buffer: x_i; u_i with h d_i behind each; ∂f/∂t; J and its transpose; the factors of
     /// both; 1/h, the shift, and whether pivots were good.
     x: usize,
@@ -107,6 +109,7 @@ impl<'a> Stages<'a> {
             n,
             code: Straight::default(),
             timed,
+            first: 0,
             x,
             u,
             slope,
@@ -135,16 +138,17 @@ impl<'a> Stages<'a> {
         stage_time(&mut self.code, self.timed, c, self.fma)
     }
 
-    /// J, its transpose, ∂f/∂t, 1/h, the shift, and the factors of both.
-    pub fn matrices(&mut self) -> Option<()> {
+    /// J, its transpose, ∂f/∂t, 1/h, the shift, and the factors of both; of the transpose alone, if that is the `first`.
+    pub fn matrices(&mut self, first: usize) -> Option<()> {
+        self.first = first;
         let parts = self.parts;
         let t = self.time(0.0);
         let mut entries = Vec::new();
         parts.jacobian.gather(&mut self.code, &Operands::at(t, Place::Memory(Buffer::Y, 0)), &mut entries)?;
-        for (k, pattern) in parts.patterns.iter().enumerate() {
+        for (k, pattern) in parts.patterns.iter().enumerate().skip(first) {
             keep_by_pattern(&mut self.code, &entries, pattern, k == 1, self.jacobians[k])?;
         }
-        if let Some(kernel) = parts.time_derivative {
+        if let Some(kernel) = parts.time_derivative.filter(|_| first == 0) {
             let t = self.time(0.0);
             let slope = inline(&mut self.code, kernel, &Operands::at(t, Place::Memory(Buffer::Y, 0)))?;
             slope.into_iter().enumerate().for_each(|(j, value)| self.code.keep(self.slope + j, value));
@@ -154,7 +158,7 @@ impl<'a> Stages<'a> {
         self.code.keep(self.scalars, reciprocal);
         let shift = self.scaled(1.0 / self.formula.gamma, reciprocal, None);
         self.code.keep(self.scalars + 1, shift);
-        for (k, (_, elimination)) in parts.eliminations.iter().enumerate() {
+        for (k, (_, elimination)) in parts.eliminations.iter().enumerate().skip(first) {
             let factor = elimination.kernel("factor")?;
             let shift = self.code.kept(self.scalars + 1);
             let jacobian = Place::Memory(Buffer::W, self.jacobians[k]);
@@ -208,6 +212,20 @@ impl<'a> Stages<'a> {
         self.scalars
     }
 
+    /// x_i, of u_i that are given.
+    pub fn given(&mut self, i: usize) {
+        let (n, u) = (self.n, self.u + i * (self.n + 1));
+        for j in 0..n {
+            let x = self.state(self.formula.a[i], j);
+            self.code.keep(self.x + i * n + j, x);
+            let given = self.code.load(Buffer::V, LIMITS + n + i * n + j);
+            self.code.keep(u + j, given);
+        }
+        let h = self.code.load(Buffer::V, 0);
+        let tau = self.scaled(self.formula.d[i], h, None);
+        self.code.keep(u + n, tau);
+    }
+
     /// x_i and u_i.
     pub fn stage(&mut self, i: usize) -> Option<()> {
         let (n, formula, parts) = (self.n, self.formula, self.parts);
@@ -248,11 +266,11 @@ impl<'a> Stages<'a> {
 
     /// Whether the planned pivots were good, of all factorisations.
     pub fn good(&mut self) -> Value {
-        let first = self.code.kept(self.scalars + 2);
-        if self.parts.eliminations.len() == 1 {
-            return first;
+        let mut good = self.code.kept(self.scalars + 2 + self.first);
+        for k in self.first + 1..self.parts.eliminations.len() {
+            let next = self.code.kept(self.scalars + 2 + k);
+            good = self.code.op(Op::Binary(Binary::Min, good, next));
         }
-        let second = self.code.kept(self.scalars + 3);
-        self.code.op(Op::Binary(Binary::Min, first, second))
+        good
     }
 }
