@@ -84,6 +84,9 @@ impl Refined {
 
     /// Solves `W x = b` in place.
     pub fn solve(&mut self, b: &mut [f64]) {
+        if !self.looks {
+            return self.w.solve(b);
+        }
         self.solve_rows(b, 1, &mut Vec::new());
     }
 

@@ -54,8 +54,7 @@ impl Along {
                 let step = system.rosenbrock_tangent(&method.formula(), (k, &directions.moves));
                 Kind::Stages(Stages::new(step, true, directions))
             }
-            // W of very few equations can be so badly conditioned (Robertson's) that lists, which refine solutions, are needed.
-            Formula::Bdf(_) if n > 3 => Kind::Differences(Differences::new(directions)),
+            Formula::Bdf(_) => Kind::Differences(Differences::new(directions)),
             _ => return None,
         };
         Some(Along { formula: taken.formula.clone(), kind })

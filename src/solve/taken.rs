@@ -89,6 +89,12 @@ impl Changes {
 }
 
 impl BdfStep {
+    /// Before the first step; with room for as many changes as steps may see.
+    pub fn with_room() -> Self {
+        let changes = Changes { more: Vec::with_capacity(12), ..Changes::default() };
+        BdfStep { order: 0, first: 0.0, changes }
+    }
+
     /// Before anything has changed.
     pub fn begin(&mut self) {
         (self.order, self.first) = (0, 0.0);
@@ -215,6 +221,10 @@ impl Aside<'_> {
 impl Recorder for Aside<'_> {
     fn start(&mut self, problem: &mut Problem, t: f64, given: &[f64], y: &[f64]) -> Result<(), ErrorKind> {
         self.apart(problem, |recorder, problem| recorder.start(problem, t, given, y))
+    }
+
+    fn reads_work(&self) -> bool {
+        self.0.reads_work()
     }
 
     fn step(&mut self, problem: &mut Problem, taken: Taken, y: &[f64], points: &[f64]) -> Result<(), ErrorKind> {

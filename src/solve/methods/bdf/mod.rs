@@ -151,8 +151,8 @@ impl Bdf {
             dense_kept: false,
             before: (0.0, 0.0, 0, 0),
             differences_before: Vec::new(),
-            last: BdfStep::default(),
-            coming: BdfStep::default(),
+            last: BdfStep::with_room(),
+            coming: BdfStep::with_room(),
             held: None,
         })
     }
