@@ -21,8 +21,25 @@ pub enum Way {
 const CALL: f64 = 40.0;
 /// Systems with more states are not stepped through by functions for whole steps.
 const WHOLE: usize = 40;
-/// What an operation takes on k numbers side by side, in units of k operations.
+/// The methods whose steps have functions along them.
+const ALONG: [Method; 10] = [
+    Method::Auto,
+    Method::Bosh3,
+    Method::Tsit5,
+    Method::Vern7,
+    Method::Dop853,
+    Method::Vern9,
+    Method::Rosenbrock23,
+    Method::Rodas4,
+    Method::Rodas5P,
+    Method::Bdf,
+];
+/// What an operation takes on k numbers side by side, in units of k operations: instruction by instruction, and in functions for
+/// whole steps.
 const SIDE_BY_SIDE: f64 = 0.5;
+const IN_A_STEP: f64 = 0.2;
+/// What an entry of J or ∂f/∂p takes in a product with the transpose in which no entry is formed.
+const PULLED: f64 = 0.5;
 
 /// What both ways are expected to cost, in plain runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,16 +59,29 @@ impl Prediction {
         let stiff = method.suits_stiff() || method == Method::Auto;
         // A factorisation serves several stages.
         let (factor, solve) = if stiff { system.strategy().cost } else { (0.0, 0.0) };
-        let own = jacobian + n + 6.0 * n + solve + factor / 6.0;
-        let small = system.shape().dim() <= WHOLE && system.delays().is_none();
+        let (entries, solves) = (jacobian + parameters, solve + factor / 6.0);
+        let own = jacobian + n + 6.0 * n + solves;
+        let direction = 2.0 * entries + solve + 6.0 * n;
+        let prompt = system.delays().is_none();
+        let small = system.shape().dim() <= WHOLE && prompt;
         let plain = if small { own } else { own + CALL };
         // The stages once more, J and ∂f/∂p there.
-        let values = own + jacobian + parameters + 5.0 * CALL;
-        let direction = 2.0 * (jacobian + parameters) + solve + 6.0 * n;
-        let forward = plain + values + SIDE_BY_SIDE * k * direction;
-        let adjoint =
-            plain + if small { own + jacobian + parameters + direction } else { values + direction + factor / 6.0 };
-        Some(Prediction { directions, forward: forward / plain, adjoint: adjoint / plain })
+        let again = own + entries + 5.0 * CALL;
+        let forward = if small && ALONG.contains(&method) {
+            // The step has left its stages.
+            entries + IN_A_STEP * k * direction
+        } else {
+            again + SIDE_BY_SIDE * k * direction
+        };
+        let adjoint = if small {
+            entries + direction
+        } else if prompt {
+            PULLED * entries + 6.0 * n + solves + CALL
+        } else {
+            again + direction + factor / 6.0
+        };
+        let [forward, adjoint] = [forward, adjoint].map(|more| 1.0 + more / plain);
+        Some(Prediction { directions, forward, adjoint })
     }
 
     /// What costs less.
