@@ -53,6 +53,16 @@ fn doses_reach_the_reference() {
     }
 }
 
+#[test]
+fn by_nothing_there_are_no_columns() {
+    let model = compiled("param k = 100\ninit x = 1, y = 0\nx' = -k*(x - cos(y))\ny' = x - 0.1*y\nsolve t = 0..1\n");
+    for method in Method::ALL.iter().copied().filter(|method| !method.is_second_order()) {
+        let tangents =
+            model.problem().method(method).tangents(&[]).unwrap_or_else(|e| panic!("{}: {e}", method.name()));
+        assert!(tangents.values().is_empty() && tangents.solution().len() > 1, "{}", method.name());
+    }
+}
+
 /// A dose into the first of two compartments in the closed form of Gibaldi & Perrier, Pharmacokinetics (1982), 2.
 fn two_compartments(p: [f64; 4], t: f64) -> [f64; 2] {
     let [k10, k12, k21, dose] = p;

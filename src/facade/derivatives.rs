@@ -225,6 +225,10 @@ impl<'a> Problem<'a> {
     /// [`DerivativeError`]
     pub fn tangents(&self, names: &[&str]) -> Result<Tangents, DerivativeError> {
         self.differentiable()?;
+        if names.is_empty() {
+            let solution = self.run_told(self.start()?, None)?;
+            return Ok(Tangents { solution, names: Vec::new(), changes: Vec::new(), values: Vec::new() });
+        }
         let delays = self.compiled().system().delays().is_some();
         if self.controls_sensitivities() || delays && !(self.only_by_steps() && self.reversible_past().is_ok()) {
             return self.carried_in_states(names);
