@@ -267,6 +267,42 @@ fn bits(value: f64, gradient: &[f64]) -> Vec<u64> {
     std::iter::once(value).chain(gradient.iter().copied()).map(f64::to_bits).collect()
 }
 
+/// Calls that fail, at once or on the way, leave nothing behind for the next.
+fn failures_leave_nothing() {
+    let text = "param k = 0.6, c = 2
+        init x = 1, y = 0
+        x' = k*x^2
+        y' = x - 20*y
+        when y > 0.06 { y := y - 0.01*c }
+        objective o = final(x*y) + value(y, 0.5)
+        solve t = 0..1";
+    let compiled = Model::parse(text).unwrap_or_else(|e| panic!("{e}")).compile().unwrap();
+    for method in ALL {
+        for way in [Way::Forward, Way::Adjoint] {
+            let make = || {
+                let objective = compiled.objective(None, None, &["k", "c"]).unwrap();
+                objective.method(*method).rtol(1e-5).atol(1e-8).way(way)
+            };
+            let (objective, mut gradient) = (make(), [0.0; 2]);
+            for k in 0..4 {
+                let at = [0.6 + 0.01 * f64::from(k), 2.0];
+                let value = objective.value_and_gradient(&at, &mut gradient).unwrap();
+                let found = bits(value, &gradient);
+                let value = make().value_and_gradient(&at, &mut gradient).unwrap();
+                assert_eq!(found, bits(value, &gradient), "{} {way:?}", method.name());
+                // x goes to infinity at 1/k; no number at all.
+                for wrong in [[2.0, 2.0], [f64::NAN, 2.0]] {
+                    assert!(
+                        objective.value_and_gradient(&wrong, &mut gradient).is_err(),
+                        "{} {wrong:?}",
+                        method.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// Whatever a model has: forward and back, and values alone.
 fn larger_models_too() {
     const THREADS: usize = 3;
@@ -347,6 +383,7 @@ fn larger_models_too() {
 fn calls_allocate_nothing() {
     // One test: the counter is that of the whole process.
     const THREADS: usize = 3;
+    failures_leave_nothing();
     larger_models_too();
     for method in METHODS {
         for (which, objective) in objectives(method).iter().enumerate() {
