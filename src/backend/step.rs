@@ -22,6 +22,9 @@ use crate::system::{
     ExplicitFormula, RosenbrockFormula,
 };
 
+/// The pattern of a matrix, and the places of its kernel's values in it.
+pub type Placed<'a> = (&'a Pattern, Option<&'a [usize]>);
+
 /// Systems with more states have no steps of one kernel: vectors of that length are worth loops.
 const STATES: usize = 40;
 /// Nor do systems whose right-hand side has more operations than this, unrolled.
@@ -103,8 +106,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
     pub fn newton(&self, kernels: &K, pattern: &Pattern) -> Option<Arc<dyn CompiledNewton>> {
         let rhs = self.rhs.as_ref()?;
         let made = self.known("newton", || {
-            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
-            let elimination = lower_elimination(&plan, pattern, self.target);
+            let (_, elimination) = self.eliminated(pattern)?;
             let (program, factors) = newton_iterations(rhs, pattern, &elimination, self.target)?;
             Some(Step { factors, ..Step::new(program, kernels.clone())? })
         });
@@ -116,12 +118,11 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         &self,
         formula: &CollocationFormula,
         kernels: &K,
-        (pattern, places): (&Pattern, Option<&[usize]>),
+        (pattern, places): Placed,
     ) -> Option<Arc<dyn CompiledCollocation>> {
         let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
         let made = self.known(formula.name, || {
-            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
-            let elimination = lower_elimination(&plan, pattern, self.target);
+            let (_, elimination) = self.eliminated(pattern)?;
             let parts = CollocationParts { rhs, jacobian, pattern, places, elimination: &elimination };
             let program = collocation_step(&parts, formula, self.target)?;
             let small = program.kernels.iter().map(operations).sum::<usize>() <= 2 * STEP;
@@ -136,22 +137,18 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         &self,
         formula: &ExplicitFormula,
         kernels: &K,
-        (pattern, places): (&Pattern, Option<&[usize]>),
+        (pattern, places): Placed,
         parameters: impl FnOnce() -> Option<(Program, MatrixPlan)>,
     ) -> Option<Arc<dyn CompiledStep>> {
         let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
         let mut made = self.backward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let step = known(&mut made, formula.name, || {
-            let (program, plan) = parameters()?;
-            let by_parameter = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
-            let (by, by_places) = plan.pattern();
+            let parameters = parameters()?;
+            let (by_parameter, columns) = entries(&parameters)?;
             let jacobian = Entries::new(jacobian, pattern, places);
-            let by_parameter = Entries::new(by_parameter, &by, by_places.as_deref());
             let parts = (&jacobian, &by_parameter);
-            let kernel = |begin| explicit_adjoint(rhs, parts, formula, begin, by.ncols(), self.target);
-            let kernels_made = vec![kernel(Begin::Stages)?, kernel(Begin::Adjoints)?];
-            let small = kernels_made.iter().all(|kernel| operations(kernel) <= 2 * STEP);
-            if small { Step::new(Program { kernels: kernels_made }, kernels.clone()) } else { None }
+            let back = |begin| explicit_adjoint(rhs, parts, formula, begin, columns, self.target);
+            way_back(vec![back(Begin::Stages)?, back(Begin::Adjoints)?], kernels)
         });
         step.map(|step| step as Arc<dyn CompiledStep>)
     }
@@ -161,7 +158,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         &self,
         formula: &RosenbrockFormula,
         kernels: &K,
-        (pattern, places): (&Pattern, Option<&[usize]>),
+        (pattern, places): Placed,
         matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
     ) -> Option<Arc<dyn CompiledStep>> {
         let mut made = self.backward.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -170,8 +167,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
                 let back = |begin| rosenbrock_adjoint(parts, formula, begin, self.target);
                 Some(vec![back(Begin::Stages)?, back(Begin::Adjoints)?])
             })?;
-            let small = made.iter().all(|kernel| operations(kernel) <= 2 * STEP);
-            if small { Step::new(Program { kernels: made }, kernels.clone()) } else { None }
+            way_back(made, kernels)
         });
         step.map(|step| step as Arc<dyn CompiledStep>)
     }
@@ -182,7 +178,7 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         &self,
         formula: &RosenbrockFormula,
         kernels: &K,
-        (pattern, places): (&Pattern, Option<&[usize]>),
+        (pattern, places): Placed,
         (k, moves): (usize, &[(usize, usize)]),
         matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
     ) -> Option<Arc<dyn CompiledStep>> {
@@ -197,21 +193,19 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         &self,
         formula: &ExplicitFormula,
         kernels: &K,
-        (pattern, places): (&Pattern, Option<&[usize]>),
+        (pattern, places): Placed,
         (k, moves): (usize, &[(usize, usize)]),
         parameters: impl FnOnce() -> Option<(Program, MatrixPlan)>,
     ) -> Option<Arc<dyn CompiledStep>> {
         let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
         let n = rhs.lengths.out;
         self.along(formula.name, (k, moves), kernels, || {
-            if !(0..n).all(|row| pattern.is_differential(row)) {
+            if pattern.has_algebraic() {
                 return None;
             }
-            let (program, plan) = parameters()?;
-            let by_parameter = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
-            let (by, by_places) = plan.pattern();
+            let parameters = parameters()?;
+            let (by_parameter, _) = entries(&parameters)?;
             let jacobian = Entries::new(jacobian, pattern, places);
-            let by_parameter = Entries::new(by_parameter, &by, by_places.as_deref());
             Some(vec![explicit_tangent((&jacobian, &by_parameter), formula, n, (k, moves), self.target)?])
         })
     }
@@ -221,26 +215,22 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         &self,
         formula: &DifferenceFormula,
         kernels: &K,
-        (pattern, places): (&Pattern, Option<&[usize]>),
+        (pattern, places): Placed,
         (k, moves): (usize, &[(usize, usize)]),
         parameters: impl FnOnce() -> Option<(Program, MatrixPlan)>,
     ) -> Option<Arc<dyn CompiledStep>> {
         let jacobian = self.jacobian.as_ref()?;
         self.along(formula.name, (k, moves), kernels, || {
             // With algebraic equations W may be badly conditioned: lists refine their solutions.
-            if !(0..pattern.nrows()).all(|row| pattern.is_differential(row)) {
+            if pattern.has_algebraic() {
                 return None;
             }
-            let (program, plan) = parameters()?;
-            let by_parameter = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
-            let (by, by_places) = plan.pattern();
-            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
-            let kernels = lower_elimination(&plan, pattern, self.target);
+            let parameters = parameters()?;
             let parts = DifferenceParts {
                 jacobian: Entries::new(jacobian, pattern, places),
-                parameters: Entries::new(by_parameter, &by, by_places.as_deref()),
+                parameters: entries(&parameters)?.0,
                 pattern,
-                elimination: &(plan, kernels),
+                elimination: &self.eliminated(pattern)?,
             };
             difference_tangent(&parts, formula.weights, (k, moves), self.target)
         })
@@ -273,39 +263,35 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
     /// What derivatives of a Rosenbrock step are made of; the transpose if the way leads back.
     fn with_parts<R>(
         &self,
-        (pattern, places): (&Pattern, Option<&[usize]>),
+        (pattern, places): Placed,
         back: bool,
         matrices: impl FnOnce() -> Option<[(Program, MatrixPlan); 3]>,
         make: impl FnOnce(&StageParts) -> Option<R>,
     ) -> Option<R> {
         let (rhs, jacobian) = (self.rhs.as_ref()?, self.jacobian.as_ref()?);
-        let matrices = matrices()?;
-        let kernel = |k: usize| {
-            let (program, plan): &(Program, MatrixPlan) = &matrices[k];
-            let kernel = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
-            let (pattern, places) = plan.pattern();
-            Some((Entries::new(kernel, &pattern, places.as_deref()), pattern.ncols()))
-        };
+        let [by_parameter, curvature, mixed] = matrices()?;
         let transposed = back.then(|| pattern.transposed());
         let patterns: Vec<&Pattern> = std::iter::once(pattern).chain(&transposed).collect();
-        let eliminate = |pattern: &&Pattern| {
-            let plan = Elimination::plan(pattern, OPERATIONS, true)?;
-            let kernels = lower_elimination(&plan, pattern, self.target);
-            Some((plan, kernels))
-        };
-        let eliminations = patterns.iter().map(eliminate).collect::<Option<Vec<_>>>()?;
-        let (parameters, columns) = kernel(0)?;
+        let eliminations = patterns.iter().map(|pattern| self.eliminated(pattern)).collect::<Option<Vec<_>>>()?;
+        let (parameters, columns) = entries(&by_parameter)?;
         make(&StageParts {
             rhs,
             time_derivative: self.time_derivative.as_ref(),
             jacobian: Entries::new(jacobian, pattern, places),
             parameters,
-            curvature: kernel(1)?.0,
-            mixed: kernel(2)?.0,
+            curvature: entries(&curvature)?.0,
+            mixed: entries(&mixed)?.0,
             patterns: &patterns,
             eliminations: &eliminations,
             columns,
         })
+    }
+
+    /// How W of this pattern is eliminated, with the kernels that do.
+    fn eliminated(&self, pattern: &Pattern) -> Option<(Elimination, Program)> {
+        let plan = Elimination::plan(pattern, OPERATIONS, true)?;
+        let kernels = lower_elimination(&plan, pattern, self.target);
+        Some((plan, kernels))
     }
 
     fn known_or(&self, name: &'static str, make: impl FnOnce() -> Option<Step<K>>) -> Option<Arc<dyn CompiledStep>> {
@@ -327,6 +313,19 @@ impl<K: Kernels + Clone + 'static> Steps<K> {
         }
         Step::new(Program { kernels: made }, kernels.clone())
     }
+}
+
+/// The entries of a matrix of derivatives whose kernel is short enough to be part of a step, and how many columns it has.
+fn entries((program, plan): &(Program, MatrixPlan)) -> Option<(Entries<'_>, usize)> {
+    let kernel = program.kernel("matrix").filter(|kernel| operations(kernel) <= OPERATIONS)?;
+    let (pattern, places) = plan.pattern();
+    Some((Entries::new(kernel, &pattern, places.as_deref()), pattern.ncols()))
+}
+
+/// The way back through a step, if each of its kernels is short enough.
+fn way_back<K: Kernels + Clone>(made: Vec<Kernel>, kernels: &K) -> Option<Step<K>> {
+    let small = made.iter().all(|kernel| operations(kernel) <= 2 * STEP);
+    if small { Step::new(Program { kernels: made }, kernels.clone()) } else { None }
 }
 
 /// What was made for a formula, or is now.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::series::{Series, SeriesDerivatives};
-use super::step::Steps;
+use super::step::{Placed, Steps};
 use super::{Arguments, CompiledEliminator, KernelId, Kernels, host_has_fma};
 use crate::kernel::program::Program;
 use crate::kernel::{DelayPlan, EventPlan, Lowered, MatrixPlan, Target64};
@@ -382,6 +382,14 @@ impl<K: Kernels + Clone + 'static> CompiledSystem<K> {
         Ok(pairs.as_slice().into())
     }
 
+    /// What functions for derivatives of whole steps are made of: matrices, and the pattern of J with the places of its kernel's values.
+    /// None where the equations read other times.
+    fn differentiable(&self) -> Option<(&MatrixMaker, Placed<'_>)> {
+        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
+        let (pattern, places) = self.pattern_and_places();
+        Some((maker, (pattern, places.as_deref())))
+    }
+
     fn pattern_and_places(&self) -> &(Pattern, Option<Vec<usize>>) {
         self.pattern.get_or_init(|| {
             let (pattern, places) = self.plan.pattern();
@@ -508,16 +516,13 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
     }
 
     fn explicit_adjoint(&self, formula: &ExplicitFormula) -> Option<Arc<dyn CompiledStep>> {
-        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
-        let (pattern, places) = self.pattern_and_places();
-        let parameters = || maker(Matrix::Parameters).ok();
-        self.steps.explicit_adjoint(formula, &self.kernels, (pattern, places.as_deref()), parameters)
+        let (maker, of) = self.differentiable()?;
+        self.steps.explicit_adjoint(formula, &self.kernels, of, || maker(Matrix::Parameters).ok())
     }
 
     fn rosenbrock_adjoint(&self, formula: &RosenbrockFormula) -> Option<Arc<dyn CompiledStep>> {
-        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
-        let (pattern, places) = self.pattern_and_places();
-        self.steps.rosenbrock_adjoint(formula, &self.kernels, (pattern, places.as_deref()), || second(maker))
+        let (maker, of) = self.differentiable()?;
+        self.steps.rosenbrock_adjoint(formula, &self.kernels, of, || second(maker))
     }
 
     fn rosenbrock_tangent(
@@ -525,9 +530,7 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
         formula: &RosenbrockFormula,
         directions: (usize, &[(usize, usize)]),
     ) -> Option<Arc<dyn CompiledStep>> {
-        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
-        let (pattern, places) = self.pattern_and_places();
-        let of = (pattern, places.as_deref());
+        let (maker, of) = self.differentiable()?;
         self.steps.rosenbrock_tangent(formula, &self.kernels, of, directions, || second(maker))
     }
 
@@ -536,9 +539,7 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
         formula: &ExplicitFormula,
         directions: (usize, &[(usize, usize)]),
     ) -> Option<Arc<dyn CompiledStep>> {
-        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
-        let (pattern, places) = self.pattern_and_places();
-        let of = (pattern, places.as_deref());
+        let (maker, of) = self.differentiable()?;
         self.steps.explicit_tangent(formula, &self.kernels, of, directions, || maker(Matrix::Parameters).ok())
     }
 
@@ -547,9 +548,7 @@ impl<K: Kernels + Clone + 'static> System for CompiledSystem<K> {
         formula: &DifferenceFormula,
         directions: (usize, &[(usize, usize)]),
     ) -> Option<Arc<dyn CompiledStep>> {
-        let maker = self.matrices.as_ref().filter(|_| self.delays.is_empty())?;
-        let (pattern, places) = self.pattern_and_places();
-        let of = (pattern, places.as_deref());
+        let (maker, of) = self.differentiable()?;
         self.steps.difference_tangent(formula, &self.kernels, of, directions, || maker(Matrix::Parameters).ok())
     }
 

@@ -93,6 +93,11 @@ impl Pattern {
         self.algebraic.is_empty() || !self.algebraic[row]
     }
 
+    /// Whether M has a row without one.
+    pub(crate) fn has_algebraic(&self) -> bool {
+        self.algebraic.contains(&true)
+    }
+
     /// Number of rows.
     pub fn nrows(&self) -> usize {
         self.nrows

@@ -39,10 +39,9 @@ impl Refined {
     /// Of a matrix with this pattern.
     pub fn new(w: Shifted, pattern: &Pattern) -> Self {
         // Planned pivots leave up to 1e-11 of algebraic equations, now and then, which is much where these hardly determine their unknowns.
-        let algebraic = (0..pattern.nrows()).any(|row| !pattern.is_differential(row));
         Refined {
             w,
-            longest: if algebraic { 0 } else { PAUSE },
+            longest: if pattern.has_algebraic() { 0 } else { PAUSE },
             pattern: pattern.clone(),
             rest: 0,
             pause: 0,
